@@ -1,0 +1,43 @@
+/**
+ * What a device is to the machine: offsets, widths, lines, a clock, a state. A device never sees an absolute
+ * address or an INTID (ARCHITECTURE.md, section 3).
+ */
+
+/** Access widths in bytes. */
+export type Width = 1 | 2 | 4 | 8;
+
+/** A level-sensitive wire. The device calls `set` whenever its output may have changed; equal levels are ignored. */
+export interface IrqLine {
+  set(level: boolean): void;
+}
+
+/** Virtual time. `now()` is in nanoseconds since power-on and never runs backwards. */
+export interface Clock {
+  now(): bigint;
+}
+
+/** A snapshot is a plain, JSON-compatible object (bigint allowed) with a version of its own. */
+export interface Snapshot {
+  readonly version: number;
+}
+
+/** Every component of a machine: reset brings it to the state of a new one; restore(save()) changes nothing. */
+export interface Stateful<S extends Snapshot> {
+  reset(): void;
+  save(): S;
+  restore(state: S): void;
+}
+
+/** A device's register window, as the bus sees it. Offsets are from the window's base. */
+export interface MmioDevice {
+  /** A real access with its side effects. Values are zero-extended. */
+  read(offset: number, width: Width): bigint;
+  write(offset: number, width: Width, value: bigint): void;
+  /** What a debugger sees: never a side effect. */
+  peek(offset: number, width: Width): bigint;
+}
+
+/** An access no register answers. The bus logs it and answers with a synchronous external abort or all-ones. */
+export class BusFault extends Error {
+  readonly code = "BUS_FAULT";
+}
