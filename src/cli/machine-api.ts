@@ -1,0 +1,62 @@
+/**
+ * The library's API as the command line needs it: what `Machine.create` takes, what a machine can be told, what it
+ * answers. Everything wrong with the options is a ConfigError from `create`, before anything has started.
+ */
+import type { MachineDescription } from "../machine/description.js";
+import type { LoadedKernel } from "../machine/loaders/kernel.js";
+import type { SerialBackend } from "./serial/backend.js";
+
+export interface MachineOptions {
+  readonly description: MachineDescription;
+  /** A name from CPU_MODELS. */
+  readonly cpu: string;
+  readonly cpus: number;
+  /** Bytes of RAM. */
+  readonly memory: number;
+  readonly kernel: LoadedKernel;
+  readonly initrd?: Uint8Array;
+  /** The kernel command line. */
+  readonly append?: string;
+  /** A device tree to use in place of the generated one; /chosen and /memory are patched. */
+  readonly dtb?: Uint8Array;
+  readonly serial: SerialBackend;
+  readonly el2: "hosted" | "guest";
+  readonly el3: "hosted" | "guest";
+  readonly idle: "realtime" | "skip";
+  /** PSCI SYSTEM_RESET ends `run` rather than starting over. */
+  readonly noReboot: boolean;
+  readonly log?: { readonly categories: readonly string[]; write(line: string): void };
+}
+
+/** Where a debugger connects: TCP (port 0: any free one) or a unix-domain socket. */
+export type GdbAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export interface MachineExit {
+  /** `killed`: a debugger's k packet; `stopped`: `stop()` was called. */
+  readonly reason: "system-off" | "system-reset" | "killed" | "stopped";
+}
+
+export interface MachineStats {
+  readonly instructions: number;
+  readonly instructionsByEngine: Readonly<Record<string, number>>;
+  readonly tlbMisses: number;
+  readonly exits: Readonly<Record<string, number>>;
+  /** Seconds that `run` took, and how many of them the vCPUs were idle. */
+  readonly wallSeconds: number;
+  readonly idleSeconds: number;
+}
+
+export interface MachineInstance {
+  /** Listens; resolves when it does, with the port really taken. `wait`: stand at reset until a debugger continues. */
+  listenGdb(address: GdbAddress, options: { readonly wait: boolean }): Promise<GdbAddress>;
+  run(): Promise<MachineExit>;
+  /** `run` resolves soon after, with reason `stopped`. */
+  stop(): void;
+  stats(): MachineStats;
+  /** Closes the stub and whatever else keeps the process alive. The serial backend is the caller's. */
+  close(): Promise<void>;
+}
+
+export interface MachineFactory {
+  create(options: MachineOptions): Promise<MachineInstance>;
+}

@@ -1,0 +1,245 @@
+/**
+ * A machine file: memory map, devices, interrupts and CPU defaults as data (ARCHITECTURE.md, section 5). A board is
+ * such a file and no TypeScript. What is read here is checked whole, so nothing after it has to doubt a number.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as v from "valibot";
+import { ConfigError, systemReason } from "./errors.js";
+import { formatSize, hex, parseAddress, parseSize } from "./format.js";
+
+const MACHINES_DIRECTORY = fileURLToPath(new URL("../../machines", import.meta.url));
+
+/** GICv3 gives every PE two 64 KiB frames (IHI 0069, 12.10). */
+const REDISTRIBUTOR_STRIDE = 0x20000;
+/** INTIDs 32 to 1019 are SPIs (IHI 0069, 2.2). */
+const MAX_SPIS = 988;
+/** 48-bit physical addresses: the most that any CPU model offers. */
+const MAX_ADDRESS = 2 ** 48;
+
+const parsed = (what: string, example: string, parse: (text: string) => number | undefined) =>
+  v.pipe(
+    v.union([v.string(), v.pipe(v.number(), v.safeInteger())], `${what}, as ${example}`),
+    v.transform((value) => (typeof value === "number" ? value : parse(value))),
+    v.number(`${what}, as ${example}`),
+    v.minValue(0, `${what} of zero or more`),
+    v.maxValue(MAX_ADDRESS, `${what} below 2^48`),
+  );
+
+const Address = parsed("an address", '"0x09000000"', parseAddress);
+const Size = v.pipe(parsed("a size", '"0x1000" or "1G"', parseSize), v.minValue(1, "a size above zero"));
+const Count = v.pipe(v.number(), v.integer("a whole number"), v.minValue(1, "a number above zero"));
+const Name = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*$/, "a name of small letters, digits and dashes"));
+const Ppi = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(15, "a PPI, 0 to 15"));
+const Spi = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_SPIS - 1, "an SPI, 0 to 987"));
+
+const Region = v.strictObject({ base: Address, size: Size });
+
+const GicV3 = v.strictObject({
+  type: v.literal("gicv3"),
+  name: Name,
+  distributor: Region,
+  redistributors: Region,
+  /** How many SPIs: INTIDs 32 up. */
+  spis: v.pipe(Count, v.multipleOf(32, "a multiple of 32"), v.maxValue(MAX_SPIS)),
+  maintenancePpi: Ppi,
+});
+
+const PrimeCell = { name: Name, base: Address, size: Size, spi: Spi, clock: Count } as const;
+const Pl011 = v.strictObject({ type: v.literal("pl011"), ...PrimeCell });
+const Pl031 = v.strictObject({ type: v.literal("pl031"), ...PrimeCell });
+
+const Device = v.variant("type", [GicV3, Pl011, Pl031], "a device type this version builds: gicv3, pl011, pl031");
+
+const Machine = v.strictObject({
+  name: Name,
+  summary: v.optional(v.string(), ""),
+  /** The device tree's root `model` and `compatible`. */
+  model: v.string(),
+  compatible: v.array(v.string()),
+  ram: v.strictObject({ base: Address, default: Size, maximum: Size }),
+  cpu: v.strictObject({ default: v.string(), perCluster: v.pipe(Count, v.maxValue(16, "at most 16")) }),
+  timer: v.strictObject({
+    /** CNTFRQ_EL0, Hz. */
+    frequency: Count,
+    ppi: v.strictObject({ secure: Ppi, nonSecure: Ppi, virtual: Ppi, hypervisor: Ppi }),
+  }),
+  devices: v.array(Device),
+  /** The device that `--serial` is connected to: the kernel's stdout-path. */
+  console: v.optional(Name),
+});
+
+export type MachineDescription = v.InferOutput<typeof Machine>;
+export type DeviceDescription = MachineDescription["devices"][number];
+export type Gicv3Description = v.InferOutput<typeof GicV3>;
+
+/** One occupied piece of the physical address space. Addresses and sizes in bytes. */
+export interface MappedRegion {
+  readonly name: string;
+  readonly base: number;
+  readonly size: number;
+}
+
+/** Every register window of the machine, in the file's order. */
+export function deviceRegions(description: MachineDescription): MappedRegion[] {
+  return description.devices.flatMap((device) =>
+    device.type === "gicv3"
+      ? [
+          { name: `${device.name} distributor`, ...device.distributor },
+          { name: `${device.name} redistributors`, ...device.redistributors },
+        ]
+      : [{ name: device.name, base: device.base, size: device.size }],
+  );
+}
+
+/** The interrupt controller; a checked description has exactly one. */
+export function gicOf(description: MachineDescription): Gicv3Description {
+  return description.devices.find((device) => device.type === "gicv3")!;
+}
+
+/** How many vCPUs the redistributor region has frames for. */
+export function maximumCpus(description: MachineDescription): number {
+  return Math.floor(gicOf(description).redistributors.size / REDISTRIBUTOR_STRIDE);
+}
+
+/** MPIDR_EL1 affinity of a vCPU as Aff1:Aff0, `perCluster` CPUs to a cluster. */
+export function affinityOf(description: MachineDescription, cpu: number): number {
+  const { perCluster } = description.cpu;
+  return (Math.floor(cpu / perCluster) << 8) | (cpu % perCluster);
+}
+
+/**
+ * A description from the parsed JSON of a machine file.
+ * @param source what to call it in errors.
+ * @throws ConfigError BAD_MACHINE: one line that names the first field at fault.
+ */
+export function checkMachineDescription(json: unknown, source: string): MachineDescription {
+  const result = v.safeParse(Machine, json, { abortEarly: true });
+  if (!result.success) {
+    const issue = result.issues[0];
+    const path = v.getDotPath(issue);
+    throw broken(source, `${path ? `"${path}": ` : ""}${issueText(issue)}`);
+  }
+  const description = result.output;
+  const fault = firstFault(description);
+  if (fault) {
+    throw broken(source, fault);
+  }
+  return description;
+}
+
+/** The names that `--machine` takes without a path, in order. */
+export function listMachines(): { name: string; summary: string }[] {
+  return readdirSync(MACHINES_DIRECTORY)
+    .filter((file) => file.endsWith(".json"))
+    .sort()
+    .map((file) => loadMachineDescription(basename(file, ".json")))
+    .map(({ name, summary }) => ({ name, summary }));
+}
+
+/**
+ * The machine of that name, or in that file: a text with a slash or that ends in `.json` is a path.
+ * @throws ConfigError BAD_MACHINE, FILE_UNREADABLE.
+ */
+export function loadMachineDescription(nameOrPath: string): MachineDescription {
+  const isPath = nameOrPath.includes("/") || nameOrPath.endsWith(".json");
+  let text: string;
+  try {
+    text = readFileSync(isPath ? nameOrPath : join(MACHINES_DIRECTORY, `${nameOrPath}.json`), "utf8");
+  } catch (error) {
+    if (!isPath && (error as NodeJS.ErrnoException).code === "ENOENT") {
+      const names = readdirSync(MACHINES_DIRECTORY).map((file) => basename(file, ".json"));
+      throw new ConfigError(
+        "BAD_MACHINE",
+        `no machine is called "${nameOrPath}"; there is ${names.sort().join(", ")}, or give the path of a .json file`,
+      );
+    }
+    throw new ConfigError("FILE_UNREADABLE", `${nameOrPath}: cannot read the machine file: ${systemReason(error)}`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw broken(nameOrPath, `not valid JSON: ${systemReason(error)}`);
+  }
+  return checkMachineDescription(json, nameOrPath);
+}
+
+function broken(source: string, what: string): ConfigError {
+  return new ConfigError("BAD_MACHINE", `${source}: broken machine file: ${what}`);
+}
+
+function issueText(issue: v.BaseIssue<unknown>): string {
+  if (issue.type === "strict_object") {
+    return issue.expected === "never" ? "there is no such field" : "this field is missing";
+  }
+  return `expected ${issue.message.startsWith("Invalid") ? issue.expected : issue.message}, found ${issue.received}`;
+}
+
+/** What the field-by-field schema cannot see. */
+function firstFault(description: MachineDescription): string | undefined {
+  const { ram, devices, console } = description;
+  if (ram.base % 2 ** 21 !== 0) {
+    return `"ram.base": ${hex(ram.base)} is not a multiple of 2 MiB, which the kernel's boot protocol asks for`;
+  }
+  if (ram.default > ram.maximum) {
+    return `"ram.default": ${formatSize(ram.default)} is above "ram.maximum", ${formatSize(ram.maximum)}`;
+  }
+  const gics = devices.filter((device) => device.type === "gicv3");
+  if (gics.length !== 1) {
+    return `"devices": a machine has one interrupt controller (gicv3), this one has ${gics.length}`;
+  }
+  const names = devices.map((device) => device.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    return `"devices": two devices are called "${twice}"`;
+  }
+  const consoleDevice = devices.find((device) => device.name === console);
+  if (console !== undefined && consoleDevice?.type !== "pl011") {
+    return `"console": no pl011 is called "${console}"`;
+  }
+  return overlap(description) ?? interruptFault(description);
+}
+
+function overlap(description: MachineDescription): string | undefined {
+  const regions = [
+    ...deviceRegions(description),
+    { name: "ram", base: description.ram.base, size: description.ram.maximum },
+  ].sort((a, b) => a.base - b.base);
+  for (const [index, region] of regions.entries()) {
+    if (region.name !== "ram" && (region.base % 0x1000 !== 0 || region.size % 0x1000 !== 0)) {
+      return `${region.name} at ${hex(region.base)}, ${hex(region.size)} long, is not made of whole 4 KiB pages`;
+    }
+    const next = regions[index + 1];
+    if (next && region.base + region.size > next.base) {
+      const end = hex(region.base + region.size - 1);
+      return `${region.name} (${hex(region.base)} to ${end}) overlaps ${next.name} at ${hex(next.base)}`;
+    }
+  }
+  return undefined;
+}
+
+function interruptFault(description: MachineDescription): string | undefined {
+  const gic = gicOf(description);
+  if (maximumCpus(description) < 1) {
+    return `"${gic.name}": the redistributors need ${hex(REDISTRIBUTOR_STRIDE)} bytes for each CPU`;
+  }
+  const owners = new Map<number, string>();
+  for (const device of description.devices) {
+    if (device.type === "gicv3") {
+      continue;
+    }
+    if (device.spi >= gic.spis) {
+      return `${device.name}: SPI ${device.spi} is above what ${gic.name} has (0 to ${gic.spis - 1})`;
+    }
+    const owner = owners.get(device.spi);
+    if (owner !== undefined) {
+      return `${owner} and ${device.name} both have SPI ${device.spi}`;
+    }
+    owners.set(device.spi, device.name);
+  }
+  const ppis = [...Object.values(description.timer.ppi), gic.maintenancePpi];
+  const shared = ppis.find((ppi, index) => ppis.indexOf(ppi) !== index);
+  return shared === undefined ? undefined : `two of the timers and the maintenance interrupt share PPI ${shared}`;
+}

@@ -1,0 +1,57 @@
+/** The 64-byte header of an arm64 Linux Image: Documentation/arch/arm64/booting.rst, section 4. */
+import { Parser } from "binary-parser";
+import { ConfigError } from "../errors.js";
+import type { KernelAddress, LoadedKernel } from "./kernel.js";
+
+const HEADER_SIZE = 64;
+const MAGIC_OFFSET = 56;
+const MAGIC = "ARM\x64";
+
+/** Kernels before 3.17 have image_size 0; the document says to take text_offset as this then. */
+const OLD_TEXT_OFFSET = 0x80000;
+
+/**
+ * Where the 2 MiB aligned base lies in RAM. The first 2 MiB stay free: boot loaders keep things there, and it puts a
+ * kernel with text_offset 0 where QEMU puts it.
+ */
+const IMAGE_BASE: number = 0x200000;
+
+interface Header {
+  readonly textOffset: bigint;
+  readonly imageSize: bigint;
+  readonly flags: bigint;
+}
+
+const header = new Parser()
+  .endianness("little")
+  .seek(8)
+  .uint64("textOffset")
+  .uint64("imageSize")
+  .uint64("flags");
+
+export function isArm64Image(bytes: Uint8Array): boolean {
+  return (
+    bytes.length >= HEADER_SIZE &&
+    Buffer.from(bytes.buffer, bytes.byteOffset + MAGIC_OFFSET, 4).toString("latin1") === MAGIC
+  );
+}
+
+/** Where an Image with this header is loaded, relative to RAM, and how many bytes it asks for. */
+export function imagePlacement(bytes: Uint8Array, name: string): { address: KernelAddress; memorySize: number } {
+  const { textOffset, imageSize, flags } = header.parse(bytes) as Header;
+  if (flags & 1n) {
+    throw new ConfigError("BAD_KERNEL", `${name}: a big-endian kernel; the machine is little-endian`);
+  }
+  const offset = imageSize === 0n ? OLD_TEXT_OFFSET : Number(textOffset);
+  if (offset >= IMAGE_BASE || imageSize > 0xffff_ffffn) {
+    const fields = `text_offset 0x${textOffset.toString(16)}, image_size 0x${imageSize.toString(16)}`;
+    throw new ConfigError("BAD_KERNEL", `${name}: a damaged Image header: ${fields}`);
+  }
+  return { address: { base: "ram", offset: IMAGE_BASE + offset }, memorySize: Number(imageSize) };
+}
+
+export function parseArm64Image(bytes: Uint8Array, name: string): LoadedKernel {
+  const { address, memorySize } = imagePlacement(bytes, name);
+  const segment = { address, bytes, memorySize: Math.max(memorySize, bytes.length) };
+  return { kind: "image", name, segments: [segment], entry: address };
+}
