@@ -1,0 +1,158 @@
+/**
+ * The Builder: what an instruction body is written against. It adds the architectural state of one vCPU to the plain
+ * function builder. An engine supplies the few abstract operations (where registers live, how memory is reached, how
+ * the instruction ends); bodies never know which engine that is.
+ *
+ * Rules for bodies:
+ * - Read operands, then do all memory accesses, then write registers: an access that faults abandons the instruction,
+ *   and nothing may have changed by then.
+ * - Branch in TypeScript on variant fields only; operand fields are `Operand`s and stay opaque.
+ * - A body that ends the instruction itself (branch, exception, `leave`) does nothing after that on the same path.
+ */
+import type { Operand } from "../isa/pattern.js";
+import { type Callable, FunctionBuilder } from "./ir/function.js";
+import type { I32, I64, V128 } from "./ir/value.js";
+
+export type AccessSize = 1 | 2 | 4 | 8;
+
+export interface AccessOptions {
+  /** LDTR/STTR: as EL0 would. */
+  readonly unprivileged?: boolean;
+  /** Acquire, release, exclusive, atomic: unaligned is an Alignment fault whatever SCTLR_ELx.A says. */
+  readonly aligned?: boolean;
+}
+
+export abstract class Builder extends FunctionBuilder {
+  /** Base of the vCPU block. */
+  abstract readonly cpu: I32;
+
+  /** The field's bits, zero-extended. */
+  abstract operand(o: Operand): I32;
+  /** Address of this instruction. */
+  abstract pc(): I64;
+
+  /** X[n], 31 reads zero. `delta` counts modulo 32 (pairs). */
+  abstract X(o: Operand | number, delta?: number): I64;
+  /** Writes X[n]; 31 is discarded. */
+  abstract setX(o: Operand | number, value: I64, delta?: number): void;
+  /** X[n] or SP for 31. */
+  abstract XSP(o: Operand): I64;
+  abstract setXSP(o: Operand, value: I64): void;
+  /** Whole vector register; `delta` counts modulo 32 (multi-register forms). */
+  abstract V(o: Operand, delta?: number): V128;
+  abstract setV(o: Operand, value: V128, delta?: number): void;
+
+  /** Loads, zero-extended to 64 bits. A fault ends the instruction. */
+  abstract loadMem(size: AccessSize, address: I64, options?: AccessOptions): I64;
+  abstract storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void;
+  abstract loadMem128(address: I64, options?: AccessOptions): V128;
+  abstract storeMem128(address: I64, value: V128, options?: AccessOptions): void;
+  /** Host address at which `size` (1–16) bytes may be read and written at once (atomics). A fault ends the instruction. */
+  abstract exclusiveHost(size: number, address: I64): I32;
+
+  /** Flags as kept: N = sign of n, Z = (z is 0), C = c (0 or 1), V = sign of v. */
+  abstract setFlags(n: I64, z: I64, c: I32, v: I64): void;
+  abstract flagN(): I64;
+  abstract flagZ(): I64;
+  abstract flagC(): I32;
+  abstract flagV(): I64;
+
+  /** Ends the instruction: go on at `target`. */
+  abstract branch(target: I64): void;
+  /** Ends the instruction: PC + `offset`, known to be a direct branch. */
+  abstract branchDirect(offset: I64): void;
+  /** Ends the instruction if the condition holds, falls through to the next one otherwise. */
+  abstract branchDirectIf(condition: I32, offset: I64): void;
+  /**
+   * Hands the instruction over to a runtime function (cpu, …) after saving the PC *of this instruction*; the function
+   * leaves the PC to go on from (or an exit reason) in the vCPU block.
+   */
+  abstract leave<P extends string>(callee: Callable<`i${P}`, "">, ...args: unknown[]): void;
+  /** Like `leave` but comes back with a result: the callee must not change the PC. */
+  abstract callRuntime<P extends string, R extends string>(callee: Callable<P, R>, ...args: unknown[]): unknown;
+  /** Ends the instruction; the next one begins with interrupts and exits looked at. */
+  abstract synchronize(): void;
+  /** If the i32 (from a runtime function) is not 0, the instruction was abandoned: an exception or exit is set up. */
+  abstract abandonIf(condition: I32): void;
+  /** The encoding is UNDEFINED with these operands. */
+  abstract undefinedIf(condition: I32): void;
+  /** 64-bit and 32-bit words of the vCPU block, at offsets of engine/layout.ts. */
+  abstract state64(offset: number): I64;
+  abstract setState64(offset: number, value: I64): void;
+  abstract state32(offset: number): I32;
+  abstract setState32(offset: number, value: I32): void;
+
+  // --- derived ------------------------------------------------------------------------------------------------
+
+  /** The field's bits, sign-extended. */
+  signed(o: Operand): I64 {
+    const shift = 64 - o.width;
+    return this.operand(o).toI64U().shl(shift).shrS(shift);
+  }
+
+  /** W[n] as i32. */
+  W(o: Operand | number, delta = 0): I32 {
+    return this.X(o, delta).wrap();
+  }
+  /** Writes W[n]: the upper half becomes zero. */
+  setW(o: Operand | number, value: I32, delta = 0): void {
+    this.setX(o, value.toI64U(), delta);
+  }
+
+  /** D[n] and S[n] as bits. */
+  D(o: Operand, delta = 0): I64 {
+    return this.V(o, delta).i64(0);
+  }
+  S(o: Operand, delta = 0): I32 {
+    return this.V(o, delta).i32(0);
+  }
+  /** Writes D[n] (or any 64-bit scalar): the rest of the register becomes zero. */
+  setD(o: Operand, value: I64, delta = 0): void {
+    this.setV(o, this.v128Zero().withElement(64, 0, value), delta);
+  }
+  setS(o: Operand, value: I32, delta = 0): void {
+    this.setD(o, value.toI64U(), delta);
+  }
+
+  /** PSTATE condition `code` (DDI 0487, ConditionHolds) as 0 or 1. */
+  condition(code: number): I32 {
+    const base = this.conditionBase(code >> 1);
+    return (code & 1) === 1 && code !== 15 ? base.eqz() : base;
+  }
+
+  private conditionBase(pair: number): I32 {
+    const ge = (): I32 => this.flagN().xor(this.flagV()).geS(0);
+    switch (pair) {
+      case 0:
+        return this.flagZ().eqz();
+      case 1:
+        return this.flagC();
+      case 2:
+        return this.flagN().ltS(0);
+      case 3:
+        return this.flagV().ltS(0);
+      case 4:
+        return this.flagC().and(this.flagZ().eqz().eqz());
+      case 5:
+        return ge();
+      case 6:
+        return ge().and(this.flagZ().eqz().eqz());
+      default:
+        return this.i32(1);
+    }
+  }
+
+  /** NZCV in bits 31–28. */
+  nzcv(): I32 {
+    return this.flagN().shrU(63).wrap().shl(31)
+      .or(this.flagZ().eqz().shl(30))
+      .or(this.flagC().shl(29))
+      .or(this.flagV().shrU(63).wrap().shl(28));
+  }
+
+  /** Takes NZCV from bits 31–28. */
+  setNzcv(value: I32): void {
+    const wide = value.toI64U();
+    this.setFlags(wide.shl(32), wide.shrU(30).and(1).xor(1), value.shrU(29).and(1), wide.shl(35));
+  }
+}

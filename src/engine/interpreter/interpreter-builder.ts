@@ -1,0 +1,283 @@
+/**
+ * The Builder of the interpreter: fields come out of the instruction word at run time, registers live in the vCPU
+ * block, memory goes through the software TLB inline and to runtime functions when that misses.
+ */
+import { Operand } from "../../isa/pattern.js";
+import { raiseUndefined } from "../../cpu/exceptions.js";
+import { hostForAtomic, loadSlow, store128Slow, storeSlow, unprivilegedBank } from "../../mmu/access.js";
+import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
+import type { Callable, Linker } from "../ir/function.js";
+import type { I32, I64, V128, Value } from "../ir/value.js";
+import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SLOT_SIZE, SLOTS_PER_PAGE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
+import type { LoadName, StoreName } from "../wasm/opcodes.js";
+
+const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
+const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
+
+/** Bits of the `flags` argument of the slow paths. */
+export const ACCESS_ALIGNED = 1;
+export const ACCESS_UNPRIVILEGED = 2;
+
+export class InterpreterBuilder extends Builder {
+  readonly cpu: I32;
+  private readonly word: I32;
+  private readonly slot: I32;
+
+  constructor(linker: Linker) {
+    super(linker, "iii", "i");
+    this.cpu = this.param(0) as I32;
+    this.word = this.param(1) as I32;
+    this.slot = this.param(2) as I32;
+  }
+
+  operand(o: Operand): I32 {
+    const top = o.lo + o.width === 32;
+    const shifted = this.word.shrU(o.lo);
+    return top ? shifted : shifted.and((1 << o.width) - 1);
+  }
+
+  pc(): I64 {
+    return this.state64(CPU.pcBias).add(this.slot.shrU(1).toI64U());
+  }
+
+  /** Byte offset of entry `o + delta` in an array of 32 entries of 1 << log2 bytes. */
+  private scaled(o: Operand, delta: number, log2: number): I32 {
+    if (delta !== 0) return this.operand(o).add(delta).and(31).shl(log2);
+    const shift = o.lo - log2;
+    const moved = shift >= 0 ? this.word.shrU(shift) : this.word.shl(-shift);
+    return moved.and(31 << log2);
+  }
+
+  X(o: Operand | number, delta = 0): I64 {
+    if (typeof o === "number") return this.load("i64.load", this.cpu, CPU.x + 8 * o) as I64;
+    return this.load("i64.load", this.cpu.add(this.scaled(o, delta, 3)), CPU.x) as I64;
+  }
+
+  setX(o: Operand | number, value: I64, delta = 0): void {
+    if (typeof o === "number") {
+      this.store("i64.store", this.cpu, value, CPU.x + 8 * o);
+      return;
+    }
+    this.store("i64.store", this.cpu.add(this.scaled(o, delta, 3)), value, CPU.x);
+    this.store("i64.store", this.cpu, this.i64(0), CPU.x + 8 * 31);
+  }
+
+  /** Slot 32 for register 31. */
+  private spOffset(o: Operand): I32 {
+    const n = this.operand(o);
+    return n.add(n.add(1).shrU(5)).shl(3);
+  }
+
+  XSP(o: Operand): I64 {
+    return this.load("i64.load", this.cpu.add(this.spOffset(o)), CPU.x) as I64;
+  }
+
+  setXSP(o: Operand, value: I64): void {
+    this.store("i64.store", this.cpu.add(this.spOffset(o)), value, CPU.x);
+  }
+
+  V(o: Operand, delta = 0): V128 {
+    return this.load("v128.load", this.cpu.add(this.scaled(o, delta, 4)), CPU.v) as V128;
+  }
+
+  override D(o: Operand, delta = 0): I64 {
+    return this.load("i64.load", this.cpu.add(this.scaled(o, delta, 4)), CPU.v) as I64;
+  }
+
+  override S(o: Operand, delta = 0): I32 {
+    return this.load("i32.load", this.cpu.add(this.scaled(o, delta, 4)), CPU.v) as I32;
+  }
+
+  setV(o: Operand, value: V128, delta = 0): void {
+    this.store("v128.store", this.cpu.add(this.scaled(o, delta, 4)), value, CPU.v);
+  }
+
+  override setD(o: Operand, value: I64, delta = 0): void {
+    const at = this.cpu.add(this.scaled(o, delta, 4));
+    this.store("i64.store", at, value, CPU.v);
+    this.store("i64.store", at, this.i64(0), CPU.v + 8);
+  }
+
+  // --- memory ---------------------------------------------------------------------------------------------------
+
+  private bank(options: AccessOptions | undefined): I32 {
+    if (options?.unprivileged) return this.call(unprivilegedBank, this.cpu);
+    return this.state32(CPU.bank);
+  }
+
+  /** Host address for an access that hits, else what `miss` gives. */
+  private translate(
+    tag: number, size: number, address: I64, options: AccessOptions | undefined, hit: (host: I32) => void, miss: () => void,
+  ): void {
+    const entry = this.bank(options).add(
+      address.shrU(PAGE_BITS).wrap().and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size),
+    );
+    // The last byte's page is compared with the first byte's entry, so that an access over a page border misses.
+    const last = size === 1 ? address : address.add(size - 1);
+    const same = last.and(-(1n << BigInt(PAGE_BITS))).eq(this.load("i64.load", entry, BANK.data + tag) as I64);
+    let fits = same;
+    if (options?.aligned && size > 1) fits = same.and(address.wrap().and(size - 1).eqz());
+    this.if(
+      fits,
+      () => hit(address.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32)),
+      () => {
+        this.saveSlot();
+        miss();
+      },
+    );
+  }
+
+  private saveSlot(): void {
+    this.setState32(CPU.ip, this.slot);
+  }
+
+  private accessFlags(options: AccessOptions | undefined): I32 {
+    return this.i32((options?.aligned ? ACCESS_ALIGNED : 0) | (options?.unprivileged ? ACCESS_UNPRIVILEGED : 0));
+  }
+
+  private loadHost(size: number, address: I64, options: AccessOptions | undefined): I32 {
+    const host = this.variable(this.i32(0));
+    this.translate(
+      TLB_ENTRY.read, size, address, options,
+      (h) => host.set(h),
+      () => {
+        host.set(this.call(loadSlow, this.cpu, address, this.i32(size), this.accessFlags(options)));
+        this.if(host.get().eqz(), () => this.return(this.i32(0)));
+      },
+    );
+    return host.get();
+  }
+
+  loadMem(size: AccessSize, address: I64, options?: AccessOptions): I64 {
+    return this.load(LOAD[size], this.loadHost(size, address, options)) as I64;
+  }
+
+  loadMem128(address: I64, options?: AccessOptions): V128 {
+    return this.load("v128.load", this.loadHost(16, address, options)) as V128;
+  }
+
+  storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void {
+    this.translate(
+      TLB_ENTRY.write, size, address, options,
+      (host) => this.store(STORE[size], host, value),
+      () => {
+        const failed = this.call(storeSlow, this.cpu, address, value, this.i32(size), this.accessFlags(options));
+        this.if(failed, () => this.return(this.i32(0)));
+      },
+    );
+  }
+
+  storeMem128(address: I64, value: V128, options?: AccessOptions): void {
+    this.translate(
+      TLB_ENTRY.write, 16, address, options,
+      (host) => this.store("v128.store", host, value),
+      () => {
+        const failed = this.call(store128Slow, this.cpu, address, value, this.accessFlags(options));
+        this.if(failed, () => this.return(this.i32(0)));
+      },
+    );
+  }
+
+  exclusiveHost(size: number, address: I64): I32 {
+    const host = this.variable(this.i32(0));
+    this.translate(
+      TLB_ENTRY.write, size, address, { aligned: true },
+      (h) => host.set(h),
+      () => {
+        host.set(this.call(hostForAtomic, this.cpu, address, this.i32(size)));
+        this.if(host.get().eqz(), () => this.return(this.i32(0)));
+      },
+    );
+    return host.get();
+  }
+
+  // --- flags ----------------------------------------------------------------------------------------------------
+
+  setFlags(n: I64, z: I64, c: I32, v: I64): void {
+    this.setState64(CPU.flagN, n);
+    this.setState64(CPU.flagZ, z);
+    this.setState32(CPU.flagC, c);
+    this.setState64(CPU.flagV, v);
+  }
+  flagN(): I64 {
+    return this.state64(CPU.flagN);
+  }
+  flagZ(): I64 {
+    return this.state64(CPU.flagZ);
+  }
+  flagC(): I32 {
+    return this.state32(CPU.flagC);
+  }
+  flagV(): I64 {
+    return this.state64(CPU.flagV);
+  }
+
+  // --- how an instruction ends ------------------------------------------------------------------------------------
+
+  private next(): I32 {
+    return this.slot.add(SLOT_SIZE);
+  }
+
+  /** The end of a body that did not end itself. */
+  finish(): void {
+    this.return(this.next());
+  }
+
+  branch(target: I64): void {
+    const within = target.wrap().and(PAGE_SIZE - 1).shl(1);
+    const samePage = target.xor(this.pc()).shrU(PAGE_BITS).eqz().and(target.wrap().and(3).eqz());
+    this.if(samePage, () => this.return(this.state32(CPU.slotBase).add(within)));
+    this.setState64(CPU.pc, target);
+    this.return(this.i32(0));
+  }
+
+  branchDirect(offset: I64): void {
+    const within = this.slot.add(offset.wrap().shl(1)).sub(this.state32(CPU.slotBase));
+    this.if(within.ltU(SLOTS_PER_PAGE * SLOT_SIZE), () => this.return(this.state32(CPU.slotBase).add(within)));
+    this.setState64(CPU.pc, this.pc().add(offset));
+    this.return(this.i32(0));
+  }
+
+  branchDirectIf(condition: I32, offset: I64): void {
+    this.if(condition, () => this.branchDirect(offset));
+  }
+
+  leave<P extends string>(callee: Callable<`i${P}`, "">, ...args: unknown[]): void {
+    this.setState64(CPU.pc, this.pc());
+    this.call(callee as Callable, ...([this.cpu, ...args] as never));
+    this.return(this.i32(0));
+  }
+
+  callRuntime<P extends string, R extends string>(callee: Callable<P, R>, ...args: unknown[]): Value | undefined {
+    this.saveSlot();
+    return this.call(callee as Callable, ...([this.cpu, ...args] as never)) as Value | undefined;
+  }
+
+  synchronize(): void {
+    this.setState64(CPU.pc, this.pc().add(4));
+    this.return(this.i32(0));
+  }
+
+  abandonIf(condition: I32): void {
+    this.if(condition, () => this.return(this.i32(0)));
+  }
+
+  undefinedIf(condition: I32): void {
+    this.if(condition, () => this.leave(raiseUndefined));
+  }
+
+  // --- vCPU block -------------------------------------------------------------------------------------------------
+
+  state64(offset: number): I64 {
+    return this.load("i64.load", this.cpu, offset) as I64;
+  }
+  setState64(offset: number, value: I64): void {
+    this.store("i64.store", this.cpu, value, offset);
+  }
+  state32(offset: number): I32 {
+    return this.load("i32.load", this.cpu, offset) as I32;
+  }
+  setState32(offset: number, value: I32): void {
+    this.store("i32.store", this.cpu, value, offset);
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * From statements to wasm bytes. A pure value used once is written where it is used; one used more often, and every
+ * read whose result is used, gets a local at the place of its definition; unused ones vanish.
+ */
+import { ByteWriter, type FunctionBody } from "../wasm/encoder.js";
+import { CONTROL, type TypeLetter } from "../wasm/opcodes.js";
+import type { FunctionBuilder, Label, Statement } from "./function.js";
+import type { Node } from "./value.js";
+
+const VOID_BLOCK = 0x40;
+
+/** Counts uses, following pure and read nodes only once they are themselves used. */
+function countUses(statements: readonly Statement[]): void {
+  for (const s of statements) {
+    switch (s.kind) {
+      case "def":
+        if (s.node.purity === "effect") for (const arg of s.node.args) use(arg);
+        break;
+      case "effect":
+        for (const arg of s.node.args) use(arg);
+        break;
+      case "set":
+        use(s.node);
+        break;
+      case "scope":
+        countUses(s.body);
+        break;
+      case "if":
+        use(s.condition);
+        countUses(s.then);
+        countUses(s.else);
+        break;
+      case "br":
+        if (s.condition) use(s.condition);
+        break;
+      case "table":
+        use(s.index);
+        break;
+      case "return":
+        if (s.node) use(s.node);
+        break;
+    }
+  }
+}
+
+function use(node: Node): void {
+  node.uses++;
+  if (node.uses === 1 && node.purity !== "effect") for (const arg of node.args) use(arg);
+}
+
+class Emitter {
+  readonly out = new ByteWriter();
+  private readonly labels: (Label | undefined)[] = [];
+
+  constructor(private readonly fb: FunctionBuilder) {}
+
+  private constant(node: Node): void {
+    const value = node.constant;
+    this.out.opcode(node.opcode);
+    if (value instanceof Uint8Array) {
+      this.out.bytes(value);
+    } else if (typeof value === "bigint") {
+      this.out.s64(value);
+    } else if (node.type === "i") {
+      this.out.s32(value as number);
+    } else {
+      const bytes = new Uint8Array(node.type === "f" ? 4 : 8);
+      const view = new DataView(bytes.buffer);
+      if (node.type === "f") view.setFloat32(0, value as number, true);
+      else view.setFloat64(0, value as number, true);
+      this.out.bytes(bytes);
+    }
+  }
+
+  private compute(node: Node): void {
+    for (const arg of node.args) this.push(arg);
+    this.out.opcode(node.opcode);
+    const [first, second] = node.immediates;
+    if (node.opcode === CONTROL["memory.fill"]) this.out.u8(0);
+    else if (node.args.length > 0 && node.immediates.length === 16) for (const lane of node.immediates) this.out.u8(lane);
+    else {
+      if (first !== undefined) this.out.u32(first);
+      if (second !== undefined) this.out.u32(second);
+    }
+  }
+
+  /** Leaves the node's value on the wasm stack. */
+  private push(node: Node): void {
+    if (node.constant !== undefined) {
+      this.constant(node);
+    } else if (node.local >= 0) {
+      this.out.opcode(CONTROL["local.get"]);
+      this.out.u32(node.local);
+    } else {
+      this.compute(node);
+    }
+  }
+
+  private define(node: Node): void {
+    if (node.uses === 0 && node.purity !== "effect") return;
+    if (node.uses === 1 && node.purity === "pure") return;
+    this.compute(node);
+    if (node.uses === 0) {
+      this.out.opcode(CONTROL.drop);
+      return;
+    }
+    node.local = this.fb.newLocal(node.type);
+    this.out.opcode(CONTROL["local.set"]);
+    this.out.u32(node.local);
+  }
+
+  private depth(label: Label): number {
+    const at = this.labels.lastIndexOf(label);
+    if (at < 0) throw new Error("branch to a label that is not open here");
+    return this.labels.length - 1 - at;
+  }
+
+  statements(list: readonly Statement[]): void {
+    for (const s of list) this.statement(s);
+  }
+
+  private statement(s: Statement): void {
+    switch (s.kind) {
+      case "def":
+        this.define(s.node);
+        break;
+      case "effect":
+        this.compute(s.node);
+        break;
+      case "set":
+        this.push(s.node);
+        this.out.opcode(CONTROL["local.set"]);
+        this.out.u32(s.local);
+        break;
+      case "scope":
+        this.out.opcode(s.label.kind === "block" ? CONTROL.block : CONTROL.loop);
+        this.out.u8(VOID_BLOCK);
+        this.labels.push(s.label);
+        this.statements(s.body);
+        this.labels.pop();
+        this.out.opcode(CONTROL.end);
+        break;
+      case "if":
+        this.push(s.condition);
+        this.out.opcode(CONTROL.if);
+        this.out.u8(VOID_BLOCK);
+        this.labels.push(undefined);
+        this.statements(s.then);
+        if (s.else.length > 0) {
+          this.out.opcode(CONTROL.else);
+          this.statements(s.else);
+        }
+        this.labels.pop();
+        this.out.opcode(CONTROL.end);
+        break;
+      case "br":
+        if (s.condition) this.push(s.condition);
+        this.out.opcode(s.condition ? CONTROL.br_if : CONTROL.br);
+        this.out.u32(this.depth(s.label));
+        break;
+      case "table":
+        this.push(s.index);
+        this.out.opcode(CONTROL.br_table);
+        this.out.u32(s.labels.length);
+        for (const label of s.labels) this.out.u32(this.depth(label));
+        this.out.u32(this.depth(s.fallback));
+        break;
+      case "return":
+        if (s.node) this.push(s.node);
+        this.out.opcode(CONTROL.return);
+        break;
+    }
+  }
+}
+
+/** The function's body. The code must end in `return` (or be of no result). */
+export function emitFunction(fb: FunctionBuilder): FunctionBody {
+  countUses(fb.root);
+  const emitter = new Emitter(fb);
+  emitter.statements(fb.root);
+  if (fb.result !== "") emitter.out.opcode(CONTROL.unreachable);
+  return {
+    signature: { params: fb.params, result: fb.result },
+    locals: fb.locals as TypeLetter[],
+    code: emitter.out.finish(),
+  };
+}

@@ -1,0 +1,310 @@
+/**
+ * Builds one wasm function from typed values and structured control flow. Statements are kept in order; pure values
+ * used once are written in place, others get a local (see emit.ts). Knows nothing of Arm.
+ */
+import type { Signature, TypeTable } from "../wasm/encoder.js";
+import {
+  CONTROL, LANE_OPS, type LaneOpName, LOADS, type LoadName, type OpName, OPS, STORES, type StoreName, type TypeLetter,
+} from "../wasm/opcodes.js";
+import { fold } from "./fold.js";
+import { F32, F64, I32, I64, Node, type Purity, V128, type Value, type ValueOf } from "./value.js";
+
+/** A function another can call: an import or one of the same module. */
+export interface Callable<P extends string = string, R extends string = string> {
+  readonly name: string;
+  readonly signature: Signature & { params: P; result: R };
+}
+
+/** What a function needs from the module it ends up in. */
+export interface Linker {
+  readonly types: TypeTable;
+  /** The index by which `call` names it. */
+  functionIndex(callee: Callable): number;
+}
+
+export class Label {
+  constructor(readonly kind: "block" | "loop") {}
+}
+
+export type Statement =
+  | { kind: "def"; node: Node }
+  | { kind: "effect"; node: Node }
+  | { kind: "set"; local: number; node: Node }
+  | { kind: "scope"; label: Label; body: Statement[] }
+  | { kind: "if"; condition: Node; then: Statement[]; else: Statement[] }
+  | { kind: "br"; label: Label; condition: Node | undefined }
+  | { kind: "table"; index: Node; labels: Label[]; fallback: Label }
+  | { kind: "return"; node: Node | undefined };
+
+/** A local that changes. */
+export class Variable<T extends Value> {
+  constructor(
+    private readonly fb: FunctionBuilder,
+    readonly local: number,
+    readonly letter: TypeLetter,
+  ) {}
+  get(): T {
+    return this.fb.readLocal(this.local, this.letter) as T;
+  }
+  set(value: T): void {
+    this.fb.writeLocal(this.local, value);
+  }
+}
+
+type ValuesOf<P extends string> = P extends `${infer H extends TypeLetter}${infer Rest}`
+  ? [ValueOf[H], ...ValuesOf<Rest>]
+  : [];
+type ResultOf<R extends string> = R extends TypeLetter ? ValueOf[R] : undefined;
+
+export class FunctionBuilder {
+  readonly locals: TypeLetter[] = [];
+  readonly root: Statement[] = [];
+  private current: Statement[] = this.root;
+
+  constructor(
+    readonly linker: Linker,
+    readonly params: string,
+    readonly result: string,
+  ) {}
+
+  // --- values -------------------------------------------------------------------------------------------------
+
+  wrap(node: Node): Value {
+    switch (node.type) {
+      case "i":
+        return new I32(this, node);
+      case "l":
+        return new I64(this, node);
+      case "f":
+        return new F32(this, node);
+      case "d":
+        return new F64(this, node);
+      case "v":
+        return new V128(this, node);
+    }
+  }
+
+  private define(
+    type: TypeLetter, purity: Purity, opcode: number, args: readonly Node[], immediates: readonly number[] = [],
+  ): Value {
+    const node = new Node(type, purity, opcode, args, immediates);
+    this.current.push({ kind: "def", node });
+    return this.wrap(node);
+  }
+
+  param(index: number): Value {
+    const type = this.params[index] as TypeLetter;
+    const node = new Node(type, "pure", CONTROL["local.get"], [], [index]);
+    node.local = index;
+    return this.wrap(node);
+  }
+
+  private constant(type: TypeLetter, opcode: number, value: number | bigint | Uint8Array): Value {
+    return this.wrap(new Node(type, "pure", opcode, [], [], value));
+  }
+  i32(value: number): I32 {
+    return this.constant("i", CONTROL["i32.const"], value | 0) as I32;
+  }
+  i64(value: number | bigint): I64 {
+    return this.constant("l", CONTROL["i64.const"], BigInt.asIntN(64, BigInt(value))) as I64;
+  }
+  f32(value: number): F32 {
+    return this.constant("f", CONTROL["f32.const"], value) as F32;
+  }
+  f64(value: number): F64 {
+    return this.constant("d", CONTROL["f64.const"], value) as F64;
+  }
+  v128(bytes: readonly number[]): V128 {
+    return this.constant("v", CONTROL["v128.const"], Uint8Array.from(bytes)) as V128;
+  }
+  v128Zero(): V128 {
+    return this.v128(new Array<number>(16).fill(0));
+  }
+
+  op(name: OpName, ...args: Value[]): Value {
+    const [opcode, , result] = OPS[name];
+    const nodes = args.map((a) => a.node);
+    const folded = fold(name, nodes);
+    if (folded !== undefined) {
+      if (folded instanceof Node) return this.wrap(folded);
+      return result === "l" ? this.i64(folded) : this.i32(Number(folded));
+    }
+    return this.define(result as TypeLetter, "pure", opcode, nodes);
+  }
+
+  laneOp(name: LaneOpName, lane: number, ...args: Value[]): Value {
+    const [opcode, , result] = LANE_OPS[name];
+    return this.define(result, "pure", opcode, args.map((a) => a.node), [lane]);
+  }
+
+  shuffle(a: V128, b: V128, lanes: readonly number[]): V128 {
+    return this.define("v", "pure", CONTROL["i8x16.shuffle"], [a.node, b.node], lanes) as V128;
+  }
+
+  select<T extends Value>(condition: I32, a: T, b: T): T {
+    const c = condition.node.constant;
+    if (c !== undefined) return c !== 0 ? a : b;
+    return this.define(a.letter, "pure", CONTROL.select, [a.node, b.node, condition.node]) as T;
+  }
+
+  // --- memory -------------------------------------------------------------------------------------------------
+
+  /** Little-endian, any alignment. `offset` is added to the address without wrapping. */
+  load<N extends LoadName>(name: N, address: I32, offset = 0): ValueOf[(typeof LOADS)[N][2]] {
+    const [opcode, , result] = LOADS[name];
+    return this.define(result, "read", opcode, [address.node], [0, offset]) as ValueOf[(typeof LOADS)[N][2]];
+  }
+
+  store(name: StoreName, address: I32, value: Value, offset = 0): void {
+    const [opcode] = STORES[name];
+    this.effect(opcode, [address.node, value.node], [0, offset]);
+  }
+
+  memoryFill(address: I32, byte: I32, length: I32): void {
+    this.effect(CONTROL["memory.fill"], [address.node, byte.node, length.node], [0]);
+  }
+
+  private effect(opcode: number, args: readonly Node[], immediates: readonly number[]): void {
+    this.current.push({ kind: "effect", node: new Node("i", "effect", opcode, args, immediates) });
+  }
+
+  // --- locals -------------------------------------------------------------------------------------------------
+
+  newLocal(type: TypeLetter): number {
+    this.locals.push(type);
+    return this.params.length + this.locals.length - 1;
+  }
+
+  readLocal(local: number, type: TypeLetter): Value {
+    return this.define(type, "read", CONTROL["local.get"], [], [local]);
+  }
+
+  writeLocal(local: number, value: Value): void {
+    this.current.push({ kind: "set", local, node: value.node });
+  }
+
+  variable<T extends Value>(initial: T): Variable<T> {
+    const variable = new Variable<T>(this, this.newLocal(initial.letter), initial.letter);
+    variable.set(initial);
+    return variable;
+  }
+
+  // --- calls --------------------------------------------------------------------------------------------------
+
+  call<P extends string, R extends string>(callee: Callable<P, R>, ...args: ValuesOf<P>): ResultOf<R> {
+    const index = this.linker.functionIndex(callee);
+    return this.callWith(CONTROL.call, callee.signature.result, (args as Value[]).map((a) => a.node), [index]) as ResultOf<R>;
+  }
+
+  /** `call_indirect` through table 0. */
+  callIndirect<P extends string, R extends string>(
+    signature: { params: P; result: R }, element: I32, ...args: ValuesOf<P>
+  ): ResultOf<R> {
+    const nodes = [...(args as Value[]).map((a) => a.node), element.node];
+    return this.callWith(CONTROL.call_indirect, signature.result, nodes, [this.linker.types.index(signature), 0]) as ResultOf<R>;
+  }
+
+  private callWith(
+    opcode: number, result: string, args: readonly Node[], immediates: readonly number[],
+  ): Value | undefined {
+    if (result !== "") return this.define(result as TypeLetter, "effect", opcode, args, immediates);
+    this.effect(opcode, args, immediates);
+    return undefined;
+  }
+
+  // --- control ------------------------------------------------------------------------------------------------
+
+  private nest(write: () => void): Statement[] {
+    const outer = this.current;
+    const body: Statement[] = [];
+    this.current = body;
+    try {
+      write();
+    } finally {
+      this.current = outer;
+    }
+    return body;
+  }
+
+  if(condition: I32, then: () => void, otherwise?: () => void): void {
+    const c = condition.node.constant;
+    if (c !== undefined) {
+      if (c !== 0) then();
+      else otherwise?.();
+      return;
+    }
+    const thenBody = this.nest(then);
+    const elseBody = otherwise ? this.nest(otherwise) : [];
+    this.current.push({ kind: "if", condition: condition.node, then: thenBody, else: elseBody });
+  }
+
+  /** A value from one of two branches of which only one runs. */
+  choose<T extends Value>(condition: I32, then: () => T, otherwise: () => T): T {
+    const c = condition.node.constant;
+    if (c !== undefined) return c !== 0 ? then() : otherwise();
+    let local = -1;
+    let letter: TypeLetter = "i";
+    const put = (make: () => T) => () => {
+      const value = make();
+      if (local < 0) {
+        letter = value.letter;
+        local = this.newLocal(letter);
+      }
+      this.writeLocal(local, value);
+    };
+    this.if(condition, put(then), put(otherwise));
+    return this.readLocal(local, letter) as T;
+  }
+
+  /** `br(label)` leaves it. */
+  block(write: (label: Label) => void): void {
+    this.scope("block", write);
+  }
+
+  /** `br(label)` repeats it; falling off its end leaves it. */
+  loop(write: (label: Label) => void): void {
+    this.scope("loop", write);
+  }
+
+  private scope(kind: "block" | "loop", write: (label: Label) => void): void {
+    const label = new Label(kind);
+    const body = this.nest(() => write(label));
+    this.current.push({ kind: "scope", label, body });
+  }
+
+  br(label: Label): void {
+    this.current.push({ kind: "br", label, condition: undefined });
+  }
+
+  brIf(label: Label, condition: I32): void {
+    const c = condition.node.constant;
+    if (c !== undefined) {
+      if (c !== 0) this.br(label);
+      return;
+    }
+    this.current.push({ kind: "br", label, condition: condition.node });
+  }
+
+  /** Runs `cases[index]`, or `fallback` when the index is past them. */
+  switch(index: I32, cases: readonly (() => void)[], fallback: () => void): void {
+    this.block((done) => {
+      const labels = cases.map(() => new Label("block"));
+      const otherwise = new Label("block");
+      let body: Statement[] = [{ kind: "table", index: index.node, labels, fallback: otherwise }];
+      cases.forEach((write, i) => {
+        const label = labels[i] as Label;
+        const after = this.nest(() => {
+          write();
+          this.br(done);
+        });
+        body = [{ kind: "scope", label, body }, ...after];
+      });
+      this.current.push({ kind: "scope", label: otherwise, body });
+      fallback();
+    });
+  }
+
+  return(value?: Value): void {
+    this.current.push({ kind: "return", node: value?.node });
+  }
+}

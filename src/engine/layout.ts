@@ -1,0 +1,246 @@
+/**
+ * Where everything lives in the one WebAssembly.Memory (ARCHITECTURE.md, section 1, idea 2). TypeScript, the
+ * interpreter and compiled regions take every offset from here; sizes are in bytes.
+ */
+
+/** Hands out naturally aligned offsets in order. */
+class Struct {
+  constructor(private next: number) {}
+  private take(size: number): number {
+    this.next = Math.ceil(this.next / size) * size;
+    const at = this.next;
+    this.next += size;
+    return at;
+  }
+  i32 = (): number => this.take(4);
+  i64 = (): number => this.take(8);
+  /** `count` words of `size` bytes. */
+  array(count: number, size: number): number {
+    const at = this.take(size);
+    this.next = at + count * size;
+    return at;
+  }
+  get end(): number {
+    return this.next;
+  }
+}
+
+const s = new Struct(0);
+/**
+ * Offsets in a vCPU block. Flags are kept apart and unpacked: N is the sign of `flagN`, Z is `flagZ` = 0, C is
+ * `flagC` (0 or 1), V the sign of `flagV`.
+ */
+export const CPU = {
+  /** X0–X30; slot 31 is always zero; slot 32 is the SP in use. */
+  x: s.array(33, 8),
+  sp: 32 * 8,
+  pc: s.i64(),
+  flagN: s.i64(),
+  flagZ: s.i64(),
+  flagV: s.i64(),
+  flagC: s.i32(),
+  /** PSTATE.{EL, SP}, and D A I F as in SPSR bits 9–6. */
+  el: s.i32(),
+  spSel: s.i32(),
+  daif: s.i32(),
+  pan: s.i32(),
+  uao: s.i32(),
+  dit: s.i32(),
+  ssbs: s.i32(),
+  il: s.i32(),
+  ss: s.i32(),
+  /** Instructions left in this slice; every attempted instruction takes one. */
+  budget: s.i32(),
+  /** Why the engine came back (Exit); 0 while it may go on. */
+  exit: s.i32(),
+  exitInfo: s.i64(),
+  /** The predecode slot being executed, kept for slow paths that need the PC. */
+  ip: s.i32(),
+  /** First slot of the page being executed, and PC − slot/2. */
+  slotBase: s.i32(),
+  pcBias: s.i64(),
+  /** Bank in use for data and fetch at the current EL, and its translation context (see mmu/tlb.ts). */
+  bank: s.i32(),
+  context: s.i32(),
+  /** Bank per translation context; 0 = not chosen since the registers last changed. */
+  contextBanks: s.array(16, 4),
+  /** Round robin for banks and least recent use. */
+  bankClock: s.i32(),
+  /** 1 while FP/SIMD at the current EL goes to the trap check. */
+  fpTrap: s.i32(),
+  /** FPCR is at defaults and FPSR.IXC is set: the host's float result is the answer unless special. */
+  fpcr: s.i32(),
+  fpsr: s.i32(),
+  fpFast: s.i32(),
+  /** Trap groups (sysreg/traps.ts) that are active at the current EL, for reads and for writes. */
+  readTraps: s.i32(),
+  writeTraps: s.i32(),
+  /** What the control registers mean at each EL: four MODE rows, recomputed in TypeScript when one of them changes. */
+  modes: s.array(16, 4),
+  /** Input lines: see IRQ_LINE. */
+  irqLines: s.i32(),
+  /** HCR_EL2/SCR_EL3 routing for the current state, see cpu/exceptions.ts. */
+  waiting: s.i32(),
+  event: s.i32(),
+  /** Exclusive monitor: armed, physical (host) address, size. */
+  exclusive: s.i32(),
+  exclusiveSize: s.i32(),
+  exclusiveHost: s.i32(),
+  /** Number of the vCPU, its MPIDR affinity is a system register. */
+  index: s.i32(),
+  /** Bit n: ELn is hosted, an exception to it leaves the engine. */
+  hosted: s.i32(),
+  /** A debugger stands on a breakpoint and wants it passed once. */
+  passBreakpoint: s.i32(),
+  /** Non-zero: some watchpoint exists, slow paths must ask. */
+  watch: s.i32(),
+  /** Results of the table walk (mmu/walk.ts). */
+  walkPa: s.i64(),
+  walkIpa: s.i64(),
+  walkAttributes: s.i32(),
+  walkFault: s.i32(),
+  walkLevelSize: s.i32(),
+  /** Virtual time at which the slice ends if all of its budget is used. */
+  sliceEnd: s.i64(),
+  /** Counters for --stats. */
+  retired: s.i64(),
+  statTlbMiss: s.i64(),
+  statFetchMiss: s.i64(),
+  statExceptions: s.i64(),
+  statMmio: s.i64(),
+  statDecoded: s.i64(),
+  statSysreg: s.i64(),
+  statInterrupts: s.i64(),
+  /** Ranges of virtual addresses held by translations larger than a page: 4 × (low, high). */
+  largeRanges: s.array(8, 8),
+  /** Bounce buffer for accesses that do not go straight to RAM. */
+  bounce: s.array(8, 8),
+  scratch: s.array(16, 8),
+  /** V0–V31. */
+  v: 2048,
+  /** System-register slots, in the order of the table. */
+  sysregs: 4096,
+} as const;
+if (s.end > CPU.v) throw new Error("vCPU block: fields run into the vector registers");
+
+/**
+ * A row of `CPU.modes`, by EL: active trap groups, FP access trapped (0 or 1), translation context in bits 0–7 with
+ * PSTATE.PAN added to it where bit 8 is set.
+ */
+export const MODE = { readTraps: 0, writeTraps: 4, fpTrap: 8, context: 12, size: 16 } as const;
+
+/** Translation contexts: regime and privilege. The PAN variant of a privileged one is the next number. */
+export const CONTEXT = { el10User: 0, el10: 1, el10Pan: 2, el2: 3, el20User: 4, el20: 5, el20Pan: 6, el3: 7 } as const;
+
+export const CPU_SYSREG_SLOTS = 1024;
+export const CPU_BLOCK_SIZE = CPU.sysregs + CPU_SYSREG_SLOTS * 8;
+
+/** A predecode slot: handler index (u32), instruction word (u32). Slot address / 2 advances like the PC. */
+export const SLOT_SIZE = 8;
+export const SLOTS_PER_PAGE = 1024;
+/**
+ * A predecode page: the slots, one sentinel slot behind them, then what the page is of. */
+export const CODE_PAGE = {
+  sentinel: SLOTS_PER_PAGE * SLOT_SIZE,
+  /** Host address of the guest page the slots were decoded from. */
+  host: SLOTS_PER_PAGE * SLOT_SIZE + 8,
+  /** Virtual page of a page with breakpoints of its own (a shadow), else 0 and flag 0. */
+  shadowVa: SLOTS_PER_PAGE * SLOT_SIZE + 16,
+  isShadow: SLOTS_PER_PAGE * SLOT_SIZE + 24,
+  /** Next shadow of the same guest page. */
+  nextShadow: SLOTS_PER_PAGE * SLOT_SIZE + 28,
+  size: SLOTS_PER_PAGE * SLOT_SIZE + 64,
+} as const;
+
+/** Software TLB of a bank: entries indexed by the low bits of the virtual page number. */
+export const TLB_BITS = 9;
+export const TLB_ENTRIES = 1 << TLB_BITS;
+/** Tags hold the virtual page, or have bit 0 set and match nothing. */
+export const TLB_ENTRY = { read: 0, write: 8, addend: 16, flags: 20, page: 24, size: 32 } as const;
+export const FETCH_BITS = 8;
+export const FETCH_ENTRIES = 1 << FETCH_BITS;
+export const FETCH_ENTRY = { tag: 0, codePage: 8, size: 16 } as const;
+/** A bank: header, data entries, fetch entries. */
+export const BANK = {
+  key: 0,
+  ttbr: 8,
+  lastUse: 16,
+  context: 20,
+  data: 32,
+  fetch: 32 + TLB_ENTRIES * TLB_ENTRY.size,
+  size: 32 + TLB_ENTRIES * TLB_ENTRY.size + FETCH_ENTRIES * FETCH_ENTRY.size,
+} as const;
+export const BANKS_PER_CPU = 24;
+
+const g = new Struct(64);
+/** Offsets of what all vCPUs share, from address 0. */
+export const GLOBAL = {
+  /** Virtual time in instructions, as of the start of the running slice. */
+  time: g.i64(),
+  cpuCount: g.i32(),
+  cpuBase: g.i32(),
+  cpuStride: g.i32(),
+  bankBase: g.i32(),
+  /** Root of the decode tree. */
+  decodeRoot: g.i32(),
+  /** Predecode pool: next free page, end. */
+  codeNext: g.i32(),
+  codeEnd: g.i32(),
+  codeStart: g.i32(),
+  /** Non-zero: breakpoints exist; count of shadow pages. */
+  breakpoints: g.i32(),
+  /** Regions of RAM-like memory: count, then REGION rows. */
+  regionCount: g.i32(),
+  regions: g.array(16 * 4, 8),
+  end: g.end,
+} as const;
+
+/** A region of RAM or ROM: guest physical base and size, host address, flags. */
+export const REGION = { base: 0, size: 8, host: 16, flags: 20, rowSize: 32 } as const;
+export const REGION_READ_ONLY = 1;
+export const MAX_REGIONS = 16;
+
+export const PAGE_BITS = 12;
+export const PAGE_SIZE = 1 << PAGE_BITS;
+
+/** Fixed areas after the globals. */
+export const AREA = {
+  /** Per 15-bit system-register encoding (op0[0], op1, CRn, CRm, op2): 16 bytes, see SYSREG_ENTRY. */
+  sysregIndex: 0x1_0000,
+  /** Per host page: predecode page (u32). */
+  codePages: 0x10_0000,
+  /** Per host page: PAGE_FLAG bits (u8). */
+  pageFlags: 0x50_0000,
+  /** Decode tree. */
+  decodeTree: 0x60_0000,
+  /** vCPU blocks, then banks, then the predecode pool, then guest RAM. */
+  dynamic: 0x80_0000,
+} as const;
+
+export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2, watched: 4 } as const;
+
+/** flags: bits 0–3 lowest EL that may read (15 never), 4–7 write, bit 8 plain read, 9 plain write, 10 effect. */
+export const SYSREG_ENTRY = { offset: 0, flags: 4, readTraps: 8, writeTraps: 12, size: 16 } as const;
+
+export const IRQ_LINE = { irq: 1, fiq: 2, virq: 4, vfiq: 8, serror: 16 } as const;
+
+/** Reasons for which the engine returns to TypeScript. */
+export const Exit = {
+  none: 0,
+  /** The slice's budget is used up. */
+  budget: 1,
+  /** WFI with nothing pending, WFE without an event. */
+  wfi: 2,
+  wfe: 3,
+  /** An exception to a hosted EL2 or EL3; the CPU stands at that level's vector. */
+  hosted2: 4,
+  hosted3: 5,
+  breakpoint: 6,
+  watchpoint: 7,
+  /** The predecode pool is full. */
+  codeFull: 8,
+  /** Something the scheduler must look at (interrupt lines, power state) changed. */
+  attention: 9,
+  /** Exit by HLT for semihosting, and what a debugger catches. */
+  debug: 10,
+} as const;
