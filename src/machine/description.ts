@@ -18,17 +18,22 @@ const MAX_SPIS = 988;
 /** 48-bit physical addresses: the most that any CPU model offers. */
 const MAX_ADDRESS = 2 ** 48;
 
-const parsed = (what: string, example: string, parse: (text: string) => number | undefined) =>
+/** A number of bytes, given as a JSON number or in the notation that `parse` reads. */
+const parsed = (what: string, parse: (text: string) => number | undefined, minimum: number) =>
   v.pipe(
-    v.union([v.string(), v.pipe(v.number(), v.safeInteger())], `${what}, as ${example}`),
-    v.transform((value) => (typeof value === "number" ? value : parse(value))),
-    v.number(`${what}, as ${example}`),
-    v.minValue(0, `${what} of zero or more`),
-    v.maxValue(MAX_ADDRESS, `${what} below 2^48`),
+    v.unknown(),
+    v.rawTransform<unknown, number>(({ dataset: { value }, addIssue, NEVER }) => {
+      const bytes = typeof value === "string" ? parse(value) : value;
+      if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= minimum && bytes <= MAX_ADDRESS) {
+        return bytes;
+      }
+      addIssue({ message: what, input: value });
+      return NEVER;
+    }),
   );
 
-const Address = parsed("an address", '"0x09000000"', parseAddress);
-const Size = v.pipe(parsed("a size", '"0x1000" or "1G"', parseSize), v.minValue(1, "a size above zero"));
+const Address = parsed('an address below 2^48, as "0x09000000"', parseAddress, 0);
+const Size = parsed('a size above zero, as "0x1000" or "1G"', parseSize, 1);
 const Count = v.pipe(v.number(), v.integer("a whole number"), v.minValue(1, "a number above zero"));
 const Name = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*$/, "a name of small letters, digits and dashes"));
 const Ppi = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(15, "a PPI, 0 to 15"));

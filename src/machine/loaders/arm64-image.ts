@@ -1,6 +1,7 @@
 /** The 64-byte header of an arm64 Linux Image: Documentation/arch/arm64/booting.rst, section 4. */
-import { Parser } from "binary-parser";
+
 import { ConfigError } from "../errors.js";
+import { Parser } from "./binary-parser.js";
 import type { KernelAddress, LoadedKernel } from "./kernel.js";
 
 const HEADER_SIZE = 64;
@@ -14,7 +15,7 @@ const OLD_TEXT_OFFSET = 0x80000;
  * Where the 2 MiB aligned base lies in RAM. The first 2 MiB stay free: boot loaders keep things there, and it puts a
  * kernel with text_offset 0 where QEMU puts it.
  */
-const IMAGE_BASE: number = 0x200000;
+const IMAGE_BASE = 0x200000;
 
 interface Header {
   readonly textOffset: bigint;
@@ -22,12 +23,7 @@ interface Header {
   readonly flags: bigint;
 }
 
-const header = new Parser()
-  .endianness("little")
-  .seek(8)
-  .uint64("textOffset")
-  .uint64("imageSize")
-  .uint64("flags");
+const header = new Parser().endianness("little").seek(8).uint64("textOffset").uint64("imageSize").uint64("flags");
 
 export function isArm64Image(bytes: Uint8Array): boolean {
   return (

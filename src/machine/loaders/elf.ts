@@ -1,8 +1,9 @@
 /** ELF64 for AArch64: System V ABI chapters 4 and 5, and "ELF for the Arm 64-bit Architecture" (AAELF64). */
-import { Parser } from "binary-parser";
+
 import { ConfigError } from "../errors.js";
 import { hex } from "../format.js";
 import { imagePlacement, isArm64Image } from "./arm64-image.js";
+import { Parser } from "./binary-parser.js";
 import type { KernelAddress, KernelSegment, LoadedKernel } from "./kernel.js";
 
 const HEADER_SIZE = 64;
@@ -78,7 +79,9 @@ export function isElf(bytes: Uint8Array): boolean {
  */
 export function parseElf(bytes: Uint8Array, name: string): LoadedKernel {
   const header = checkedHeader(bytes, name);
-  const loads = programHeaders(bytes, header, name).filter(({ type, memorySize }) => type === PT_LOAD && memorySize > 0n);
+  const loads = programHeaders(bytes, header, name).filter(
+    ({ type, memorySize }) => type === PT_LOAD && memorySize > 0n,
+  );
   const first = loads.reduce<ProgramHeader | undefined>(
     (lowest, load) => (lowest && lowest.virtualAddress <= load.virtualAddress ? lowest : load),
     undefined,
@@ -121,7 +124,10 @@ function programHeaders(bytes: Uint8Array, header: Header, name: string): Progra
   return Array.from({ length: programHeaderCount }, (_, index) => {
     const offset = Number(header.programHeaders) + index * programHeaderSize;
     const load = programHeaderParser.parse(bytes.subarray(offset, offset + PROGRAM_HEADER_SIZE)) as ProgramHeader;
-    if (load.type === PT_LOAD && (load.offset + load.fileSize > BigInt(bytes.length) || load.fileSize > load.memorySize)) {
+    if (
+      load.type === PT_LOAD &&
+      (load.offset + load.fileSize > BigInt(bytes.length) || load.fileSize > load.memorySize)
+    ) {
       throw new ConfigError("BAD_KERNEL", `${name}: an ELF file cut short: segment ${index} is not within it`);
     }
     return load;
@@ -155,11 +161,13 @@ function placeVmlinux(
 }
 
 function placeByPhysicalAddress(bytes: Uint8Array, name: string, loads: ProgramHeader[], entry: bigint): LoadedKernel {
-  const segments = loads.map((load): KernelSegment => ({
-    address: absolute(load.physicalAddress, name),
-    bytes: contents(bytes, load),
-    memorySize: Number(load.memorySize),
-  }));
+  const segments = loads.map(
+    (load): KernelSegment => ({
+      address: absolute(load.physicalAddress, name),
+      bytes: contents(bytes, load),
+      memorySize: Number(load.memorySize),
+    }),
+  );
   const home = loads.find(
     ({ virtualAddress, memorySize }) => entry >= virtualAddress && entry < virtualAddress + memorySize,
   );
@@ -172,7 +180,10 @@ function placeByPhysicalAddress(bytes: Uint8Array, name: string, loads: ProgramH
 function absolute(address: bigint, name: string): KernelAddress {
   if (address > BigInt(Number.MAX_SAFE_INTEGER)) {
     const hint = "link it with physical load addresses (AT in the linker script)";
-    throw new ConfigError("BAD_KERNEL", `${name}: a segment is to be loaded at ${hex(address)}, where no memory can be; ${hint}`);
+    throw new ConfigError(
+      "BAD_KERNEL",
+      `${name}: a segment is to be loaded at ${hex(address)}, where no memory can be; ${hint}`,
+    );
   }
   return { base: "absolute", offset: Number(address) };
 }

@@ -1,6 +1,7 @@
 /** The EFI zboot Image: a PE stub that carries a compressed Image (linux/drivers/firmware/efi/libstub/zboot-header.S). */
-import { Parser } from "binary-parser";
+
 import { ConfigError } from "../errors.js";
+import { Parser } from "./binary-parser.js";
 import { type Compression, decompress } from "./compression.js";
 
 const HEADER_SIZE = 64;
@@ -32,7 +33,9 @@ const NAMES: Record<string, Compression> = {
 };
 
 export function isZboot(bytes: Uint8Array): boolean {
-  return bytes.length >= HEADER_SIZE && Buffer.from(bytes.buffer, bytes.byteOffset, 8).toString("latin1") === "MZ\0\0zimg";
+  return (
+    bytes.length >= HEADER_SIZE && Buffer.from(bytes.buffer, bytes.byteOffset, 8).toString("latin1") === "MZ\0\0zimg"
+  );
 }
 
 /** The file inside. @throws ConfigError BAD_KERNEL */
@@ -44,9 +47,11 @@ export function unpackZboot(bytes: Uint8Array, name: string): Uint8Array {
       `${name}: a damaged EFI zboot Image: its payload at ${payloadOffset}, ${payloadSize} bytes, is not within the file`,
     );
   }
-  const known = NAMES[compression.replace(/\0.*/s, "")];
+  const method = compression.replace(/\0.*/s, "");
+  const known = NAMES[method];
   if (!known) {
-    throw new ConfigError("BAD_KERNEL", `${name}: an EFI zboot Image with an unknown compression, "${compression}"`);
+    const quoted = JSON.stringify(method);
+    throw new ConfigError("BAD_KERNEL", `${name}: an EFI zboot Image with an unknown compression, ${quoted}`);
   }
   return decompress(bytes.subarray(payloadOffset, payloadOffset + payloadSize), known, name);
 }

@@ -1,0 +1,178 @@
+/**
+ * The device tree of a machine, from its description: Devicetree Specification v0.4 and the Linux bindings named at
+ * each node. Node names and properties are those of QEMU's virt board, so that what reads one reads the other. There
+ * is no kaslr-seed and no rng-seed: the same machine boots the same way every time.
+ */
+import { CPU_COMPATIBLE } from "../cpu-models.js";
+import { affinityOf, type Gicv3Description, gicOf, type MachineDescription } from "../description.js";
+import { cells, DeviceTreeNode, EMPTY, pairs, strings } from "./tree.js";
+
+export interface DeviceTreeOptions {
+  readonly description: MachineDescription;
+  /** A name from CPU_MODELS. */
+  readonly cpu: string;
+  readonly cpus: number;
+  /** Bytes of RAM. */
+  readonly memory: number;
+  /** The instruction that reaches PSCI; without it the tree has none, and secondary CPUs cannot be started. */
+  readonly psci?: "hvc" | "smc";
+  /** The guest owns EL2: the GIC's maintenance interrupt is its own. */
+  readonly virtualization: boolean;
+}
+
+/** Interrupt specifiers of bindings/interrupt-controller/arm,gic-v3.yaml. */
+const GIC_SPI = 0;
+const GIC_PPI = 1;
+const LEVEL_HIGH = 4;
+
+const PHANDLE_GIC = 1;
+const PHANDLE_CLOCK = 2;
+const PHANDLE_FIRST_CPU = 16;
+
+/** PSCI function identifiers (DEN 0022), for guests that read them from the tree as version 0.1 asked. */
+const PSCI_FUNCTIONS = [
+  ["cpu_suspend", 0xc4000001],
+  ["cpu_off", 0x84000002],
+  ["cpu_on", 0xc4000003],
+  ["migrate", 0xc4000005],
+] as const;
+
+/** The tree without /chosen's bootargs and initrd, which `patchBoot` writes into this and a given tree alike. */
+export function generateDeviceTree(options: DeviceTreeOptions): DeviceTreeNode {
+  const { description } = options;
+  const root = new DeviceTreeNode("")
+    .set("interrupt-parent", cells(PHANDLE_GIC))
+    .set("model", strings(description.model))
+    .set("#size-cells", cells(2))
+    .set("#address-cells", cells(2))
+    .set("compatible", strings(...description.compatible));
+
+  const chosen = root.add("chosen");
+  const console = description.devices.find((device) => device.name === description.console);
+  if (console?.type === "pl011") {
+    const path = `/${nodeName(console)}`;
+    chosen.set("stdout-path", strings(path));
+    root.add("aliases").set("serial0", strings(path));
+  }
+  if (options.psci) {
+    addPsci(root, options.psci);
+  }
+  root
+    .add(`memory@${description.ram.base.toString(16)}`)
+    .set("device_type", strings("memory"))
+    .set("reg", pairs(description.ram.base, options.memory));
+  addCpus(root, options);
+  addTimer(root, description);
+  addGic(root, gicOf(description), options.virtualization);
+  addPrimeCells(root, description);
+  return root;
+}
+
+/** bindings/arm/psci.yaml */
+function addPsci(root: DeviceTreeNode, method: "hvc" | "smc"): void {
+  const psci = root
+    .add("psci")
+    .set("compatible", strings("arm,psci-1.0", "arm,psci-0.2", "arm,psci"))
+    .set("method", strings(method));
+  for (const [name, id] of PSCI_FUNCTIONS) {
+    psci.set(name, cells(id));
+  }
+}
+
+/** bindings/arm/cpus.yaml, bindings/cpu/cpu-topology.txt */
+function addCpus(root: DeviceTreeNode, { description, cpu, cpus, psci }: DeviceTreeOptions): void {
+  const { perCluster } = description.cpu;
+  const parent = root.add("cpus").set("#address-cells", cells(1)).set("#size-cells", cells(0));
+  for (let index = 0; index < cpus; index++) {
+    const affinity = affinityOf(description, index);
+    const node = parent
+      .add(`cpu@${affinity.toString(16)}`)
+      .set("device_type", strings("cpu"))
+      .set("compatible", strings(CPU_COMPATIBLE[cpu] ?? "arm,armv8"))
+      .set("reg", cells(affinity))
+      .set("phandle", cells(PHANDLE_FIRST_CPU + index));
+    if (psci) {
+      node.set("enable-method", strings("psci"));
+    }
+  }
+  const socket = parent.add("cpu-map").add("socket0");
+  for (let first = 0; first < cpus; first += perCluster) {
+    const cluster = socket.add(`cluster${first / perCluster}`);
+    for (let core = 0; core < Math.min(perCluster, cpus - first); core++) {
+      cluster.add(`core${core}`).set("cpu", cells(PHANDLE_FIRST_CPU + first + core));
+    }
+  }
+}
+
+/** bindings/timer/arm,arch_timer.yaml: secure EL1, non-secure EL1, virtual, EL2. */
+function addTimer(root: DeviceTreeNode, { timer }: MachineDescription): void {
+  const { secure, nonSecure, virtual, hypervisor } = timer.ppi;
+  const interrupts = [secure, nonSecure, virtual, hypervisor].flatMap((ppi) => [GIC_PPI, ppi, LEVEL_HIGH]);
+  root
+    .add("timer")
+    .set("compatible", strings("arm,armv8-timer", "arm,armv7-timer"))
+    .set("always-on", EMPTY)
+    .set("interrupts", cells(...interrupts));
+}
+
+/** bindings/interrupt-controller/arm,gic-v3.yaml */
+function addGic(root: DeviceTreeNode, gic: Gicv3Description, virtualization: boolean): void {
+  const { distributor, redistributors } = gic;
+  const node = root
+    .add(`intc@${distributor.base.toString(16)}`)
+    .set("compatible", strings("arm,gic-v3"))
+    .set("phandle", cells(PHANDLE_GIC))
+    .set("reg", pairs(distributor.base, distributor.size, redistributors.base, redistributors.size))
+    .set("#redistributor-regions", cells(1))
+    .set("interrupt-controller", EMPTY)
+    .set("#interrupt-cells", cells(3))
+    .set("#address-cells", cells(2))
+    .set("#size-cells", cells(2))
+    .set("ranges", EMPTY);
+  if (virtualization) {
+    node.set("interrupts", cells(GIC_PPI, gic.maintenancePpi, LEVEL_HIGH));
+  }
+}
+
+type PrimeCell = Exclude<MachineDescription["devices"][number], Gicv3Description>;
+
+const nodeName = (device: PrimeCell) => `${device.type}@${device.base.toString(16)}`;
+
+/** The clocks that each device names in its binding: serial/pl011.yaml, rtc/arm,pl031.yaml. */
+const CLOCK_NAMES: Record<PrimeCell["type"], readonly string[]> = {
+  pl011: ["uartclk", "apb_pclk"],
+  pl031: ["apb_pclk"],
+};
+
+/** bindings/arm/primecell.yaml and the fixed clock all of them hang on. */
+function addPrimeCells(root: DeviceTreeNode, description: MachineDescription): void {
+  const clocks = new Map<number, number>();
+  for (const device of description.devices) {
+    if (device.type === "gicv3") {
+      continue;
+    }
+    const clock = clocks.get(device.clock) ?? addClock(root, device.clock, clocks);
+    const names = CLOCK_NAMES[device.type];
+    root
+      .add(nodeName(device))
+      .set("compatible", strings(`arm,${device.type}`, "arm,primecell"))
+      .set("reg", pairs(device.base, device.size))
+      .set("interrupts", cells(GIC_SPI, device.spi, LEVEL_HIGH))
+      .set("clocks", cells(...names.map(() => clock)))
+      .set("clock-names", strings(...names));
+  }
+}
+
+/** bindings/clock/fixed-clock.yaml; one for every frequency in use. Returns its phandle. */
+function addClock(root: DeviceTreeNode, frequency: number, clocks: Map<number, number>): number {
+  const phandle = PHANDLE_CLOCK + clocks.size;
+  root
+    .add(clocks.size === 0 ? "apb-pclk" : `apb-pclk-${clocks.size}`)
+    .set("compatible", strings("fixed-clock"))
+    .set("#clock-cells", cells(0))
+    .set("clock-frequency", cells(frequency))
+    .set("clock-output-names", strings(`clk${frequency / 1e6}mhz`))
+    .set("phandle", cells(phandle));
+  clocks.set(frequency, phandle);
+  return phandle;
+}

@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { type BootOptions, prepareBoot } from "../../src/machine/boot.js";
+import { loadMachineDescription } from "../../src/machine/description.js";
+import { readFdt, writeFdt } from "../../src/machine/device-tree/fdt.js";
+import { cells, DeviceTreeNode, strings } from "../../src/machine/device-tree/tree.js";
+import { loadKernel } from "../../src/machine/loaders/kernel.js";
+import { dtc } from "./device-tree/dtc.js";
+import { arm64Image } from "./loaders/fixtures.js";
+
+const MIB = 2 ** 20;
+
+function options(changes: Partial<BootOptions> = {}): BootOptions {
+  return {
+    description: loadMachineDescription("virt"),
+    cpu: "cortex-a72",
+    cpus: 1,
+    memory: 256 * MIB,
+    kernel: loadKernel(arm64Image(), "Image"),
+    el2: "hosted",
+    el3: "hosted",
+    ...changes,
+  };
+}
+
+describe("prepareBoot", () => {
+  it("tells the kernel where everything is that it loads", () => {
+    const initrd = new Uint8Array(5000).fill(7);
+    const image = prepareBoot(options({ initrd, append: "console=ttyAMA0 quiet" }));
+    expect(image.entry).toBe(0x4020_0000);
+    expect(image.loads.map(({ what, address }) => [what, address])).toEqual([
+      ["kernel", 0x4020_0000],
+      ["initrd", 0x4800_0000],
+      ["dtb", 0x4820_0000],
+    ]);
+    expect(image.dtbAddress).toBe(0x4820_0000);
+    const chosen = readFdt(image.dtb, "x").child("chosen")!;
+    expect(chosen.text("bootargs")).toBe("console=ttyAMA0 quiet");
+    expect(chosen.properties.get("linux,initrd-start")).toEqual(cells(0, 0x4800_0000));
+    expect(chosen.properties.get("linux,initrd-end")).toEqual(cells(0, 0x4800_0000 + 5000));
+    expect(dtc(image.dtb, "dtb", "dts")).toContain("reg = <0x00 0x40000000 0x00 0x10000000>");
+  });
+
+  it.each([
+    [{ el2: "hosted", el3: "hosted" } as const, "hvc"],
+    [{ el2: "guest", el3: "hosted" } as const, "smc"],
+    [{ el2: "guest", el3: "guest" } as const, undefined],
+  ])("reaches PSCI through the lowest level that is ours: %o", (levels, method) => {
+    const tree = readFdt(prepareBoot(options(levels)).dtb, "x");
+    expect(tree.child("psci")?.text("method")).toBe(method);
+  });
+
+  it("patches a given tree, in its own cell sizes, and leaves the rest of it", () => {
+    const tree = new DeviceTreeNode("").set("#address-cells", cells(1)).set("#size-cells", cells(1));
+    tree.add("memory").set("device_type", strings("memory")).set("reg", cells(0, 1));
+    tree.add("memory@80000000").set("device_type", strings("memory")).set("reg", cells(0x80000000, 1));
+    tree.add("my-board").set("compatible", strings("me,board"));
+    tree.add("chosen").set("bootargs", strings("old")).set("linux,initrd-start", cells(1));
+    const given = readFdt(prepareBoot(options({ dtb: writeFdt(tree) })).dtb, "x");
+    expect(given.children.map(({ name }) => name)).toEqual(["memory", "my-board", "chosen"]);
+    expect(given.child("memory")!.properties.get("reg")).toEqual(cells(0x4000_0000, 256 * MIB));
+    expect(given.child("chosen")!.text("bootargs")).toBe("old");
+    expect(given.child("chosen")!.properties.has("linux,initrd-start")).toBe(false);
+  });
+
+  it.each([
+    [{ cpu: "cortex-m0" }, 'no CPU is called "cortex-m0"; there is cortex-a72, max'],
+    [{ cpus: 0 }, "0 CPUs: virt has from 1 to 123"],
+    [{ cpus: 124 }, "124 CPUs: virt has from 1 to 123"],
+    [{ memory: 4 * 2 ** 30 }, "4 GiB of memory: virt takes at most 3 GiB"],
+    [{ memory: 1000 }, "memory of 1000 bytes: it has to be a multiple of 4 KiB"],
+    [{ append: "x".repeat(3 * MIB) }, "the device tree is 3 MiB; the boot protocol allows 2 MiB"],
+    [{ dtb: new Uint8Array(100) }, "the given device tree: not a usable device tree: it begins 0x0, not 0xd00dfeed"],
+  ])("refuses %o", (changes, message) => {
+    expect(() => prepareBoot(options(changes))).toThrow(message);
+  });
+});

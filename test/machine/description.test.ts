@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  affinityOf,
+  checkMachineDescription,
+  deviceRegions,
+  listMachines,
+  loadMachineDescription,
+  maximumCpus,
+} from "../../src/machine/description.js";
+import { ConfigError } from "../../src/machine/errors.js";
+
+const virt = loadMachineDescription("virt");
+// biome-ignore lint/suspicious/noExplicitAny: a machine file as JSON, which a test breaks in ways no type allows
+type Breakable = Record<string, any>;
+const copy = () => structuredClone(virt) as unknown as Breakable;
+
+describe("the virt machine", () => {
+  it("has the memory map of QEMU's board", () => {
+    expect(virt.ram).toEqual({ base: 0x4000_0000, default: 2 ** 30, maximum: 3 * 2 ** 30 });
+    expect(deviceRegions(virt)).toEqual([
+      { name: "gic distributor", base: 0x0800_0000, size: 0x1_0000 },
+      { name: "gic redistributors", base: 0x080a_0000, size: 0xf6_0000 },
+      { name: "uart0", base: 0x0900_0000, size: 0x1000 },
+      { name: "rtc", base: 0x0901_0000, size: 0x1000 },
+    ]);
+    expect(virt.timer.ppi).toEqual({ secure: 13, nonSecure: 14, virtual: 11, hypervisor: 10 });
+    expect(maximumCpus(virt)).toBe(123);
+    expect([0, 15, 16, 33].map((cpu) => affinityOf(virt, cpu))).toEqual([0, 15, 0x100, 0x201]);
+  });
+
+  it("is listed", () => {
+    expect(listMachines()).toContainEqual({ name: "virt", summary: virt.summary });
+  });
+});
+
+describe("a broken machine", () => {
+  it.each<[string, (machine: Breakable) => void, string]>([
+    ["a field missing", (m) => delete m.ram, '"ram": this field is missing'],
+    ["a field unknown", (m) => (m.rom = 1), '"rom": there is no such field'],
+    ["a nested field unknown", (m) => (m.ram.speed = 1), '"ram.speed": there is no such field'],
+    [
+      "a bad address",
+      (m) => (m.ram.base = "here"),
+      '"ram.base": expected an address below 2^48, as "0x09000000", found "here"',
+    ],
+    [
+      "a bad size",
+      (m) => (m.ram.default = true),
+      '"ram.default": expected a size above zero, as "0x1000" or "1G", found true',
+    ],
+    [
+      "a size of zero",
+      (m) => (m.devices[1].size = 0),
+      '"devices.1.size": expected a size above zero, as "0x1000" or "1G", found 0',
+    ],
+    [
+      "a device type we have not",
+      (m) => (m.devices[1].type = "ne2000"),
+      '"devices.1.type": expected a device type this version builds: gicv3, pl011, pl031, found "ne2000"',
+    ],
+    ["a PPI out of range", (m) => (m.timer.ppi.virtual = 16), '"timer.ppi.virtual": expected a PPI, 0 to 15, found 16'],
+    ["no controller", (m) => m.devices.shift(), "a machine has one interrupt controller (gicv3), this one has 0"],
+    ["two of a name", (m) => (m.devices[2].name = "uart0"), 'two devices are called "uart0"'],
+    ["no such console", (m) => (m.console = "rtc"), '"console": no pl011 is called "rtc"'],
+    [
+      "an overlap of devices",
+      (m) => (m.devices[2].base = "0x09000000"),
+      "uart0 (0x9000000 to 0x9000fff) overlaps rtc at 0x9000000",
+    ],
+    [
+      "an overlap with RAM",
+      (m) => (m.devices[1].base = 0x4100_0000),
+      "ram (0x40000000 to 0xffffffff) overlaps uart0 at 0x41000000",
+    ],
+    ["a window of no whole page", (m) => (m.devices[1].size = 0x800), "is not made of whole 4 KiB pages"],
+    ["RAM off a boundary", (m) => (m.ram.base = 0x4010_0000), '"ram.base": 0x40100000 is not a multiple of 2 MiB'],
+    ["more RAM than there can be", (m) => (m.ram.default = "4G"), '"ram.default": 4 GiB is above "ram.maximum", 3 GiB'],
+    ["an SPI twice", (m) => (m.devices[2].spi = 1), "uart0 and rtc both have SPI 1"],
+    ["an SPI too high", (m) => (m.devices[2].spi = 256), "rtc: SPI 256 is above what gic has (0 to 255)"],
+    ["a PPI twice", (m) => (m.timer.ppi.secure = 9), "share PPI 9"],
+    ["no room for a CPU", (m) => (m.devices[0].redistributors.size = 0x10000), "the redistributors need 0x20000 bytes"],
+  ])("%s", (_, damage, message) => {
+    const machine = copy();
+    damage(machine);
+    let error: unknown;
+    try {
+      checkMachineDescription(machine, "board.json");
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as ConfigError).message).toMatch(/^board\.json: broken machine file: [^\n]+$/);
+    expect((error as ConfigError).message).toContain(message);
+  });
+});
+
+describe("a machine file", () => {
+  let directory: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), "trapframe-machine-"));
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  it("is found by its path", () => {
+    const file = join(directory, "mine.json");
+    writeFileSync(file, JSON.stringify({ ...copy(), name: "mine" }));
+    expect(loadMachineDescription(file).name).toBe("mine");
+  });
+
+  it("is named when it is missing, no JSON, or no machine at all", () => {
+    expect(() => loadMachineDescription("raspi")).toThrow(
+      'no machine is called "raspi"; there is virt, or give the path of a .json file',
+    );
+    expect(() => loadMachineDescription("./no.json")).toThrow(
+      "./no.json: cannot read the machine file: no such file or directory",
+    );
+    const file = join(directory, "broken.json");
+    writeFileSync(file, '{ "name": ');
+    expect(() => loadMachineDescription(file)).toThrow(/broken\.json: broken machine file: not valid JSON: /);
+    writeFileSync(file, "[]");
+    expect(() => loadMachineDescription(file)).toThrow(/broken machine file: /);
+  });
+});
