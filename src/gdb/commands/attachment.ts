@@ -1,0 +1,76 @@
+/**
+ * Coming and going: `qAttached`, `vAttach`, `D`, `k`, `vKill`, `R` (GDB manual, "Packets" and "General Query
+ * Packets").
+ */
+
+import { type Arguments, MalformedPacket } from "../packet/arguments.js";
+import { PROCESS } from "../packet/thread-id.js";
+import { Errno, TargetError } from "../target.js";
+import { command, invalid, nothing, OK, type Reply } from "./command.js";
+
+const noSuchProcess = new TargetError(Errno.ESRCH, "no such process: the machine is process 1");
+
+function parseProcess(args: Arguments, separator: string): number {
+  args.expect(separator);
+  return args.count();
+}
+
+/** The machine was there before the client: GDB detaches from it, rather than kill it, when it quits. */
+export const qAttached = command({
+  name: "qAttached",
+  always: true,
+  parse: (args) => (args.atEnd ? PROCESS : parseProcess(args, ":")),
+  handle: (_session, process): Reply => (process === PROCESS ? "1" : noSuchProcess),
+});
+
+export const vAttach = command({
+  name: "vAttach",
+  always: true,
+  parse: (args) => parseProcess(args, ";"),
+  handle: (session, process): Reply => (process === PROCESS ? session.attach() : noSuchProcess),
+});
+
+/** The guest runs on without this client's breakpoints. */
+export const detach = command({
+  name: "D",
+  parse: (args) => (args.atEnd ? PROCESS : parseProcess(args, ";")),
+  handle(session, process): Reply {
+    if (process !== PROCESS) return noSuchProcess;
+    session.detach();
+    return OK;
+  },
+});
+
+export const kill = command({
+  name: "k",
+  always: true,
+  parse: nothing,
+  handle(session): Reply {
+    session.kill();
+    return undefined;
+  },
+});
+
+export const vKill = command({
+  name: "vKill",
+  always: true,
+  parse: (args) => parseProcess(args, ";"),
+  handle(session, process): Reply {
+    if (process !== PROCESS) return noSuchProcess;
+    session.kill();
+    return OK;
+  },
+});
+
+/** `R XX`: from power-on again, breakpoints kept. It has no reply; GDB asks for the state itself. */
+export const restart = command({
+  name: "R",
+  parse(args) {
+    if (args.count() > 0xff) throw new MalformedPacket("R carries a byte");
+  },
+  handle(session): Reply {
+    if (!session.extended) return invalid("R needs extended mode: target extended-remote");
+    session.target.reset();
+    return undefined;
+  },
+});

@@ -1,0 +1,67 @@
+/** The packets there are, one row each. An unknown packet gets the empty reply. */
+
+import { detach, kill, qAttached, restart, vAttach, vKill } from "./attachment.js";
+import type { Command } from "./command.js";
+import { haltReason } from "./halt-reason.js";
+import { readBinary, readHex, writeBinary, writeHex } from "./memory.js";
+import { extendedMode, startNoAckMode, vMustReplyEmpty } from "./mode.js";
+import { qRcmd } from "./monitor.js";
+import { insertPoint, removePoint } from "./points.js";
+import { readAll, readOne, writeAll, writeOne } from "./registers.js";
+import { moves, vCont } from "./resume.js";
+import { qSupported } from "./supported.js";
+import { qOffsets, qSymbol } from "./symbols.js";
+import {
+  currentThread,
+  firstThreads,
+  furtherThreads,
+  selectThread,
+  threadAlive,
+  threadExtraInfo,
+} from "./threads.js";
+import { qXfer } from "./transfer.js";
+
+const rows: readonly Command[] = [
+  qSupported,
+  startNoAckMode,
+  extendedMode,
+  vMustReplyEmpty,
+  haltReason,
+  readAll,
+  writeAll,
+  readOne,
+  writeOne,
+  readHex,
+  writeHex,
+  readBinary,
+  writeBinary,
+  selectThread,
+  threadAlive,
+  currentThread,
+  firstThreads,
+  furtherThreads,
+  threadExtraInfo,
+  vCont,
+  ...moves,
+  insertPoint,
+  removePoint,
+  qXfer,
+  qRcmd,
+  qOffsets,
+  qSymbol,
+  qAttached,
+  vAttach,
+  detach,
+  kill,
+  vKill,
+  restart,
+];
+
+const byName = new Map(rows.map((row) => [row.name, row]));
+
+/** The row for a payload (one character a byte) and the arguments after its name; undefined for an unknown packet. */
+export function findCommand(payload: string): { command: Command; args: string } | undefined {
+  const name = /^[qQvj][A-Za-z]+(\.[A-Za-z]+)*/.exec(payload)?.[0] ?? payload.charAt(0);
+  const command = byName.get(name);
+  return command && { command, args: payload.slice(name.length) };
+}

@@ -1,0 +1,40 @@
+/** `qSupported`: what either side can do (GDB manual, "General Query Packets"). */
+
+import { MAX_PACKET } from "../limits.js";
+import type { Session } from "../session.js";
+import { command } from "./command.js";
+
+/** A feature of ours as the reply words it, and when it is in the reply. */
+interface Feature {
+  readonly text: string;
+  /** Only to a client that says the same of itself. */
+  readonly mutual?: boolean;
+  readonly when?: (session: Session) => boolean;
+}
+
+const features: readonly Feature[] = [
+  { text: `PacketSize=${MAX_PACKET.toString(16)}` },
+  { text: "QStartNoAckMode+" },
+  { text: "multiprocess+", mutual: true },
+  { text: "vContSupported+" },
+  { text: "swbreak+", mutual: true },
+  { text: "hwbreak+", mutual: true },
+  { text: "error-message+", mutual: true },
+  { text: "binary-upload+" },
+  { text: "qXfer:features:read+" },
+  { text: "qXfer:threads:read+" },
+  { text: "qXfer:memory-map:read+", when: ({ target }) => target.memoryMap !== undefined },
+];
+
+export const qSupported = command({
+  name: "qSupported",
+  always: true,
+  parse: (args) => (args.accept(":") ? args.rest().split(";") : []),
+  handle(session, offered) {
+    session.clientFeatures = new Set(offered);
+    return features
+      .filter(({ text, mutual, when }) => (!mutual || offered.includes(text)) && (when?.(session) ?? true))
+      .map(({ text }) => text)
+      .join(";");
+  },
+});

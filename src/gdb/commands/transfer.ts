@@ -1,0 +1,51 @@
+/** `qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH`: documents in pieces (GDB manual, "General Query Packets"). */
+
+import { descriptionFile, memoryMap, threadList } from "../description/xml.js";
+import { MAX_PACKET } from "../limits.js";
+import type { Session } from "../session.js";
+import { command, invalid, type Reply, UNSUPPORTED } from "./command.js";
+
+/** An object: its document for an annex; undefined if there is no such annex. */
+type Document = (session: Session, annex: string) => string | undefined;
+
+const objects = new Map<string, Document>([
+  ["features", ({ target }, annex) => descriptionFile(target.features, annex)],
+  ["threads", (session, annex) => plain(annex, threadList(session.target.vcpus(), (id) => session.threadId(id)))],
+  ["memory-map", ({ target }, annex) => plain(annex, target.memoryMap && memoryMap(target.memoryMap()))],
+]);
+
+/** For objects that have no annexes. */
+function plain(annex: string, document: string | undefined): string | undefined {
+  return annex === "" ? document : undefined;
+}
+
+export const qXfer = command({
+  name: "qXfer",
+  parse(args) {
+    args.expect(":");
+    const object = args.until(":");
+    args.expect(":");
+    const operation = args.until(":");
+    args.expect(":");
+    // Objects have their own arguments for other operations: those are read only of what is known.
+    if (operation !== "read" || !objects.has(object)) {
+      args.rest();
+      return undefined;
+    }
+    const annex = args.until(":");
+    args.expect(":");
+    const offset = args.count();
+    args.expect(",");
+    return { object, annex, offset, length: args.count() };
+  },
+  handle(session, request): Reply {
+    if (request === undefined) return UNSUPPORTED;
+    const { object, annex, offset, length } = request;
+    const text = objects.get(object)?.(session, annex);
+    if (text === undefined) return invalid(`there is no ${object} document "${annex}"`);
+    const bytes = Buffer.from(text);
+    const end = offset + Math.min(length, MAX_PACKET / 2);
+    const more = end < bytes.length;
+    return Buffer.concat([Buffer.from(more ? "m" : "l"), bytes.subarray(offset, end)]);
+  },
+});

@@ -1,0 +1,80 @@
+/**
+ * Target descriptions, thread lists and memory maps as the XML GDB reads (GDB manual, appendices "Target Descriptions"
+ * and "Remote Protocol", sections "Thread List Format" and "Memory Map Format").
+ */
+
+import type { MemoryRegion, Vcpu } from "../target.js";
+import type { RegisterFeature, RegisterSpec, RegisterType } from "./feature.js";
+
+/** A tag with attributes; without `body` it closes itself. */
+function tag(name: string, attributes: Readonly<Record<string, string | number>>, body?: string): string {
+  const list = Object.entries(attributes).map(([key, value]) => ` ${key}="${escapeXml(String(value))}"`);
+  return body === undefined ? `<${name}${list.join("")}/>\n` : `<${name}${list.join("")}>${body}</${name}>\n`;
+}
+
+function escapeXml(text: string): string {
+  return text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+function document(root: string, dtd: string, attributes: Readonly<Record<string, string>>, body: string): string {
+  return `<?xml version="1.0"?>\n<!DOCTYPE ${root} SYSTEM "${dtd}">\n${tag(root, attributes, `\n${body}`)}`;
+}
+
+/** The file a feature is in: its name's last words, "aarch64-core.xml" for "org.gnu.gdb.aarch64.core". */
+function featureFile(feature: RegisterFeature): string {
+  return `${feature.name.split(".").slice(-2).join("-")}.xml`;
+}
+
+/** The document `annex` of `qXfer:features:read`: "target.xml" or a file it includes; undefined if there is none such. */
+export function descriptionFile(features: readonly RegisterFeature[], annex: string): string | undefined {
+  if (annex === "target.xml") {
+    const includes = features.map((feature) => tag("xi:include", { href: featureFile(feature) }));
+    const body = tag("architecture", {}, "aarch64") + includes.join("");
+    return document("target", "gdb-target.dtd", { version: "1.0", "xmlns:xi": "http://www.w3.org/2001/XInclude" }, body);
+  }
+  const feature = features.find((candidate) => featureFile(candidate) === annex);
+  if (feature === undefined) return undefined;
+  const body = feature.types.map(typeTag).join("") + feature.registers.map(registerTag).join("");
+  return document("feature", "gdb-target.dtd", { name: feature.name }, body);
+}
+
+function typeTag(type: RegisterType): string {
+  switch (type.kind) {
+    case "vector":
+      return tag("vector", { id: type.id, type: type.element, count: type.count });
+    case "union":
+      return tag("union", { id: type.id }, `\n${type.fields.map((field) => tag("field", { ...field })).join("")}`);
+    case "flags":
+      return tag(
+        "flags",
+        { id: type.id, size: type.size },
+        `\n${type.fields.map((field) => tag("field", { ...field })).join("")}`,
+      );
+  }
+}
+
+function registerTag({ name, bits, type, group }: RegisterSpec): string {
+  return tag("reg", { name, bitsize: bits, type, ...(group === undefined ? {} : { group }) });
+}
+
+/** The document of `qXfer:threads:read`. `threadId` gives a vCPU's id in the client's notation. */
+export function threadList(vcpus: readonly Vcpu[], threadId: (vcpu: number) => string): string {
+  const threads = vcpus.map(({ id, name, state }) =>
+    tag("thread", { id: threadId(id), core: id, name }, escapeXml(state)),
+  );
+  return `<?xml version="1.0"?>\n${tag("threads", {}, `\n${threads.join("")}`)}`;
+}
+
+/** The document of `qXfer:memory-map:read`. */
+export function memoryMap(regions: readonly MemoryRegion[]): string {
+  const tags = regions.map((region) => {
+    const place = { type: region.kind, start: hex(region.start), length: hex(region.length) };
+    if (region.kind !== "flash") return tag("memory", place);
+    return tag("memory", place, tag("property", { name: "blocksize" }, hex(BigInt(region.blockSize))));
+  });
+  return document("memory-map", "gdb-memory-map.dtd", {}, tags.join(""));
+}
+
+function hex(value: bigint): string {
+  return `0x${value.toString(16)}`;
+}

@@ -1,0 +1,11 @@
+/** Numbers and bytes as a packet writes them: hexadecimal, bytes in target order (GDB manual, "Remote Protocol"). */
+
+/** Bytes as pairs of digits. */
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}
+
+/** A value below 256 as exactly two digits. */
+export function hexByte(value: number): string {
+  return value.toString(16).padStart(2, "0");
+}

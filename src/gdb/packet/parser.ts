@@ -1,0 +1,98 @@
+/**
+ * Incoming framing, one byte at a time, so that TCP may cut the stream anywhere (GDB manual, appendix "Remote
+ * Protocol", sections "Overview" and "Packet Acknowledgment").
+ *
+ * `$` never occurs inside a packet, not even escaped, so it always starts one: a client that broke off mid-packet is
+ * understood again at its next. What stands between packets and is no acknowledgment is ignored. Clients do not
+ * run-length encode, and may send a bare `*` in binary data: it stands for itself.
+ */
+
+import { ESCAPE_XOR, Mark } from "./frame.js";
+
+export type ParserEvent =
+  /** A whole packet with a right checksum, unescaped. */
+  | { readonly kind: "packet"; readonly payload: Uint8Array }
+  /** A packet whose checksum is wrong or no number. */
+  | { readonly kind: "corrupt" }
+  /** A packet over the limit; its bytes were not kept. */
+  | { readonly kind: "oversize" }
+  | { readonly kind: "ack" }
+  | { readonly kind: "nak" }
+  /** Ctrl-C. */
+  | { readonly kind: "interrupt" };
+
+const between: Readonly<Record<number, ParserEvent>> = {
+  [Mark.ack]: { kind: "ack" },
+  [Mark.nak]: { kind: "nak" },
+  [Mark.interrupt]: { kind: "interrupt" },
+};
+
+type Place = "between" | "body" | "checksum high" | "checksum low";
+
+export class PacketParser {
+  readonly #payload: Uint8Array;
+  #place: Place = "between";
+  #length = 0;
+  #escaped = false;
+  #sum = 0;
+  #sentSum = 0;
+
+  /** @param limit most bytes a packet's payload may have, unescaped; all the memory the parser takes. */
+  constructor(limit: number) {
+    this.#payload = new Uint8Array(limit);
+  }
+
+  /** Takes the next byte; gives the event it completes, if any. */
+  push(byte: number): ParserEvent | undefined {
+    if (byte === Mark.packet) {
+      this.#begin();
+      return undefined;
+    }
+    switch (this.#place) {
+      case "between":
+        return between[byte];
+      case "body":
+        if (byte === Mark.end) this.#place = "checksum high";
+        else this.#take(byte);
+        return undefined;
+      case "checksum high":
+        this.#sentSum = hexDigit(byte) << 4;
+        this.#place = "checksum low";
+        return undefined;
+      case "checksum low":
+        this.#sentSum |= hexDigit(byte);
+        this.#place = "between";
+        return this.#finished();
+    }
+  }
+
+  #begin(): void {
+    this.#place = "body";
+    this.#length = 0;
+    this.#escaped = false;
+    this.#sum = 0;
+  }
+
+  #take(byte: number): void {
+    this.#sum = (this.#sum + byte) & 0xff;
+    if (byte === Mark.escape && !this.#escaped) {
+      this.#escaped = true;
+      return;
+    }
+    // A write past the end of a typed array is ignored: the length alone tells of a packet over the limit.
+    this.#payload[this.#length++] = this.#escaped ? byte ^ ESCAPE_XOR : byte;
+    this.#escaped = false;
+  }
+
+  #finished(): ParserEvent {
+    if (this.#sentSum !== this.#sum) return { kind: "corrupt" };
+    if (this.#length > this.#payload.length) return { kind: "oversize" };
+    return { kind: "packet", payload: this.#payload.slice(0, this.#length) };
+  }
+}
+
+/** The value of an ASCII hexadecimal digit; a negative number, which no checksum equals, for anything else. */
+function hexDigit(byte: number): number {
+  const value = Number.parseInt(String.fromCharCode(byte), 16);
+  return Number.isNaN(value) ? -0x100 : value;
+}

@@ -1,0 +1,52 @@
+/**
+ * Run-length encoding: a character, `*`, and a printable character whose code less 29 is how often it comes again (GDB
+ * manual, appendix "Remote Protocol", section "Overview"). Only replies are encoded; the bytes are already escaped.
+ */
+
+const RUN = 0x2a;
+const COUNT_BIAS = 29;
+/** Shorter runs would not get shorter. */
+const MIN_REPEATS = 3;
+/** The count must be printable: at most `~`. */
+const MAX_REPEATS = 0x7e - COUNT_BIAS;
+
+/** How many of `repeats` one code can stand for: `#` and `$` (6 and 7) would be taken for framing. */
+function codable(repeats: number): number {
+  if (repeats >= MAX_REPEATS) return MAX_REPEATS;
+  return repeats === 6 || repeats === 7 ? 5 : repeats;
+}
+
+export function encodeRuns(bytes: Uint8Array): Uint8Array {
+  const out = new Uint8Array(bytes.length);
+  let length = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const byte = bytes[at] as number;
+    out[length++] = byte;
+    at++;
+    let repeats = 0;
+    while (repeats < MAX_REPEATS && bytes[at + repeats] === byte) repeats++;
+    if (repeats < MIN_REPEATS) continue;
+    const coded = codable(repeats);
+    out[length++] = RUN;
+    out[length++] = COUNT_BIAS + coded;
+    at += coded;
+  }
+  return out.subarray(0, length);
+}
+
+/** The inverse. Undefined if a run has no character before it, no count after it, or a count below 1. */
+export function decodeRuns(bytes: Uint8Array): Uint8Array | undefined {
+  const out: number[] = [];
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
+    if (byte !== RUN) {
+      out.push(byte);
+      continue;
+    }
+    const repeated = out.at(-1);
+    const repeats = (bytes[++at] ?? 0) - COUNT_BIAS;
+    if (repeated === undefined || repeats < 1) return undefined;
+    for (let n = 0; n < repeats; n++) out.push(repeated);
+  }
+  return Uint8Array.from(out);
+}

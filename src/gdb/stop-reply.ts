@@ -1,0 +1,42 @@
+/** Stop replies (GDB manual, appendix "Remote Protocol", section "Stop Reply Packets"). */
+
+import { CORE, CoreRegister } from "./description/core.js";
+import { hex, hexByte } from "./packet/hex.js";
+import { PROCESS } from "./packet/thread-id.js";
+import type { Session } from "./session.js";
+import { type Stop, type StopReason, TargetError, type WatchKind } from "./target.js";
+
+const SIGINT = 2;
+const SIGTRAP = 5;
+const SIGKILL = 9;
+
+/** Registers GDB looks at after every stop, sent along to save it the round trip. In `coreFeature` GDB's numbers are our indices. */
+const expedited = [CoreRegister.x29, CoreRegister.sp, CoreRegister.pc];
+
+const watchWords: Readonly<Record<WatchKind, string>> = { write: "watch", read: "rwatch", access: "awatch" };
+
+/** The stop reply for `stop`, in the client's notation. */
+export function stopReply(session: Session, stop: Stop): string {
+  const { reason } = stop;
+  if (reason.kind === "exited") return ending(session, "W", reason.code);
+  if (reason.kind === "killed") return ending(session, "X", SIGKILL);
+  const pairs = [`thread:${session.threadId(stop.vcpu)}`, `core:${stop.vcpu.toString(16)}`];
+  for (const index of expedited) {
+    const value = session.target.readRegister(stop.vcpu, CORE, index);
+    if (!(value instanceof TargetError)) pairs.push(`${hexByte(index)}:${hex(value)}`);
+  }
+  pairs.push(...cause(session, reason));
+  return `T${hexByte(reason.kind === "interrupt" ? SIGINT : SIGTRAP)}${pairs.map((pair) => `${pair};`).join("")}`;
+}
+
+function cause(session: Session, reason: StopReason): string[] {
+  if (reason.kind === "watchpoint") return [`${watchWords[reason.via]}:${reason.address.toString(16)}`];
+  if (reason.kind !== "breakpoint") return [];
+  const word = reason.via === "software" ? "swbreak" : "hwbreak";
+  return session.clientFeatures.has(`${word}+`) ? [`${word}:`] : [];
+}
+
+function ending(session: Session, letter: "W" | "X", code: number): string {
+  const process = session.multiprocess ? `;process:${PROCESS.toString(16)}` : "";
+  return `${letter}${hexByte(code & 0xff)}${process}`;
+}

@@ -1,0 +1,157 @@
+/**
+ * The one door between a debugger and the machine. The stub knows nothing else of the machine, and the machine
+ * nothing else of the stub (ARCHITECTURE.md, section 4).
+ *
+ * Both run on one thread: the machine executes in slices through the event loop, so every call below finds each
+ * vCPU at an instruction boundary. Nothing here throws for what a debugger or a guest did; what cannot be done is a
+ * returned `TargetError` whose text explains it.
+ */
+
+import type { RegisterFeature } from "./description/feature.js";
+
+/** Error numbers a GDB client knows ("Errno Values" in the GDB manual's File-I/O section, and POSIX). */
+export const Errno = { EPERM: 1, ESRCH: 3, EIO: 5, EFAULT: 14, EBUSY: 16, EINVAL: 22, ENOSPC: 28, ENOTSUP: 95 } as const;
+export type Errno = (typeof Errno)[keyof typeof Errno];
+
+/**
+ * A refusal, for a person to read: what, where, why, what to try. ASCII, one line. For memory it names the stage, the
+ * level and the descriptor that ended the walk.
+ */
+export class TargetError {
+  constructor(
+    readonly errno: Errno,
+    readonly text: string,
+  ) {}
+}
+
+/** A vCPU as a debugger lists it. `id` counts from 0 and is its index in `DebugTarget.vcpus()`. */
+export interface Vcpu {
+  readonly id: number;
+  /** "CPU0". */
+  readonly name: string;
+  /** What it is doing, in words: "EL1 running", "halted (PSCI off)". */
+  readonly state: string;
+}
+
+/** What a point stops at; the index is the digit of the Z packet. The stub and the machine treat the first two alike. */
+export const pointKinds = ["software", "hardware", "write", "read", "access"] as const;
+export type PointKind = (typeof pointKinds)[number];
+export type WatchKind = Exclude<PointKind, "software" | "hardware">;
+
+/** A breakpoint or watchpoint, by virtual address. `length` is in bytes; for a breakpoint, that of the instruction. */
+export interface Point {
+  readonly kind: PointKind;
+  readonly address: bigint;
+  readonly length: number;
+}
+
+/** What a vCPU is to do. A vCPU that a resumption does not name is held. */
+export interface ResumeAction {
+  readonly kind: "continue" | "step";
+  /** The signal a client passes with C or S, by GDB's number. A machine may have no use for it. */
+  readonly signal?: number;
+}
+
+/** Why the machine stands. */
+export type StopReason =
+  /** The instruction at pc has a breakpoint and has not executed. */
+  | { readonly kind: "breakpoint"; readonly via: "software" | "hardware" }
+  /** The instruction at pc is about to access `address`, the first watched byte that it would touch. */
+  | { readonly kind: "watchpoint"; readonly via: WatchKind; readonly address: bigint }
+  /** One instruction has been executed. */
+  | { readonly kind: "step" }
+  /** `interrupt()` was called. */
+  | { readonly kind: "interrupt" }
+  /** At the first instruction: power-on with `--wait`, or a reset that was asked to stop. */
+  | { readonly kind: "reset" }
+  /** The guest switched the machine off (PSCI SYSTEM_OFF: code 0). Its state can still be read. */
+  | { readonly kind: "exited"; readonly code: number }
+  /** The machine was ended from outside. */
+  | { readonly kind: "killed" };
+
+export interface Stop {
+  /** The vCPU the stop is about. */
+  readonly vcpu: number;
+  readonly reason: StopReason;
+}
+
+export interface TargetListener {
+  /** Every vCPU now stands. Called from the event loop: never inside `resume`, possibly inside `interrupt` or `reset`. */
+  stopped(stop: Stop): void;
+}
+
+/** A range of the physical memory map, for a target whose addresses need no translation. Addresses and lengths in bytes. */
+export type MemoryRegion =
+  | { readonly kind: "ram" | "rom"; readonly start: bigint; readonly length: bigint }
+  | { readonly kind: "flash"; readonly start: bigint; readonly length: bigint; readonly blockSize: number };
+
+/** The machine under the debugger. `vcpu` arguments are ids of `vcpus()`; the stub never passes another. */
+export interface DebugTarget {
+  /**
+   * The registers there are: `coreFeature` and `fpuFeature` first, then any others. GDB numbers registers in this
+   * order; `g` carries the features marked `general`.
+   */
+  readonly features: readonly RegisterFeature[];
+
+  /** The kinds of points `insertPoint` takes; the packets of the others are answered as unknown. */
+  readonly pointKinds: ReadonlySet<PointKind>;
+
+  /** The stop it stands for; undefined while any vCPU runs. */
+  readonly standing: Stop | undefined;
+
+  /** All vCPUs, those that are switched off included. The number of them does not change. */
+  vcpus(): readonly Vcpu[];
+
+  /**
+   * Reads one register: the one at `index` of `features[feature].registers`. Little endian, of exactly the length
+   * its `bits` say.
+   */
+  readRegister(vcpu: number, feature: number, index: number): Uint8Array | TargetError;
+
+  /** Writes one register, same form, with its architectural side effects; or says why not. */
+  writeRegister(vcpu: number, feature: number, index: number, value: Uint8Array): TargetError | undefined;
+
+  /**
+   * Reads virtual memory as the vCPU's current translation has it, without side effects on devices, TLB, access flags.
+   * Gives at least one byte: the readable ones before the first that is not, up to `length` (never 0), or the error of
+   * the first byte. Addresses wrap at 2^64.
+   */
+  readMemory(vcpu: number, address: bigint, length: number): Uint8Array | TargetError;
+
+  /** Writes virtual memory, all or nothing, whatever the page's permissions; code made from those bytes is dropped. */
+  writeMemory(vcpu: number, address: bigint, bytes: Uint8Array): TargetError | undefined;
+
+  /**
+   * Sets a point on every vCPU, outside guest memory. It holds before and after the MMU comes on and over a reset.
+   * The stub inserts each (kind, address, length) once, and removes only what it inserted.
+   */
+  insertPoint(point: Point): TargetError | undefined;
+  removePoint(point: Point): TargetError | undefined;
+
+  /**
+   * Lets vCPUs run. A step executes exactly one instruction, even one that has a breakpoint; a continue stops at a
+   * breakpoint even at the first instruction. The first stop of any vCPU stops all and is reported to the listeners.
+   */
+  resume(actions: ReadonlyMap<number, ResumeAction>): void;
+
+  /** Asks a running machine to stop. A stop follows: reason `interrupt`, or whichever came first. */
+  interrupt(): void;
+
+  /** Back to power-on, points kept; it stands at the first instruction for reason `reset` when this returns. */
+  reset(): void;
+
+  /** No debugger any more: every vCPU runs, held ones too; unfinished steps and an unanswered interrupt are forgotten. */
+  detach(): void;
+
+  /** Ends the machine. Takes effect after the current turn of the event loop, so that a last reply still gets out. */
+  kill(): void;
+
+  /** Carries out a `monitor` command and gives what is to be printed, lines ended with "\n". */
+  monitor(command: string, vcpu: number): string | TargetError;
+
+  /** The memory map for `qXfer:memory-map`. Leave it out where virtual addresses are not physical ones: GDB takes every address outside for unreadable. */
+  memoryMap?(): readonly MemoryRegion[];
+
+  /** Hears of stops until the returned function is called. Several may listen. */
+  listen(listener: TargetListener): () => void;
+}
