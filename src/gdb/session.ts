@@ -53,7 +53,8 @@ type State =
   | { readonly name: "detached" }
   | { readonly name: "closed" };
 
-const interruptReason = { kind: "interrupt" } as const;
+const notAttached = new TargetError(Errno.ESRCH, "not attached: the machine runs on its own; use vAttach;1");
+const tooEarly = new TargetError(Errno.EBUSY, "the machine runs; stop it first (Ctrl-C, 0x03)");
 
 export class Session {
   /** GDB's numbers for the target's registers. */
@@ -184,7 +185,8 @@ export class Session {
         if (this.#acknowledging && this.#lastPacket !== undefined) this.#transport.send(this.#lastPacket);
         return;
       case "interrupt":
-        return this.#interrupt();
+        this.#interrupt();
+        return;
       case "corrupt":
         if (this.#acknowledging) this.#transport.send(NAK);
         else this.#reply(new TargetError(Errno.EIO, "wrong checksum; the packet was ignored"));
@@ -195,22 +197,18 @@ export class Session {
         return;
       case "packet":
         if (this.#acknowledging) this.#transport.send(ACK);
-        return this.#packet(Buffer.from(event.payload.buffer).toString("latin1"));
+        this.#packet(Buffer.from(event.payload.buffer).toString("latin1"));
     }
   }
 
   #packet(payload: string): void {
     const found = findCommand(payload);
-    if (found === undefined) return this.#reply(UNSUPPORTED);
     const { name } = this.#state;
-    if (found.command.always || name === "stopped") return this.#run(found.command, found.args);
-    if (name === "detached") {
-      return this.#reply(new TargetError(Errno.ESRCH, "not attached: the machine runs on its own; use vAttach;1"));
-    }
-    if (this.#waiting.length === MAX_WAITING) {
-      return this.#reply(new TargetError(Errno.EBUSY, "the machine runs; stop it first (Ctrl-C, 0x03)"));
-    }
-    this.#waiting.push(payload);
+    if (found === undefined) this.#reply(UNSUPPORTED);
+    else if (found.command.always || name === "stopped") this.#run(found.command, found.args);
+    else if (name === "detached") this.#reply(notAttached);
+    else if (this.#waiting.length === MAX_WAITING) this.#reply(tooEarly);
+    else this.#waiting.push(payload);
   }
 
   #run(command: Command, args: string): void {
@@ -224,9 +222,8 @@ export class Session {
   }
 
   #reply(reply: Reply): void {
-    if (reply === undefined) return;
-    if (!(reply instanceof TargetError)) return this.#send(reply);
-    this.#send(this.takesErrorText ? `E.${reply.text}` : `E${hexByte(reply.errno)}`);
+    if (reply instanceof TargetError) this.#send(this.takesErrorText ? `E.${reply.text}` : `E${hexByte(reply.errno)}`);
+    else if (reply !== undefined) this.#send(reply);
   }
 
   #send(payload: string | Uint8Array): void {
@@ -269,7 +266,8 @@ export class Session {
       return;
     }
     // A step that was finished when Ctrl-C came: GDB would go on stepping and the user's wish would be lost.
-    const seen = this.#interrupted && stop.reason.kind === "step" ? { ...stop, reason: interruptReason } : stop;
+    const seen =
+      this.#interrupted && stop.reason.kind === "step" ? { ...stop, reason: { kind: "interrupt" as const } } : stop;
     this.#stand(stop);
     if (state.name === "running" || (state.name === "attaching" && state.announce)) this.#reply(stopReply(this, seen));
     this.#serveWaiting();

@@ -10,7 +10,16 @@
 import type { RegisterFeature } from "./description/feature.js";
 
 /** Error numbers a GDB client knows ("Errno Values" in the GDB manual's File-I/O section, and POSIX). */
-export const Errno = { EPERM: 1, ESRCH: 3, EIO: 5, EFAULT: 14, EBUSY: 16, EINVAL: 22, ENOSPC: 28, ENOTSUP: 95 } as const;
+export const Errno = {
+  EPERM: 1,
+  ESRCH: 3,
+  EIO: 5,
+  EFAULT: 14,
+  EBUSY: 16,
+  EINVAL: 22,
+  ENOSPC: 28,
+  ENOTSUP: 95,
+} as const;
 export type Errno = (typeof Errno)[keyof typeof Errno];
 
 /**

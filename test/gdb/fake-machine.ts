@@ -76,7 +76,7 @@ export class FakeMachine implements DebugTarget {
     this.#automatic = options.automatic ?? false;
     this.#count = vcpus;
     const view = new DataView(this.ram.buffer);
-    code.forEach((word, index) => view.setUint32(index * 4, word, true));
+    for (const [index, word] of code.entries()) view.setUint32(index * 4, word, true);
     this.#powerOn();
     if (!standing) this.resume(this.#everything());
   }
@@ -128,7 +128,10 @@ export class FakeMachine implements DebugTarget {
   }
 
   #noMemory(address: bigint): TargetError {
-    return new TargetError(Errno.EFAULT, `0x${address.toString(16)}: stage 1 level 1 descriptor at TTBR0_EL1 is invalid`);
+    return new TargetError(
+      Errno.EFAULT,
+      `0x${address.toString(16)}: stage 1 level 1 descriptor at TTBR0_EL1 is invalid`,
+    );
   }
 
   insertPoint(point: Point): TargetError | undefined {
@@ -192,21 +195,34 @@ export class FakeMachine implements DebugTarget {
   /** One turn of every vCPU that may run. */
   slice(): void {
     if (this.standing !== undefined) return;
-    const running = this.#vcpus.map((vcpu, id) => ({ vcpu, id, action: this.#plan.get(id) }));
-    if (this.#interrupted) return this.#stop(this.#plan.keys().next().value ?? 0, { kind: "interrupt" });
     // Steps first: a vCPU that continues must not keep another from its step.
-    for (const { vcpu, id, action } of running) {
-      if (action?.kind !== "step" || !vcpu.on) continue;
-      return this.#stop(id, this.#execute(vcpu) ?? { kind: "step" });
-    }
-    for (const { vcpu, id, action } of running) {
-      if (action === undefined || !vcpu.on) continue;
+    const stop = this.#interrupted ? this.#interruption() : (this.#stepAny() ?? this.#continueAll());
+    if (stop === undefined) this.#schedule();
+    else this.#stop(stop.vcpu, stop.reason);
+  }
+
+  #interruption(): Stop {
+    return { vcpu: this.#plan.keys().next().value ?? 0, reason: { kind: "interrupt" } };
+  }
+
+  #allowed(kind: ResumeAction["kind"]): number[] {
+    return [...this.#plan].filter(([id, action]) => action.kind === kind && this.#vcpus[id]!.on).map(([id]) => id);
+  }
+
+  #stepAny(): Stop | undefined {
+    const vcpu = this.#allowed("step")[0];
+    return vcpu === undefined ? undefined : { vcpu, reason: this.#execute(this.#vcpus[vcpu]!) ?? { kind: "step" } };
+  }
+
+  #continueAll(): Stop | undefined {
+    for (const id of this.#allowed("continue")) {
+      const vcpu = this.#vcpus[id]!;
       for (let n = 0; n < QUANTUM; n++) {
         const reason = this.#breakpointAt(this.#get(vcpu, CoreRegister.pc)) ?? this.#execute(vcpu);
-        if (reason !== undefined) return this.#stop(id, reason);
+        if (reason !== undefined) return { vcpu: id, reason };
       }
     }
-    this.#schedule();
+    return undefined;
   }
 
   /** A stop out of the blue, as a watchpoint or another debugger would cause. */
@@ -232,7 +248,9 @@ export class FakeMachine implements DebugTarget {
   }
 
   #breakpointAt(pc: bigint): StopReason | undefined {
-    const point = this.points.find(({ kind, address }) => address === pc && (kind === "software" || kind === "hardware"));
+    const point = this.points.find(
+      ({ kind, address }) => address === pc && (kind === "software" || kind === "hardware"),
+    );
     return point && { kind: "breakpoint", via: point.kind as "software" | "hardware" };
   }
 

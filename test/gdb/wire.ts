@@ -1,6 +1,6 @@
 /** A client for packet tests: speaks to a `Session` without a socket, whole packets or byte by byte. */
 
-import { ESCAPE_XOR, Mark, checksum } from "../../src/gdb/packet/frame.js";
+import { checksum, ESCAPE_XOR, Mark } from "../../src/gdb/packet/frame.js";
 import { decodeRuns } from "../../src/gdb/packet/run-length.js";
 import { Session, type Transport } from "../../src/gdb/session.js";
 import type { DebugTarget } from "../../src/gdb/target.js";
@@ -95,13 +95,13 @@ export function payloads(stream: string): string[] {
     if (checksum(body) !== Number.parseInt(frame[2]!, 16)) throw new Error(`wrong checksum: ${frame[0]}`);
     const escaped = decodeRuns(body);
     if (escaped === undefined) throw new Error(`broken run: ${frame[0]}`);
-    found.push(unescape(escaped));
+    found.push(withoutEscapes(escaped));
     rest = rest.slice(frame[0].length);
   }
   return found;
 }
 
-function unescape(bytes: Uint8Array): string {
+function withoutEscapes(bytes: Uint8Array): string {
   const out: number[] = [];
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number;

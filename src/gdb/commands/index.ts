@@ -11,14 +11,7 @@ import { readAll, readOne, writeAll, writeOne } from "./registers.js";
 import { moves, vCont } from "./resume.js";
 import { qSupported } from "./supported.js";
 import { qOffsets, qSymbol } from "./symbols.js";
-import {
-  currentThread,
-  firstThreads,
-  furtherThreads,
-  selectThread,
-  threadAlive,
-  threadExtraInfo,
-} from "./threads.js";
+import { currentThread, firstThreads, furtherThreads, selectThread, threadAlive, threadExtraInfo } from "./threads.js";
 import { qXfer } from "./transfer.js";
 
 const rows: readonly Command[] = [

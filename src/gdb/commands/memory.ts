@@ -48,7 +48,11 @@ export const readBinary = command({
 export const writeHex = command({ name: "M", parse: (args) => parseWrite(args, () => args.hexBytes()), handle: write });
 
 /** `X`: GDB probes for it with a length of 0. */
-export const writeBinary = command({ name: "X", parse: (args) => parseWrite(args, () => args.binary()), handle: write });
+export const writeBinary = command({
+  name: "X",
+  parse: (args) => parseWrite(args, () => args.binary()),
+  handle: write,
+});
 
 interface Write {
   readonly address: bigint;

@@ -11,12 +11,9 @@ export const qRcmd = command({
   },
   handle(session, text): Reply {
     const output = session.target.monitor(text.trim(), session.general);
-    if (output instanceof TargetError) {
-      // GDB before 16 shows only a number for an error: the words go to its console.
-      if (!session.takesErrorText) session.print(`${output.text}\n`);
-      return output;
-    }
-    session.print(output);
+    // GDB before 16 would hide the words of an error behind "Protocol error with Rcmd".
+    if (output instanceof TargetError && session.takesErrorText) return output;
+    session.print(output instanceof TargetError ? `${output.text}\n` : output);
     return OK;
   },
 });

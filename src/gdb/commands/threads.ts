@@ -46,7 +46,11 @@ export const currentThread = command({
 export const firstThreads = command({
   name: "qfThreadInfo",
   parse: nothing,
-  handle: (session) => `m${session.target.vcpus().map(({ id }) => session.threadId(id)).join(",")}`,
+  handle: (session) =>
+    `m${session.target
+      .vcpus()
+      .map(({ id }) => session.threadId(id))
+      .join(",")}`,
 });
 
 /** All were in the first answer. */

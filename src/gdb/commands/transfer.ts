@@ -10,7 +10,14 @@ type Document = (session: Session, annex: string) => string | undefined;
 
 const objects = new Map<string, Document>([
   ["features", ({ target }, annex) => descriptionFile(target.features, annex)],
-  ["threads", (session, annex) => plain(annex, threadList(session.target.vcpus(), (id) => session.threadId(id)))],
+  [
+    "threads",
+    (session, annex) =>
+      plain(
+        annex,
+        threadList(session.target.vcpus(), (id) => session.threadId(id)),
+      ),
+  ],
   ["memory-map", ({ target }, annex) => plain(annex, target.memoryMap && memoryMap(target.memoryMap()))],
 ]);
 

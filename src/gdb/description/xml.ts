@@ -30,7 +30,12 @@ export function descriptionFile(features: readonly RegisterFeature[], annex: str
   if (annex === "target.xml") {
     const includes = features.map((feature) => tag("xi:include", { href: featureFile(feature) }));
     const body = tag("architecture", {}, "aarch64") + includes.join("");
-    return document("target", "gdb-target.dtd", { version: "1.0", "xmlns:xi": "http://www.w3.org/2001/XInclude" }, body);
+    return document(
+      "target",
+      "gdb-target.dtd",
+      { version: "1.0", "xmlns:xi": "http://www.w3.org/2001/XInclude" },
+      body,
+    );
   }
   const feature = features.find((candidate) => featureFile(candidate) === annex);
   if (feature === undefined) return undefined;

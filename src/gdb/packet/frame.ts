@@ -42,7 +42,7 @@ export function checksum(body: Uint8Array): number {
 }
 
 function frame(mark: number, payload: Uint8Array | string): Uint8Array {
-  const body = encodeRuns(escape(typeof payload === "string" ? Buffer.from(payload, "latin1") : payload));
+  const body = encodeRuns(withEscapes(typeof payload === "string" ? Buffer.from(payload, "latin1") : payload));
   const framed = Buffer.allocUnsafe(body.length + 4);
   framed[0] = mark;
   framed.set(body, 1);
@@ -54,7 +54,7 @@ function mustEscape(byte: number): boolean {
   return byte === Mark.packet || byte === Mark.end || byte === Mark.escape || byte === Mark.run;
 }
 
-function escape(bytes: Uint8Array): Uint8Array {
+function withEscapes(bytes: Uint8Array): Uint8Array {
   let extra = 0;
   for (const byte of bytes) if (mustEscape(byte)) extra++;
   if (extra === 0) return bytes;

@@ -1,0 +1,165 @@
+/**
+ * The stub's sockets: TCP or a unix socket, one controlling client at a time. All of the protocol is in `session.ts`;
+ * this is the only file that knows of connections.
+ */
+
+import { lstat, unlink } from "node:fs/promises";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type Endpoint, EndpointError, formatEndpoint, isLocal } from "./endpoint.js";
+import { MAX_UNSENT } from "./limits.js";
+import { ACK, encodePacket } from "./packet/frame.js";
+import { PacketParser } from "./packet/parser.js";
+import { Session } from "./session.js";
+import type { DebugTarget } from "./target.js";
+
+/** How long a client that is turned away may take to say something. */
+const REFUSAL_MS = 5_000;
+
+/** The longest packet, in bytes, that is looked at before turning a client away. */
+const REFUSED_PACKET = 1024;
+
+/** After this silence, in milliseconds, the peer's host is probed: a client that is gone without a word is let go. */
+const KEEP_ALIVE_MS = 30_000;
+
+export interface GdbServerOptions {
+  readonly target: DebugTarget;
+  readonly endpoint: Endpoint;
+  /** Something the user should know: one line, no newline. */
+  readonly warn?: (text: string) => void;
+  /** A client came or went. */
+  readonly clientChanged?: (connected: boolean) => void;
+}
+
+/**
+ * Listens for debuggers. The port of the result's `endpoint` is the one the system chose if 0 was asked for.
+ * Throws `EndpointError` if it cannot.
+ */
+export async function listenForGdb(options: GdbServerOptions): Promise<GdbServer> {
+  const { endpoint, warn } = options;
+  if (endpoint.kind === "unix") await removeStaleSocket(endpoint.path);
+  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, endpoint)));
+    server.listen(
+      endpoint.kind === "unix" ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port },
+      resolve,
+    );
+  });
+  const bound = endpoint.kind === "unix" ? endpoint : { ...endpoint, port: (server.address() as AddressInfo).port };
+  if (!isLocal(bound)) {
+    warn?.(`the GDB stub listens on ${formatEndpoint(bound)}: anyone who reaches it controls the machine`);
+  }
+  return new GdbServer(server, bound, options);
+}
+
+export class GdbServer {
+  readonly #server: Server;
+  readonly #options: GdbServerOptions;
+  readonly #sockets = new Set<Socket>();
+  #session: Session | undefined;
+
+  /** Use `listenForGdb`. */
+  constructor(
+    server: Server,
+    /** Where it listens. */
+    readonly endpoint: Endpoint,
+    options: GdbServerOptions,
+  ) {
+    this.#server = server;
+    this.#options = options;
+    server.on("connection", (socket) => this.#connected(socket));
+    server.on("error", (error) => options.warn?.(`the GDB stub cannot accept connections: ${error.message}`));
+  }
+
+  /** Stops listening and drops the client; the guest runs on. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    this.#session?.close();
+    await closed;
+  }
+
+  #connected(socket: Socket): void {
+    this.#sockets.add(socket);
+    // A connection that breaks also closes: that is where it is dealt with.
+    socket.on("error", () => {});
+    socket.on("close", () => this.#sockets.delete(socket));
+    if (this.#session === undefined) this.#serve(socket);
+    else refuse(socket);
+  }
+
+  #serve(socket: Socket): void {
+    const { target, clientChanged, warn } = this.#options;
+    const session = new Session(target, {
+      send: (bytes) => socket.write(bytes),
+      get congested() {
+        return socket.writableLength > MAX_UNSENT;
+      },
+      end: () => socket.end(),
+      defect: (error) => warn?.(`the GDB stub failed on a packet: ${error instanceof Error ? error.stack : error}`),
+    });
+    this.#session = session;
+    clientChanged?.(true);
+
+    let untaken: Uint8Array = new Uint8Array(0);
+    const pump = (): void => {
+      untaken = untaken.subarray(session.receive(untaken));
+      if (untaken.length > 0) socket.pause();
+      else socket.resume();
+    };
+    socket.on("data", (bytes) => {
+      untaken = bytes;
+      pump();
+    });
+    socket.on("drain", pump);
+    socket.on("close", () => {
+      session.close();
+      this.#session = undefined;
+      clientChanged?.(false);
+    });
+  }
+}
+
+/** One client controls. Another is told so in answer to its first packet, which GDB shows, and is let go. */
+function refuse(socket: Socket): void {
+  const patience = setTimeout(() => socket.destroy(), REFUSAL_MS);
+  socket.on("close", () => clearTimeout(patience));
+  const parser = new PacketParser(REFUSED_PACKET);
+  socket.on("data", (bytes) => {
+    if (!socket.writable) return;
+    for (const byte of bytes) {
+      const event = parser.push(byte);
+      if (event?.kind !== "packet" && event?.kind !== "oversize") continue;
+      socket.end(Buffer.concat([ACK, encodePacket("E.another debugger is attached to this machine; detach it first")]));
+      return;
+    }
+  });
+}
+
+/** A socket file whose owner is gone would stand in the way. Anything else at that path is left alone. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const stat = await lstat(path).catch(() => undefined);
+  if (stat === undefined || !stat.isSocket()) return;
+  const answered = await new Promise<boolean>((resolve) => {
+    const probe = connect(path, () => resolve(true)).on("error", () => resolve(false));
+    probe.on("connect", () => probe.destroy());
+  });
+  if (!answered) await unlink(path);
+}
+
+function explain(error: NodeJS.ErrnoException, endpoint: Endpoint): EndpointError {
+  const place = formatEndpoint(endpoint);
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new EndpointError("IN_USE", `${place} is in use: choose another port, or 0 for a free one`);
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return new EndpointError("NOT_AVAILABLE", `${place} is no address of this host (${error.code})`);
+    case "EACCES":
+    case "EPERM":
+      return new EndpointError("NOT_PERMITTED", `not permitted to listen on ${place} (${error.code})`);
+    default:
+      return new EndpointError("FAILED", `cannot listen on ${place}: ${error.message}`);
+  }
+}
