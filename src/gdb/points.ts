@@ -18,8 +18,9 @@ export class PointSet {
 
   remove(point: Point): TargetError | undefined {
     const key = keyOf(point);
-    if (!this.#points.has(key)) return undefined;
-    const refusal = this.target.removePoint(point);
+    const inserted = this.#points.get(key);
+    if (inserted === undefined) return undefined;
+    const refusal = this.target.removePoint(inserted);
     if (refusal === undefined) this.#points.delete(key);
     return refusal;
   }

@@ -132,7 +132,7 @@ export interface DebugTarget {
 
   /**
    * Sets a point on every vCPU, outside guest memory. It holds before and after the MMU comes on and over a reset.
-   * The stub inserts each (kind, address, length) once, and removes only what it inserted.
+   * A client inserts each (kind, address, length) once, and removes the very objects that it inserted.
    */
   insertPoint(point: Point): TargetError | undefined;
   removePoint(point: Point): TargetError | undefined;

@@ -1,0 +1,247 @@
+/** Sockets: where the stub listens, who may connect, what happens when they go. */
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { EndpointError, formatEndpoint, type GdbServer, listenForGdb, parseEndpoint } from "../../src/gdb/index.js";
+import { FakeMachine, type FakeOptions } from "./fake-machine.js";
+import { packet, payloads } from "./wire.js";
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function serve(endpoint = "0", options: FakeOptions = {}) {
+  const machine = new FakeMachine({ automatic: true, ...options });
+  const warnings: string[] = [];
+  const presence: boolean[] = [];
+  const server = await listenForGdb({
+    target: machine,
+    endpoint: parseEndpoint(endpoint),
+    warn: (text) => warnings.push(text),
+    clientChanged: (connected) => presence.push(connected),
+  });
+  closing.push(
+    () => machine.dispose(),
+    () => server.close(),
+  );
+  return { machine, server, warnings, presence };
+}
+
+/** A client without a protocol: what it hears, and promises of hearing it. */
+class Client {
+  readonly socket: Socket;
+  heard = "";
+  ended = false;
+
+  constructor({ endpoint }: GdbServer) {
+    this.socket = endpoint.kind === "unix" ? connect(endpoint.path) : connect(endpoint.port, "127.0.0.1");
+    this.socket.on("data", (bytes) => {
+      this.heard += bytes.toString("latin1");
+    });
+    this.socket.on("close", () => {
+      this.ended = true;
+    });
+    this.socket.on("error", () => {});
+    closing.push(() => this.socket.destroy());
+  }
+
+  async until(condition: (client: Client) => boolean): Promise<void> {
+    await waitFor(() => condition(this));
+  }
+
+  async ask(payload: string): Promise<string | undefined> {
+    this.heard = "";
+    this.socket.write(packet(payload));
+    await this.until(({ heard }) => /#[0-9a-f]{2}$/.test(heard));
+    return payloads(this.heard)[0];
+  }
+}
+
+async function waitFor(condition: () => boolean): Promise<void> {
+  const end = Date.now() + 5_000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error("waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+function scratch(): string {
+  const directory = mkdtempSync(join(tmpdir(), "trapframe-gdb-"));
+  closing.push(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+describe("endpoints", () => {
+  it.each([
+    ["1234", "127.0.0.1:1234"],
+    [":1234", "127.0.0.1:1234"],
+    ["tcp::1234", "127.0.0.1:1234"],
+    ["0.0.0.0:0", "0.0.0.0:0"],
+    ["tcp:localhost:65535", "localhost:65535"],
+    ["[::1]:1234", "[::1]:1234"],
+    ["unix:a b/c", "a b/c"],
+  ])("%s means %s", (text, place) => {
+    expect(formatEndpoint(parseEndpoint(text))).toBe(place);
+  });
+
+  it.each(["", "x", "65536", "-1", "1234x", "host:", "unix:", "::1:1234", "[::1]", "a:b:1"])(
+    "%j means nothing",
+    (text) => {
+      expect(() => parseEndpoint(text)).toThrow(expect.objectContaining({ code: "BAD_ENDPOINT" }));
+    },
+  );
+});
+
+describe("listening", () => {
+  it("tells the port the system chose", async () => {
+    const { server, warnings } = await serve("0");
+    expect(server.endpoint).toMatchObject({ kind: "tcp", host: "127.0.0.1", port: expect.any(Number) });
+    expect(await new Client(server).ask("qC")).toBe("QC1");
+    expect(warnings).toEqual([]);
+  });
+
+  it("warns of an address that others reach", async () => {
+    const { warnings } = await serve("0.0.0.0:0");
+    expect(warnings).toEqual([expect.stringMatching(/^the GDB stub listens on 0\.0\.0\.0:\d+: anyone/)]);
+  });
+
+  it("says that a port is in use", async () => {
+    const { server } = await serve();
+    const again = serve(formatEndpoint(server.endpoint));
+    await expect(again).rejects.toThrow(EndpointError);
+    await expect(again).rejects.toMatchObject({ code: "IN_USE", message: expect.stringContaining("is in use") });
+  });
+
+  it("says that an address is not ours", async () => {
+    await expect(serve("192.0.2.1:0")).rejects.toMatchObject({ code: "NOT_AVAILABLE" });
+  });
+
+  it("says that a directory is missing", async () => {
+    await expect(serve(`unix:${scratch()}/none/socket`)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(FAILED|NOT_PERMITTED)$/),
+    });
+  });
+
+  it("serves a unix socket and removes it", async () => {
+    const path = join(scratch(), "gdb");
+    const first = await serve(`unix:${path}`);
+    expect(await new Client(first.server).ask("qC")).toBe("QC1");
+    await expect(serve(`unix:${path}`)).rejects.toMatchObject({ code: "IN_USE" });
+    await first.server.close();
+    const second = await serve(`unix:${path}`);
+    expect(await new Client(second.server).ask("qC")).toBe("QC1");
+  });
+
+  it("takes the place of a socket whose owner is gone, and of nothing else", async () => {
+    const directory = scratch();
+    const stale = join(directory, "stale");
+    const owner = `require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`;
+    spawnSync(process.execPath, ["-e", owner, stale]);
+    expect(existsSync(stale)).toBe(true);
+    expect(await new Client((await serve(`unix:${stale}`)).server).ask("qC")).toBe("QC1");
+    const file = join(directory, "file");
+    writeFileSync(file, "precious");
+    await expect(serve(`unix:${file}`)).rejects.toMatchObject({ code: "IN_USE" });
+    expect(existsSync(file)).toBe(true);
+  });
+});
+
+describe("clients", () => {
+  it("stop the machine by coming and let it run by going", async () => {
+    const { machine, server, presence } = await serve("0", { standing: false });
+    const client = new Client(server);
+    await waitFor(() => machine.standing !== undefined);
+    client.socket.destroy();
+    await waitFor(() => machine.standing === undefined);
+    expect(presence).toEqual([true, false]);
+    const next = new Client(server);
+    expect(await next.ask("?")).toMatch(/^T02thread:1;/);
+  });
+
+  it("hear of a stop when it comes", async () => {
+    const { server } = await serve();
+    const client = new Client(server);
+    client.socket.write(packet("c"));
+    client.socket.write("\x03");
+    await client.until(({ heard }) => heard.includes("#"));
+    expect(payloads(client.heard)).toEqual([expect.stringMatching(/^T02thread:1;/)]);
+  });
+
+  it("beyond the first are told that the machine is taken", async () => {
+    const { server, presence } = await serve();
+    const first = new Client(server);
+    expect(await first.ask("qC")).toBe("QC1");
+    const second = new Client(server);
+    second.socket.write("+");
+    expect(await second.ask("qSupported:swbreak+")).toMatch(/^E\.another debugger is attached/);
+    await second.until(({ ended }) => ended);
+    expect(await first.ask("qC")).toBe("QC1");
+    first.socket.destroy();
+    await first.until(({ ended }) => ended);
+    await waitFor(() => presence.length === 2);
+    expect(await new Client(server).ask("qC")).toBe("QC1");
+  });
+
+  it("that are killed in the middle of a packet leave nothing behind, hundreds of times", async () => {
+    const { machine, server, presence } = await serve("0", { standing: false });
+    for (let n = 1; n <= 200; n++) {
+      const client = new Client(server);
+      client.socket.write(n % 2 === 0 ? "$m4000" : "$Z0,40000004,4#1");
+      await waitFor(() => presence.length === 2 * n - 1);
+      client.socket.resetAndDestroy();
+      await waitFor(() => presence.length === 2 * n);
+    }
+    expect(machine.listeners).toBe(0);
+    expect(machine.standing).toBeUndefined();
+    expect(await new Client(server).ask("qC")).toBe("QC1");
+  });
+
+  it("that detach are let go", async () => {
+    const { machine, server } = await serve();
+    const client = new Client(server);
+    expect(await client.ask("D;1")).toBe("OK");
+    await client.until(({ ended }) => ended);
+    expect(machine.standing).toBeUndefined();
+  });
+
+  it("are dropped when the server closes, and the guest runs on", async () => {
+    const { machine, server } = await serve();
+    const client = new Client(server);
+    await client.ask("qC");
+    await server.close();
+    await client.until(({ ended }) => ended);
+    expect(machine.standing).toBeUndefined();
+    expect(machine.listeners).toBe(0);
+  });
+
+  it("that ask without reading are not listened to, and lose nothing", async () => {
+    const { machine, server } = await serve();
+    for (let n = 0; n < machine.ram.length; n++) machine.ram[n] = (n * 7919) >> 3;
+    let readings = 0;
+    const read = machine.readMemory.bind(machine);
+    machine.readMemory = (...range) => {
+      readings++;
+      return read(...range);
+    };
+    const questions = 300;
+    const client = new Client(server);
+    await client.ask("QStartNoAckMode");
+    client.heard = "";
+    client.socket.pause();
+    client.socket.write(Buffer.concat(Array.from({ length: questions }, () => packet("m40000000,10000"))));
+    let before = -1;
+    while (before !== readings) {
+      before = readings;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(readings).toBeLessThan(questions);
+    client.socket.resume();
+    await waitFor(() => client.heard.split("#").length > questions);
+    expect(readings).toBe(questions);
+  });
+});
