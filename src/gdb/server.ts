@@ -12,8 +12,11 @@ import { PacketParser } from "./packet/parser.js";
 import { Session } from "./session.js";
 import type { DebugTarget } from "./target.js";
 
-/** How long a client that is turned away may take to say something. */
-const REFUSAL_MS = 5_000;
+/** How long a client that is turned away may take to say something, or to hang up. */
+const PATIENCE_MS = 5_000;
+
+/** How long a second client waits for the first to go before it is turned away. */
+const TURN_MS = 250;
 
 /** The longest packet, in bytes, that is looked at before turning a client away. */
 const REFUSED_PACKET = 1024;
@@ -57,6 +60,8 @@ export class GdbServer {
   readonly #options: GdbServerOptions;
   readonly #sockets = new Set<Socket>();
   #session: Session | undefined;
+  /** A client that came while another was there, until `TURN_MS` have passed or the other has gone. */
+  #next: Socket | undefined;
 
   /** Use `listenForGdb`. */
   constructor(
@@ -75,7 +80,6 @@ export class GdbServer {
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
-    this.#session?.close();
     await closed;
   }
 
@@ -85,7 +89,18 @@ export class GdbServer {
     socket.on("error", () => {});
     socket.on("close", () => this.#sockets.delete(socket));
     if (this.#session === undefined) this.#serve(socket);
+    else if (this.#next === undefined) this.#wait(socket);
     else refuse(socket);
+  }
+
+  /** A debugger that reconnects may be seen to come before it is seen to go. */
+  #wait(socket: Socket): void {
+    this.#next = socket;
+    setTimeout(() => {
+      if (this.#next !== socket) return;
+      this.#next = undefined;
+      refuse(socket);
+    }, TURN_MS);
   }
 
   #serve(socket: Socket): void {
@@ -95,15 +110,27 @@ export class GdbServer {
       get congested() {
         return socket.writableLength > MAX_UNSENT;
       },
-      end: () => socket.end(),
+      end: () => {
+        finish(socket);
+        leave();
+      },
       defect: (error) => warn?.(`the GDB stub failed on a packet: ${error instanceof Error ? error.stack : error}`),
     });
+    const leave = (): void => {
+      if (this.#session !== session) return;
+      this.#session = undefined;
+      session.close();
+      clientChanged?.(false);
+      const next = this.#next;
+      this.#next = undefined;
+      if (next !== undefined && !next.destroyed) this.#serve(next);
+    };
     this.#session = session;
     clientChanged?.(true);
 
     let untaken: Uint8Array = new Uint8Array(0);
     const pump = (): void => {
-      untaken = untaken.subarray(session.receive(untaken));
+      untaken = untaken.subarray(this.#session === session ? session.receive(untaken) : untaken.length);
       if (untaken.length > 0) socket.pause();
       else socket.resume();
     };
@@ -112,17 +139,13 @@ export class GdbServer {
       pump();
     });
     socket.on("drain", pump);
-    socket.on("close", () => {
-      session.close();
-      this.#session = undefined;
-      clientChanged?.(false);
-    });
+    socket.on("close", leave);
   }
 }
 
 /** One client controls. Another is told so in answer to its first packet, which GDB shows, and is let go. */
 function refuse(socket: Socket): void {
-  const patience = setTimeout(() => socket.destroy(), REFUSAL_MS);
+  const patience = setTimeout(() => socket.destroy(), PATIENCE_MS);
   socket.on("close", () => clearTimeout(patience));
   const parser = new PacketParser(REFUSED_PACKET);
   socket.on("data", (bytes) => {
@@ -130,10 +153,19 @@ function refuse(socket: Socket): void {
     for (const byte of bytes) {
       const event = parser.push(byte);
       if (event?.kind !== "packet" && event?.kind !== "oversize") continue;
-      socket.end(Buffer.concat([ACK, encodePacket("E.another debugger is attached to this machine; detach it first")]));
+      socket.write(ACK);
+      socket.write(encodePacket("E.another debugger is attached to this machine; detach it first"));
+      finish(socket);
       return;
     }
   });
+}
+
+/** Ends our side once all is sent, and the connection if the client does not. */
+function finish(socket: Socket): void {
+  socket.end();
+  const patience = setTimeout(() => socket.destroy(), PATIENCE_MS);
+  socket.on("close", () => clearTimeout(patience));
 }
 
 /** A socket file whose owner is gone would stand in the way. Anything else at that path is left alone. */

@@ -64,6 +64,8 @@ export class FakeMachine implements DebugTarget {
   #vcpus: FakeVcpu[] = [];
   #plan = new Map<number, ResumeAction>();
   #interrupted = false;
+  /** Counts slices, so that each vCPU comes first in its turn. */
+  #turn = -1;
   #scheduled: NodeJS.Immediate | undefined;
   readonly #listeners = new Set<TargetListener>();
   readonly #automatic: boolean;
@@ -82,6 +84,7 @@ export class FakeMachine implements DebugTarget {
   }
 
   #powerOn(): void {
+    this.#turn = -1;
     this.#vcpus = Array.from({ length: this.#count }, () => ({
       registers: this.features.map(({ registers }) => registers.map(({ bits }) => new Uint8Array(bits / 8))),
       on: true,
@@ -215,9 +218,12 @@ export class FakeMachine implements DebugTarget {
   }
 
   #continueAll(): Stop | undefined {
-    for (const id of this.#allowed("continue")) {
+    const ids = this.#allowed("continue");
+    this.#turn++;
+    for (const [n] of ids.entries()) {
+      const id = ids[(n + this.#turn) % ids.length]!;
       const vcpu = this.#vcpus[id]!;
-      for (let n = 0; n < QUANTUM; n++) {
+      for (let count = 0; count < QUANTUM; count++) {
         const reason = this.#breakpointAt(this.#get(vcpu, CoreRegister.pc)) ?? this.#execute(vcpu);
         if (reason !== undefined) return { vcpu: id, reason };
       }
@@ -256,7 +262,10 @@ export class FakeMachine implements DebugTarget {
 
   #execute(vcpu: FakeVcpu): StopReason | undefined {
     const pc = this.#get(vcpu, CoreRegister.pc);
-    const word = new DataView(this.ram.buffer).getUint32(Number(pc - RAM), true);
+    const offset = Number(BigInt.asUintN(64, pc - RAM));
+    // Where there is no memory, it stands still.
+    if (offset > RAM_SIZE - 4) return undefined;
+    const word = new DataView(this.ram.buffer).getUint32(offset, true);
     this.retired++;
     let next = pc + 4n;
     if (word >>> 26 === 0x05) next = pc + BigInt((word << 6) >> 4);

@@ -187,6 +187,19 @@ describe("clients", () => {
     expect(await new Client(server).ask("qC")).toBe("QC1");
   });
 
+  it("that come back are not taken for a second one", async () => {
+    const { server, presence } = await serve();
+    const first = new Client(server);
+    await first.ask("qC");
+    const again = new Client(server);
+    again.socket.write(packet("qC"));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    first.socket.destroy();
+    await again.until(({ heard }) => heard.includes("#"));
+    expect(payloads(again.heard)).toEqual(["QC1"]);
+    expect(presence).toEqual([true, false, true]);
+  });
+
   it("that are killed in the middle of a packet leave nothing behind, hundreds of times", async () => {
     const { machine, server, presence } = await serve("0", { standing: false });
     for (let n = 1; n <= 200; n++) {

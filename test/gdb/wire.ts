@@ -85,7 +85,7 @@ export function payloads(stream: string): string[] {
   const found: string[] = [];
   let rest = stream;
   while (rest !== "") {
-    if (rest.startsWith("+")) {
+    if (rest.startsWith("+") || rest.startsWith("-")) {
       rest = rest.slice(1);
       continue;
     }
