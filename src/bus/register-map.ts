@@ -10,15 +10,17 @@ export type BitRange = readonly [high: number, low: number];
 interface RowCommon {
   /** The document's name of the register, `<n>` where the row is a bank. */
   readonly name: string;
-  /** Byte offset of the (first) register. Always a multiple of 4. */
+  /** Byte offset of the (first) register. Always a multiple of 4: no two rows share a word. */
   readonly offset: number;
   readonly access: "RO" | "WO" | "RW";
   /** Registers in the bank. Default 1. */
   readonly count?: number;
-  /** Bytes from one register of the bank to the next. Default: the width. */
+  /** Bytes from one register of the bank to the next: the width (the default), or at least a word. */
   readonly stride?: number;
   /** Narrower accesses the document allows. Default: the map's `narrow`. */
   readonly narrow?: readonly Width[];
+  /** Wider accesses the document allows, carried out register by register. Default: the map's `splitWide`. */
+  readonly wide?: readonly Width[];
   /**
    * What a narrow write does to the bytes it does not name: they keep what `peek` shows, or are written as zero
    * (right for write-one-to-act registers). Default "keep".
@@ -93,12 +95,15 @@ export class RegisterMap<D> {
       if ((row.read !== undefined) !== (row.access !== "WO")) throw broken(`is ${row.access}: check its read`);
       if ((row.write !== undefined) !== (row.access !== "RO")) throw broken(`is ${row.access}: check its write`);
       const stride = strideOf(row);
-      if (stride % WORD !== 0 || stride < row.width) throw broken("has a stride that its width does not fit");
-      for (let index = 0; index < (row.count ?? 1); index++) {
+      const count = row.count ?? 1;
+      const packed = stride === row.width;
+      if (!packed && (stride % WORD !== 0 || stride < row.width)) throw broken("has a stride its width does not fit");
+      for (let index = 0; index < count; index++) {
         for (let byte = 0; byte < row.width; byte += WORD) {
-          const word = (row.offset + index * stride + byte) / WORD;
+          const word = Math.floor((row.offset + index * stride + byte) / WORD);
           if (word >= this.#rowOfWord.length) throw broken("is outside the window");
-          if (this.#rowOfWord[word] !== 0) throw broken("overlaps another register");
+          const owner = this.#rowOfWord[word] as number;
+          if (owner !== 0 && !(packed && owner === number + 1)) throw broken("overlaps another register");
           this.#rowOfWord[word] = number + 1;
         }
       }
@@ -116,35 +121,29 @@ export class RegisterMap<D> {
   write(device: D, offset: number, width: Width, value: bigint, secure = false): void {
     const row = this.#row(offset, width);
     if (row === undefined) {
-      if (width === 8 && this.options.splitWide) return this.#writeHalves(device, offset, value, secure);
-      if (this.options.unknown === "fault") throw this.#fault("no register", "write", offset, width);
+      if (width === 8 && this.options.splitWide) this.#writePieces(device, offset, width, WORD, value, secure);
+      else if (this.options.unknown === "fault") throw this.#fault("no register", "write", offset, width);
+    } else if (row.write === undefined) {
       return;
-    }
-    if (row.write === undefined) return;
-    const index = indexOf(row, offset);
-    const byte = offset - row.offset - index * strideOf(row);
-    if (width === row.width) {
-      if (row.width === 8) row.write(device, index, BigInt.asUintN(64, value), secure);
-      else row.write(device, index, Number(BigInt.asUintN(8 * width, value)), secure);
-    } else if (width < row.width) {
-      if (!this.#allowsNarrow(row, width)) return this.#badWidth("write", offset, width);
-      const mask = ((1n << BigInt(8 * width)) - 1n) << BigInt(8 * byte);
-      const others = row.otherBytes === "zero" ? 0n : readRow(row, device, index, secure, true) & ~mask;
-      const whole = others | ((value << BigInt(8 * byte)) & mask);
+    } else if (width > row.width) {
+      if (!this.#allowsWide(row, width)) this.#badWidth("write", offset, width);
+      else this.#writePieces(device, offset, width, pieceOf(row, width), value, secure);
+    } else if (width < row.width && !this.#allowsNarrow(row, width)) {
+      this.#badWidth("write", offset, width);
+    } else {
+      const index = indexOf(row, offset);
+      const shift = BigInt(8 * (offset - row.offset - index * strideOf(row)));
+      const mask = ((1n << BigInt(8 * width)) - 1n) << shift;
+      const kept = width === row.width || row.otherBytes === "zero" ? 0n : readRow(row, device, index, secure, true);
+      const whole = (kept & ~mask) | ((value << shift) & mask);
       if (row.width === 8) row.write(device, index, whole, secure);
       else row.write(device, index, Number(whole), secure);
-    } else if (!this.options.splitWide) {
-      this.#badWidth("write", offset, width);
-    } else if (width === 8) {
-      this.#writeHalves(device, offset, value, secure);
-    } else {
-      (row as Register32<D>).write?.(device, index, Number(BigInt.asUintN(8 * row.width, value)), secure);
     }
   }
 
   /** The register that holds the byte at `offset`, if any. */
   locate(offset: number): LocatedRegister | undefined {
-    const row = this.rows[(this.#rowOfWord[Math.floor(offset / WORD)] ?? 0) - 1];
+    const row = this.#rowAt(offset);
     if (row === undefined) return undefined;
     const index = indexOf(row, offset);
     return {
@@ -157,7 +156,7 @@ export class RegisterMap<D> {
 
   /** The named fields of a value of the register at `offset`; empty where the row names none. */
   decode(offset: number, value: bigint): Record<string, bigint> {
-    const row = this.rows[(this.#rowOfWord[Math.floor(offset / WORD)] ?? 0) - 1];
+    const row = this.#rowAt(offset);
     const fields: Record<string, bigint> = {};
     for (const [name, [high, low]] of Object.entries(row?.fields ?? {})) {
       fields[name] = BigInt.asUintN(high - low + 1, value >> BigInt(low));
@@ -168,13 +167,18 @@ export class RegisterMap<D> {
   #row(offset: number, width: Width): Register<D> | undefined {
     if (offset % width !== 0) throw this.#fault("misaligned", "access", offset, width);
     if (offset >= this.options.size) throw this.#fault("outside the window", "access", offset, width);
-    return this.rows[(this.#rowOfWord[offset >>> 2] ?? 0) - 1];
+    return this.#rowAt(offset);
+  }
+
+  #rowAt(offset: number): Register<D> | undefined {
+    const row = this.rows[(this.#rowOfWord[offset >>> 2] ?? 0) - 1];
+    return row !== undefined && indexOf(row, offset) < (row.count ?? 1) ? row : undefined;
   }
 
   #access(device: D, offset: number, width: Width, secure: boolean, peek: boolean): bigint {
     const row = this.#row(offset, width);
     if (row === undefined) {
-      if (width === 8 && this.options.splitWide) return this.#readHalves(device, offset, secure, peek);
+      if (width === 8 && this.options.splitWide) return this.#readPieces(device, offset, width, WORD, secure, peek);
       if (this.options.unknown === "fault") throw this.#fault("no register", "read", offset, width);
       return 0n;
     }
@@ -188,27 +192,35 @@ export class RegisterMap<D> {
       const byte = offset - row.offset - index * strideOf(row);
       return BigInt.asUintN(8 * width, readRow(row, device, index, secure, peek) >> BigInt(8 * byte));
     }
-    if (!this.options.splitWide) {
+    if (!this.#allowsWide(row, width)) {
       this.#badWidth("read", offset, width);
       return 0n;
     }
-    return width === 8
-      ? this.#readHalves(device, offset, secure, peek)
-      : readRow(row, device, index, secure, peek);
+    return this.#readPieces(device, offset, width, pieceOf(row, width), secure, peek);
   }
 
-  #readHalves(device: D, offset: number, secure: boolean, peek: boolean): bigint {
-    const low = this.#access(device, offset, WORD, secure, peek);
-    return low | (this.#access(device, offset + WORD, WORD, secure, peek) << 32n);
+  #readPieces(device: D, offset: number, width: Width, piece: Width, secure: boolean, peek: boolean): bigint {
+    let value = 0n;
+    for (let byte = 0; byte < width; byte += piece) {
+      if (this.#rowAt(offset + byte) === undefined) continue;
+      value |= this.#access(device, offset + byte, piece, secure, peek) << BigInt(8 * byte);
+    }
+    return value;
   }
 
-  #writeHalves(device: D, offset: number, value: bigint, secure: boolean): void {
-    this.write(device, offset, WORD, BigInt.asUintN(32, value), secure);
-    this.write(device, offset + WORD, WORD, BigInt.asUintN(32, value >> 32n), secure);
+  #writePieces(device: D, offset: number, width: Width, piece: Width, value: bigint, secure: boolean): void {
+    for (let byte = 0; byte < width; byte += piece) {
+      if (this.#rowAt(offset + byte) === undefined) continue;
+      this.write(device, offset + byte, piece, BigInt.asUintN(8 * piece, value >> BigInt(8 * byte)), secure);
+    }
   }
 
   #allowsNarrow(row: Register<D>, width: Width): boolean {
     return (row.narrow ?? this.options.narrow ?? []).includes(width);
+  }
+
+  #allowsWide(row: Register<D>, width: Width): boolean {
+    return row.wide === undefined ? this.options.splitWide : row.wide.includes(width);
   }
 
   #badWidth(what: string, offset: number, width: Width): void {
@@ -224,11 +236,16 @@ export class RegisterMap<D> {
 }
 
 function strideOf<D>(row: Register<D>): number {
-  return row.stride ?? Math.max(row.width, WORD);
+  return row.stride ?? row.width;
+}
+
+/** The width of the accesses that carry out a wide one; two words are two registers, whatever they hold. */
+function pieceOf<D>(row: Register<D>, width: Width): Width {
+  return width === 8 ? WORD : row.width;
 }
 
 function indexOf<D>(row: Register<D>, offset: number): number {
-  return row.count === undefined ? 0 : Math.floor((offset - row.offset) / strideOf(row));
+  return Math.floor((offset - row.offset) / strideOf(row));
 }
 
 function readRow<D>(row: Register<D>, device: D, index: number, secure: boolean, peek: boolean): bigint {

@@ -51,7 +51,11 @@ describe("AddressSpace", () => {
   it("answers an unmapped access with a fault that says what and where", () => {
     const { bus, faults } = space();
     const fault = { kind: "unmapped", address: 0x900_0100, width: 4 };
-    expect(bus.read(0x900_0100, 4)).toMatchObject({ ...fault, access: "read", reason: expect.stringContaining("0x9000100") });
+    expect(bus.read(0x900_0100, 4)).toMatchObject({
+      ...fault,
+      access: "read",
+      reason: expect.stringContaining("0x9000100"),
+    });
     expect(bus.write(0x900_0100, 4, 0n)).toMatchObject({ ...fault, access: "write" });
     expect(bus.read(0, 1)).toMatchObject({ kind: "unmapped", address: 0 });
     expect(bus.read(0x900_00fe, 4), "the end of the window lies within the access").toMatchObject({ kind: "unmapped" });

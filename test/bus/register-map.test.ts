@@ -7,6 +7,7 @@ class Toy {
   pending = 0;
   wide = 0x0123_4567_89ab_cdefn;
   bank = [1, 2, 3, 4];
+  lanes = [0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17];
   reads = 0;
 }
 
@@ -60,6 +61,18 @@ const ROWS: readonly Register<Toy>[] = [
     },
   },
   { name: "HALF", offset: 0x40, width: 2, access: "RO", read: () => 0xbeef },
+  {
+    name: "LANE<n>",
+    offset: 0x48,
+    width: 1,
+    count: 8,
+    access: "RW",
+    wide: [4],
+    read: (toy, index) => toy.lanes[index] ?? 0,
+    write: (toy, index, value) => {
+      toy.lanes[index] = value;
+    },
+  },
 ];
 
 const OPTIONS: RegisterMapOptions = {
@@ -116,6 +129,18 @@ describe("RegisterMap", () => {
     expect(map.read(toy, 0, 8), "the write-only half reads as zero").toBe(6n);
     expect(map.read(toy, 0x20, 8)).toBe(1n);
     expect(map.read(toy, 0x40, 4)).toBe(0xbeefn);
+    expect(map.read(toy, 0x42, 2), "beside a short register").toBe(0n);
+  });
+
+  it("reaches byte registers one by one, or several at a time where the row allows it", () => {
+    const toy = new Toy();
+    map.write(toy, 0x4a, 1, 0xffn);
+    expect(map.read(toy, 0x48, 4)).toBe(0x13ff_1110n);
+    map.write(toy, 0x4c, 4, 0x0403_0201n);
+    expect(toy.lanes).toEqual([0x10, 0x11, 0xff, 0x13, 1, 2, 3, 4]);
+    expect(map.read(toy, 0x48, 2), "a halfword is not allowed").toBe(0n);
+    expect(map.read(toy, 0x48, 8), "nor a doubleword").toBe(0n);
+    expect(map.locate(0x4d)?.name).toBe("LANE5");
   });
 
   it("finds the registers of a bank by stride", () => {
@@ -172,7 +197,10 @@ describe("RegisterMap", () => {
   it("refuses broken tables at start-up", () => {
     const row = (offset: number, extra: object = {}): Register<Toy> =>
       ({ name: `R${offset}`, offset, width: 4, access: "RO", read: () => 0, ...extra }) as Register<Toy>;
-    const build = (...rows: Register<Toy>[]) => () => new RegisterMap(OPTIONS, rows);
+    const build =
+      (...rows: Register<Toy>[]) =>
+      () =>
+        new RegisterMap(OPTIONS, rows);
     expect(build(row(4), row(0))).toThrow(/order/);
     expect(build(row(0, { count: 2 }), row(4))).toThrow(/overlaps/);
     expect(build(row(2))).toThrow(/misaligned/);

@@ -329,10 +329,7 @@ export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
     const { cr, modemInputs } = this.state;
     if (!(cr & CR.LBE)) return modemInputs;
     return (
-      (cr & CR.RTS ? FR.CTS : 0) |
-      (cr & CR.DTR ? FR.DSR : 0) |
-      (cr & CR.OUT1 ? FR.DCD : 0) |
-      (cr & CR.OUT2 ? FR.RI : 0)
+      (cr & CR.RTS ? FR.CTS : 0) | (cr & CR.DTR ? FR.DSR : 0) | (cr & CR.OUT1 ? FR.DCD : 0) | (cr & CR.OUT2 ? FR.RI : 0)
     );
   }
 
