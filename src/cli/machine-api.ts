@@ -58,5 +58,7 @@ export interface MachineInstance {
 }
 
 export interface MachineFactory {
+  /** What `log.categories` may hold. */
+  readonly logCategories: readonly string[];
   create(options: MachineOptions): Promise<MachineInstance>;
 }

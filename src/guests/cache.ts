@@ -51,11 +51,11 @@ export function readJson(file: string): unknown {
   }
 }
 
-/** Written whole or not at all. */
-export function writeJson(file: string, value: unknown): void {
+/** A file written whole or not at all. */
+export function writeWhole(file: string, content: Uint8Array | string): void {
   const temporary = `${file}.${process.pid}`;
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`);
+  writeFileSync(temporary, content);
   renameSync(temporary, file);
 }
 

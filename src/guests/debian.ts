@@ -1,8 +1,9 @@
 /** Debian's own arm64 kernel and static busybox, fetched as packages once and kept in the cache. */
-import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { extract, PrivateApt, type Progress, unavailable } from "./apt.js";
-import { cacheDirectory, install, readJson, withTemporary, writeJson } from "./cache.js";
+import { cacheDirectory, install, readJson, withTemporary, writeWhole } from "./cache.js";
+import { buildInitramfs } from "./initramfs.js";
 
 export interface DebianRequest {
   /** A kernel series that Debian has beside its default one, as "6.12"; without it what linux-image-arm64 is. */
@@ -96,7 +97,8 @@ async function fromArchive(root: string, directory: string, request: DebianReque
   if (guest.symbols) {
     await take(guest.symbols, `${kernelPackage}-dbg`, `./usr/lib/debug/boot/vmlinux-${release}`);
   }
-  writeJson(join(root, "selected.json"), { ...selection(root), [selectionName(request)]: release, busybox });
+  const selected = { ...selection(root), [selectionName(request)]: release, busybox };
+  writeWhole(join(root, "selected.json"), `${JSON.stringify(selected, null, 2)}\n`);
   return guest;
 }
 
@@ -120,4 +122,14 @@ async function kernelPackageFor(apt: PrivateApt, { series, pages }: DebianReques
     throw unavailable(`the archive has no linux-image-${series ?? ""}…-${flavour}`);
   }
   return newest;
+}
+
+/** The initramfs that ends in a shell, made once for each busybox; its path. */
+export function interactiveInitramfs({ busybox }: DebianGuest): string {
+  const file = join(dirname(busybox), "initramfs.cpio");
+  const archive = buildInitramfs({ busybox: readFileSync(busybox) });
+  if (!existsSync(file) || !readFileSync(file).equals(archive)) {
+    writeWhole(file, archive);
+  }
+  return file;
 }

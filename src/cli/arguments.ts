@@ -1,0 +1,175 @@
+/** The command line's grammar, in GNU style: what can be said, not what it means. Scripts of others rely on it. */
+import yargs, { type Argv } from "yargs";
+import { ConfigError } from "../machine/errors.js";
+
+/** The values of `boot` and `start` as given; undefined where nothing was said. */
+export interface BootArguments {
+  readonly machine: string;
+  readonly cpu?: string | undefined;
+  readonly cpus?: string | undefined;
+  readonly memory?: string | undefined;
+  readonly kernel?: string | undefined;
+  readonly initrd?: string | undefined;
+  readonly append?: string | undefined;
+  readonly dtb?: string | undefined;
+  readonly dumpDtb?: string | undefined;
+  readonly gdb?: string | undefined;
+  readonly wait: boolean;
+  readonly serial: string;
+  readonly el2: string;
+  readonly el3: string;
+  readonly reboot: boolean;
+  readonly idle?: string | undefined;
+  readonly stats: boolean;
+  readonly log?: string | undefined;
+  readonly logFile?: string | undefined;
+}
+
+export interface FetchArguments {
+  readonly guest: string;
+  readonly series?: string | undefined;
+  readonly pages: string;
+  readonly symbols?: boolean | undefined;
+  readonly refresh?: boolean | undefined;
+}
+
+export type Invocation =
+  | { readonly command: "boot" | "start"; readonly arguments: BootArguments }
+  | { readonly command: "fetch"; readonly arguments: FetchArguments }
+  | { readonly command: "machines" }
+  /** --help or --version: the text has to be printed. */
+  | { readonly command: "print"; readonly text: string };
+
+const OWN_KERNEL = `Without a Debian package client, or for a kernel of your own:
+  npm start -- --kernel Image --initrd initramfs.cpio --append console=ttyAMA0
+takes an arm64 Image (plain, gzip'd or EFI zboot), an AArch64 ELF file or a raw binary.`;
+
+const BOOT_NOTES = `On a terminal Ctrl-C goes to the guest; Ctrl-A x ends the machine, Ctrl-A h helps.
+Exit status: 0 the guest powered off, 1 a failure of trapframe, 2 wrong usage.`;
+
+type Option = { readonly describe: string; readonly default?: string; readonly flag?: true };
+
+const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
+  machine: { describe: "NAME or FILE of a machine (trapframe machines)", default: "virt" },
+  cpu: { describe: "CPU model: cortex-a72, max" },
+  cpus: { describe: "Number of vCPUs" },
+  memory: { describe: "SIZE of RAM: 512M, 2G" },
+  kernel: { describe: "FILE to boot: arm64 Image, gzip'd or EFI zboot Image, ELF, raw binary" },
+  initrd: { describe: "FILE with the initial RAM disk" },
+  append: { describe: "TEXT of the kernel command line" },
+  dtb: { describe: "FILE with a device tree, in place of the generated one" },
+  "dump-dtb": { describe: "Write the device tree to FILE and exit" },
+  gdb: { describe: "GDB stub: [HOST:]PORT (0: any), unix:PATH, none" },
+  wait: { describe: "Stand at the first instruction until a debugger continues", flag: true },
+  serial: { describe: "stdio, null, file:PATH, tcp:[HOST:]PORT", default: "stdio" },
+  el2: { describe: "Who owns EL2: hosted, guest", default: "hosted" },
+  el3: { describe: "Who owns EL3: hosted, guest", default: "hosted" },
+  "no-reboot": { describe: "Exit when the guest resets", flag: true },
+  idle: { describe: "An idle guest waits in real time, or skips to its next event: realtime, skip" },
+  stats: { describe: "Print statistics to stderr at exit", flag: true },
+  log: { describe: "CATEGORY[,CATEGORY…] to log" },
+  "log-file": { describe: "FILE for the log, in place of stderr" },
+};
+
+const FETCH_OPTIONS: Readonly<Record<string, Option>> = {
+  series: { describe: "A kernel series beside the release's own, as 6.12" },
+  pages: { describe: "The kernel's page size: 4k, 16k", default: "4k" },
+  symbols: { describe: "The vmlinux with debug information as well (800 MB to download)", flag: true },
+  refresh: { describe: "Look for newer packages even if the cache has some", flag: true },
+};
+
+/** @throws ConfigError USAGE: one line. */
+export async function parseArguments(argv: readonly string[]): Promise<Invocation> {
+  const result: { invocation?: Invocation } = {};
+  let printed = "";
+  const choose = (invocation: Invocation) => {
+    result.invocation = invocation;
+  };
+  await yargs()
+    .scriptName("trapframe")
+    .locale("en")
+    .usage("$0 <command> [options]\n\nA whole AArch64 machine, with a GDB stub as its front door.")
+    .command(
+      "boot",
+      "Boot a kernel",
+      (args) => options(args, BOOT_OPTIONS).epilogue(BOOT_NOTES),
+      (args) => choose({ command: "boot", arguments: bootArguments(args) }),
+    )
+    .command(
+      "start",
+      "Fetch Debian's kernel, boot it with 2 vCPUs to a shell, GDB stub on port 1234",
+      (args) => options(args, BOOT_OPTIONS).epilogue(`${OWN_KERNEL}\n\n${BOOT_NOTES}`),
+      (args) => choose({ command: "start", arguments: bootArguments(args) }),
+    )
+    .command(
+      "fetch <guest>",
+      "Fetch guest images: debian",
+      (args) => options(args.positional("guest", { type: "string", describe: "debian" }), FETCH_OPTIONS),
+      (args) => choose({ command: "fetch", arguments: args as unknown as FetchArguments }),
+    )
+    .command("machines", "List the machine files", {}, () => choose({ command: "machines" }))
+    .demandCommand(1, "no command was given")
+    .strict()
+    .parserConfiguration({
+      "boolean-negation": false,
+      "camel-case-expansion": false,
+      "dot-notation": false,
+      "duplicate-arguments-array": false,
+      "greedy-arrays": false,
+      "parse-numbers": false,
+      "parse-positional-numbers": false,
+      "short-option-groups": false,
+    })
+    .wrap(Math.min(120, process.stdout.columns || 100))
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw new ConfigError("USAGE", `${oneLine(message ?? error.message)}; see ${helpFor(argv)}`);
+    })
+    .parseAsync([...argv], {}, (_error, _args, output) => {
+      printed = output;
+    });
+  return result.invocation ?? { command: "print", text: printed };
+}
+
+function options(args: Argv, table: Readonly<Record<string, Option>>): Argv {
+  return args.options(
+    Object.fromEntries(
+      Object.entries(table).map(([name, { describe, default: value, flag }]) => [
+        name,
+        flag
+          ? { describe, type: "boolean" as const }
+          : {
+              describe,
+              type: "string" as const,
+              requiresArg: true,
+              ...(value === undefined ? {} : { default: value }),
+            },
+      ]),
+    ),
+  );
+}
+
+function bootArguments(args: Record<string, unknown>): BootArguments {
+  const { "dump-dtb": dumpDtb, "log-file": logFile, "no-reboot": noReboot, ...rest } = args;
+  const flags = { wait: Boolean(args.wait), stats: Boolean(args.stats), reboot: !noReboot };
+  return { ...rest, dumpDtb, logFile, ...flags } as unknown as BootArguments;
+}
+
+/** yargs' own wording, which is made for a usage text above it. */
+function oneLine(message: string): string {
+  const text = message.replaceAll(/\s*\n\s*/g, " ");
+  if (text.startsWith("Not enough non-option arguments")) {
+    return "an argument is missing";
+  }
+  const match = /^(Unknown|Not enough) arguments?(?: following)?: (.*)$/.exec(text);
+  if (!match) {
+    return text.charAt(0).toLowerCase() + text.slice(1);
+  }
+  const [, kind, names] = match;
+  return kind === "Unknown" ? `there is no option or argument "${names}"` : `--${names} needs a value`;
+}
+
+function helpFor(argv: readonly string[]): string {
+  const command = ["boot", "start", "fetch", "machines"].find((name) => name === argv[0]);
+  return `trapframe ${command ? `${command} ` : ""}--help`;
+}

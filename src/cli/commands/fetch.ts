@@ -1,0 +1,40 @@
+/** `trapframe fetch debian`: the guest images into the cache, their paths to standard output. */
+import type { DebianGuest, DebianRequest } from "../../guests/debian.js";
+import { ConfigError } from "../../machine/errors.js";
+import type { FetchArguments } from "../arguments.js";
+import type { CliEnvironment } from "../environment.js";
+import { choiceFlag } from "../flags.js";
+import { terminalProgress } from "../progress.js";
+
+export async function fetch(args: FetchArguments, environment: CliEnvironment): Promise<number> {
+  if (args.guest !== "debian") {
+    throw new ConfigError("USAGE", `there is no guest "${args.guest}" to fetch; there is debian`);
+  }
+  const pages = choiceFlag("pages", args.pages, ["4k", "16k"]);
+  if (args.series !== undefined && !/^\d+\.\d+$/.test(args.series)) {
+    throw new ConfigError("USAGE", `--series "${args.series}" is no kernel series; write it as 6.12`);
+  }
+  const { symbols = false, refresh = false, series } = args;
+  const guest = await fetchGuest({ pages, symbols, refresh, ...(series ? { series } : {}) }, environment);
+  const { stdout } = environment;
+  stdout.write(`kernel   ${guest.kernel}\ninitrd   ${guest.initrd}\nbusybox  ${guest.busybox}\n`);
+  if (guest.symbols) {
+    stdout.write(`symbols  ${guest.symbols}\n`);
+  }
+  return 0;
+}
+
+/** Debian's kernel with an initramfs that ends in a shell. */
+export async function fetchGuest(
+  request: DebianRequest,
+  environment: CliEnvironment,
+): Promise<DebianGuest & { readonly initrd: string }> {
+  const { fetchDebian, interactiveInitramfs } = await import("../../guests/debian.js");
+  const { progress, done } = terminalProgress(environment.stderr);
+  try {
+    const guest = await fetchDebian({ ...request, progress });
+    return { ...guest, initrd: interactiveInitramfs(guest) };
+  } finally {
+    done();
+  }
+}

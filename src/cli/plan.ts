@@ -1,0 +1,60 @@
+/** From the words of the command line to machine options: files read, numbers checked, nothing started. */
+import { readFileSync } from "node:fs";
+import { CPU_MODELS } from "../machine/cpu-models.js";
+import { loadMachineDescription } from "../machine/description.js";
+import { ConfigError, systemReason } from "../machine/errors.js";
+import { type LoadedKernel, loadKernelFile } from "../machine/loaders/kernel.js";
+import type { BootArguments } from "./arguments.js";
+import { choiceFlag, countFlag, gdbFlag, type SerialChoice, serialFlag, sizeFlag } from "./flags.js";
+import type { GdbAddress, MachineOptions } from "./machine-api.js";
+
+export interface BootPlan {
+  readonly options: Omit<MachineOptions, "serial" | "log">;
+  readonly serial: SerialChoice;
+  readonly gdb: GdbAddress | undefined;
+  readonly wait: boolean;
+}
+
+/** No kernel: the tree alone is wanted. */
+const NO_KERNEL: LoadedKernel = { kind: "raw", name: "no kernel", segments: [], entry: { base: "ram", offset: 0 } };
+
+/** @throws ConfigError for the first thing that is wrong. */
+export function planBoot(args: BootArguments, onTerminal: boolean): BootPlan {
+  const description = loadMachineDescription(args.machine);
+  const serial = serialFlag(args.serial);
+  const gdb = gdbFlag(args.gdb ?? "none");
+  if (args.wait && !gdb) {
+    throw new ConfigError("USAGE", "--wait waits for a debugger, and there is none without --gdb");
+  }
+  if (args.kernel === undefined && args.dumpDtb === undefined) {
+    throw new ConfigError("USAGE", "nothing to boot: give --kernel FILE (or 'trapframe start' for Debian's)");
+  }
+  const idle = args.idle ?? (onTerminal && serial.kind === "stdio" ? "realtime" : "skip");
+  return {
+    serial,
+    gdb,
+    wait: args.wait,
+    options: {
+      description,
+      cpu: choiceFlag("cpu", args.cpu ?? description.cpu.default, CPU_MODELS),
+      cpus: countFlag("cpus", args.cpus ?? "1"),
+      memory: args.memory === undefined ? description.ram.default : sizeFlag("memory", args.memory),
+      el2: choiceFlag("el2", args.el2, ["hosted", "guest"]),
+      el3: choiceFlag("el3", args.el3, ["hosted", "guest"]),
+      idle: choiceFlag("idle", idle, ["realtime", "skip"]),
+      noReboot: !args.reboot,
+      ...(args.append === undefined ? {} : { append: args.append }),
+      ...(args.dtb === undefined ? {} : { dtb: readInput(args.dtb, "the device tree") }),
+      ...(args.initrd === undefined ? {} : { initrd: readInput(args.initrd, "the initrd") }),
+      kernel: args.kernel === undefined ? NO_KERNEL : loadKernelFile(args.kernel),
+    },
+  };
+}
+
+function readInput(path: string, what: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new ConfigError("FILE_UNREADABLE", `${path}: cannot read ${what}: ${systemReason(error)}`);
+  }
+}

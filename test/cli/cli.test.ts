@@ -1,0 +1,213 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { runCli } from "../../src/cli/cli.js";
+import { ConfigError } from "../../src/machine/errors.js";
+import { arm64Image, RAW_CODE } from "../machine/loaders/fixtures.js";
+import { FakeFactory } from "./fake-machine.js";
+
+let directory: string;
+let kernel: string;
+let factory: FakeFactory;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "trapframe-cli-"));
+  kernel = join(directory, "Image");
+  writeFileSync(kernel, arm64Image());
+  writeFileSync(join(directory, "raw"), RAW_CODE);
+  writeFileSync(join(directory, "text"), "I am a letter.\n");
+  writeFileSync(join(directory, "initrd"), "an initrd");
+  writeFileSync(join(directory, "broken.json"), '{ "name": "x" }');
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+beforeEach(() => {
+  factory = new FakeFactory();
+});
+
+/** Runs a command line, `@` standing for the test's directory. */
+async function run(line: string, input = ""): Promise<{ status: number; stdout: string; stderr: string }> {
+  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
+  streams.stdin.end(input);
+  const argv = line.split(" ").filter(Boolean);
+  const status = await runCli(
+    argv.map((word) => word.replace("@", `${directory}/`)),
+    { ...streams, loadMachine: async () => factory },
+  );
+  const text = (stream: PassThrough) => (stream.read() as Buffer | null)?.toString() ?? "";
+  return { status, stdout: text(streams.stdout), stderr: text(streams.stderr) };
+}
+
+describe("wrong usage is one line and status 2, before anything starts", () => {
+  it.each([
+    ["", "no command was given; see trapframe --help"],
+    ["fly", 'there is no option or argument "fly"; see trapframe --help'],
+    ["boot", "nothing to boot: give --kernel FILE"],
+    ["boot @Image", "there is no option or argument"],
+    ["boot --kernel", "--kernel needs a value; see trapframe boot --help"],
+    ["boot --kernel @Image --colour red", 'there is no option or argument "colour"'],
+    ["boot --kernel @none", "none: cannot read the kernel: no such file or directory"],
+    ["boot --kernel @text", "text: not an AArch64 kernel: a text file"],
+    ["boot --kernel @Image --initrd @none", "none: cannot read the initrd: no such file or directory"],
+    ["boot --kernel @Image --dtb @none", "none: cannot read the device tree: no such file or directory"],
+    ["boot --kernel @Image --machine raspi", 'no machine is called "raspi"; there is virt'],
+    ["boot --kernel @Image --machine @broken.json", "broken.json: broken machine file: "],
+    ["boot --kernel @Image --cpu m0", '--cpu "m0" is not one of cortex-a72, max'],
+    ["boot --kernel @Image --cpus 0", '--cpus "0" is no number of one or more'],
+    ["boot --kernel @Image --memory x", '--memory "x" is no size'],
+    ["boot --kernel @Image --el2 me", '--el2 "me" is not one of hosted, guest'],
+    ["boot --kernel @Image --el3 me", '--el3 "me" is not one of hosted, guest'],
+    ["boot --kernel @Image --idle never", '--idle "never" is not one of realtime, skip'],
+    ["boot --kernel @Image --gdb x", '--gdb "x" has no [HOST:]PORT'],
+    ["boot --kernel @Image --wait", "--wait waits for a debugger, and there is none without --gdb"],
+    ["boot --kernel @Image --serial x", '--serial "x" is none of stdio, null, file:PATH, tcp:[HOST:]PORT'],
+    ["boot --kernel @Image --serial file:/no/where", "/no/where: cannot write the serial output there"],
+    ["boot --kernel @Image --log x", '--log "x" is not one of psci, mmio'],
+    ["boot --kernel @Image --log-file @log", "--log-file without --log"],
+    ["boot --kernel @Image --dump-dtb /no/where", "/no/where: cannot write the device tree there"],
+    ["boot --dump-dtb @x.dtb --cpus 200", "200 CPUs: virt has from 1 to 123"],
+    ["boot --dump-dtb @x.dtb --kernel @Image --memory 1M", "Image: the kernel needs 0x40200000"],
+    ["fetch", "an argument is missing; see trapframe fetch --help"],
+    ["fetch windows", 'there is no guest "windows" to fetch; there is debian'],
+    ["fetch debian --series new", '--series "new" is no kernel series'],
+    ["fetch debian --pages 8k", '--pages "8k" is not one of 4k, 16k'],
+  ])("%s", async (line, message) => {
+    const { status, stdout, stderr } = await run(line);
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^trapframe: [^\n]+\n$/);
+    expect([status, stdout, factory.created]).toEqual([2, "", undefined]);
+  });
+
+  it("is also what the machine itself refuses, or a debugger's port that is taken", async () => {
+    factory.create = async () => {
+      throw new ConfigError("ADDRESS_IN_USE", "127.0.0.1:1234: the address is already in use");
+    };
+    expect(await run("boot --kernel @Image --gdb 1234")).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: "trapframe: 127.0.0.1:1234: the address is already in use\n",
+    });
+  });
+});
+
+describe("boot", () => {
+  it("gives the machine its defaults", async () => {
+    expect(await run("boot --kernel @Image")).toEqual({ status: 0, stdout: "hello\n", stderr: "" });
+    const { description, kernel: loaded, serial: _, ...options } = factory.created!;
+    expect(description.name).toBe("virt");
+    expect(loaded).toMatchObject({ kind: "image", name: kernel });
+    expect(options).toEqual({
+      cpu: "cortex-a72",
+      cpus: 1,
+      memory: 2 ** 30,
+      el2: "hosted",
+      el3: "hosted",
+      idle: "skip",
+      noReboot: false,
+    });
+    expect(factory.closed).toBe(true);
+  });
+
+  it("gives the machine what was said, in either GNU spelling, the last word counting", async () => {
+    const { status } = await run(
+      "boot --kernel=@raw --initrd @initrd --append=console=ttyAMA0 --cpu max --cpus 2 --cpus=4 --memory 2G " +
+        "--el2=guest --el3 guest --idle realtime --no-reboot",
+    );
+    expect(status).toBe(0);
+    expect(factory.created).toMatchObject({
+      kernel: { kind: "raw" },
+      initrd: Buffer.from("an initrd"),
+      append: "console=ttyAMA0",
+      cpu: "max",
+      cpus: 4,
+      memory: 2 ** 31,
+      el2: "guest",
+      el3: "guest",
+      idle: "realtime",
+      noReboot: true,
+    });
+  });
+
+  it("says where the stub listens, the chosen port too", async () => {
+    const { stderr } = await run("boot --kernel @Image --gdb 0 --wait");
+    expect(factory.listened).toEqual({ address: { host: "127.0.0.1", port: 0 }, wait: true });
+    expect(stderr).toBe(
+      "trapframe: GDB stub on 127.0.0.1:45678; attach: gdb-multiarch -ex 'target remote 127.0.0.1:45678'\n",
+    );
+  });
+
+  it("passes standard input through, and ends when the guest does", async () => {
+    factory = new FakeFactory("", false);
+    expect(await run("boot --kernel @Image", "a\x01x\x03 off")).toEqual({
+      status: 0,
+      stdout: "<a^Ax^C off>",
+      stderr: "",
+    });
+  });
+
+  it("writes the console to a file", async () => {
+    expect(await run("boot --kernel @Image --serial file:@console")).toMatchObject({ status: 0, stdout: "" });
+    expect(readFileSync(join(directory, "console"), "utf8")).toBe("hello\n");
+  });
+
+  it("writes the log to a file", async () => {
+    await run("boot --kernel @Image --log psci,mmio --log-file @log");
+    expect(factory.created!.log!.categories).toEqual(["psci", "mmio"]);
+    expect(readFileSync(join(directory, "log"), "utf8")).toBe("psci: a log line\n");
+  });
+
+  it("prints statistics to standard error", async () => {
+    const { stdout, stderr } = await run("boot --kernel @Image --stats");
+    expect(stdout).toBe("hello\n");
+    expect(stderr.replaceAll(/ +/g, " ").trim().split("\n")).toEqual([
+      "instructions 3,000,000",
+      " interpreter 3,000,000",
+      "MIPS 3.0",
+      "TLB misses 12",
+      "exits 41",
+      " mmio 40",
+      " psci 1",
+      "wall time 2.000 s, 1.000 s of it idle",
+    ]);
+  });
+
+  it("answers a failure of ours with status 1", async () => {
+    factory = new FakeFactory("", false);
+    const { status, stderr } = await run("boot --kernel @Image", "crash");
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^trapframe: this is a bug of trapframe, not of the guest: Error: the fake crashed\n/);
+    expect(factory.closed).toBe(true);
+  });
+
+  it("dumps the device tree and does not boot", async () => {
+    expect(await run("boot --dump-dtb @virt.dtb --append quiet")).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(existsSync(join(directory, "virt.dtb"))).toBe(true);
+    expect(readFileSync(join(directory, "virt.dtb")).includes("quiet\0")).toBe(true);
+    expect(factory.created).toBeUndefined();
+  });
+});
+
+describe("the other commands", () => {
+  it("boots two vCPUs with the stub on port 1234 by start, with a kernel of one's own", async () => {
+    const { status } = await run("start --kernel @Image --memory 256M");
+    expect(status).toBe(0);
+    expect(factory.created).toMatchObject({ cpus: 2, memory: 2 ** 28 });
+    expect(factory.listened).toEqual({ address: { host: "127.0.0.1", port: 1234 }, wait: false });
+  });
+
+  it("lists machines", async () => {
+    const { status, stdout } = await run("machines");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^virt +\S/m);
+  });
+
+  it.each(["--help", "boot --help", "start --help", "fetch --help"])("prints %s", async (line) => {
+    const { status, stdout, stderr } = await run(line);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain("Options:");
+    if (line.startsWith("start")) {
+      expect(stdout).toContain("npm start -- --kernel");
+    }
+  });
+});

@@ -1,0 +1,85 @@
+/** A stand-in for the machine: what the command line does with one can be seen without one. */
+import type {
+  GdbAddress,
+  MachineExit,
+  MachineFactory,
+  MachineInstance,
+  MachineOptions,
+} from "../../src/cli/machine-api.js";
+
+/** Each line the guest gets decides what it does next: "off" powers off, "crash" throws, the rest is echoed. */
+export class FakeFactory implements MachineFactory {
+  readonly logCategories = ["psci", "mmio"];
+  created: MachineOptions | undefined;
+  listened: { address: GdbAddress; wait: boolean } | undefined;
+  closed = false;
+
+  /** @param greeting what the guest prints; @param powerOff whether it then powers off by itself. */
+  constructor(
+    private readonly greeting = "hello\n",
+    private readonly powerOff = true,
+  ) {}
+
+  async create(options: MachineOptions): Promise<MachineInstance> {
+    this.created = options;
+    let finish: (exit: MachineExit) => void = () => {};
+    let fail: (error: Error) => void = () => {};
+    const finished = new Promise<MachineExit>((resolve, reject) => {
+      finish = resolve;
+      fail = reject;
+    });
+    const { serial } = options;
+    const print = (text: string | Uint8Array) => {
+      for (const byte of Buffer.from(text)) {
+        serial.transmit(byte);
+      }
+    };
+    serial.onReceive((bytes) => {
+      const text = Buffer.from(bytes).toString("latin1");
+      print(`<${[...text].map(visible).join("")}>`);
+      if (text.includes("off")) {
+        finish({ reason: "system-off" });
+      }
+      if (text.includes("crash")) {
+        fail(new Error("the fake crashed"));
+      }
+    });
+    options.log?.write("psci: a log line");
+    return {
+      listenGdb: async (address, { wait }) => {
+        this.listened = { address, wait };
+        return "port" in address ? { ...address, port: address.port || 45678 } : address;
+      },
+      run: async () => {
+        // A machine has the event loop busy; without this a test's process would just end.
+        const busy = setInterval(() => {}, 1000);
+        print(this.greeting);
+        if (this.powerOff) {
+          finish({ reason: "system-off" });
+        }
+        try {
+          return await finished;
+        } finally {
+          clearInterval(busy);
+        }
+      },
+      stop: () => finish({ reason: "stopped" }),
+      stats: () => ({
+        instructions: 3_000_000,
+        instructionsByEngine: { interpreter: 3_000_000 },
+        tlbMisses: 12,
+        exits: { psci: 1, mmio: 40 },
+        wallSeconds: 2,
+        idleSeconds: 1,
+      }),
+      close: async () => {
+        this.closed = true;
+      },
+    };
+  }
+}
+
+/** Ctrl-C as ^C. */
+function visible(character: string): string {
+  return character < " " ? `^${String.fromCharCode(character.charCodeAt(0) + 64)}` : character;
+}
