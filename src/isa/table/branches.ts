@@ -3,7 +3,7 @@
  * exception-generating, system and return-from-exception ones are in system.ts.
  */
 import type { Builder } from "../../engine/builder.js";
-import type { I64 } from "../../engine/ir/value.js";
+import type { I32, I64 } from "../../engine/ir/value.js";
 import { type Operand, type Row, row } from "../pattern.js";
 
 const LINK_REGISTER = 30;
@@ -13,6 +13,11 @@ const words = (b: Builder, o: Operand): I64 => b.signed(o).shl(2);
 
 function link(b: Builder): void {
   b.setX(LINK_REGISTER, b.pc().add(4));
+}
+
+/** Bit b5:b40 of Xt. */
+function testedBit(b: Builder, f: { b5: number; b40: Operand; Rt: Operand }): I32 {
+  return b.X(f.Rt).shrU(32 * f.b5).wrap().shrU(b.operand(f.b40)).and(1);
 }
 
 export const branches: readonly Row[] = [
@@ -30,11 +35,10 @@ export const branches: readonly Row[] = [
   row("CBNZ", "sf=1 011010 1 imm19:19 Rt:5", {}, (b, f) => {
     b.branchDirectIf(f.sf ? b.X(f.Rt).ne(0) : b.W(f.Rt).ne(0), words(b, f.imm19));
   }),
-  row("TBZ", "b5=1 011011 op=1 b40:5 imm14:14 Rt:5", {}, (b, f) => {
-    const half = b.X(f.Rt).shrU(32 * f.b5).wrap();
-    const bit = half.shrU(b.operand(f.b40)).and(1);
-    b.branchDirectIf(f.op ? bit : bit.eqz(), words(b, f.imm14));
+  row("TBZ", "b5=1 011011 0 b40:5 imm14:14 Rt:5", {}, (b, f) => {
+    b.branchDirectIf(testedBit(b, f).eqz(), words(b, f.imm14));
   }),
+  row("TBNZ", "b5=1 011011 1 b40:5 imm14:14 Rt:5", {}, (b, f) => b.branchDirectIf(testedBit(b, f), words(b, f.imm14))),
   row("BR", "1101011 0 0 00 11111 0000 0 0 Rn:5 00000", {}, (b, f) => b.branch(b.X(f.Rn))),
   row("BLR", "1101011 0 0 01 11111 0000 0 0 Rn:5 00000", {}, (b, f) => {
     const target = b.X(f.Rn);
