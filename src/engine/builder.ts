@@ -11,7 +11,7 @@
  */
 import type { Operand } from "../isa/pattern.js";
 import { type Callable, FunctionBuilder } from "./ir/function.js";
-import type { I32, I64, V128 } from "./ir/value.js";
+import type { I32, I64, V128, Value } from "./ir/value.js";
 
 export type AccessSize = 1 | 2 | 4 | 8;
 
@@ -47,6 +47,8 @@ export abstract class Builder extends FunctionBuilder {
   abstract storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void;
   abstract loadMem128(address: I64, options?: AccessOptions): V128;
   abstract storeMem128(address: I64, value: V128, options?: AccessOptions): void;
+  /** Host address at which `size` (1–16) bytes may be read (LDXR). A fault ends the instruction. */
+  abstract readHost(size: number, address: I64, options?: AccessOptions): I32;
   /** Host address at which `size` (1–16) bytes may be read and written at once (atomics). A fault ends the instruction. */
   abstract exclusiveHost(size: number, address: I64): I32;
 
@@ -67,9 +69,9 @@ export abstract class Builder extends FunctionBuilder {
    * Hands the instruction over to a runtime function (cpu, …) after saving the PC *of this instruction*; the function
    * leaves the PC to go on from (or an exit reason) in the vCPU block.
    */
-  abstract leave<P extends string>(callee: Callable<`i${P}`, "">, ...args: unknown[]): void;
+  abstract leave(callee: Callable, ...args: Value[]): void;
   /** Like `leave` but comes back with a result: the callee must not change the PC. */
-  abstract callRuntime<P extends string, R extends string>(callee: Callable<P, R>, ...args: unknown[]): unknown;
+  abstract callRuntime(callee: Callable, ...args: Value[]): Value | undefined;
   /** Ends the instruction; the next one begins with interrupts and exits looked at. */
   abstract synchronize(): void;
   /** If the i32 (from a runtime function) is not 0, the instruction was abandoned: an exception or exit is set up. */

@@ -77,9 +77,9 @@ export const CPU = {
   writeTraps: s.i32(),
   /** What the control registers mean at each EL: four MODE rows, recomputed in TypeScript when one of them changes. */
   modes: s.array(16, 4),
-  /** Input lines: see IRQ_LINE. */
+  /** Input lines: see IRQ_LINE; and whether HCR_EL2.{VI, VF, VSE} holds one pending. */
   irqLines: s.i32(),
-  /** HCR_EL2/SCR_EL3 routing for the current state, see cpu/exceptions.ts. */
+  virtualPending: s.i32(),
   waiting: s.i32(),
   event: s.i32(),
   /** Exclusive monitor: armed, physical (host) address, size. */
@@ -88,6 +88,12 @@ export const CPU = {
   exclusiveHost: s.i32(),
   /** Number of the vCPU, its MPIDR affinity is a system register. */
   index: s.i32(),
+  /** 1 if EL2 exists and is enabled in the current Security state; whether EL2 and EL3 exist at all. */
+  el2Enabled: s.i32(),
+  hasEl2: s.i32(),
+  hasEl3: s.i32(),
+  /** CPU_FEATURE bits that exception entry and return look at. */
+  features: s.i32(),
   /** Bit n: ELn is hosted, an exception to it leaves the engine. */
   hosted: s.i32(),
   /** A debugger stands on a breakpoint and wants it passed once. */
@@ -100,6 +106,11 @@ export const CPU = {
   walkAttributes: s.i32(),
   walkFault: s.i32(),
   walkLevelSize: s.i32(),
+  /** For AT: leave the output of stage 1 untranslated; and MAIR byte (7–0) and SH (9–8) of the result. */
+  walkStage1Only: s.i32(),
+  walkMemory: s.i32(),
+  /** Bit n: DC ZVA at ELn needs its access check. */
+  zvaTrap: s.i32(),
   /** Virtual time at which the slice ends if all of its budget is used. */
   sliceEnd: s.i64(),
   /** Counters for --stats. */
@@ -149,6 +160,8 @@ export const CODE_PAGE = {
   isShadow: SLOTS_PER_PAGE * SLOT_SIZE + 24,
   /** Next shadow of the same guest page. */
   nextShadow: SLOTS_PER_PAGE * SLOT_SIZE + 28,
+  /** Guest writes to the page since its code was last dropped or decoded. */
+  writes: SLOTS_PER_PAGE * SLOT_SIZE + 32,
   size: SLOTS_PER_PAGE * SLOT_SIZE + 64,
 } as const;
 
@@ -220,7 +233,13 @@ export const AREA = {
 export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2, watched: 4 } as const;
 
 /** flags: bits 0–3 lowest EL that may read (15 never), 4–7 write, bit 8 plain read, 9 plain write, 10 effect. */
+export const SYSREG_FLAG = {
+  plainRead: 1 << 8, plainWrite: 1 << 9, changesContext: 1 << 10, virtualCounter: 1 << 11, physicalCounter: 1 << 12,
+} as const;
 export const SYSREG_ENTRY = { offset: 0, flags: 4, readTraps: 8, writeTraps: 12, size: 16 } as const;
+
+/** Bits of CPU.features. */
+export const CPU_FEATURE = { PAN: 1, SSBS: 2, UAO: 4, DIT: 8, HPDS: 16 } as const;
 
 export const IRQ_LINE = { irq: 1, fiq: 2, virq: 4, vfiq: 8, serror: 16 } as const;
 

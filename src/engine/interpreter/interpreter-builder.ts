@@ -135,7 +135,7 @@ export class InterpreterBuilder extends Builder {
     return this.i32((options?.aligned ? ACCESS_ALIGNED : 0) | (options?.unprivileged ? ACCESS_UNPRIVILEGED : 0));
   }
 
-  private loadHost(size: number, address: I64, options: AccessOptions | undefined): I32 {
+  readHost(size: number, address: I64, options?: AccessOptions): I32 {
     const host = this.variable(this.i32(0));
     this.translate(
       TLB_ENTRY.read, size, address, options,
@@ -149,11 +149,11 @@ export class InterpreterBuilder extends Builder {
   }
 
   loadMem(size: AccessSize, address: I64, options?: AccessOptions): I64 {
-    return this.load(LOAD[size], this.loadHost(size, address, options)) as I64;
+    return this.load(LOAD[size], this.readHost(size, address, options)) as I64;
   }
 
   loadMem128(address: I64, options?: AccessOptions): V128 {
-    return this.load("v128.load", this.loadHost(16, address, options)) as V128;
+    return this.load("v128.load", this.readHost(16, address, options)) as V128;
   }
 
   storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void {
@@ -242,15 +242,15 @@ export class InterpreterBuilder extends Builder {
     this.if(condition, () => this.branchDirect(offset));
   }
 
-  leave<P extends string>(callee: Callable<`i${P}`, "">, ...args: unknown[]): void {
+  leave(callee: Callable, ...args: Value[]): void {
     this.setState64(CPU.pc, this.pc());
-    this.call(callee as Callable, ...([this.cpu, ...args] as never));
+    this.callUntyped(callee, [this.cpu, ...args]);
     this.return(this.i32(0));
   }
 
-  callRuntime<P extends string, R extends string>(callee: Callable<P, R>, ...args: unknown[]): Value | undefined {
+  callRuntime(callee: Callable, ...args: Value[]): Value | undefined {
     this.saveSlot();
-    return this.call(callee as Callable, ...([this.cpu, ...args] as never)) as Value | undefined;
+    return this.callUntyped(callee, [this.cpu, ...args]);
   }
 
   synchronize(): void {

@@ -196,6 +196,11 @@ export class FunctionBuilder {
     return this.callWith(CONTROL.call, callee.signature.result, (args as Value[]).map((a) => a.node), [index]) as ResultOf<R>;
   }
 
+  /** `call` where the argument types are not known to TypeScript. */
+  callUntyped(callee: Callable, args: readonly Value[]): Value | undefined {
+    return this.callWith(CONTROL.call, callee.signature.result, args.map((a) => a.node), [this.linker.functionIndex(callee)]);
+  }
+
   /** `call_indirect` through table 0. */
   callIndirect<P extends string, R extends string>(
     signature: { params: P; result: R }, element: I32, ...args: ValuesOf<P>

@@ -60,6 +60,13 @@ export class ModuleBuilder implements Linker {
     return index;
   }
 
+  /** Bodies of a kind of their own (instruction handlers) override this. */
+  protected buildFunction(f: DefinedFunction): FunctionBody {
+    const fb = new FunctionBuilder(this, f.signature.params, f.signature.result);
+    f.build(fb);
+    return emitFunction(fb);
+  }
+
   export(callee: Callable, name = callee.name): void {
     this.functionIndex(callee);
     this.exports.push({ name, callee });
@@ -69,10 +76,7 @@ export class ModuleBuilder implements Linker {
   finish(table: readonly Callable[], memory: { initial: number; maximum: number; shared?: boolean }): Uint8Array {
     const tableIndices = table.map((f) => this.functionIndex(f));
     for (let i = 0; i < this.queue.length; i++) {
-      const f = this.queue[i] as DefinedFunction;
-      const fb = new FunctionBuilder(this, f.signature.params, f.signature.result);
-      f.build(fb);
-      this.bodies.push(emitFunction(fb));
+      this.bodies.push(this.buildFunction(this.queue[i] as DefinedFunction));
     }
     return encodeModule(this.types, {
       functionImports: this.imports.map((f) => ({ module: "host", name: f.name, signature: f.signature })),

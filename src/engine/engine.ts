@@ -1,0 +1,223 @@
+/**
+ * The engine: one memory with all guest state, the interpreter module over it, and typed access for the rest of the
+ * machine (ARCHITECTURE.md, section 1).
+ */
+import type { Feature } from "../isa/features.js";
+import { interpreterImage } from "./image.js";
+import { FIRST_INSTRUCTION_HANDLER, HANDLER_UNDEFINED } from "./interpreter/code-pages.js";
+import {
+  AREA, BANK, BANKS_PER_CPU, CODE_PAGE, CPU, CPU_BLOCK_SIZE, GLOBAL, MAX_REGIONS, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, REGION,
+  REGION_READ_ONLY,
+} from "./layout.js";
+
+/** RAM or ROM of the guest. Sizes and bases are multiples of the page size. */
+export interface RegionSpec {
+  readonly name: string;
+  /** Guest physical address. */
+  readonly base: bigint;
+  readonly size: number;
+  readonly readOnly?: boolean;
+}
+
+export interface Region extends RegionSpec {
+  /** Offset in the engine's memory. */
+  readonly host: number;
+}
+
+/** What TypeScript supplies to the running guest; the shapes are those of engine/imports.ts. */
+export interface EngineHost {
+  ioAccess(cpu: number, size: number, access: number): number;
+  sysregAccess(cpu: number, encoding: number, isRead: number, rt: number): void;
+  shadowPage(cpu: number, page: bigint, shared: number): number;
+  isBreakpoint(cpu: number, pc: bigint): number;
+  watchAccess(cpu: number, va: bigint, size: number, access: number): number;
+}
+
+export interface EngineExports {
+  run(cpu: number): number;
+  raise(cpu: number, target: number, ec: number, iss: number, returnAddress: bigint): void;
+  raiseWithFar(cpu: number, target: number, ec: number, iss: number, returnAddress: bigint, far: bigint): void;
+  raiseUndefined(cpu: number): void;
+  raiseDataAbort(cpu: number, va: bigint, fault: number, iss: number): void;
+  takeException(cpu: number, target: number, kind: number, returnAddress: bigint): void;
+  eret(cpu: number): void;
+  switchStack(cpu: number, el: number, spSel: number): void;
+  enterMode(cpu: number): void;
+  contextChanged(cpu: number): void;
+  flushCpu(cpu: number): void;
+  flushBank(bank: number): void;
+  invalidateAddress(cpu: number, va: bigint): void;
+  walk(cpu: number, context: number, va: bigint, access: number): number;
+  refill(cpu: number, context: number, va: bigint, access: number): number;
+  codePageFor(hostPage: number): number;
+  codeWritten(host: number, size: number): void;
+}
+
+export interface EngineOptions {
+  readonly cpus: number;
+  readonly regions: readonly RegionSpec[];
+  readonly features: ReadonlySet<Feature>;
+}
+
+const WASM_PAGE = 0x10000;
+/** Room for predecoded code; when it is used up, all of it is dropped. */
+const CODE_POOL = 96 << 20;
+const MEMORY_LIMIT = 0x1_0000_0000;
+
+const alignUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
+
+/** The regions do not fit beside the engine's own structures in 4 GiB. */
+export class MemoryTooLarge extends Error {
+  readonly code = "MEMORY_TOO_LARGE";
+}
+
+export class Engine {
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
+
+  private constructor(
+    readonly memory: WebAssembly.Memory,
+    readonly exports: EngineExports,
+    readonly cpuBases: readonly number[],
+    readonly regions: readonly Region[],
+    private readonly codeStart: number,
+  ) {
+    this.view = new DataView(memory.buffer);
+    this.bytes = new Uint8Array(memory.buffer);
+  }
+
+  /** Lays out the memory, instantiates the interpreter. Throws MemoryTooLarge. */
+  static async create(options: EngineOptions, host: EngineHost): Promise<Engine> {
+    const image = await interpreterImage();
+    let next: number = AREA.dynamic;
+    const cpuStride = alignUp(CPU_BLOCK_SIZE, PAGE_SIZE);
+    const cpuBases = Array.from({ length: options.cpus }, (_, i) => AREA.dynamic + i * cpuStride);
+    next += options.cpus * cpuStride;
+    const bankBase = next;
+    next = alignUp(next + options.cpus * BANKS_PER_CPU * BANK.size, PAGE_SIZE);
+    const codeStart = next;
+    next = alignUp(next + CODE_POOL, PAGE_SIZE);
+    const codeEnd = next;
+    const regions: Region[] = [];
+    for (const spec of options.regions) {
+      regions.push({ ...spec, host: next });
+      next = alignUp(next + spec.size, PAGE_SIZE);
+    }
+    if (next > MEMORY_LIMIT - WASM_PAGE) {
+      const limit = Math.floor((MEMORY_LIMIT - codeEnd - WASM_PAGE) / (1 << 20));
+      throw new MemoryTooLarge(`guest memory is too large: RAM and ROM together can have ${limit} MiB`);
+    }
+    if (regions.length > MAX_REGIONS) throw new MemoryTooLarge(`more than ${MAX_REGIONS} RAM and ROM regions`);
+    const pages = alignUp(next, WASM_PAGE) / WASM_PAGE;
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const view = new DataView(memory.buffer);
+
+    view.setInt32(GLOBAL.cpuCount, options.cpus, true);
+    view.setInt32(GLOBAL.cpuBase, AREA.dynamic, true);
+    view.setInt32(GLOBAL.cpuStride, cpuStride, true);
+    view.setInt32(GLOBAL.bankBase, bankBase, true);
+    view.setInt32(GLOBAL.codeStart, codeStart, true);
+    view.setInt32(GLOBAL.codeNext, codeStart, true);
+    view.setInt32(GLOBAL.codeEnd, codeEnd, true);
+    view.setInt32(GLOBAL.decodeRoot, image.tree.root, true);
+    view.setInt32(GLOBAL.regionCount, regions.length, true);
+    regions.forEach((r, i) => {
+      const row = GLOBAL.regions + i * REGION.rowSize;
+      view.setBigUint64(row + REGION.base, r.base, true);
+      view.setBigUint64(row + REGION.size, BigInt(r.size), true);
+      view.setUint32(row + REGION.host, r.host, true);
+      view.setInt32(row + REGION.flags, r.readOnly ? REGION_READ_ONLY : 0, true);
+    });
+    cpuBases.forEach((base, i) => {
+      view.setInt32(base + CPU.index, i, true);
+      for (let bank = 0; bank < BANKS_PER_CPU; bank++) {
+        view.setBigInt64(bankBase + (i * BANKS_PER_CPU + bank) * BANK.size + BANK.key, -1n, true);
+      }
+    });
+    writeDecodeTree(view, image.tree.words, image.handlers, options.features);
+
+    const wasm = await WebAssembly.instantiate(image.module, {
+      env: { memory },
+      host: host as unknown as WebAssembly.ModuleImports,
+    });
+    const exports = wasm.instance.exports as unknown as EngineExports;
+    return new Engine(memory, exports, cpuBases, regions, codeStart);
+  }
+
+  /** The region of a guest physical address, or undefined. */
+  regionAt(pa: bigint): Region | undefined {
+    return this.regions.find((r) => pa >= r.base && pa < r.base + BigInt(r.size));
+  }
+
+  /** Offset in the engine's memory of a guest physical address, or undefined where no RAM or ROM is. */
+  hostAddress(pa: bigint): number | undefined {
+    const region = this.regionAt(pa);
+    return region ? region.host + Number(pa - region.base) : undefined;
+  }
+
+  /**
+   * Writes guest memory from outside (loader, debugger, device). Code decoded from it is dropped. Throws RangeError
+   * when [pa, pa + length) is not all in one region.
+   */
+  writePhysical(pa: bigint, bytes: Uint8Array): void {
+    const host = this.hostAddress(pa);
+    const region = this.regionAt(pa);
+    if (host === undefined || !region || host + bytes.length > region.host + region.size) {
+      throw new RangeError(`no memory at 0x${pa.toString(16)}, ${bytes.length} bytes`);
+    }
+    this.bytes.set(bytes, host);
+    this.memoryChanged(host, bytes.length);
+  }
+
+  /** Bytes [host, host + size) changed behind the engine's back. */
+  memoryChanged(host: number, size: number): void {
+    for (let at = host; at < host + size; ) {
+      const end = Math.min((Math.floor(at / PAGE_SIZE) + 1) * PAGE_SIZE, host + size);
+      const flags = this.bytes[AREA.pageFlags + Math.floor(at / PAGE_SIZE)] ?? 0;
+      if (flags & PAGE_FLAG.hasCode) this.exports.codeWritten(at | 0, end - at);
+      at = end;
+    }
+  }
+
+  /** Drops all decoded code and what points to it. Guest state is untouched. */
+  dropCode(): void {
+    const used = this.view.getUint32(GLOBAL.codeNext, true);
+    for (let page = this.codeStart; page < used; page += CODE_PAGE.size) {
+      const number = this.view.getUint32(page + CODE_PAGE.host, true) >>> PAGE_BITS;
+      this.view.setUint32(AREA.codePages + number * 4, 0, true);
+      const flagAt = AREA.pageFlags + number;
+      this.bytes[flagAt] = (this.bytes[flagAt] ?? 0) & ~PAGE_FLAG.hasCode;
+    }
+    this.view.setUint32(GLOBAL.codeNext, this.codeStart, true);
+    for (const cpu of this.cpuBases) this.exports.flushCpu(cpu);
+  }
+}
+
+/** Stores the tree with the handlers of features the CPU lacks replaced by the UNDEFINED one. */
+function writeDecodeTree(
+  view: DataView,
+  words: Int32Array,
+  handlers: readonly { readonly features: readonly Feature[] }[],
+  features: ReadonlySet<Feature>,
+): void {
+  const missing = handlers.map((h) => h.features.some((f) => !features.has(f)));
+  const copy = Int32Array.from(words);
+  // Leaves are found by walking the nodes once each.
+  const seen = new Set<number>();
+  const visit = (at: number): void => {
+    if (seen.has(at)) return;
+    seen.add(at);
+    if ((copy[at] ?? 0) >= 0) {
+      for (let i = 0; i <= (copy[at + 1] ?? 0); i++) visit(((copy[at + 2 + i] ?? 0) - AREA.decodeTree) >> 2);
+      return;
+    }
+    for (let i = 0; i < (copy[at + 1] ?? 0); i++) {
+      const cell = at + 4 + i * 3;
+      const handler = copy[cell] ?? 0;
+      if (handler >= FIRST_INSTRUCTION_HANDLER && missing[handler]) copy[cell] = HANDLER_UNDEFINED;
+    }
+  };
+  visit((view.getInt32(GLOBAL.decodeRoot, true) - AREA.decodeTree) >> 2);
+  if (AREA.decodeTree + copy.length * 4 > AREA.dynamic) throw new Error("the decode tree is larger than its area");
+  new Int32Array(view.buffer, AREA.decodeTree, copy.length).set(copy);
+}

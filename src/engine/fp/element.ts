@@ -1,0 +1,139 @@
+/**
+ * Operations on one element as functions of the module: (cpu, operand bits…) → result bits, zero-extended. Each takes
+ * the host's result where it is certain, recording Inexact where that is not recorded yet, and the exact path's
+ * otherwise; so each is right for every operand in every mode.
+ */
+import { FpOp, type FpOpName } from "../../cpu/fp/exact.js";
+import type { Callable, FunctionBuilder } from "../ir/function.js";
+import { defineFunction } from "../ir/module.js";
+import type { F32, F64, I32, I64, Value } from "../ir/value.js";
+import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
+import { doubleHost, type Host, type ScalarHost, singleHost } from "./host.js";
+import { fpExactImport } from "./imports.js";
+import { isDefault, isDefaultButFlushing, noteInexact } from "./mode.js";
+import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation, COMPARISONS, type ComparisonName } from "./operations.js";
+
+export type Width = 16 | 32 | 64;
+
+export type Element1 = Callable<"il", "l">;
+export type Element2 = Callable<"ill", "l">;
+export type Element3 = Callable<"illl", "l">;
+
+/** One function per distinct arguments: the module takes functions by identity. */
+export function memo<A extends readonly (string | number | boolean)[], R>(make: (...args: A) => R): (...args: A) => R {
+  const made = new Map<string, R>();
+  return (...args) => {
+    const key = args.join();
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const fresh = make(...args);
+    made.set(key, fresh);
+    return fresh;
+  };
+}
+
+/** The host on which elements of this width are computed: half precision goes through double. */
+export const hostOf = (fb: FunctionBuilder, width: Width): ScalarHost =>
+  (width === 32 ? singleHost(fb) : doubleHost(fb)) as unknown as ScalarHost;
+
+/** An element as a host value. */
+export function decode(fb: FunctionBuilder, width: Width, bits: I64): F32 | F64 {
+  return width === 64 ? bits.asF64() : width === 32 ? bits.wrap().asF32() : widenHalf(fb, bits);
+}
+
+export function encode(fb: FunctionBuilder, width: Width, value: F32 | F64): I64 {
+  if (width === 64) return (value as F64).bits();
+  return width === 32 ? (value as F32).bits().toI64U() : narrowHalf(fb, value as F64);
+}
+
+/** Asks the exact path. */
+export function exactly(
+  fb: FunctionBuilder, cpu: I32, op: FpOpName, width: Width, a: I64, b: I64 = fb.i64(0), c: I64 = fb.i64(0),
+): I64 {
+  return fb.call(fpExactImport, cpu, fb.i32(FpOp[op]), fb.i32(width), a, b, c);
+}
+
+/** FPCR lets these values stand: it is at its default, or it flushes and none of them is denormal. */
+export function modeAllows(fb: FunctionBuilder, cpu: I32, width: Width, values: readonly (F32 | F64)[]): I32 {
+  if (width === 16) return isDefault(fb, cpu);
+  const h = hostOf(fb, width);
+  return fb.choose(
+    isDefault(fb, cpu),
+    () => fb.i32(1),
+    () => values.map((v) => h.notDenormal(v)).reduce((all, v) => all.and(v), isDefaultButFlushing(fb, cpu)),
+  );
+}
+
+/** Whether the host's result is the instruction's under FPCR's default. */
+export function certainOf(
+  h: ScalarHost, width: Width, op: ArithmeticOperation, r: F32 | F64, x: F32 | F64, y: F32 | F64,
+): I32 {
+  return width === 16 ? fitsHalf(h.fb, r as F64) : op.certain(h, r, x, y);
+}
+
+function roundedOf(
+  fb: FunctionBuilder, width: Width, op: ArithmeticOperation, r: F32 | F64, x: F32 | F64, y: F32 | F64,
+): I32 {
+  const { unrounded } = op;
+  if (!unrounded) return fb.i32(0);
+  if (width === 32) return unrounded.single(fb, r as F32, x as F32, y as F32).eqz();
+  if (width === 64) return unrounded.double(fb, r as F64, x as F64, y as F64).eqz();
+  const half = unrounded.half?.(r as F64, x as F64) ?? widenHalf(fb, narrowHalf(fb, r as F64)).eq(r as F64);
+  return half.eqz();
+}
+
+function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder, cpu: I32, a: I64, b: I64): void {
+  const op: ArithmeticOperation = ARITHMETIC[name];
+  const h = hostOf(fb, width);
+  const x = decode(fb, width, a);
+  const y = op.operands === 2 ? decode(fb, width, b) : x;
+  const r = op.compute(h, x, y);
+  fb.if(certainOf(h, width, op, r, x, y), () => {
+    fb.if(modeAllows(fb, cpu, width, [x, y, r]), () => {
+      if (op.unrounded) noteInexact(fb, cpu, () => roundedOf(fb, width, op, r, x, y));
+      fb.return(encode(fb, width, r));
+    });
+  });
+  fb.return(exactly(fb, cpu, name, width, a, b));
+}
+
+/** One-operand rows of ARITHMETIC. */
+export const unaryElement = memo(
+  (name: ArithmeticName, width: Width): Element1 =>
+    defineFunction(`${name}_${width}`, "il", "l", (fb, cpu, a) => writeArithmetic(name, width, fb, cpu, a, fb.i64(0))),
+);
+
+/** Two-operand rows of ARITHMETIC. */
+export const binaryElement = memo(
+  (name: ArithmeticName, width: Width): Element2 =>
+    defineFunction(`${name}_${width}`, "ill", "l", (fb, cpu, a, b) => writeArithmetic(name, width, fb, cpu, a, b)),
+);
+
+/** All ones of the width where the condition holds. */
+export const maskElement = (fb: FunctionBuilder, width: Width, condition: I32): I64 =>
+  condition.select(fb.i64((1n << BigInt(width)) - 1n), fb.i64(0));
+
+/** Comparisons that give a mask. */
+export const comparisonElement = memo(
+  (name: ComparisonName, width: Width): Element2 =>
+    defineFunction(`${name}_${width}`, "ill", "l", (fb, cpu, a, b) => {
+      const h = hostOf(fb, width) as Host<Value, I32>;
+      const [x, y] = [decode(fb, width, a), decode(fb, width, b)];
+      fb.if(h.notNaN(x).and(h.notNaN(y)), () => {
+        fb.if(modeAllows(fb, cpu, width, [x, y]), () => {
+          fb.return(maskElement(fb, width, COMPARISONS[name](h, x, y)));
+        });
+      });
+      fb.return(exactly(fb, cpu, name, width, a, b));
+    }),
+);
+
+/** Operations that have only the exact path. */
+export const exactUnary = memo(
+  (name: FpOpName, width: Width): Element1 =>
+    defineFunction(`${name}_${width}`, "il", "l", (fb, cpu, a) => fb.return(exactly(fb, cpu, name, width, a))),
+);
+export const exactBinary = memo(
+  (name: FpOpName, width: Width): Element2 =>
+    defineFunction(`${name}_${width}`, "ill", "l", (fb, cpu, a, b) => fb.return(exactly(fb, cpu, name, width, a, b))),
+);

@@ -1,0 +1,50 @@
+/**
+ * FPCR and FPSR as the fast paths see them (DDI 0487, C5.2 "FPCR", "FPSR"). Three states: `fpFast` (the host rounds as
+ * FPCR asks, and FPSR.IXC is set already, so that nothing need be recorded), default (the host rounds as FPCR asks,
+ * but the first inexact result must be noticed), and everything else, which is the exact path's.
+ */
+import { FPCR, FPSR } from "../../cpu/fp/format.js";
+import type { FunctionBuilder } from "../ir/function.js";
+import { defineFunction } from "../ir/module.js";
+import type { I32 } from "../ir/value.js";
+import { CPU } from "../layout.js";
+
+/** FPCR bits that change a result which is not a NaN; DN is not among them, for NaNs always take the exact path. */
+export const FPCR_CHANGES_RESULTS = FPCR.RMode | FPCR.FZ | FPCR.FZ16 | FPCR.AHP;
+
+/** The value of CPU.fpFast that belongs to these registers. */
+export function fpFastOf(fpcr: number, fpsr: number): 0 | 1 {
+  return (fpcr & FPCR_CHANGES_RESULTS) === 0 && (fpsr & FPSR.IXC) !== 0 ? 1 : 0;
+}
+
+const word = (fb: FunctionBuilder, cpu: I32, offset: number): I32 => fb.load("i32.load", cpu, offset) as I32;
+
+/** 1 while FPCR is at its default and FPSR.IXC is set. */
+export const isFast = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.fpFast);
+
+/** 1 while FPCR leaves results as the host computes them. */
+export const isDefault = (fb: FunctionBuilder, cpu: I32): I32 =>
+  word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS).eqz();
+
+/** 1 while FPCR differs from its default in nothing but FZ. */
+export const isDefaultButFlushing = (fb: FunctionBuilder, cpu: I32): I32 =>
+  word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS).eq(FPCR.FZ);
+
+/** Recomputes CPU.fpFast; to be called whenever FPCR or FPSR was written. */
+export const updateFpFast = defineFunction("updateFpFast", "i", "", (fb, cpu) => {
+  const inexact = word(fb, cpu, CPU.fpsr).and(FPSR.IXC).ne(0);
+  fb.store("i32.store", cpu, isDefault(fb, cpu).and(inexact), CPU.fpFast);
+});
+
+/** Sets FPSR.IXC. */
+export const raiseInexact = defineFunction("raiseInexact", "i", "", (fb, cpu) => {
+  fb.store("i32.store", cpu, word(fb, cpu, CPU.fpsr).or(FPSR.IXC), CPU.fpsr);
+  fb.store("i32.store", cpu, isDefault(fb, cpu), CPU.fpFast);
+});
+
+/** Sets FPSR.IXC if it is clear and `inexact()`, which is computed only then, holds. */
+export function noteInexact(fb: FunctionBuilder, cpu: I32, inexact: () => I32): void {
+  fb.if(word(fb, cpu, CPU.fpsr).and(FPSR.IXC).eqz(), () => {
+    fb.if(inexact(), () => fb.call(raiseInexact, cpu));
+  });
+}

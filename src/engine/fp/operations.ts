@@ -1,0 +1,135 @@
+/**
+ * The operations that the host has float instructions for, one row each: how it computes them, where its result is
+ * the instruction's (DDI 0487, Shared pseudocode, functions/float), and when that result was not rounded. All is said
+ * of FPCR's default; everything else is the exact path's.
+ */
+import type { FpOpName } from "../../cpu/fp/exact.js";
+import type { FunctionBuilder } from "../ir/function.js";
+import type { F32, F64, I32, I64, V128, Value } from "../ir/value.js";
+import type { Host } from "./host.js";
+
+type Compute = <F extends Value, M extends I32 | V128>(h: Host<F, M>, x: F, y: F) => F;
+type Certain = <F extends Value, M extends I32 | V128>(h: Host<F, M>, r: F, x: F, y: F) => M;
+type Holds = <F extends Value, M extends I32 | V128>(h: Host<F, M>, x: F, y: F) => M;
+
+/** Whether r, known to be certain, is what the operation gives before rounding. */
+export interface Unrounded {
+  readonly single: (fb: FunctionBuilder, r: F32, x: F32, y: F32) => I32;
+  readonly double: (fb: FunctionBuilder, r: F64, x: F64, y: F64) => I32;
+  /** r and x widened; absent: r fits in half precision. */
+  readonly half?: (r: F64, x: F64) => I32;
+}
+
+export interface ArithmeticOperation {
+  readonly operands: 1 | 2;
+  readonly compute: Compute;
+  readonly certain: Certain;
+  /** Absent: the operation never raises Inexact. */
+  readonly unrounded?: Unrounded;
+}
+
+// --- certain --------------------------------------------------------------------------------------------------------
+
+/** Sums: a denormal or zero one is exact. */
+const finite: Certain = (h, r) => h.finite(r);
+const notNaN: Certain = (h, r) => h.notNaN(r);
+const product: Certain = (h, r, x, y) => h.or(h.normal(r), h.and(h.zero(r), h.or(h.zero(x), h.zero(y))));
+const quotient: Certain = (h, r, x) => h.or(h.normal(r), h.and(h.zero(r), h.zero(x)));
+
+// --- unrounded ------------------------------------------------------------------------------------------------------
+
+/** Knuth's TwoSum: the error of the rounded sum r = x + y, itself exact. */
+export function sumError<F extends F32 | F64>(r: F, x: F, y: F): F {
+  const [a, b, s] = [x as F64, y as F64, r as F64];
+  const virtual = s.sub(a);
+  return a.sub(s.sub(virtual)).add(b.sub(virtual)) as F;
+}
+
+/** The significand of a finite double as an odd integer; 0 of a zero. */
+function oddSignificand(fb: FunctionBuilder, x: F64): I64 {
+  const bits = x.bits();
+  const hidden = bits.bits(52, 11).eqz().select(fb.i64(0), fb.i64(1n << 52n));
+  const significand = bits.bits(0, 52).or(hidden);
+  return significand.shrU(significand.ctz());
+}
+
+const sum: Unrounded = {
+  single: (fb, r, x, y) => sumError(r, x, y).eq(fb.f32(0)),
+  double: (fb, r, x, y) => sumError(r, x, y).eq(fb.f64(0)),
+};
+
+const difference: Unrounded = {
+  single: (fb, r, x, y) => sumError(r, x, y.neg()).eq(fb.f32(0)),
+  double: (fb, r, x, y) => sumError(r, x, y.neg()).eq(fb.f64(0)),
+};
+
+const multiplication: Unrounded = {
+  single: (_fb, r, x, y) => x.toF64().mul(y.toF64()).eq(r.toF64()),
+  double: (fb, _r, x, y) => {
+    const [a, b] = [oddSignificand(fb, x), oddSignificand(fb, y)];
+    const below2to64 = a.clz().add(b.clz()).geU(64);
+    return below2to64.and(a.mul(b).shrU(53).eqz());
+  },
+};
+
+const division: Unrounded = {
+  single: (fb, r, x, y) => r.toF64().mul(y.toF64()).eq(x.toF64()).or(x.eq(fb.f32(0))),
+  double: (fb, _r, x, y) => oddSignificand(fb, x).remU(oddSignificand(fb, y)).eqz(),
+};
+
+const squareRoot: Unrounded = {
+  single: (_fb, r, x) => r.toF64().mul(r.toF64()).eq(x.toF64()),
+  double: (fb, r, x) => {
+    const root = oddSignificand(fb, r);
+    return root.shrU(27).eqz().and(root.mul(root).eq(oddSignificand(fb, x)));
+  },
+};
+
+const rounding: Unrounded = {
+  single: (_fb, r, x) => r.eq(x),
+  double: (_fb, r, x) => r.eq(x),
+  half: (r, x) => r.eq(x),
+};
+
+// --- rows -----------------------------------------------------------------------------------------------------------
+
+/** To the nearest integer, ties away from zero. */
+const nearestAway: Compute = (h, x) => {
+  const toZero = h.trunc(x);
+  const one = h.select(h.gt(x, h.constant(0)), h.constant(1), h.constant(-1));
+  return h.select(h.ge(h.abs(h.sub(x, toZero)), h.constant(0.5)), h.add(toZero, one), toZero);
+};
+
+const integral = (compute: Compute): ArithmeticOperation => ({ operands: 1, compute, certain: notNaN });
+const choice = (compute: Compute): ArithmeticOperation => ({ operands: 2, compute, certain: notNaN });
+
+export const ARITHMETIC = {
+  FADD: { operands: 2, compute: (h, x, y) => h.add(x, y), certain: finite, unrounded: sum },
+  FSUB: { operands: 2, compute: (h, x, y) => h.sub(x, y), certain: finite, unrounded: difference },
+  FMUL: { operands: 2, compute: (h, x, y) => h.mul(x, y), certain: product, unrounded: multiplication },
+  FMULX: { operands: 2, compute: (h, x, y) => h.mul(x, y), certain: product, unrounded: multiplication },
+  FDIV: { operands: 2, compute: (h, x, y) => h.div(x, y), certain: quotient, unrounded: division },
+  FSQRT: { operands: 1, compute: (h, x) => h.sqrt(x), certain: finite, unrounded: squareRoot },
+  FMAX: choice((h, x, y) => h.max(x, y)),
+  FMIN: choice((h, x, y) => h.min(x, y)),
+  FMAXNM: choice((h, x, y) => h.max(x, y)),
+  FMINNM: choice((h, x, y) => h.min(x, y)),
+  FRINTN: integral((h, x) => h.nearest(x)),
+  FRINTP: integral((h, x) => h.ceil(x)),
+  FRINTM: integral((h, x) => h.floor(x)),
+  FRINTZ: integral((h, x) => h.trunc(x)),
+  FRINTA: integral(nearestAway),
+  FRINTI: integral((h, x) => h.nearest(x)),
+  FRINTX: { ...integral((h, x) => h.nearest(x)), unrounded: rounding },
+} as const satisfies Partial<Record<FpOpName, ArithmeticOperation>>;
+export type ArithmeticName = keyof typeof ARITHMETIC;
+
+/** Comparisons that give a mask; certain where neither operand is a NaN. */
+export const COMPARISONS = {
+  FCMEQ: (h, x, y) => h.eq(x, y),
+  FCMGE: (h, x, y) => h.ge(x, y),
+  FCMGT: (h, x, y) => h.gt(x, y),
+  FACGE: (h, x, y) => h.ge(h.abs(x), h.abs(y)),
+  FACGT: (h, x, y) => h.gt(h.abs(x), h.abs(y)),
+} as const satisfies Partial<Record<FpOpName, Holds>>;
+export type ComparisonName = keyof typeof COMPARISONS;

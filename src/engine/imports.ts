@@ -1,0 +1,15 @@
+/** Functions TypeScript supplies to the interpreter module. Each gets the vCPU block's address first. */
+import { importFunction } from "./ir/module.js";
+
+/** Device access at walkPa: (cpu, size, is write) → 0, or 1 when nothing answers. The value is in CPU.bounce. */
+export const ioAccess = importFunction("ioAccess", "iii", "i");
+/** MRS/MSR that wasm does not do itself: (cpu, 16-bit encoding, is read, Rt). Moves the PC on itself. */
+export const sysregAccess = importFunction("sysregAccess", "iiii", "");
+/** The predecode page to use for a virtual page while breakpoints exist: (cpu, virtual page, shared page) → page. */
+export const shadowPage = importFunction("shadowPage", "ili", "i");
+/** Whether the slot of a shadow page is a breakpoint: (cpu, PC) → 0 or 1. */
+export const isBreakpoint = importFunction("isBreakpoint", "il", "i");
+/** A watched page is accessed: (cpu, VA, size, access) → 1 when the machine must stop before it. */
+export const watchAccess = importFunction("watchAccess", "ilii", "i");
+
+export const ENGINE_IMPORTS = [ioAccess, sysregAccess, shadowPage, isBreakpoint, watchAccess] as const;

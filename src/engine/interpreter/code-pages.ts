@@ -1,0 +1,72 @@
+/**
+ * Predecode pages: per guest page that was executed, one slot an instruction. Keyed by physical (host) page; decoded
+ * lazily, slot by slot; dropped when the guest writes to the page.
+ */
+import { defineFunction } from "../ir/module.js";
+import type { I32 } from "../ir/value.js";
+import { AREA, CODE_PAGE, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
+
+/** Slots index of handlers that are not instructions. */
+export const HANDLER_DECODE = 0;
+export const HANDLER_PAGE_END = 1;
+export const HANDLER_BREAKPOINT = 2;
+export const HANDLER_UNDEFINED = 3;
+export const FIRST_INSTRUCTION_HANDLER = 4;
+
+/** Writes to a page that holds code before its code is dropped whole; until then only the slots written are. */
+const WRITES_BEFORE_DROP = 512;
+
+/** A page from the pool for a guest page: its slots' address, or 0 when the pool is used up. */
+export const allocateCodePage = defineFunction("allocateCodePage", "i", "i", (fb, hostPage) => {
+  const global = (at: number): I32 => fb.load("i32.load", fb.i32(0), at) as I32;
+  const page = global(GLOBAL.codeNext);
+  fb.if(page.add(CODE_PAGE.size).gtU(global(GLOBAL.codeEnd)), () => fb.return(fb.i32(0)));
+  fb.store("i32.store", fb.i32(0), page.add(CODE_PAGE.size), GLOBAL.codeNext);
+  fb.memoryFill(page, fb.i32(0), fb.i32(CODE_PAGE.size));
+  fb.store("i32.store", page, fb.i32(HANDLER_PAGE_END), CODE_PAGE.sentinel);
+  fb.store("i32.store", page, hostPage, CODE_PAGE.host);
+  fb.return(page);
+});
+
+/** The predecode page of a guest page, allocated if need be; 0 when the pool is used up. */
+export const codePageFor = defineFunction("codePageFor", "i", "i", (fb, hostPage) => {
+  const cell = hostPage.shrU(PAGE_BITS).shl(2);
+  const known = fb.load("i32.load", cell, AREA.codePages) as I32;
+  fb.if(known, () => fb.return(known));
+  const page = fb.call(allocateCodePage, hostPage);
+  fb.store("i32.store", cell, page, AREA.codePages);
+  fb.return(page);
+});
+
+/** `size` bytes at a host address in a page with code are about to be written: their slots must be decoded again. */
+export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, size) => {
+  const hostPage = host.and(-PAGE_SIZE);
+  const flagAt = hostPage.shrU(PAGE_BITS);
+  const first = fb.load("i32.load", flagAt.shl(2), AREA.codePages) as I32;
+  const page = fb.variable(first);
+  const writes = (fb.load("i32.load", first, CODE_PAGE.writes) as I32).add(1);
+  fb.store("i32.store", first, writes, CODE_PAGE.writes);
+  const dropAll = writes.gtU(WRITES_BEFORE_DROP).or(size.gtU(256));
+  fb.loop((again) => {
+    const p = page.get();
+    fb.if(
+      dropAll,
+      () => fb.memoryFill(p, fb.i32(0), fb.i32(CODE_PAGE.sentinel)),
+      () => {
+        const offset = host.and(PAGE_SIZE - 1);
+        const from = offset.and(-4).shl(1);
+        const last = offset.add(size).sub(1);
+        const end = last.gtU(PAGE_SIZE - 1).select(fb.i32(PAGE_SIZE - 1), last).and(-4).shl(1);
+        fb.memoryFill(p.add(from), fb.i32(0), end.sub(from).add(SLOT_SIZE));
+      },
+    );
+    page.set(fb.load("i32.load", p, CODE_PAGE.nextShadow) as I32);
+    fb.brIf(again, page.get());
+  });
+  fb.if(dropAll, () => {
+    fb.store("i32.store", first, fb.i32(0), CODE_PAGE.writes);
+    const flags = fb.load("i32.load8_u", flagAt, AREA.pageFlags) as I32;
+    fb.store("i32.store8", flagAt, flags.and(~PAGE_FLAG.hasCode), AREA.pageFlags);
+  });
+  fb.return();
+});

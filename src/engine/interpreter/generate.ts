@@ -1,0 +1,93 @@
+/**
+ * Generates the interpreter: one handler per encoding form, the runtime functions, the loop, and the decode tree.
+ */
+import { raise, raiseFpAccess, raiseUndefined, raiseWithFar, eret, switchStack, takeException } from "../../cpu/exceptions.js";
+import { buildDecodeTree } from "../../isa/decode.js";
+import type { Feature } from "../../isa/features.js";
+import { expand, fieldsOf, type Form } from "../../isa/pattern.js";
+import { TABLE } from "../../isa/table/index.js";
+import { refill, raiseDataAbort } from "../../mmu/access.js";
+import { contextChanged, enterMode, flushBank, flushCpu, invalidateAddress } from "../../mmu/banks.js";
+import { walk } from "../../mmu/walk.js";
+import { ENGINE_IMPORTS } from "../imports.js";
+import { emitFunction } from "../ir/emit.js";
+import { type DefinedFunction, ModuleBuilder } from "../ir/module.js";
+import { AREA, CPU } from "../layout.js";
+import { codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER } from "./code-pages.js";
+import { InterpreterBuilder } from "./interpreter-builder.js";
+import { breakpointHandler, decodeHandler, pageEndHandler, run, undefinedHandler } from "./loop.js";
+import { HANDLER } from "./protocol.js";
+
+/** Everything the engine needs at run time, as plain data that a build step can keep in a file. */
+export interface InterpreterImage {
+  readonly module: Uint8Array;
+  readonly tree: { readonly root: number; readonly words: Int32Array };
+  /** By handler index: row name and the features without which it is UNDEFINED. */
+  readonly handlers: readonly { readonly name: string; readonly features: readonly Feature[] }[];
+}
+
+/** Runtime functions TypeScript calls. */
+const EXPORTED = [
+  run, raise, raiseWithFar, raiseUndefined, raiseDataAbort, takeException, eret, switchStack, enterMode, contextChanged,
+  flushCpu, flushBank, invalidateAddress, walk, refill, codePageFor, codeWritten,
+] as const;
+
+/** All forms of the table, in handler order. */
+export function allForms(): Form[] {
+  return TABLE.flatMap(expand);
+}
+
+/** One form as a function of the handler signature. */
+function handlerOf(form: Form): DefinedFunction {
+  return {
+    name: form.row.name,
+    signature: HANDLER,
+    build: () => {
+      throw new Error("handlers are built with an InterpreterBuilder");
+    },
+  };
+}
+
+class InterpreterModule extends ModuleBuilder {
+  readonly forms = new Map<DefinedFunction, Form>();
+
+  protected override buildFunction(f: DefinedFunction) {
+    const form = this.forms.get(f);
+    if (form === undefined) return super.buildFunction(f);
+    const b = new InterpreterBuilder(this);
+    if (form.row.options.fp) b.if(b.state32(CPU.fpTrap), () => b.leave(raiseFpAccess));
+    form.row.body(b, fieldsOf(form));
+    b.finish();
+    try {
+      return emitFunction(b);
+    } catch (error) {
+      throw new Error(`row ${form.row.name} ${JSON.stringify(form.variants)}: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** Builds the image from the table. Takes a good part of a second: done at build time (engine/prebuild.ts). */
+export function generateInterpreter(): InterpreterImage {
+  const forms = allForms();
+  const module = new InterpreterModule(ENGINE_IMPORTS);
+  const handlers = forms.map((form) => {
+    const f = handlerOf(form);
+    module.forms.set(f, form);
+    return f;
+  });
+  for (const f of EXPORTED) module.export(f);
+  const special = [decodeHandler, pageEndHandler, breakpointHandler, undefinedHandler];
+  const bytes = module.finish([...special, ...handlers], { initial: 1, maximum: 65536 });
+  const tree = buildDecodeTree(
+    forms.map((form, i) => ({ form, handler: FIRST_INSTRUCTION_HANDLER + i })),
+    AREA.decodeTree,
+  );
+  return {
+    module: bytes,
+    tree,
+    handlers: [
+      ...special.map((f) => ({ name: f.name, features: [] })),
+      ...forms.map((form) => ({ name: form.row.name, features: form.features })),
+    ],
+  };
+}

@@ -1,0 +1,211 @@
+/**
+ * The interpreter loop and the handlers that are not instructions: fetch of a new page, decoding of a slot, the end
+ * of a page, breakpoints (ARCHITECTURE.md, section 2: a plain loop round `call_indirect`).
+ */
+import { EC, raise, raiseUndefined, raiseWithFar, takeInterrupt } from "../../cpu/exceptions.js";
+import { ACCESS, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
+import { noteLargeRange, poisonWrites } from "../../mmu/banks.js";
+import { CpuView } from "../cpu-view.js";
+import { isBreakpoint, shadowPage } from "../imports.js";
+import { defineFunction } from "../ir/module.js";
+import type { I32, I64 } from "../ir/value.js";
+import {
+  AREA, BANK, CODE_PAGE, CPU, Exit, FETCH_ENTRIES, FETCH_ENTRY, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE,
+} from "../layout.js";
+import { HANDLER_BREAKPOINT, HANDLER_UNDEFINED, codePageFor } from "./code-pages.js";
+import { HANDLER } from "./protocol.js";
+
+/** Instruction Abort at the PC in the block. */
+const abortFetch = defineFunction("abortFetch", "ii", "", (fb, cpu, fault) => {
+  const c = new CpuView(fb, cpu);
+  const stage2 = fault.and(FAULT.stage2);
+  fb.if(stage2, () => c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4)));
+  const iss = fault.and(0x3f).or(fault.and(FAULT.onWalk).ne(0).shl(7));
+  const pc = c.get64(CPU.pc);
+  fb.call(raiseWithFar, cpu, stage2.ne(0).shl(1), fb.i32(EC.instructionAbort), iss, pc, pc);
+  fb.return();
+});
+
+/** The predecode page for the virtual page of the PC in the block, or 0 with an abort or an exit set up. */
+const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  c.count(CPU.statFetchMiss);
+  const pc = c.get64(CPU.pc);
+  const page = pc.and(-BigInt(PAGE_SIZE));
+  const fault = fb.call(walk, cpu, c.get32(CPU.context), pc, fb.i32(ACCESS.execute));
+  const abort = (code: I32): void => {
+    fb.call(abortFetch, cpu, code);
+    fb.return(fb.i32(0));
+  };
+  fb.if(fault, () => abort(fault));
+  const found = fb.call(physicalToHost, c.get64(CPU.walkPa).and(-BigInt(PAGE_SIZE)));
+  fb.if(found.eqz(), () => abort(fb.i32(FSC.external | FAULT.valid)));
+  const levelSize = c.get32(CPU.walkLevelSize);
+  fb.if(levelSize.gtU(PAGE_BITS).and(levelSize.leU(48)), () => {
+    const span = fb.i64(1).shl(levelSize.toI64U());
+    const low = pc.and(span.neg());
+    fb.call(noteLargeRange, cpu, low, low.add(span));
+  });
+  const code = fb.variable(fb.call(codePageFor, found.and(-2)));
+  fb.if(code.get().eqz(), () => {
+    c.set32(CPU.exit, Exit.codeFull);
+    fb.return(fb.i32(0));
+  });
+  fb.if(fb.load("i32.load", fb.i32(0), GLOBAL.breakpoints) as I32, () => {
+    code.set(fb.call(shadowPage, cpu, page, code.get()));
+    fb.if(code.get().eqz(), () => {
+      c.set32(CPU.exit, Exit.codeFull);
+      fb.return(fb.i32(0));
+    });
+  });
+  const entry = c.get32(CPU.bank).add(
+    page.shrU(PAGE_BITS).wrap().and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size),
+  );
+  fb.store("i64.store", entry, page, BANK.fetch + FETCH_ENTRY.tag);
+  fb.store("i32.store", entry, code.get(), BANK.fetch + FETCH_ENTRY.codePage);
+  fb.return(code.get());
+});
+
+/** The slot of the PC in the block; 0 when an exception or exit was set up instead. */
+const fetch = defineFunction("fetch", "i", "i", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  const pc = c.get64(CPU.pc);
+  fb.if(pc.wrap().and(3), () => {
+    fb.call(raiseWithFar, cpu, fb.i32(0), fb.i32(EC.pcAlignment), fb.i32(0), pc, pc);
+    fb.return(fb.i32(0));
+  });
+  const page = pc.and(-BigInt(PAGE_SIZE));
+  const entry = c.get32(CPU.bank).add(page.shrU(PAGE_BITS).wrap().and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size));
+  const hit = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page);
+  const code = fb.choose(
+    hit,
+    () => fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32,
+    () => fb.call(fetchSlow, cpu),
+  );
+  fb.if(code.eqz(), () => fb.return(fb.i32(0)));
+  c.set32(CPU.slotBase, code);
+  c.set64(CPU.pcBias, page.sub(code.shrU(1).toI64U()));
+  fb.return(code.add(pc.wrap().and(PAGE_SIZE - 1).shl(1)));
+});
+
+/** Handler index of an instruction word by the decode tree (isa/decode.ts writes it). */
+export const decodeWord = defineFunction("decodeWord", "i", "i", (fb, word) => {
+  const node = fb.variable(fb.load("i32.load", fb.i32(0), GLOBAL.decodeRoot) as I32);
+  // An inner node: shift, mask, then (mask + 1) children. A leaf has shift −1, a count, then (mask, value, handler).
+  fb.loop((descend) => {
+    const n = node.get();
+    const shift = fb.load("i32.load", n) as I32;
+    fb.if(shift.geS(0), () => {
+      const index = word.shrU(shift).and(fb.load("i32.load", n, 4) as I32);
+      node.set(fb.load("i32.load", n.add(index.shl(2)), 8) as I32);
+      fb.br(descend);
+    });
+  });
+  const row = fb.variable(node.get().add(8));
+  const end = row.get().add((fb.load("i32.load", node.get(), 4) as I32).mul(12));
+  fb.block((none) => {
+    fb.loop((next) => {
+      const r = row.get();
+      fb.brIf(none, r.geU(end));
+      const matches = word.and(fb.load("i32.load", r) as I32).eq(fb.load("i32.load", r, 4) as I32);
+      fb.if(matches, () => fb.return(fb.load("i32.load", r, 8) as I32));
+      row.set(r.add(12));
+      fb.br(next);
+    });
+  });
+  fb.return(fb.i32(HANDLER_UNDEFINED));
+});
+
+/** Handler 0: a slot not decoded yet. Decodes it and runs it. */
+export const decodeHandler = defineFunction("decode", "iii", "i", (fb, cpu, _word, slot) => {
+  const c = new CpuView(fb, cpu);
+  c.count(CPU.statDecoded);
+  const code = c.get32(CPU.slotBase);
+  const hostPage = fb.load("i32.load", code, CODE_PAGE.host) as I32;
+  const word = fb.load("i32.load", hostPage.add(slot.sub(code).shrU(1))) as I32;
+  const flagAt = hostPage.shrU(PAGE_BITS);
+  const flags = fb.load("i32.load8_u", flagAt, AREA.pageFlags) as I32;
+  fb.if(flags.and(PAGE_FLAG.hasCode).eqz(), () => {
+    fb.store("i32.store8", flagAt, flags.or(PAGE_FLAG.hasCode), AREA.pageFlags);
+    fb.call(poisonWrites, hostPage);
+  });
+  const handler = fb.variable(fb.call(decodeWord, word));
+  fb.if(fb.load("i32.load", code, CODE_PAGE.isShadow) as I32, () => {
+    const pc = c.get64(CPU.pcBias).add(slot.shrU(1).toI64U());
+    fb.if(fb.call(isBreakpoint, cpu, pc), () => handler.set(fb.i32(HANDLER_BREAKPOINT)));
+  });
+  fb.store("i32.store", slot, handler.get());
+  fb.store("i32.store", slot, word, 4);
+  fb.return(fb.callIndirect(HANDLER, handler.get(), cpu, word, slot));
+});
+
+/** Handler 1: the sentinel behind a page's last slot. Goes on in the next page; costs no instruction. */
+export const pageEndHandler = defineFunction("pageEnd", "iii", "i", (fb, cpu, _word, slot) => {
+  const c = new CpuView(fb, cpu);
+  c.set32(CPU.budget, c.get32(CPU.budget).add(1));
+  c.set64(CPU.pc, c.get64(CPU.pcBias).add(slot.shrU(1).toI64U()));
+  fb.return(fb.call(fetch, cpu));
+});
+
+/** Handler 2: a breakpoint. Stops before the instruction, unless told to pass it once. */
+export const breakpointHandler = defineFunction("breakpoint", "iii", "i", (fb, cpu, word, slot) => {
+  const c = new CpuView(fb, cpu);
+  fb.if(c.get32(CPU.passBreakpoint), () => {
+    c.set32(CPU.passBreakpoint, 0);
+    fb.return(fb.callIndirect(HANDLER, fb.call(decodeWord, word), cpu, word, slot));
+  });
+  c.set32(CPU.budget, c.get32(CPU.budget).add(1));
+  c.set64(CPU.pc, c.get64(CPU.pcBias).add(slot.shrU(1).toI64U()));
+  c.set32(CPU.exit, Exit.breakpoint);
+  fb.return(fb.i32(0));
+});
+
+/** Handler 3: no row of the table, or a row the CPU model does not have. */
+export const undefinedHandler = defineFunction("undefined", "iii", "i", (fb, cpu, _word, slot) => {
+  const c = new CpuView(fb, cpu);
+  c.set64(CPU.pc, c.get64(CPU.pcBias).add(slot.shrU(1).toI64U()));
+  fb.call(raiseUndefined, cpu);
+  fb.return(fb.i32(0));
+});
+
+/**
+ * Runs a vCPU until CPU.budget is used up or something needs TypeScript. Returns the exit reason (Exit), with the PC
+ * and what is left of the budget in the block.
+ */
+export const run = defineFunction("run", "i", "i", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  const exit = (reason: I32): void => {
+    c.set32(CPU.exit, 0);
+    fb.return(reason);
+  };
+  fb.loop((outer) => {
+    const reason = c.get32(CPU.exit);
+    fb.if(reason, () => exit(reason));
+    fb.if(c.get32(CPU.irqLines).or(c.get32(CPU.virtualPending)), () => {
+      fb.if(fb.call(takeInterrupt, cpu), () => fb.br(outer));
+    });
+    fb.if(c.get32(CPU.budget).leS(0), () => exit(fb.i32(Exit.budget)));
+    fb.if(c.get32(CPU.il), () => {
+      fb.call(raise, cpu, fb.i32(0), fb.i32(EC.illegalState), fb.i32(0), c.get64(CPU.pc));
+      fb.br(outer);
+    });
+    const slot = fb.variable(fb.call(fetch, cpu));
+    fb.brIf(outer, slot.get().eqz());
+    fb.loop((inner) => {
+      const at = slot.get();
+      const left = c.get32(CPU.budget);
+      fb.if(left.leS(0), () => {
+        c.set64(CPU.pc, c.get64(CPU.pcBias).add(at.shrU(1).toI64U()));
+        exit(fb.i32(Exit.budget));
+      });
+      c.set32(CPU.budget, left.sub(1));
+      slot.set(fb.callIndirect(
+        HANDLER, fb.load("i32.load", at) as I32, cpu, fb.load("i32.load", at, 4) as I32, at,
+      ));
+      fb.brIf(inner, slot.get());
+    });
+    fb.br(outer);
+  });
+  fb.return(fb.i32(Exit.budget));
+});
+

@@ -1,0 +1,23 @@
+/** What we use of the WebAssembly JavaScript interface: Node has it, its type package does not declare it. */
+declare namespace WebAssembly {
+  type ModuleImports = Record<string, unknown>;
+  class Memory {
+    constructor(limits: { initial: number; maximum: number; shared?: boolean });
+    readonly buffer: ArrayBuffer;
+  }
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+  class Instance {
+    constructor(module: Module, imports: Record<string, ModuleImports>);
+    readonly exports: Record<string, unknown>;
+  }
+  class Table {
+    constructor(descriptor: { element: "anyfunc"; initial: number });
+    grow(delta: number): number;
+    set(index: number, value: unknown): void;
+  }
+  function instantiate(
+    bytes: Uint8Array, imports: Record<string, ModuleImports>,
+  ): Promise<{ module: Module; instance: Instance }>;
+}

@@ -1,0 +1,342 @@
+/**
+ * What happens when a memory access misses the inline TLB check: alignment, refill, devices, pages that hold code,
+ * accesses over a page border, and aborts with their syndromes (DDI 0487, D1.3.5 and ESR_ELx "ISS encoding for an
+ * exception from a Data Abort").
+ */
+import { EC, raiseWithFar } from "../cpu/exceptions.js";
+import { CpuView } from "../engine/cpu-view.js";
+import { codeWritten } from "../engine/interpreter/code-pages.js";
+import { ioAccess, watchAccess } from "../engine/imports.js";
+import type { FunctionBuilder } from "../engine/ir/function.js";
+import { defineFunction } from "../engine/ir/module.js";
+import type { I32, I64 } from "../engine/ir/value.js";
+import { AREA, BANK, CONTEXT, CPU, Exit, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../engine/layout.js";
+import { chooseBank, noteLargeRange, unprivilegedContext } from "./banks.js";
+import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
+
+/** Results of `resolve` besides a host address. */
+const FAILED = 0;
+const DEVICE = 1;
+
+/** Bits of the `flags` argument, as the interpreter passes them. */
+const FLAG = { aligned: 1, unprivileged: 2 } as const;
+
+const pageOf = (va: I64): I64 => va.and(-BigInt(PAGE_SIZE));
+
+/** PC of the slot being executed, into the block. */
+function savePc(c: CpuView): void {
+  c.set64(CPU.pc, c.get64(CPU.pcBias).add(c.get32(CPU.ip).shrU(1).toI64U()));
+}
+
+/** ISV, SAS, SSE, SRT, SF, AR for the load or store in `word` if it is of a kind that has them, else 0. */
+const accessSyndrome = defineFunction("accessSyndrome", "i", "i", (fb, word) => {
+  const unsignedOffset = word.and(0x3f000000).eq(0x39000000);
+  const unscaled = word.and(0x3f200c00).eq(0x38000000);
+  const unprivileged = word.and(0x3f200c00).eq(0x38000800);
+  const register = word.and(0x3f200c00).eq(0x38200800);
+  const ordered = word.and(0x3fa00000).eq(0x08800000);
+  const rcpc = word.and(0x3ffffc00).eq(0x38bfc000);
+  const size = word.shrU(30);
+  const opc = word.shrU(22).and(3);
+  const prefetch = size.eq(3).and(opc.eq(2));
+  const simple = unsignedOffset.or(unscaled).or(unprivileged).or(register).and(prefetch.eqz());
+  const acquire = ordered.or(rcpc);
+  fb.if(simple.or(acquire).eqz(), () => fb.return(fb.i32(0)));
+  const signed = simple.and(opc.geU(2));
+  const wide = simple.select(opc.eq(2).or(opc.ltU(2).and(size.eq(3))), size.eq(3));
+  fb.return(
+    fb.i32(1 << 24)
+      .or(size.shl(22))
+      .or(signed.shl(21))
+      .or(word.and(31).shl(16))
+      .or(wide.shl(15))
+      .or(acquire.shl(14)),
+  );
+});
+
+/** (cpu, VA, fault word, ISS bits besides the code): Data Abort at the PC in the block. */
+export const raiseDataAbort = defineFunction("raiseDataAbort", "ilii", "", (fb, cpu, va, fault, iss) => {
+  const c = new CpuView(fb, cpu);
+  const stage2 = fault.and(FAULT.stage2);
+  const s1ptw = fault.and(FAULT.onWalk).ne(0).shl(7);
+  fb.if(stage2, () => c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4)));
+  const target = stage2.ne(0).shl(1);
+  fb.call(raiseWithFar, cpu, target, fb.i32(EC.dataAbort), iss.or(s1ptw).or(fault.and(0x3f)), c.get64(CPU.pc), va);
+  fb.return();
+});
+
+/** Data Abort of the load or store in the slot being executed. */
+export const abortAccess = defineFunction("abortAccess", "ilii", "", (fb, cpu, va, fault, access) => {
+  const c = new CpuView(fb, cpu);
+  savePc(c);
+  const described = fault.and(FAULT.stage2 | FAULT.onWalk).eq(FAULT.stage2);
+  const word = fb.load("i32.load", c.get32(CPU.ip), 4) as I32;
+  const syndrome = fb.choose(described, () => fb.call(accessSyndrome, word), () => fb.i32(0));
+  const wnr = access.eq(ACCESS.write).shl(6);
+  fb.call(raiseDataAbort, cpu, va, fault, syndrome.or(wnr));
+  fb.return();
+});
+
+/** Address of the TLB entry for a page in a bank. */
+function entryOf(bank: I32, va: I64): I32 {
+  return bank.add(va.shrU(PAGE_BITS).wrap().and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size)).add(BANK.data);
+}
+
+const pageFlags = (fb: FunctionBuilder, host: I32): I32 =>
+  fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32;
+
+/** SCTLR_ELx.A of a context's regime. */
+function alignmentChecked(c: CpuView, context: I32): I32 {
+  const el10 = context.leU(CONTEXT.el10Pan);
+  const el3 = context.eq(CONTEXT.el3);
+  return el10.select(c.sys("SCTLR_EL1"), el3.select(c.sys("SCTLR_EL3"), c.sys("SCTLR_EL2"))).bit(1);
+}
+
+/** Walks, fills the entry, returns the host address, DEVICE (walkPa holds the address) or FAILED (walkFault). */
+export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, va, access) => {
+  const c = new CpuView(fb, cpu);
+  const fault = fb.call(walk, cpu, context, va, access);
+  c.set32(CPU.walkFault, fault);
+  fb.if(fault, () => fb.return(fb.i32(FAILED)));
+  const pa = c.get64(CPU.walkPa);
+  const found = fb.call(physicalToHost, pageOf(pa));
+  fb.if(found.eqz(), () => fb.return(fb.i32(DEVICE)));
+  const hostPage = found.and(-2);
+  const readOnly = found.and(1);
+  fb.if(readOnly.and(access.eq(ACCESS.write)), () => fb.return(fb.i32(DEVICE)));
+  const attributes = c.get32(CPU.walkAttributes);
+  const levelSize = c.get32(CPU.walkLevelSize);
+  fb.if(levelSize.gtU(PAGE_BITS).and(levelSize.leU(48)), () => {
+    const span = fb.i64(1).shl(levelSize.toI64U());
+    const low = va.and(span.neg());
+    fb.call(noteLargeRange, cpu, low, low.add(span));
+  });
+  const entry = entryOf(fb.call(chooseBank, cpu, context), va);
+  const page = pageOf(va);
+  const flags = pageFlags(fb, hostPage);
+  const slow = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context)).or(flags.and(PAGE_FLAG.watched));
+  const readable = attributes.and(ATTRIBUTE.read);
+  const writable = attributes.shrU(1).and(readable).and(readOnly.xor(1));
+  const tag = (ok: I32): I64 => ok.select(page, fb.i64(-1));
+  fb.store("i64.store", entry, tag(readable.and(slow.eqz())), TLB_ENTRY.read);
+  const fastWrite = writable.and(slow.eqz()).and(flags.and(PAGE_FLAG.hasCode).eqz());
+  fb.store("i64.store", entry, tag(fastWrite), TLB_ENTRY.write);
+  fb.store("i32.store", entry, hostPage.sub(page.wrap()), TLB_ENTRY.addend);
+  fb.store("i32.store", entry, attributes.and(~ATTRIBUTE.write).or(writable.shl(1)), TLB_ENTRY.flags);
+  fb.store("i64.store", entry, page, TLB_ENTRY.page);
+  fb.return(hostPage.add(pa.wrap().and(PAGE_SIZE - 1)));
+});
+
+/** The host address of a byte by the TLB or a refill; DEVICE or FAILED as `refill`. */
+const resolve = defineFunction("resolve", "iili", "i", (fb, cpu, context, va, access) => {
+  const entry = entryOf(fb.call(chooseBank, cpu, context), va);
+  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
+  const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
+  fb.if(known.and(allowed), () => fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32)));
+  fb.return(fb.call(refill, cpu, context, va, access));
+});
+
+/** Whether the entry for `va` is Device memory. */
+const isDevice = defineFunction("isDeviceMemory", "iil", "i", (fb, cpu, context, va) => {
+  const entry = entryOf(fb.call(chooseBank, cpu, context), va);
+  fb.return((fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).and(ATTRIBUTE.device));
+});
+
+function contextFor(fb: FunctionBuilder, c: CpuView, flags: I32): I32 {
+  return fb.choose(
+    flags.and(FLAG.unprivileged),
+    () => fb.call(unprivilegedContext, c.base),
+    () => c.get32(CPU.context),
+  );
+}
+
+/** Alignment fault where one is due for an unaligned access: returns 1 after raising it. */
+function checkAlignment(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, flags: I32, context: I32, access: I32): void {
+  const unaligned = va.wrap().and(size.sub(1));
+  fb.if(unaligned, () => {
+    const wanted = flags.and(FLAG.aligned).or(alignmentChecked(c, context));
+    fb.if(wanted, () => {
+      fb.call(abortAccess, c.base, va, fb.i32(FSC.alignment | FAULT.valid), access);
+      fb.return(access.select(fb.i32(1), fb.i32(0)));
+    });
+  });
+}
+
+/** What the store functions return on failure and the load function on failure differ: 1 and 0. */
+function failed(fb: FunctionBuilder, isStore: boolean): void {
+  fb.return(fb.i32(isStore ? 1 : 0));
+}
+
+/** One access through a device: value in the bounce buffer. */
+function deviceAccess(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, access: number): void {
+  savePc(c);
+  c.count(CPU.statMmio);
+  fb.if(fb.call(ioAccess, c.base, size, fb.i32(access)), () => {
+    fb.call(abortAccess, c.base, va, fb.i32(FSC.external | FAULT.valid), fb.i32(access));
+    failed(fb, access === ACCESS.write);
+  });
+}
+
+/** A watchpoint that must stop the machine before the access makes the instruction be abandoned. */
+function checkWatch(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, access: number): void {
+  fb.if(c.get32(CPU.watch), () => {
+    savePc(c);
+    fb.if(fb.call(watchAccess, c.base, va, size, fb.i32(access)), () => {
+      c.set32(CPU.exit, Exit.watchpoint);
+      failed(fb, access === ACCESS.write);
+    });
+  });
+}
+
+/** Load of 1–16 bytes that missed: (cpu, VA, size, flags) → host address of the bytes, or 0 when abandoned. */
+export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, size, flags) => {
+  const c = new CpuView(fb, cpu);
+  const context = contextFor(fb, c, flags);
+  const read = fb.i32(ACCESS.read);
+  checkAlignment(fb, c, va, size, flags, context, read);
+  checkWatch(fb, c, va, size, ACCESS.read);
+  const bounce = cpu.add(CPU.bounce);
+  const crosses = va.wrap().and(PAGE_SIZE - 1).add(size).gtU(PAGE_SIZE);
+  const fail = (at: I64): void => {
+    fb.call(abortAccess, cpu, at, c.get32(CPU.walkFault), read);
+    failed(fb, false);
+  };
+  fb.if(crosses.eqz(), () => {
+    const host = fb.call(resolve, cpu, context, va, read);
+    fb.if(host.eq(FAILED), () => fail(va));
+    fb.if(host.eq(DEVICE), () => {
+      fb.if(va.wrap().and(size.sub(1)), () => {
+        c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
+        fail(va);
+      });
+      deviceAccess(fb, c, va, size, ACCESS.read);
+      fb.return(bounce);
+    });
+    fb.if(va.wrap().and(size.sub(1)), () => {
+      fb.if(fb.call(isDevice, cpu, context, va), () => {
+        c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
+        fail(va);
+      });
+    });
+    fb.return(host);
+  });
+  const i = fb.variable(fb.i32(0));
+  fb.loop((again) => {
+    const at = va.add(i.get().toI64U());
+    const host = fb.call(resolve, cpu, context, at, read);
+    fb.if(host.eq(FAILED), () => fail(at));
+    fb.if(host.eq(DEVICE).or(fb.call(isDevice, cpu, context, at)), () => {
+      c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
+      fail(at);
+    });
+    fb.store("i32.store8", bounce.add(i.get()), fb.load("i32.load8_u", host) as I32);
+    i.set(i.get().add(1));
+    fb.brIf(again, i.get().ltU(size));
+  });
+  fb.return(bounce);
+});
+
+/** Store of the first `size` bytes of the bounce buffer: (cpu, VA, size, flags) → 0, or 1 when abandoned. */
+const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, size, flags) => {
+  const c = new CpuView(fb, cpu);
+  const context = contextFor(fb, c, flags);
+  const write = fb.i32(ACCESS.write);
+  checkAlignment(fb, c, va, size, flags, context, write);
+  checkWatch(fb, c, va, size, ACCESS.write);
+  const bounce = cpu.add(CPU.bounce);
+  const crosses = va.wrap().and(PAGE_SIZE - 1).add(size).gtU(PAGE_SIZE);
+  const fail = (at: I64): void => {
+    fb.call(abortAccess, cpu, at, c.get32(CPU.walkFault), write);
+    failed(fb, true);
+  };
+  const misaligned = (at: I64): void => {
+    c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
+    fail(at);
+  };
+  const unaligned = va.wrap().and(size.sub(1));
+  fb.if(crosses, () => {
+    // Both pages must take the store before a byte of it is written.
+    const lastByte = va.add(size.sub(1).toI64U());
+    for (const at of [va, lastByte]) {
+      const host = fb.call(resolve, cpu, context, at, write);
+      fb.if(host.eq(FAILED), () => fail(at.node === va.node ? at : pageOf(at)));
+      fb.if(host.eq(DEVICE).or(fb.call(isDevice, cpu, context, at)), () => misaligned(at));
+    }
+  }, () => {
+    const host = fb.call(resolve, cpu, context, va, write);
+    fb.if(host.eq(FAILED), () => fail(va));
+    fb.if(host.eq(DEVICE), () => {
+      fb.if(unaligned, () => misaligned(va));
+      deviceAccess(fb, c, va, size, ACCESS.write);
+      fb.return(fb.i32(0));
+    });
+    fb.if(unaligned, () => fb.if(fb.call(isDevice, cpu, context, va), () => misaligned(va)));
+  });
+  const i = fb.variable(fb.i32(0));
+  const lastHost = fb.variable(fb.i32(0));
+  fb.loop((again) => {
+    const at = va.add(i.get().toI64U());
+    const host = fb.variable(lastHost.get().add(1));
+    // The page is looked up again only where a new one begins.
+    fb.if(i.get().eqz().or(at.wrap().and(PAGE_SIZE - 1).eqz()), () => {
+      host.set(fb.call(resolve, cpu, context, at, write));
+      fb.if(pageFlags(fb, host.get()).and(PAGE_FLAG.hasCode), () => {
+        fb.call(codeWritten, host.get(), size.sub(i.get()));
+      });
+    });
+    fb.store("i32.store8", host.get(), fb.load("i32.load8_u", bounce.add(i.get())) as I32);
+    lastHost.set(host.get());
+    i.set(i.get().add(1));
+    fb.brIf(again, i.get().ltU(size));
+  });
+  fb.return(fb.i32(0));
+});
+
+/** Store that missed: (cpu, VA, value, size, flags) → 0, or 1 when abandoned. */
+export const storeSlow = defineFunction("storeSlow", "illii", "i", (fb, cpu, va, value, size, flags) => {
+  new CpuView(fb, cpu).set64(CPU.bounce, value);
+  fb.return(fb.call(storeBounce, cpu, va, size, flags));
+});
+
+export const store128Slow = defineFunction("store128Slow", "ilvi", "i", (fb, cpu, va, value, flags) => {
+  fb.store("v128.store", cpu, value, CPU.bounce);
+  fb.return(fb.call(storeBounce, cpu, va, fb.i32(16), flags));
+});
+
+/** Host address for an atomic access: aligned, readable and writable RAM, or 0 when abandoned. */
+export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cpu, va, size) => {
+  const c = new CpuView(fb, cpu);
+  const context = c.get32(CPU.context);
+  const write = fb.i32(ACCESS.write);
+  const fail = (): void => {
+    fb.call(abortAccess, cpu, va, c.get32(CPU.walkFault), write);
+    fb.return(fb.i32(0));
+  };
+  fb.if(va.wrap().and(size.sub(1)), () => {
+    c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
+    fail();
+  });
+  fb.if(c.get32(CPU.watch), () => {
+    savePc(c);
+    for (const access of [ACCESS.read, ACCESS.write]) {
+      fb.if(fb.call(watchAccess, cpu, va, size, fb.i32(access)), () => {
+        c.set32(CPU.exit, Exit.watchpoint);
+        fb.return(fb.i32(0));
+      });
+    }
+  });
+  const host = fb.call(resolve, cpu, context, va, write);
+  fb.if(host.eq(FAILED), fail);
+  // Exclusives and atomics to devices: an implementation-defined abort (B2.9, "unsupported exclusive or atomic").
+  fb.if(host.eq(DEVICE), () => {
+    c.set32(CPU.walkFault, 0x35 | FAULT.valid);
+    fail();
+  });
+  fb.if(pageFlags(fb, host).and(PAGE_FLAG.hasCode), () => fb.call(codeWritten, host, size));
+  fb.return(host);
+});
+
+/** The bank that LDTR and STTR use at the current EL. */
+export const unprivilegedBank = defineFunction("unprivilegedBank", "i", "i", (fb, cpu) => {
+  fb.return(fb.call(chooseBank, cpu, fb.call(unprivilegedContext, cpu)));
+});

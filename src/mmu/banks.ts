@@ -1,0 +1,227 @@
+/**
+ * TLB banks: each vCPU has a few software TLBs, one per (translation context, ASID, VMID) in recent use, so that a
+ * change of context is a change of base pointer (ARCHITECTURE.md, section 3). TLB maintenance works on banks.
+ * Arm DDI 0487, D8.13 "Translation Lookaside Buffers", D8.14 "TLB maintenance".
+ */
+import { CpuView } from "../engine/cpu-view.js";
+import type { FunctionBuilder } from "../engine/ir/function.js";
+import { defineFunction } from "../engine/ir/module.js";
+import type { I32, I64 } from "../engine/ir/value.js";
+import {
+  BANK, BANKS_PER_CPU, CONTEXT, CPU, FETCH_ENTRIES, FETCH_ENTRY, GLOBAL, MODE, PAGE_BITS, TLB_ENTRIES, TLB_ENTRY,
+} from "../engine/layout.js";
+
+/** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
+const INVALID_BYTE = 0xff;
+
+/** Makes every entry of a bank invalid. */
+export const flushBank = defineFunction("flushBank", "i", "", (fb, bank) => {
+  const size = TLB_ENTRIES * TLB_ENTRY.size + FETCH_ENTRIES * FETCH_ENTRY.size;
+  fb.memoryFill(bank.add(BANK.data), fb.i32(INVALID_BYTE), fb.i32(size));
+  fb.return();
+});
+
+/** First bank of a vCPU. */
+function firstBank(fb: FunctionBuilder, cpu: I32): I32 {
+  const c = new CpuView(fb, cpu);
+  const base = fb.load("i32.load", fb.i32(0), GLOBAL.bankBase) as I32;
+  return base.add(c.get32(CPU.index).mul(BANKS_PER_CPU * BANK.size));
+}
+
+/** Runs `visit` for each bank of a vCPU. */
+function forEachBank(fb: FunctionBuilder, cpu: I32, visit: (bank: I32) => void): void {
+  const bank = fb.variable(firstBank(fb, cpu));
+  const end = bank.get().add(BANKS_PER_CPU * BANK.size);
+  fb.loop((again) => {
+    visit(bank.get());
+    bank.set(bank.get().add(BANK.size));
+    fb.brIf(again, bank.get().ltU(end));
+  });
+}
+
+/** Runs `visit` for each vCPU block of the machine. */
+export function forEachCpu(fb: FunctionBuilder, visit: (cpu: I32) => void): void {
+  const global = (offset: number): I32 => fb.load("i32.load", fb.i32(0), offset) as I32;
+  const cpu = fb.variable(global(GLOBAL.cpuBase));
+  const left = fb.variable(global(GLOBAL.cpuCount));
+  fb.loop((again) => {
+    visit(cpu.get());
+    cpu.set(cpu.get().add(global(GLOBAL.cpuStride)));
+    left.set(left.get().sub(1));
+    fb.brIf(again, left.get());
+  });
+}
+
+/**
+ * The key of a context: context number, ASID and VMID where the regime has them. Two states with the same key may
+ * share translations.
+ */
+function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
+  const hcr = c.sys("HCR_EL2");
+  const asid = (tcr: string, ttbr0: string, ttbr1: string): I64 =>
+    c.sys(tcr).bit(22).select(c.sys(ttbr1), c.sys(ttbr0)).shrU(48);
+  const el10 = context.leU(CONTEXT.el10Pan);
+  const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
+  const vm = el10.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0));
+  const a = el10.select(
+    asid("TCR_EL1", "TTBR0_EL1", "TTBR1_EL1"),
+    el20.select(asid("TCR_EL2", "TTBR0_EL2", "TTBR1_EL2"), fb.i64(0)),
+  );
+  const v = vm.select(c.sys("VTTBR_EL2").shrU(48).or(0x10000), fb.i64(0));
+  return context.toI64U().or(a.shl(8)).or(v.shl(24));
+}
+
+/** (cpu, context) → its bank: the one in the table, a kept one with the same key, or the least recently used emptied. */
+export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, context) => {
+  const c = new CpuView(fb, cpu);
+  const cell = cpu.add(context.shl(2));
+  const known = fb.load("i32.load", cell, CPU.contextBanks) as I32;
+  fb.if(known, () => fb.return(known));
+  const key = bankKey(fb, c, context);
+  const clock = c.get32(CPU.bankClock).add(1);
+  c.set32(CPU.bankClock, clock);
+  const oldest = fb.variable(firstBank(fb, cpu));
+  const found = fb.variable(fb.i32(0));
+  forEachBank(fb, cpu, (bank) => {
+    fb.if((fb.load("i64.load", bank, BANK.key) as I64).eq(key), () => found.set(bank));
+    const older = (fb.load("i32.load", bank, BANK.lastUse) as I32)
+      .ltU(fb.load("i32.load", oldest.get(), BANK.lastUse) as I32);
+    fb.if(older, () => oldest.set(bank));
+  });
+  fb.if(found.get().eqz(), () => {
+    const victim = oldest.get();
+    found.set(victim);
+    fb.call(flushBank, victim);
+    fb.store("i64.store", victim, key, BANK.key);
+    // No context may go on pointing to the bank it lost.
+    for (let i = 0; i < 8; i++) {
+      const at = CPU.contextBanks + 4 * i;
+      fb.if(c.get32(at).eq(victim), () => c.set32(at, 0));
+    }
+  });
+  fb.store("i32.store", found.get(), clock, BANK.lastUse);
+  fb.store("i32.store", found.get(), context, BANK.context);
+  fb.store("i32.store", cell, found.get(), CPU.contextBanks);
+  fb.return(found.get());
+});
+
+/** Takes over what the control registers mean at the current EL: trap groups, FP trap, translation context, bank. */
+export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  const row = cpu.add(c.get32(CPU.el).shl(4));
+  const mode = (field: number): I32 => fb.load("i32.load", row, CPU.modes + field) as I32;
+  c.set32(CPU.readTraps, mode(MODE.readTraps));
+  c.set32(CPU.writeTraps, mode(MODE.writeTraps));
+  c.set32(CPU.fpTrap, mode(MODE.fpTrap));
+  const word = mode(MODE.context);
+  const context = word.and(0xff).add(word.shrU(8).and(c.get32(CPU.pan)));
+  c.set32(CPU.context, context);
+  c.set32(CPU.bank, fb.call(chooseBank, cpu, context));
+  fb.return();
+});
+
+/** Forgets which banks belong to the EL1&0 and EL2&0 contexts (TTBR, CONTEXTIDR or ASID changed) and looks again. */
+export const contextChanged = defineFunction("contextChanged", "i", "", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  for (let i = 0; i < 8; i++) c.set32(CPU.contextBanks + 4 * i, 0);
+  fb.call(enterMode, cpu);
+  fb.return();
+});
+
+/** Empties all banks of one vCPU: a register changed that the keys do not hold. */
+export const flushCpu = defineFunction("flushCpu", "i", "", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  forEachBank(fb, cpu, (bank) => {
+    fb.store("i64.store", bank, fb.i64(-1), BANK.key);
+    fb.store("i32.store", bank, fb.i32(0), BANK.lastUse);
+  });
+  for (let i = 0; i < 8; i++) c.set64(CPU.largeRanges + 8 * i, fb.i64(0));
+  fb.call(contextChanged, cpu);
+  fb.return();
+});
+
+/** The bank of the unprivileged context that goes with the current EL (LDTR, STTR). */
+export const unprivilegedContext = defineFunction("unprivilegedContext", "i", "i", (fb, cpu) => {
+  const context = new CpuView(fb, cpu).get32(CPU.context);
+  const user = context.geU(CONTEXT.el20).and(context.leU(CONTEXT.el20Pan));
+  const el1 = context.eq(CONTEXT.el10).or(context.eq(CONTEXT.el10Pan));
+  fb.return(el1.select(fb.i32(CONTEXT.el10User), user.select(fb.i32(CONTEXT.el20User), context)));
+});
+
+/**
+ * Notes that [va, va+size) is held by entries of a larger translation: invalidating any address in it must drop all
+ * of it. Four ranges a vCPU; the last grows when they run out.
+ */
+export const noteLargeRange = defineFunction("noteLargeRange", "ill", "", (fb, cpu, low, high) => {
+  const c = new CpuView(fb, cpu);
+  for (let i = 0; i < 4; i++) {
+    const at = CPU.largeRanges + 16 * i;
+    const from = c.get64(at);
+    const to = c.get64(at + 8);
+    const gap = 1n << 26n;
+    const near = low.sub(from).add(gap).leU(high.sub(low).add(to.sub(from)).add(2n * gap))
+      .and(low.leU(to.add(gap))).and(from.leU(high.add(gap)));
+    const empty = to.eqz();
+    fb.if(i === 3 ? fb.i32(1) : near.or(empty), () => {
+      c.set64(at, empty.select(low, low.ltU(from).select(low, from)));
+      c.set64(at + 8, high.gtU(to).select(high, to));
+      fb.return();
+    });
+  }
+  fb.return();
+});
+
+/** (cpu, virtual address): drops whatever may translate that page, in every bank of the vCPU. */
+export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (fb, cpu, va) => {
+  const c = new CpuView(fb, cpu);
+  for (let i = 0; i < 4; i++) {
+    const at = CPU.largeRanges + 16 * i;
+    fb.if(va.geU(c.get64(at)).and(va.ltU(c.get64(at + 8))), () => {
+      fb.call(flushCpu, cpu);
+      fb.return();
+    });
+  }
+  const page = va.shrU(PAGE_BITS).wrap();
+  const data = page.and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size);
+  const fetch = page.and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size);
+  forEachBank(fb, cpu, (bank) => {
+    fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.read);
+    fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.write);
+    fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.page);
+    fb.store("i64.store", bank.add(fetch), fb.i64(-1), BANK.fetch + FETCH_ENTRY.tag);
+  });
+  fb.return();
+});
+
+/** (cpu, mask, match): empties the banks whose key, masked, is `match`. */
+export const invalidateBanks = defineFunction("invalidateBanks", "ill", "", (fb, cpu, mask, match) => {
+  forEachBank(fb, cpu, (bank) => {
+    const key = fb.load("i64.load", bank, BANK.key) as I64;
+    fb.if(key.and(mask).eq(match), () => fb.call(flushBank, bank));
+  });
+  fb.return();
+});
+
+/**
+ * A guest page got decoded code: takes the fast write permission from every entry that maps it, on every vCPU, so that
+ * the next write goes the slow way and drops the code. `hostPage` is the page's host address.
+ */
+export const poisonWrites = defineFunction("poisonWrites", "i", "", (fb, hostPage) => {
+  forEachCpu(fb, (cpu) => {
+    forEachBank(fb, cpu, (bank) => {
+      fb.if((fb.load("i64.load", bank, BANK.key) as I64).ne(-1n), () => {
+        const entry = fb.variable(bank.add(BANK.data));
+        const end = bank.add(BANK.fetch);
+        fb.loop((again) => {
+          const e = entry.get();
+          const tag = fb.load("i64.load", e, TLB_ENTRY.write) as I64;
+          const host = tag.wrap().add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
+          fb.if(host.eq(hostPage), () => fb.store("i64.store", e, fb.i64(-1), TLB_ENTRY.write));
+          entry.set(e.add(TLB_ENTRY.size));
+          fb.brIf(again, entry.get().ltU(end));
+        });
+      });
+    });
+  });
+  fb.return();
+});

@@ -1,0 +1,317 @@
+/**
+ * The translation table walk as wasm functions: stage 1 of every regime, stage 2, their faults, attributes and
+ * permissions (DDI 0487, D8 "The AArch64 Virtual Memory System Architecture"; AArch64.S1Translate, S2Translate).
+ */
+import { CpuView } from "../engine/cpu-view.js";
+import type { FunctionBuilder } from "../engine/ir/function.js";
+import { defineFunction } from "../engine/ir/module.js";
+import type { I32, I64 } from "../engine/ir/value.js";
+import { CONTEXT, CPU, GLOBAL, REGION, REGION_READ_ONLY } from "../engine/layout.js";
+
+/** Kinds of access. */
+export const ACCESS = { read: 0, write: 1, execute: 2 } as const;
+
+/** Fault status codes (ESR_ELx.ISS.DFSC/IFSC); the level is added to the first five. */
+export const FSC = {
+  addressSize: 0x00, translation: 0x04, accessFlag: 0x08, permission: 0x0c, externalOnWalk: 0x14, external: 0x10,
+  alignment: 0x21,
+} as const;
+/** Bits above the fault status code in a walk's fault word. No fault is 0: FSC 0 with `valid`. */
+export const FAULT = { valid: 0x800, stage2: 0x100, onWalk: 0x200 } as const;
+
+/** Bits of CPU.walkAttributes. */
+export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 16 } as const;
+
+const ADDRESS_MASK = (1n << 48n) - 1n;
+
+/** Host address of a guest physical address in RAM or ROM, or 0. Bit 0 of the result: read-only. */
+export const physicalToHost = defineFunction("physicalToHost", "l", "i", (fb, pa) => {
+  const count = fb.load("i32.load", fb.i32(0), GLOBAL.regionCount) as I32;
+  const row = fb.variable(fb.i32(GLOBAL.regions));
+  const end = count.mul(REGION.rowSize).add(GLOBAL.regions);
+  fb.loop((again) => {
+    const r = row.get();
+    const offset = pa.sub(fb.load("i64.load", r, REGION.base) as I64);
+    fb.if(offset.ltU(fb.load("i64.load", r, REGION.size) as I64), () => {
+      const host = (fb.load("i32.load", r, REGION.host) as I32).add(offset.wrap());
+      const readOnly = (fb.load("i32.load", r, REGION.flags) as I32).and(REGION_READ_ONLY);
+      // Regions are page-aligned, and callers pass page addresses or use the low bits only for 8-byte descriptors.
+      fb.return(host.or(readOnly));
+    });
+    row.set(r.add(REGION.rowSize));
+    fb.brIf(again, row.get().ltU(end));
+  });
+  fb.return(fb.i32(0));
+});
+
+/** A descriptor at a physical address, or −1n … with 0 returned in `ok` scratch: −2 stands for "no memory there". */
+const NO_DESCRIPTOR = -2n;
+const readDescriptor = defineFunction("readDescriptor", "li", "l", (fb, pa, bigEndian) => {
+  const host = fb.call(physicalToHost, pa);
+  fb.if(host.eqz(), () => fb.return(fb.i64(NO_DESCRIPTOR)));
+  const raw = fb.load("i64.load", host.and(-8)) as I64;
+  fb.if(bigEndian, () => {
+    const swap = (v: I64, mask: bigint, by: number): I64 => v.shrU(by).and(mask).or(v.and(mask).shl(by));
+    const bytes = swap(raw, 0x00ff00ff00ff00ffn, 8);
+    fb.return(swap(bytes, 0x0000ffff0000ffffn, 16).rotl(32));
+  });
+  fb.return(raw);
+});
+
+/** log2 of the granule from TG0 or TG1. */
+function granuleBits(fb: FunctionBuilder, tg: I32, isTg1: I32): I32 {
+  const tg0 = tg.eq(1).select(fb.i32(16), tg.eq(2).select(fb.i32(14), fb.i32(12)));
+  const tg1 = tg.eq(1).select(fb.i32(14), tg.eq(3).select(fb.i32(16), fb.i32(12)));
+  return isTg1.select(tg1, tg0);
+}
+
+/** Physical address bits from IPS/PS, cut to the 44 the CPU has. */
+function outputBits(fb: FunctionBuilder, ips: I32): I32 {
+  const bits = ips.eqz().select(fb.i32(32), ips.eq(1).select(fb.i32(36), ips.eq(2).select(fb.i32(40),
+    ips.eq(3).select(fb.i32(42), fb.i32(44)))));
+  return bits;
+}
+
+interface Fault {
+  (code: I32): void;
+}
+
+/**
+ * Stage 2: (cpu, IPA, access) → fault word or 0; writes walkPa, walkAttributes (R/W/X/device) and walkLevelSize
+ * (log2 of what the leaf covers). S1PTW and the address for HPFAR are the caller's.
+ */
+export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa, access) => {
+  const c = new CpuView(fb, cpu);
+  const vtcr = c.sys("VTCR_EL2");
+  const vttbr = c.sys("VTTBR_EL2");
+  const granule = granuleBits(fb, vtcr.bits(14, 2).wrap(), fb.i32(0));
+  const stride = granule.sub(3);
+  const inputSize = fb.i32(64).sub(vtcr.wrap().and(63));
+  const sl0 = vtcr.bits(6, 2).wrap();
+  const startLevel = granule.eq(12).select(
+    sl0.eq(3).select(fb.i32(3), fb.i32(2).sub(sl0)),
+    fb.i32(3).sub(sl0),
+  );
+  const level = fb.variable(startLevel);
+  const fault: Fault = (code) => {
+    c.set64(CPU.walkIpa, ipa);
+    fb.return(code.add(level.get()).or(FAULT.valid | FAULT.stage2));
+  };
+  fb.if(ipa.shrU(inputSize.toI64U()).ne(0), () => {
+    level.set(fb.i32(0));
+    fault(fb.i32(FSC.translation));
+  });
+  const bigEndian = c.sys("SCTLR_EL2").bit(25);
+  const shift = fb.variable(granule.add(fb.i32(3).sub(startLevel).mul(stride)));
+  const firstBits = inputSize.sub(shift.get());
+  const base = fb.variable(vttbr.and(ADDRESS_MASK).shrU(firstBits.add(3).toI64U()).shl(firstBits.add(3).toI64U()));
+  const indexBits = fb.variable(firstBits);
+  const descriptor = fb.variable(fb.i64(0));
+  fb.block((leaf) => {
+    fb.loop((next) => {
+      const index = ipa.shrU(shift.get().toI64U()).and(fb.i64(1).shl(indexBits.get().toI64U()).sub(1));
+      descriptor.set(fb.call(readDescriptor, base.get().add(index.shl(3)), bigEndian));
+      const d = descriptor.get();
+      fb.if(d.eq(NO_DESCRIPTOR), () => fault(fb.i32(FSC.externalOnWalk)));
+      const type = d.wrap().and(3);
+      const last = level.get().eq(3);
+      fb.if(d.bit(0).eqz().or(last.and(type.eq(1))), () => fault(fb.i32(FSC.translation)));
+      fb.brIf(leaf, last.or(type.eq(1)));
+      base.set(d.and(ADDRESS_MASK).shrU(granule.toI64U()).shl(granule.toI64U()));
+      level.set(level.get().add(1));
+      shift.set(shift.get().sub(stride));
+      indexBits.set(stride);
+      fb.br(next);
+    });
+  });
+  const d = descriptor.get();
+  // A block where the granule allows none (level 0; level 1 of 16K and 64K) is a Translation fault.
+  const blockAllowed = level.get().geU(granule.eq(12).select(fb.i32(1), fb.i32(2)));
+  fb.if(blockAllowed.eqz(), () => fault(fb.i32(FSC.translation)));
+  const wide = shift.get().toI64U();
+  const pa = d.and(ADDRESS_MASK).shrU(wide).shl(wide).or(ipa.and(fb.i64(1).shl(wide).sub(1)));
+  fb.if(pa.shrU(outputBits(fb, vtcr.bits(16, 3).wrap()).toI64U()).ne(0), () => fault(fb.i32(FSC.addressSize)));
+  fb.if(d.bit(10).eqz(), () => fault(fb.i32(FSC.accessFlag)));
+  const canRead = d.bit(6);
+  const canWrite = d.bit(7);
+  const canExecute = d.bit(54).xor(1);
+  const device = d.bits(4, 2).eqz();
+  const attributes = canRead.or(canWrite.shl(1)).or(canExecute.shl(2)).or(device.shl(3));
+  const wanted = fb.i32(1).shl(access);
+  fb.if(attributes.and(wanted).eqz(), () => fault(fb.i32(FSC.permission)));
+  c.set64(CPU.walkPa, pa);
+  c.set32(CPU.walkAttributes, attributes);
+  c.set32(CPU.walkLevelSize, shift.get());
+  fb.return(fb.i32(0));
+});
+
+/**
+ * The physical address of something at an IPA of stage 1 (a descriptor or the output), through stage 2 where it is on.
+ * Returns a fault word; writes walkPa and, when stage 2 is on, its attributes.
+ */
+const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa, access, on) => {
+  const c = new CpuView(fb, cpu);
+  fb.if(on.eqz(), () => {
+    c.set64(CPU.walkPa, ipa);
+    c.set32(CPU.walkAttributes, ATTRIBUTE.read | ATTRIBUTE.write | ATTRIBUTE.execute);
+    c.set32(CPU.walkLevelSize, 63);
+    fb.return(fb.i32(0));
+  });
+  fb.return(fb.call(walkStage2, cpu, ipa, access));
+});
+
+/** Whether stage 2 applies to a context now (HCR_EL2.VM or DC, EL2 enabled, not a host's). */
+function stage2On(c: CpuView, el10: I32): I32 {
+  const hcr = c.sys("HCR_EL2");
+  return el10.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0).or(hcr.bit(12))).and(hcr.bit(27).eqz());
+}
+
+/**
+ * The whole walk: (cpu, context, VA, access) → fault word or 0. On success walkPa is the physical address,
+ * walkAttributes the combined permissions of the context and the memory type, walkLevelSize log2 of the range the
+ * result is good for, walkIpa the intermediate address.
+ */
+export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa, access) => {
+  const c = new CpuView(fb, cpu);
+  c.count(CPU.statTlbMiss);
+  const el10 = context.leU(CONTEXT.el10Pan);
+  const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
+  const twoRanges = el10.or(el20);
+  const el2 = context.eq(CONTEXT.el2).or(el20);
+  const byRegime = (one: string, two: string, three: string): I64 =>
+    el10.select(c.sys(one), el2.select(c.sys(two), c.sys(three)));
+  const sctlr = byRegime("SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3");
+  const hcr = c.sys("HCR_EL2");
+  const el2Enabled = c.get32(CPU.el2Enabled);
+  const dc = el10.and(el2Enabled).and(hcr.bit(12));
+  const s2 = stage2On(c, el10);
+  const user = context.eq(CONTEXT.el10User).or(context.eq(CONTEXT.el20User));
+  const isExecute = access.eq(ACCESS.execute);
+
+  const level = fb.variable(fb.i32(0));
+  const fault: Fault = (code) => fb.return(code.add(level.get()).or(FAULT.valid));
+
+  // Stage 1 off: flat, Device for data unless HCR_EL2.DC (D8.2.10).
+  const off = sctlr.bit(0).eqz().or(dc).or(el10.and(el2Enabled).and(hcr.bit(27)).and(hcr.bit(34).eqz()));
+  fb.if(off, () => {
+    const tbiOff = rawVa.and((1n << 56n) - 1n);
+    fb.if(tbiOff.shrU(44).ne(0), () => fault(fb.i32(FSC.addressSize)));
+    c.set64(CPU.walkIpa, tbiOff);
+    c.set32(CPU.walkMemory, dc.select(fb.i32(0x3ff), fb.i32(0x200)));
+    fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
+    const f = fb.call(throughStage2, cpu, tbiOff, access, s2);
+    fb.if(f, () => fb.return(f));
+    const device = dc.or(isExecute).eqz().shl(3);
+    c.set32(CPU.walkAttributes, c.get32(CPU.walkAttributes).or(device));
+    fb.return(fb.i32(0));
+  });
+
+  const tcr = byRegime("TCR_EL1", "TCR_EL2", "TCR_EL3");
+  const high = twoRanges.and(rawVa.bit(55));
+  const tbi = twoRanges.select(high.select(tcr.bit(38), tcr.bit(37)), tcr.bit(20));
+  const signed = rawVa.shl(8).shrS(8);
+  const unsigned = rawVa.and((1n << 56n) - 1n);
+  const va = tbi.select(twoRanges.select(signed, unsigned), rawVa);
+  const tsz = high.select(tcr.bits(16, 6), tcr.bits(0, 6)).wrap();
+  const tg = twoRanges.and(high).select(tcr.bits(30, 2), tcr.bits(14, 2)).wrap();
+  const granule = granuleBits(fb, tg, high);
+  const tszLow = tsz.ltU(16).select(fb.i32(16), tsz);
+  const tszUsed = tszLow.gtU(48).select(fb.i32(48), tszLow);
+  const inputSize = fb.i32(64).sub(tszUsed);
+  // Bits above the input size must all equal the range's sign.
+  const above = va.shrS(inputSize.toI64U());
+  const canonical = high.select(above.eq(-1n), va.shrU(inputSize.toI64U()).eqz());
+  fb.if(canonical.eqz(), () => fault(fb.i32(FSC.translation)));
+  const epd = twoRanges.and(high.select(tcr.bit(23), tcr.bit(7)));
+  fb.if(epd, () => fault(fb.i32(FSC.translation)));
+
+  const ttbr = el10.select(
+    high.select(c.sys("TTBR1_EL1"), c.sys("TTBR0_EL1")),
+    el2.select(high.select(c.sys("TTBR1_EL2"), c.sys("TTBR0_EL2")), c.sys("TTBR0_EL3")),
+  );
+  const hpd = twoRanges.select(high.select(tcr.bit(42), tcr.bit(41)), tcr.bit(24)).and(c.get32(CPU.features).shrU(4));
+  const bigEndian = sctlr.bit(25);
+  const stride = granule.sub(3);
+  const startLevel = fb.i32(3).sub(inputSize.sub(granule).sub(1).divU(stride));
+  level.set(startLevel);
+  const shift = fb.variable(granule.add(fb.i32(3).sub(startLevel).mul(stride)));
+  const firstBits = inputSize.sub(shift.get());
+  const align = firstBits.add(3).toI64U();
+  const base = fb.variable(ttbr.and(ADDRESS_MASK).shrU(align).shl(align));
+  const indexBits = fb.variable(firstBits);
+  const descriptor = fb.variable(fb.i64(0));
+  const tableBits = fb.variable(fb.i64(0));
+  const ips = twoRanges.select(tcr.bits(32, 3), tcr.bits(16, 3)).wrap();
+  const outBits = outputBits(fb, ips).toI64U();
+  fb.block((leaf) => {
+    fb.loop((next) => {
+      const index = va.shrU(shift.get().toI64U()).and(fb.i64(1).shl(indexBits.get().toI64U()).sub(1));
+      const address = base.get().add(index.shl(3));
+      const walkFault = fb.call(throughStage2, cpu, address, fb.i32(ACCESS.read), s2);
+      fb.if(walkFault, () => fb.return(walkFault.or(FAULT.onWalk)));
+      // HCR_EL2.PTW: a table in what stage 2 calls Device is a Permission fault.
+      fb.if(s2.and(hcr.bit(2)).and(c.get32(CPU.walkAttributes).shrU(3)), () => {
+        c.set64(CPU.walkIpa, address);
+        fb.return(fb.i32(FSC.permission).add(level.get()).or(FAULT.valid | FAULT.stage2 | FAULT.onWalk));
+      });
+      descriptor.set(fb.call(readDescriptor, c.get64(CPU.walkPa), bigEndian));
+      const d = descriptor.get();
+      fb.if(d.eq(NO_DESCRIPTOR), () => fault(fb.i32(FSC.externalOnWalk)));
+      const type = d.wrap().and(3);
+      const last = level.get().eq(3);
+      fb.if(d.bit(0).eqz().or(last.and(type.eq(1))), () => fault(fb.i32(FSC.translation)));
+      fb.if(last.and(d.and(ADDRESS_MASK).shrU(outBits).ne(0)), () => fault(fb.i32(FSC.addressSize)));
+      fb.brIf(leaf, last.or(type.eq(1)));
+      fb.if(hpd.eqz(), () => tableBits.set(tableBits.get().or(d)));
+      base.set(d.and(ADDRESS_MASK).shrU(granule.toI64U()).shl(granule.toI64U()));
+      fb.if(base.get().shrU(outBits).ne(0), () => fault(fb.i32(FSC.addressSize)));
+      level.set(level.get().add(1));
+      shift.set(shift.get().sub(stride));
+      indexBits.set(stride);
+      fb.br(next);
+    });
+  });
+  const d = descriptor.get();
+  const blockAllowed = level.get().geU(granule.eq(12).select(fb.i32(1), fb.i32(2)));
+  fb.if(blockAllowed.eqz(), () => fault(fb.i32(FSC.translation)));
+  const wide = shift.get().toI64U();
+  const ipa = d.and(ADDRESS_MASK).shrU(wide).shl(wide).or(va.and(fb.i64(1).shl(wide).sub(1)));
+  fb.if(ipa.shrU(outBits).ne(0), () => fault(fb.i32(FSC.addressSize)));
+  fb.if(d.bit(10).eqz(), () => fault(fb.i32(FSC.accessFlag)));
+
+  // Permissions (D8.4): AP[1] = EL0 access, AP[2] = read-only, with the tables' limits.
+  const t = tableBits.get();
+  const ap1 = d.bit(6).and(t.bit(61).eqz());
+  const readOnly = d.bit(7).or(t.bit(62));
+  const writable = readOnly.eqz();
+  const uxn = d.bit(54).or(t.bit(60));
+  const pxn = d.bit(53).or(t.bit(59));
+  const wxn = sctlr.bit(19);
+  const pan = context.eq(CONTEXT.el10Pan).or(context.eq(CONTEXT.el20Pan));
+  const privilegedOk = pan.and(ap1).eqz();
+  const userX = uxn.eqz().and(wxn.and(ap1).and(writable).eqz());
+  const privX = pxn.eqz().and(ap1.and(writable).eqz()).and(wxn.and(writable).eqz());
+  const singleX = uxn.eqz().and(wxn.and(writable).eqz());
+  const r = twoRanges.select(user.select(ap1, privilegedOk), fb.i32(1));
+  const w = twoRanges.select(user.select(ap1, privilegedOk), fb.i32(1)).and(writable);
+  const x = twoRanges.select(user.select(userX, privX), singleX);
+  const stage1 = r.or(w.shl(1)).or(x.shl(2));
+  fb.if(stage1.and(fb.i32(1).shl(access)).eqz(), () => fault(fb.i32(FSC.permission)));
+
+  const mair = byRegime("MAIR_EL1", "MAIR_EL2", "MAIR_EL3");
+  const attribute = mair.shrU(d.bits(2, 3).shl(3)).wrap().and(0xff);
+  const device = attribute.and(0xf0).eqz();
+  const notGlobal = twoRanges.and(d.bit(11));
+  const levelSize = shift.get();
+  c.set32(CPU.walkMemory, attribute.or(d.bits(8, 2).wrap().shl(8)));
+  c.set64(CPU.walkIpa, ipa);
+  fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
+  const f = fb.call(throughStage2, cpu, ipa, access, s2);
+  fb.if(f, () => fb.return(f));
+  c.set64(CPU.walkIpa, ipa);
+  const second = c.get32(CPU.walkAttributes);
+  const both = stage1.and(second.and(7)).or(second.and(ATTRIBUTE.device)).or(device.shl(3)).or(notGlobal.shl(4));
+  c.set32(CPU.walkAttributes, both);
+  c.set32(CPU.walkLevelSize, levelSize.ltU(c.get32(CPU.walkLevelSize)).select(levelSize, c.get32(CPU.walkLevelSize)));
+  fb.return(fb.i32(0));
+});
