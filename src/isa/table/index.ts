@@ -6,10 +6,14 @@ import { dataImmediate } from "./data-immediate.js";
 import { dataRegister } from "./data-register.js";
 import { exclusiveRows } from "./exclusives.js";
 import { loadsStores } from "./loads-stores.js";
-import { branches } from "./branches.js";
-import { dataImmediate } from "./data-immediate.js";
-import { dataRegister } from "./data-register.js";
-import { loadsStores } from "./loads-stores.js";
 import { system } from "./system.js";
 
-export const TABLE: readonly Row[] = [...dataImmediate, ...dataRegister, ...branches, ...system, ...loadsStores];
+export const TABLE: readonly Row[] = [
+  ...dataImmediate,
+  ...dataRegister,
+  ...branches,
+  ...system,
+  ...loadsStores,
+  ...exclusiveRows,
+  ...atomics,
+];
