@@ -1,0 +1,102 @@
+/**
+ * The control bits that decide over system-register and FP accesses, read from the slots once per change (DDI 0487,
+ * D17). The names of the bits are the architecture's.
+ */
+import { CPU } from "../../engine/layout.js";
+import type { Vcpu } from "../vcpu.js";
+
+const bit = (n: number): number => 1 << n;
+
+export const HCR = {
+  FMO: bit(3),
+  IMO: bit(4),
+  VF: bit(6),
+  VI: bit(7),
+  VSE: bit(8),
+  TID1: bit(16),
+  TID2: bit(17),
+  TID3: bit(18),
+  TIDCP: bit(20),
+  TACR: bit(21),
+  TVM: bit(26),
+  TGE: bit(27),
+  TDZ: bit(28),
+  TRVM: bit(30),
+} as const;
+/** HCR_EL2[63:32]. */
+export const HCR_HIGH = { E2H: bit(34 - 32), TLOR: bit(35 - 32), APK: bit(40 - 32) } as const;
+export const SCR = { NS: bit(0), IRQ: bit(1), FIQ: bit(2), ST: bit(11), TLOR: bit(14), APK: bit(16) } as const;
+export const SCTLR = { UMA: bit(9), DZE: bit(14), UCT: bit(15) } as const;
+export const CPTR_EL2 = { TFP: bit(10), TCPAC: bit(31) } as const;
+export const CPTR3 = { TFP: bit(10), TCPAC: bit(31) } as const;
+export const MDCR2 = {
+  TPMCR: bit(5),
+  TPM: bit(6),
+  TDE: bit(8),
+  TDA: bit(9),
+  TDOSA: bit(10),
+  TDRA: bit(11),
+} as const;
+export const MDCR3 = { TPM: bit(6), TDA: bit(9), TDOSA: bit(10) } as const;
+export const ICH_HCR = { TC: bit(10), TALL0: bit(11), TALL1: bit(12), TDIR: bit(14) } as const;
+
+export interface Controls {
+  /** EL2 is enabled in the current Security state: SCR_EL3.NS, there being no Secure EL2. */
+  readonly el2: boolean;
+  /** HCR_EL2.{E2H, TGE} as they take effect, and both: EL0 belongs to a VHE host. */
+  readonly e2h: boolean;
+  readonly tge: boolean;
+  readonly host0: boolean;
+  /** Low and high words of HCR_EL2; 0 while EL2 is disabled. */
+  readonly hcr: number;
+  readonly hcrHigh: number;
+  readonly scr: number;
+  /** SCTLR_EL1, or SCTLR_EL2 for a VHE host. */
+  readonly sctlrOfEl0: number;
+  readonly cpacr: number;
+  readonly cptr2: number;
+  readonly cptr3: number;
+  readonly mdcr2: number;
+  readonly mdcr3: number;
+  readonly mdscr: number;
+  /** CNTKCTL_EL1, or CNTHCTL_EL2 for a VHE host. */
+  readonly timerOfEl0: number;
+  readonly cnthctl: number;
+  readonly pmuserenr: number;
+  readonly ichHcr: number;
+}
+
+/** Reads the controls from the slots. */
+export function readControls(vcpu: Vcpu): Controls {
+  // Without EL3 everything is Non-secure and nothing is routed or trapped there.
+  const scr = vcpu.get32(CPU.hasEl3) !== 0 ? vcpu.sysregLow("SCR_EL3") : SCR.NS | SCR.APK;
+  const el2 = vcpu.get32(CPU.hasEl2) !== 0 && (scr & SCR.NS) !== 0;
+  const hcr = el2 ? vcpu.sysregLow("HCR_EL2") : 0;
+  const hcrHigh = el2 ? vcpu.sysregHigh("HCR_EL2") : 0;
+  const e2h = (hcrHigh & HCR_HIGH.E2H) !== 0;
+  const tge = (hcr & HCR.TGE) !== 0;
+  const host0 = e2h && tge;
+  const cnthctl = vcpu.sysregLow("CNTHCTL_EL2");
+  const mdcr2 = vcpu.sysregLow("MDCR_EL2");
+  return {
+    el2,
+    e2h,
+    tge,
+    host0,
+    hcr,
+    hcrHigh,
+    scr,
+    sctlrOfEl0: vcpu.sysregLow(host0 ? "SCTLR_EL2" : "SCTLR_EL1"),
+    cpacr: vcpu.sysregLow("CPACR_EL1"),
+    cptr2: vcpu.sysregLow("CPTR_EL2"),
+    cptr3: vcpu.sysregLow("CPTR_EL3"),
+    // HCR_EL2.TGE makes the PE behave as if MDCR_EL2.TDE were 1.
+    mdcr2: tge ? mdcr2 | MDCR2.TDE : mdcr2,
+    mdcr3: vcpu.sysregLow("MDCR_EL3"),
+    mdscr: vcpu.sysregLow("MDSCR_EL1"),
+    timerOfEl0: host0 ? cnthctl : vcpu.sysregLow("CNTKCTL_EL1"),
+    cnthctl,
+    pmuserenr: vcpu.sysregLow("PMUSERENR_EL0"),
+    ichHcr: vcpu.sysregLow("ICH_HCR_EL2"),
+  };
+}

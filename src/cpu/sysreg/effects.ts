@@ -1,0 +1,25 @@
+/**
+ * What follows when a control register has changed, beyond its slot.
+ */
+import type { Access } from "./row.js";
+
+/** A bit that traps, enables or redirects accesses. */
+export function trapsChanged({ vcpu, host }: Access): void {
+  vcpu.recomputeModes();
+  host.modesChanged(vcpu);
+}
+
+/** A register that governs translation, and may govern traps and the routing of interrupts as well. */
+export function controlChanged(access: Access): void {
+  trapsChanged(access);
+  access.host.translationChanged(access.vcpu);
+  access.host.interruptsChanged(access.vcpu);
+}
+
+export function tableBaseChanged({ vcpu, host }: Access): void {
+  host.tableBaseChanged(vcpu);
+}
+
+export function debugChanged({ vcpu, host }: Access): void {
+  host.debugChanged(vcpu);
+}

@@ -1,0 +1,196 @@
+/**
+ * Who is allowed past the control registers: one row per class of system registers with the same enable and trap
+ * controls (the accessibility pseudocode of DDI 0487, D17), as a function from the controls to the EL that takes the
+ * trap. Checks run in the architecture's order: EL0 enables, traps to EL2, traps to EL3.
+ */
+import { type Controls, CPTR_EL2, CPTR3, HCR, HCR_HIGH, ICH_HCR, MDCR2, MDCR3, SCR, SCTLR } from "./controls.js";
+
+/** EL that takes the trap; 0 when the access goes on. */
+export type TrapTarget = 0 | 1 | 2 | 3;
+
+type Check = (c: Controls, el: number, write: boolean) => TrapTarget;
+
+interface TrapRow {
+  /** Registers of the class have plain slots, so engines must see in CPU.readTraps/writeTraps whether it is active. */
+  readonly inline?: true;
+  /** Exception class of the trap; default 0x18, MSR/MRS/system instruction. */
+  readonly ec?: number;
+  readonly check: Check;
+  /** Whether engines must leave an access to the slow path; default: when `check` traps it. */
+  readonly active?: (c: Controls, el: number) => boolean;
+}
+
+/** An EL0 access that an EL1 control forbids: to EL2 instead with HCR_EL2.TGE. */
+const fromEl0 = (c: Controls): TrapTarget => (c.tge ? 2 : 1);
+
+const el1HcrTrap =
+  (bit: number): Check =>
+  (c, el) =>
+    el === 1 && (c.hcr & bit) !== 0 ? 2 : 0;
+
+/** EL0 needs a bit of the SCTLR that governs it. */
+const needsSctlr =
+  (bit: number): Check =>
+  (c, el) =>
+    el === 0 && (c.sctlrOfEl0 & bit) === 0 ? fromEl0(c) : 0;
+
+/** EL0 and EL1 traps by an MDCR_EL2 bit, then EL0–EL2 by an MDCR_EL3 bit. */
+const debugTrap =
+  (bit2: number, bit3: number): Check =>
+  (c, el) => {
+    if (el < 2 && c.el2 && (c.mdcr2 & bit2) !== 0) return 2;
+    return el < 3 && (c.mdcr3 & bit3) !== 0 ? 3 : 0;
+  };
+
+const powerControl = debugTrap(MDCR2.TPM, MDCR3.TPM);
+const pmu =
+  (enables: number): Check =>
+  (c, el, write) => {
+    if (el === 0 && (c.pmuserenr & enables) === 0) return fromEl0(c);
+    return powerControl(c, el, write);
+  };
+const PMUSERENR = { EN: 1, SW: 2, CR: 4, ER: 8 } as const;
+/** CR and ER open the counters for reading only. */
+const pmuRead =
+  (enable: number): Check =>
+  (c, el, write) =>
+    pmu(write ? PMUSERENR.EN : PMUSERENR.EN | enable)(c, el, write);
+
+const timer =
+  (el0Bit: number, el1Trap: (c: Controls, el: number) => boolean): Check =>
+  (c, el) => {
+    if (el === 0 && (c.timerOfEl0 & el0Bit) === 0) return fromEl0(c);
+    return el < 2 && el1Trap(c, el) ? 2 : 0;
+  };
+/** CNTKCTL_EL1, and CNTHCTL_EL2 with E2H. */
+const CNT = { EL0PCTEN: 1, EL0VCTEN: 2, EL0VTEN: 1 << 8, EL0PTEN: 1 << 9 } as const;
+/** The EL1 enables of CNTHCTL_EL2 move with E2H; a host's EL0 does not have them. */
+const cnthctl =
+  (bit: number, bitE2h: number) =>
+  (c: Controls): boolean =>
+    c.el2 && !c.host0 && (c.cnthctl & (c.e2h ? bitE2h : bit)) === 0;
+
+/** ICC registers: ICH_HCR_EL2 traps at EL1, then SCR_EL3 routing away from EL1 and EL2 unless they reach ICV. */
+const icc =
+  (ichBits: number, virtualBits: number, scrBits: number): Check =>
+  (c, el) => {
+    if (el === 1 && c.el2 && (c.ichHcr & ichBits) !== 0) return 2;
+    if (el === 1 && (c.hcr & virtualBits) !== 0) return 0;
+    return el < 3 && (c.scr & scrBits) === scrBits ? 3 : 0;
+  };
+const ROUTED = SCR.IRQ | SCR.FIQ;
+
+/** EL that traps an FP or Advanced SIMD access at `el`; 0 when allowed (DDI 0487, CheckFPAdvSIMDEnabled64). */
+export function fpTrapTarget(c: Controls, el: number): TrapTarget {
+  if (el < 2 && !c.host0) {
+    const fpen = (c.cpacr >>> 20) & 3;
+    if ((fpen & 1) === 0 || (fpen === 1 && el === 0)) return el === 0 ? fromEl0(c) : 1;
+  }
+  if (el < 3 && c.el2) {
+    const fpen = (c.cptr2 >>> 20) & 3;
+    if (c.e2h ? (fpen & 1) === 0 || (fpen === 1 && el === 0 && c.tge) : (c.cptr2 & CPTR_EL2.TFP) !== 0) return 2;
+  }
+  return (c.cptr3 & CPTR3.TFP) !== 0 ? 3 : 0;
+}
+
+/** DC ZVA traps at this EL. */
+export function zeroingProhibited(c: Controls, el: number): boolean {
+  if (el === 0 && (c.sctlrOfEl0 & SCTLR.DZE) === 0) return true;
+  return el < 2 && !c.host0 && (c.hcr & HCR.TDZ) !== 0;
+}
+
+const rows = {
+  /** An encoding that VHE sends to an EL2 register: never a trap, but not the plain slot either. */
+  redirect: { inline: true, check: () => 0, active: (c, el) => (el === 2 && c.e2h) || (el === 0 && c.host0) },
+  virtualMemory: {
+    inline: true,
+    check: (c, el, write) => (el === 1 && (c.hcr & (write ? HCR.TVM : HCR.TRVM)) !== 0 ? 2 : 0),
+  },
+  id1: { inline: true, check: el1HcrTrap(HCR.TID1) },
+  id2: { inline: true, check: el1HcrTrap(HCR.TID2) },
+  id3: { inline: true, check: el1HcrTrap(HCR.TID3) },
+  cacheType: {
+    inline: true,
+    check: (c, el, write) => needsSctlr(SCTLR.UCT)(c, el, write) || (el < 2 && !c.host0 && c.hcr & HCR.TID2 ? 2 : 0),
+  },
+  /** Never a trap: where DC ZVA is not allowed, DCZID_EL0.DZP says so. */
+  zeroing: { inline: true, check: () => 0, active: zeroingProhibited },
+  daif: { inline: true, check: needsSctlr(SCTLR.UMA) },
+  auxiliary: { inline: true, check: el1HcrTrap(HCR.TACR) },
+  implementation: { inline: true, check: el1HcrTrap(HCR.TIDCP) },
+  cpacr: {
+    inline: true,
+    check: (c, el) => {
+      if (el === 1 && c.el2 && (c.cptr2 & CPTR_EL2.TCPAC) !== 0) return 2;
+      return el < 3 && (c.cptr3 & CPTR3.TCPAC) !== 0 ? 3 : 0;
+    },
+  },
+  cptr: { inline: true, check: (c, el) => (el < 3 && (c.cptr3 & CPTR3.TCPAC) !== 0 ? 3 : 0) },
+  limitedOrdering: {
+    inline: true,
+    check: (c, el) => {
+      if (el === 1 && (c.hcrHigh & HCR_HIGH.TLOR) !== 0) return 2;
+      return el < 3 && (c.scr & SCR.TLOR) !== 0 ? 3 : 0;
+    },
+  },
+  authenticationKeys: {
+    inline: true,
+    check: (c, el) => {
+      if (el === 1 && c.el2 && (c.hcrHigh & HCR_HIGH.APK) === 0) return 2;
+      return el < 3 && (c.scr & SCR.APK) === 0 ? 3 : 0;
+    },
+  },
+  physicalCounter: { inline: true, check: timer(CNT.EL0PCTEN, cnthctl(1, 1 << 10)) },
+  virtualCounter: { inline: true, check: timer(CNT.EL0VCTEN, () => false) },
+  counterFrequency: { inline: true, check: timer(CNT.EL0PCTEN | CNT.EL0VCTEN, () => false) },
+  physicalTimer: { check: timer(CNT.EL0PTEN, cnthctl(2, 1 << 11)) },
+  virtualTimer: { check: timer(CNT.EL0VTEN, () => false) },
+  secureTimer: { check: (c, el) => (el === 1 && (c.scr & SCR.ST) === 0 ? 3 : 0) },
+  debug: { inline: true, check: debugTrap(MDCR2.TDA | MDCR2.TDE, MDCR3.TDA) },
+  debugOs: { inline: true, check: debugTrap(MDCR2.TDOSA | MDCR2.TDE, MDCR3.TDOSA) },
+  debugRom: { inline: true, check: debugTrap(MDCR2.TDRA | MDCR2.TDE, MDCR3.TDA) },
+  debugChannel: {
+    check: (c, el, write) =>
+      el === 0 && (c.mdscr & (1 << 12)) !== 0 ? fromEl0(c) : debugTrap(MDCR2.TDA | MDCR2.TDE, MDCR3.TDA)(c, el, write),
+  },
+  pmu: { check: pmu(PMUSERENR.EN) },
+  pmuControl: {
+    check: (c, el, write) =>
+      el === 0 && (c.pmuserenr & PMUSERENR.EN) === 0
+        ? fromEl0(c)
+        : debugTrap(MDCR2.TPM | MDCR2.TPMCR, MDCR3.TPM)(c, el, write),
+  },
+  pmuIncrement: { check: pmu(PMUSERENR.EN | PMUSERENR.SW) },
+  pmuCycles: { check: pmuRead(PMUSERENR.CR) },
+  pmuEvents: { check: pmuRead(PMUSERENR.ER) },
+  pmuSelect: { check: pmu(PMUSERENR.EN | PMUSERENR.ER) },
+  pmuPrivileged: { check: powerControl },
+  gicCommon: { check: icc(ICH_HCR.TC, HCR.IMO | HCR.FMO, ROUTED) },
+  gicDeactivate: { check: icc(ICH_HCR.TC | ICH_HCR.TDIR, HCR.IMO | HCR.FMO, ROUTED) },
+  gicGroup0: { check: icc(ICH_HCR.TALL0, HCR.FMO, SCR.FIQ) },
+  gicGroup1: { check: icc(ICH_HCR.TALL1, HCR.IMO, SCR.IRQ) },
+  gicSoftware: {
+    check: (c, el, write) =>
+      el === 1 && (c.hcr & (HCR.IMO | HCR.FMO)) !== 0 ? 2 : icc(ICH_HCR.TC, 0, ROUTED)(c, el, write),
+  },
+  floatingPoint: { ec: 0x07, check: fpTrapTarget },
+} satisfies Record<string, TrapRow>;
+
+export type TrapClass = keyof typeof rows;
+export const TRAP_CLASSES: Readonly<Record<TrapClass, TrapRow>> = rows;
+
+/** Whether engines must leave an access of the class at `el` to the slow path. */
+export function isActive(name: TrapClass, c: Controls, el: number, write: boolean): boolean {
+  const row = TRAP_CLASSES[name];
+  return row.active ? row.active(c, el) : row.check(c, el, write) !== 0;
+}
+
+/** Bit of each inline class in CPU.readTraps, CPU.writeTraps and the entries of the system-register index. */
+export const TRAP_BIT: Readonly<Partial<Record<TrapClass, number>>> = Object.fromEntries(
+  (Object.keys(rows) as TrapClass[])
+    .filter((name) => TRAP_CLASSES[name].inline)
+    .map((name, position) => {
+      if (position > 31) throw new Error(`trap class ${name}: more than 32 inline classes`);
+      return [name, position];
+    }),
+);

@@ -1,0 +1,147 @@
+/**
+ * The generic timer of one vCPU (DDI 0487, D11): counters as functions of virtual time, five timers with compare
+ * values, and the event stream. Its state is in the vCPU's system-register slots.
+ */
+import type { IrqLine } from "../bus/contract.js";
+import type { Vcpu } from "./vcpu.js";
+
+/** Virtual time is in retired instructions of 4 ns; the system counter runs at a quarter of that, 62.5 MHz. */
+export const TIME_PER_COUNT_LOG2 = 2n;
+
+/** Register names of the timers: `<prefix>_CTL_<suffix>`. */
+export const TIMERS = {
+  physical: { prefix: "CNTP", suffix: "EL0" },
+  virtual: { prefix: "CNTV", suffix: "EL0" },
+  hypervisor: { prefix: "CNTHP", suffix: "EL2" },
+  hypervisorVirtual: { prefix: "CNTHV", suffix: "EL2" },
+  secure: { prefix: "CNTPS", suffix: "EL1" },
+} as const;
+export type TimerName = keyof typeof TIMERS;
+export const TIMER_NAMES = Object.keys(TIMERS) as readonly TimerName[];
+
+const ENABLE = 1n;
+const IMASK = 2n;
+const ISTATUS = 4n;
+
+/** Event stream fields of CNTKCTL_EL1 and CNTHCTL_EL2. */
+const EVENT = { EVNTEN: 1 << 2, EVNTDIR: 1 << 3, shift: 4 } as const;
+
+const WORD = (1n << 64n) - 1n;
+
+const ctl = (timer: TimerName): string => `${TIMERS[timer].prefix}_CTL_${TIMERS[timer].suffix}`;
+const cval = (timer: TimerName): string => `${TIMERS[timer].prefix}_CVAL_${TIMERS[timer].suffix}`;
+
+function earlier(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  if (a === undefined || (b !== undefined && b < a)) return b;
+  return a;
+}
+
+export class GenericTimer {
+  private deadline: bigint | undefined;
+
+  /** `now` gives virtual time in instructions; it never runs backwards. `outputs` are the timers' interrupt lines. */
+  constructor(
+    private readonly vcpu: Vcpu,
+    private readonly now: () => bigint,
+    private readonly outputs: Readonly<Record<TimerName, IrqLine>>,
+  ) {}
+
+  /** CNTPCT_EL0. */
+  count(): bigint {
+    return this.now() >> TIME_PER_COUNT_LOG2;
+  }
+
+  /** CNTVCT_EL0 with the offset of CNTVOFF_EL2. */
+  virtualCount(): bigint {
+    return this.countFor("virtual");
+  }
+
+  /** Signed 32-bit distance to the compare value, in the low half. */
+  readTval(timer: TimerName): bigint {
+    return BigInt.asUintN(32, this.vcpu.sysreg(cval(timer)) - this.countFor(timer));
+  }
+
+  writeTval(timer: TimerName, value: bigint): void {
+    this.vcpu.setSysreg(cval(timer), this.countFor(timer) + BigInt.asIntN(32, value));
+    this.update();
+  }
+
+  /** CTL with ISTATUS as of now. */
+  readCtl(timer: TimerName): bigint {
+    const control = this.vcpu.sysreg(ctl(timer)) & (ENABLE | IMASK);
+    return (control & ENABLE) !== 0n && this.isMet(timer) ? control | ISTATUS : control;
+  }
+
+  /** All timers off and all lines low; the registers of a new timer. */
+  reset(): void {
+    for (const timer of TIMER_NAMES) {
+      this.vcpu.setSysreg(ctl(timer), 0n);
+      this.vcpu.setSysreg(cval(timer), 0n);
+    }
+    this.update();
+  }
+
+  /**
+   * Drives the lines and finds the next deadline. Call when time has reached the deadline, when the slots were changed
+   * other than by the guest, and after they were restored.
+   */
+  update(): void {
+    this.deadline = undefined;
+    for (const timer of TIMER_NAMES) {
+      const control = this.vcpu.sysreg(ctl(timer));
+      const enabled = (control & ENABLE) !== 0n;
+      const met = enabled && this.isMet(timer);
+      this.outputs[timer].set(met && (control & IMASK) === 0n);
+      if (!enabled) continue;
+      this.deadline = earlier(this.deadline, this.nextChange(timer, met));
+    }
+  }
+
+  /** Virtual time, in instructions, at which `update` must be called; undefined when no timer will change. */
+  nextDeadline(): bigint | undefined {
+    return this.deadline;
+  }
+
+  /**
+   * Virtual time of the next event of the event stream that can wake a WFE (D11.2.4); undefined while neither
+   * CNTKCTL_EL1 nor CNTHCTL_EL2 enables it.
+   */
+  nextEvent(): bigint | undefined {
+    const ofEl1 = this.eventAfter(this.vcpu.sysregLow("CNTKCTL_EL1"), this.virtualOffset());
+    const ofEl2 = this.eventAfter(this.vcpu.sysregLow("CNTHCTL_EL2"), 0n);
+    return earlier(ofEl1, ofEl2);
+  }
+
+  private virtualOffset(): bigint {
+    return this.vcpu.sysreg("CNTVOFF_EL2");
+  }
+
+  private countFor(timer: TimerName): bigint {
+    return timer === "virtual" ? (this.count() - this.virtualOffset()) & WORD : this.count();
+  }
+
+  private isMet(timer: TimerName): boolean {
+    return this.countFor(timer) >= this.vcpu.sysreg(cval(timer));
+  }
+
+  /** When the condition turns: at the compare value, or back when the offset counter wraps. */
+  private nextChange(timer: TimerName, met: boolean): bigint | undefined {
+    const count = this.countFor(timer);
+    const compare = this.vcpu.sysreg(cval(timer));
+    if (met && compare === 0n) return undefined;
+    const wait = met ? WORD + 1n - count : compare - count;
+    const at = (this.count() + wait) << TIME_PER_COUNT_LOG2;
+    return at > WORD ? undefined : at;
+  }
+
+  /** Next time that bit EVNTI of the counter turns in the direction that EVNTDIR asks for. */
+  private eventAfter(control: number, offset: bigint): bigint | undefined {
+    if ((control & EVENT.EVNTEN) === 0) return undefined;
+    const period = 1n << (BigInt((control >>> EVENT.shift) & 15) + 1n);
+    const falling = (control & EVENT.EVNTDIR) !== 0;
+    const phase = falling ? 0n : period >> 1n;
+    const count = (this.count() - offset) & WORD;
+    const wait = ((phase - count - 1n) & (period - 1n)) + 1n;
+    return (this.count() + wait) << TIME_PER_COUNT_LOG2;
+  }
+}

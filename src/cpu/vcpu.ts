@@ -1,0 +1,280 @@
+/**
+ * One vCPU as TypeScript sees it: a view over its block in the machine's memory (engine/layout.ts). Nothing is kept
+ * here that the block does not hold; `controls` is a digest of slots.
+ */
+import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE } from "../engine/layout.js";
+import { type Controls, HCR, readControls } from "./sysreg/controls.js";
+import { sysregOffset } from "./sysreg/table.js";
+import { fpTrapTarget, isActive, TRAP_BIT, type TrapClass, zeroingProhibited } from "./sysreg/traps.js";
+
+/** DAIF bits in place, as in SPSR_ELx. */
+export const DAIF = { D: 1 << 9, A: 1 << 8, I: 1 << 7, F: 1 << 6, all: 0x3c0 } as const;
+
+const SPSR = { DIT: 24, UAO: 23, PAN: 22, SS: 21, IL: 20, SSBS: 12 } as const;
+const FLAG_FIELDS = [
+  [SPSR.DIT, CPU.dit],
+  [SPSR.UAO, CPU.uao],
+  [SPSR.PAN, CPU.pan],
+  [SPSR.SS, CPU.ss],
+  [SPSR.IL, CPU.il],
+  [SPSR.SSBS, CPU.ssbs],
+] as const;
+
+const STACK_POINTERS = ["SP_EL0", "SP_EL1", "SP_EL2", "SP_EL3"] as const;
+
+/** FPCR.{AHP, DN, FZ, RMode, FZ16}: all clear is what the host's float instructions do. */
+const FPCR_NOT_DEFAULT = 0x07c8_0000;
+const FPSR_IXC = 1 << 4;
+
+const INLINE_CLASSES = Object.entries(TRAP_BIT) as [TrapClass, number][];
+
+export class Vcpu {
+  private readonly view: DataView;
+  private readonly bytes: Uint8Array;
+  private digest: Controls | undefined;
+
+  /** `buffer` is the machine's memory, `base` the address of the vCPU's block in it. */
+  constructor(
+    buffer: ArrayBufferLike,
+    readonly base: number,
+  ) {
+    this.view = new DataView(buffer, base, CPU.sysregs + 8 * CPU_SYSREG_SLOTS);
+    this.bytes = new Uint8Array(buffer, base, CPU.sysregs + 8 * CPU_SYSREG_SLOTS);
+  }
+
+  // --- words of the block, by offset in engine/layout.ts ------------------------------------------------------------
+
+  get32(offset: number): number {
+    return this.view.getUint32(offset, true);
+  }
+  set32(offset: number, value: number): void {
+    this.view.setUint32(offset, value, true);
+  }
+  get64(offset: number): bigint {
+    return this.view.getBigUint64(offset, true);
+  }
+  /** The value is taken modulo 2^64. */
+  set64(offset: number, value: bigint): void {
+    this.view.setBigUint64(offset, value, true);
+  }
+
+  // --- general-purpose and vector registers -------------------------------------------------------------------------
+
+  /** X0–X30; 31 reads zero. Unsigned. */
+  x(n: number): bigint {
+    return n === 31 ? 0n : this.get64(CPU.x + 8 * n);
+  }
+  /** Writes X0–X30; 31 is discarded. */
+  setX(n: number, value: bigint): void {
+    if (n !== 31) this.set64(CPU.x + 8 * n, value);
+  }
+
+  get pc(): bigint {
+    return this.get64(CPU.pc);
+  }
+  set pc(value: bigint) {
+    this.set64(CPU.pc, value);
+  }
+
+  /** The stack pointer in use. */
+  get sp(): bigint {
+    return this.get64(CPU.sp);
+  }
+  set sp(value: bigint) {
+    this.set64(CPU.sp, value);
+  }
+
+  /** SP_EL0–SP_EL3, whether in use or banked. */
+  spOf(el: number): bigint {
+    return this.get64(el === this.stackInUse ? CPU.sp : sysregOffset(STACK_POINTERS[el]!));
+  }
+  setSpOf(el: number, value: bigint): void {
+    this.set64(el === this.stackInUse ? CPU.sp : sysregOffset(STACK_POINTERS[el]!), value);
+  }
+
+  private get stackInUse(): number {
+    return this.get32(CPU.spSel) === 0 ? 0 : this.el;
+  }
+
+  /** V0–V31: 16 bytes, least significant first, shared with the block. */
+  v(n: number): Uint8Array {
+    return this.bytes.subarray(CPU.v + 16 * n, CPU.v + 16 * n + 16);
+  }
+
+  get fpcr(): number {
+    return this.get32(CPU.fpcr);
+  }
+  get fpsr(): number {
+    return this.get32(CPU.fpsr);
+  }
+  setFpcr(value: number): void {
+    this.set32(CPU.fpcr, value);
+    this.chooseFpPath();
+  }
+  setFpsr(value: number): void {
+    this.set32(CPU.fpsr, value);
+    this.chooseFpPath();
+  }
+  private chooseFpPath(): void {
+    this.set32(CPU.fpFast, (this.fpcr & FPCR_NOT_DEFAULT) === 0 && (this.fpsr & FPSR_IXC) !== 0 ? 1 : 0);
+  }
+
+  // --- PSTATE -------------------------------------------------------------------------------------------------------
+
+  get el(): number {
+    return this.get32(CPU.el);
+  }
+
+  /** PSTATE.{D, A, I, F} in bits 9–6. */
+  get daif(): number {
+    return this.get32(CPU.daif);
+  }
+  set daif(value: number) {
+    this.set32(CPU.daif, value & DAIF.all);
+  }
+
+  /** NZCV in bits 31–28, unsigned. */
+  nzcv(): number {
+    const n = this.get32(CPU.flagN + 4) >>> 31;
+    const z = this.get64(CPU.flagZ) === 0n ? 1 : 0;
+    const v = this.get32(CPU.flagV + 4) >>> 31;
+    return ((n << 31) | (z << 30) | (this.get32(CPU.flagC) << 29) | (v << 28)) >>> 0;
+  }
+  setNzcv(value: number): void {
+    const bit = (position: number): number => (value >>> position) & 1;
+    this.set64(CPU.flagN, BigInt(bit(31)) << 63n);
+    this.set64(CPU.flagZ, BigInt(1 - bit(30)));
+    this.set32(CPU.flagC, bit(29));
+    this.set64(CPU.flagV, BigInt(bit(28)) << 63n);
+  }
+
+  /** PSTATE as SPSR_ELx holds it (DDI 0487, C5.2 "SPSR_EL1"). */
+  get pstate(): number {
+    const mode = (this.el << 2) | this.get32(CPU.spSel);
+    return (
+      FLAG_FIELDS.reduce(
+        (sum, [position, at]) => sum | (this.get32(at) << position),
+        this.nzcv() | this.daif | mode,
+      ) >>> 0
+    );
+  }
+
+  /**
+   * Takes PSTATE from the SPSR_ELx format. The stack pointer in use changes with EL and SP, and so do the active traps
+   * and the translation context.
+   */
+  set pstate(value: number) {
+    this.switchStack((value >>> 2) & 3, value & 1);
+    this.setNzcv(value);
+    this.daif = value;
+    for (const [position, at] of FLAG_FIELDS) this.set32(at, (value >>> position) & 1);
+    this.selectMode();
+  }
+
+  /** PSTATE.SP: 0 for SP_EL0, 1 for SP_ELx. Nothing changes at EL0. */
+  setSpSel(value: number): void {
+    if (this.el !== 0) this.switchStack(this.el, value);
+  }
+
+  private switchStack(el: number, spSel: number): void {
+    this.set64(sysregOffset(STACK_POINTERS[this.stackInUse]!), this.sp);
+    this.set32(CPU.el, el);
+    this.set32(CPU.spSel, el === 0 ? 0 : spSel);
+    this.sp = this.get64(sysregOffset(STACK_POINTERS[this.stackInUse]!));
+  }
+
+  // --- system registers ---------------------------------------------------------------------------------------------
+
+  /** The saved slot of a register, by name: no access check, no side effect. */
+  sysreg(name: string): bigint {
+    return this.get64(sysregOffset(name));
+  }
+  /** Writes the slot; after a control register, call `recomputeModes`. */
+  setSysreg(name: string, value: bigint): void {
+    this.set64(sysregOffset(name), value);
+  }
+  /** Bits 31–0 and 63–32 of the slot as signed 32-bit numbers. */
+  sysregLow(name: string): number {
+    return this.view.getInt32(sysregOffset(name), true);
+  }
+  sysregHigh(name: string): number {
+    return this.view.getInt32(sysregOffset(name) + 4, true);
+  }
+
+  /** What the control registers said when `recomputeModes` was last called. */
+  get controls(): Controls {
+    this.digest ??= readControls(this);
+    return this.digest;
+  }
+
+  /** Fills the MODE row of every EL from the control registers, and the current EL's copies. */
+  recomputeModes(): void {
+    const c = readControls(this);
+    this.digest = c;
+    let zvaTrap = 0;
+    for (let el = 0; el <= 3; el++) {
+      const row = CPU.modes + MODE.size * el;
+      this.set32(row + MODE.readTraps, activeTraps(c, el, false));
+      this.set32(row + MODE.writeTraps, activeTraps(c, el, true));
+      this.set32(row + MODE.fpTrap, fpTrapTarget(c, el) === 0 ? 0 : 1);
+      this.set32(row + MODE.context, translationContext(c, el));
+      if (zeroingProhibited(c, el)) zvaTrap |= 1 << el;
+    }
+    this.set32(CPU.zvaTrap, zvaTrap);
+    this.set32(CPU.el2Enabled, c.el2 ? 1 : 0);
+    this.set32(CPU.virtualPending, c.hcr & (HCR.VF | HCR.VI | HCR.VSE) ? 1 : 0);
+    this.selectMode();
+  }
+
+  /** Copies the MODE row of the current EL, with PSTATE.PAN, to where the engine looks. */
+  selectMode(): void {
+    const row = CPU.modes + MODE.size * this.el;
+    const context = this.get32(row + MODE.context);
+    this.set32(CPU.readTraps, this.get32(row + MODE.readTraps));
+    this.set32(CPU.writeTraps, this.get32(row + MODE.writeTraps));
+    this.set32(CPU.fpTrap, this.get32(row + MODE.fpTrap));
+    this.set32(CPU.context, (context & 0xff) + ((context & ADD_PAN) !== 0 ? this.get32(CPU.pan) : 0));
+  }
+
+  /** ISR_EL1: pending interrupts of the current EL, virtual ones at EL1 where HCR_EL2 sends physical ones to EL2. */
+  interruptStatus(): bigint {
+    const lines = this.get32(CPU.irqLines);
+    const virtual = (bit: number): boolean => this.el === 1 && (this.controls.hcr & bit) !== 0;
+    const irq = lines & (virtual(HCR.IMO) ? IRQ_LINE.virq : IRQ_LINE.irq) ? DAIF.I : 0;
+    const fiq = lines & (virtual(HCR.FMO) ? IRQ_LINE.vfiq : IRQ_LINE.fiq) ? DAIF.F : 0;
+    const serror = lines & IRQ_LINE.serror ? DAIF.A : 0;
+    return BigInt(irq | fiq | serror);
+  }
+
+  // --- what the engine came back with -------------------------------------------------------------------------------
+
+  get exit(): number {
+    return this.get32(CPU.exit);
+  }
+  set exit(value: number) {
+    this.set32(CPU.exit, value);
+  }
+  get exitInfo(): bigint {
+    return this.get64(CPU.exitInfo);
+  }
+}
+
+/** Bit 8 of MODE.context: PSTATE.PAN is added to the number. */
+const ADD_PAN = 0x100;
+
+function translationContext(c: Controls, el: number): number {
+  switch (el) {
+    case 0:
+      return c.host0 ? CONTEXT.el20User : CONTEXT.el10User;
+    case 1:
+      return CONTEXT.el10 | ADD_PAN;
+    case 2:
+      return c.e2h ? CONTEXT.el20 | ADD_PAN : CONTEXT.el2;
+    default:
+      return CONTEXT.el3;
+  }
+}
+
+function activeTraps(c: Controls, el: number, write: boolean): number {
+  return INLINE_CLASSES.reduce((sum, [name, bit]) => sum | (isActive(name, c, el, write) ? 1 << bit : 0), 0);
+}
