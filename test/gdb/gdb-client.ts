@@ -18,24 +18,23 @@ export function gdb(place: string, commands: readonly string[], options: GdbOpti
   const before = ["set pagination off", "set confirm off", "set architecture aarch64", `${connect} ${place}`];
   const args = ["-nx", "-batch", ...[...before, ...commands].flatMap((line) => ["-ex", line])];
   return new Promise((resolve, reject) => {
-    const child = spawn("gdb-multiarch", args, { stdio: ["ignore", "pipe", "pipe"] });
+    // One pipe for both streams, so that errors stand where they belong.
+    const child = spawn("sh", ["-c", 'exec gdb-multiarch "$@" 2>&1', "sh", ...args], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     const patience = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
     const watch = setInterval(() => {
       if (!interruptWhen?.()) return;
       clearInterval(watch);
       child.kill("SIGINT");
     }, 50);
-    let text = "";
-    const heard = (chunk: Buffer): void => {
-      text += chunk.toString();
-    };
-    child.stdout.on("data", heard);
-    child.stderr.on("data", heard);
+    const heard: Buffer[] = [];
+    child.stdout.on("data", (bytes: Buffer) => heard.push(bytes));
     child.on("error", reject);
     child.on("close", () => {
       clearTimeout(patience);
       clearInterval(watch);
-      resolve(text);
+      resolve(Buffer.concat(heard).toString());
     });
   });
 }

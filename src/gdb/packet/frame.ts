@@ -37,8 +37,8 @@ export function encodeNotification(name: string, event: string): Uint8Array {
 /** Sum of the bytes between `$` and `#`, modulo 256. */
 export function checksum(body: Uint8Array): number {
   let sum = 0;
-  for (const byte of body) sum = (sum + byte) & 0xff;
-  return sum;
+  for (let at = 0; at < body.length; at++) sum += body[at] as number;
+  return sum & 0xff;
 }
 
 function frame(mark: number, payload: Uint8Array | string): Uint8Array {
@@ -55,18 +55,20 @@ function mustEscape(byte: number): boolean {
 }
 
 function withEscapes(bytes: Uint8Array): Uint8Array {
-  let extra = 0;
-  for (const byte of bytes) if (mustEscape(byte)) extra++;
-  if (extra === 0) return bytes;
-  const out = new Uint8Array(bytes.length + extra);
-  let at = 0;
-  for (const byte of bytes) {
+  let first = 0;
+  while (first < bytes.length && !mustEscape(bytes[first] as number)) first++;
+  if (first === bytes.length) return bytes;
+  const out = new Uint8Array(2 * bytes.length - first);
+  out.set(bytes.subarray(0, first));
+  let length = first;
+  for (let at = first; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
     if (mustEscape(byte)) {
-      out[at++] = Mark.escape;
-      out[at++] = byte ^ ESCAPE_XOR;
+      out[length++] = Mark.escape;
+      out[length++] = byte ^ ESCAPE_XOR;
     } else {
-      out[at++] = byte;
+      out[length++] = byte;
     }
   }
-  return out;
+  return out.subarray(0, length);
 }

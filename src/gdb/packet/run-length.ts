@@ -19,14 +19,14 @@ function codable(repeats: number): number {
 export function encodeRuns(bytes: Uint8Array): Uint8Array {
   const out = new Uint8Array(bytes.length);
   let length = 0;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number;
     out[length++] = byte;
-    at++;
-    let repeats = 0;
-    while (repeats < MAX_REPEATS && bytes[at + repeats] === byte) repeats++;
-    if (repeats < MIN_REPEATS) continue;
-    const coded = codable(repeats);
+    const limit = Math.min(bytes.length - 1, at + MAX_REPEATS);
+    let last = at;
+    while (last < limit && bytes[last + 1] === byte) last++;
+    if (last - at < MIN_REPEATS) continue;
+    const coded = codable(last - at);
     out[length++] = RUN;
     out[length++] = COUNT_BIAS + coded;
     at += coded;
