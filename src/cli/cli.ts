@@ -1,4 +1,5 @@
 /** One command line from its words to an exit status: 0, 1 for a failure of ours, 2 for wrong usage. */
+import { EndpointError } from "../gdb/endpoint.js";
 import { ConfigError } from "../machine/errors.js";
 import { type Invocation, parseArguments } from "./arguments.js";
 import { type CliEnvironment, say } from "./environment.js";
@@ -7,7 +8,7 @@ export async function runCli(argv: readonly string[], environment: CliEnvironmen
   try {
     return await dispatch(await parseArguments(argv), environment);
   } catch (error) {
-    if (error instanceof ConfigError) {
+    if (error instanceof ConfigError || error instanceof EndpointError) {
       say(environment, error.message);
       return 2;
     }

@@ -1,14 +1,12 @@
 /** What the values of command-line options mean. Each function throws a ConfigError USAGE that names the option. */
+import { type Endpoint, EndpointError, parseEndpoint } from "../gdb/endpoint.js";
 import { ConfigError } from "../machine/errors.js";
 import { parseSize } from "../machine/format.js";
-import type { GdbAddress } from "./machine-api.js";
 
 export type SerialChoice =
   | { readonly kind: "stdio" | "null" }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
-
-const LOOPBACK = "127.0.0.1";
 
 /** SIZE: 512M, 2G. Bytes. */
 export function sizeFlag(option: string, text: string): number {
@@ -44,18 +42,8 @@ export function listFlag(option: string, text: string, known: readonly string[])
 }
 
 /** [HOST:]PORT, unix:PATH, none. */
-export function gdbFlag(text: string): GdbAddress | undefined {
-  if (text === "none") {
-    return undefined;
-  }
-  if (text.startsWith("unix:")) {
-    const path = text.slice("unix:".length);
-    if (path === "") {
-      throw usage("gdb", text, "lacks the path of the socket");
-    }
-    return { path };
-  }
-  return hostAndPort("gdb", text, text);
+export function gdbFlag(text: string): Endpoint | undefined {
+  return text === "none" ? undefined : endpoint("gdb", text);
 }
 
 /** stdio, null, file:PATH, tcp:[HOST:]PORT */
@@ -67,19 +55,23 @@ export function serialFlag(text: string): SerialChoice {
     return { kind: "file", path: text.slice("file:".length) };
   }
   if (text.startsWith("tcp:")) {
-    return { kind: "tcp", ...hostAndPort("serial", text, text.slice("tcp:".length)) };
+    const address = endpoint("serial", text);
+    if (address.kind === "tcp") {
+      return address;
+    }
   }
   throw usage("serial", text, "is none of stdio, null, file:PATH, tcp:[HOST:]PORT");
 }
 
-/** "1234", "localhost:1234", "[::1]:1234" */
-function hostAndPort(option: string, whole: string, text: string): { host: string; port: number } {
-  const match = /^(?:(\[[^\]]+\]|[^:]*):)?(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2]);
-  if (!match || port > 0xffff) {
-    throw usage(option, whole, "has no [HOST:]PORT with a port from 0 to 65535");
+function endpoint(option: string, text: string): Endpoint {
+  try {
+    return parseEndpoint(text);
+  } catch (error) {
+    if (error instanceof EndpointError) {
+      throw new ConfigError("USAGE", `--${option} ${error.message}`);
+    }
+    throw error;
   }
-  return { host: match[1]?.replace(/^\[|\]$/g, "") || LOOPBACK, port };
 }
 
 function usage(option: string, text: string, problem: string): ConfigError {

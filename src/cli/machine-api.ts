@@ -2,6 +2,7 @@
  * The library's API as the command line needs it: what `Machine.create` takes, what a machine can be told, what it
  * answers. Everything wrong with the options is a ConfigError from `create`, before anything has started.
  */
+import type { Endpoint } from "../gdb/endpoint.js";
 import type { MachineDescription } from "../machine/description.js";
 import type { LoadedKernel } from "../machine/loaders/kernel.js";
 import type { SerialBackend } from "./serial/backend.js";
@@ -28,9 +29,6 @@ export interface MachineOptions {
   readonly log?: { readonly categories: readonly string[]; write(line: string): void };
 }
 
-/** Where a debugger connects: TCP (port 0: any free one) or a unix-domain socket. */
-export type GdbAddress = { readonly host: string; readonly port: number } | { readonly path: string };
-
 export interface MachineExit {
   /** `killed`: a debugger's k packet; `stopped`: `stop()` was called. */
   readonly reason: "system-off" | "system-reset" | "killed" | "stopped";
@@ -47,8 +45,8 @@ export interface MachineStats {
 }
 
 export interface MachineInstance {
-  /** Listens; resolves when it does, with the port really taken. `wait`: stand at reset until a debugger continues. */
-  listenGdb(address: GdbAddress, options: { readonly wait: boolean }): Promise<GdbAddress>;
+  /** Listens; resolves when it does, with the port really taken. EndpointError when it cannot. `wait`: stand at reset until a debugger continues. */
+  listenGdb(address: Endpoint, options: { readonly wait: boolean }): Promise<Endpoint>;
   run(): Promise<MachineExit>;
   /** `run` resolves soon after, with reason `stopped`. */
   stop(): void;

@@ -1,17 +1,18 @@
 /** From the words of the command line to machine options: files read, numbers checked, nothing started. */
 import { readFileSync } from "node:fs";
+import type { Endpoint } from "../gdb/endpoint.js";
 import { CPU_MODELS } from "../machine/cpu-models.js";
 import { loadMachineDescription } from "../machine/description.js";
 import { ConfigError, systemReason } from "../machine/errors.js";
 import { type LoadedKernel, loadKernelFile } from "../machine/loaders/kernel.js";
 import type { BootArguments } from "./arguments.js";
 import { choiceFlag, countFlag, gdbFlag, type SerialChoice, serialFlag, sizeFlag } from "./flags.js";
-import type { GdbAddress, MachineOptions } from "./machine-api.js";
+import type { MachineOptions } from "./machine-api.js";
 
 export interface BootPlan {
   readonly options: Omit<MachineOptions, "serial" | "log">;
   readonly serial: SerialChoice;
-  readonly gdb: GdbAddress | undefined;
+  readonly gdb: Endpoint | undefined;
   readonly wait: boolean;
 }
 

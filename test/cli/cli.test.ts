@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/cli.js";
-import { ConfigError } from "../../src/machine/errors.js";
+import { EndpointError } from "../../src/gdb/endpoint.js";
 import { arm64Image, RAW_CODE } from "../machine/loaders/fixtures.js";
 import { FakeFactory } from "./fake-machine.js";
 
@@ -59,7 +59,7 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
     ["boot --kernel @Image --el2 me", '--el2 "me" is not one of hosted, guest'],
     ["boot --kernel @Image --el3 me", '--el3 "me" is not one of hosted, guest'],
     ["boot --kernel @Image --idle never", '--idle "never" is not one of realtime, skip'],
-    ["boot --kernel @Image --gdb x", '--gdb "x" has no [HOST:]PORT'],
+    ["boot --kernel @Image --gdb x", '--gdb "x" is no place to listen at: want [HOST:]PORT'],
     ["boot --kernel @Image --wait", "--wait waits for a debugger, and there is none without --gdb"],
     ["boot --kernel @Image --serial x", '--serial "x" is none of stdio, null, file:PATH, tcp:[HOST:]PORT'],
     ["boot --kernel @Image --serial file:/no/where", "/no/where: cannot write the serial output there"],
@@ -81,12 +81,12 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
 
   it("is also what the machine itself refuses, or a debugger's port that is taken", async () => {
     factory.create = async () => {
-      throw new ConfigError("ADDRESS_IN_USE", "127.0.0.1:1234: the address is already in use");
+      throw new EndpointError("IN_USE", "127.0.0.1:1234 is in use");
     };
     expect(await run("boot --kernel @Image --gdb 1234")).toEqual({
       status: 2,
       stdout: "",
-      stderr: "trapframe: 127.0.0.1:1234: the address is already in use\n",
+      stderr: "trapframe: 127.0.0.1:1234 is in use\n",
     });
   });
 });
@@ -131,7 +131,7 @@ describe("boot", () => {
 
   it("says where the stub listens, the chosen port too", async () => {
     const { stderr } = await run("boot --kernel @Image --gdb 0 --wait");
-    expect(factory.listened).toEqual({ address: { host: "127.0.0.1", port: 0 }, wait: true });
+    expect(factory.listened).toEqual({ address: { kind: "tcp", host: "127.0.0.1", port: 0 }, wait: true });
     expect(stderr).toBe(
       "trapframe: GDB stub on 127.0.0.1:45678; attach: gdb-multiarch -ex 'target remote 127.0.0.1:45678'\n",
     );
@@ -193,7 +193,7 @@ describe("the other commands", () => {
     const { status } = await run("start --kernel @Image --memory 256M");
     expect(status).toBe(0);
     expect(factory.created).toMatchObject({ cpus: 2, memory: 2 ** 28 });
-    expect(factory.listened).toEqual({ address: { host: "127.0.0.1", port: 1234 }, wait: false });
+    expect(factory.listened).toEqual({ address: { kind: "tcp", host: "127.0.0.1", port: 1234 }, wait: false });
   });
 
   it("lists machines", async () => {

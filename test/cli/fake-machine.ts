@@ -1,6 +1,6 @@
 /** A stand-in for the machine: what the command line does with one can be seen without one. */
 import type {
-  GdbAddress,
+  Endpoint,
   MachineExit,
   MachineFactory,
   MachineInstance,
@@ -11,7 +11,7 @@ import type {
 export class FakeFactory implements MachineFactory {
   readonly logCategories = ["psci", "mmio"];
   created: MachineOptions | undefined;
-  listened: { address: GdbAddress; wait: boolean } | undefined;
+  listened: { address: Endpoint; wait: boolean } | undefined;
   closed = false;
 
   /** @param greeting what the guest prints; @param powerOff whether it then powers off by itself. */
@@ -48,7 +48,7 @@ export class FakeFactory implements MachineFactory {
     return {
       listenGdb: async (address, { wait }) => {
         this.listened = { address, wait };
-        return "port" in address ? { ...address, port: address.port || 45678 } : address;
+        return address.kind === "tcp" ? { ...address, port: address.port || 45678 } : address;
       },
       run: async () => {
         // A machine has the event loop busy; without this a test's process would just end.

@@ -39,14 +39,14 @@ describe("counts and lists", () => {
 describe("--gdb", () => {
   it.each([
     ["none", undefined],
-    ["1234", { host: "127.0.0.1", port: 1234 }],
-    [":0", { host: "127.0.0.1", port: 0 }],
-    ["localhost:1", { host: "localhost", port: 1 }],
-    ["[::1]:65535", { host: "::1", port: 65535 }],
-    ["unix:/tmp/stub", { path: "/tmp/stub" }],
+    ["1234", { kind: "tcp", host: "127.0.0.1", port: 1234 }],
+    [":0", { kind: "tcp", host: "127.0.0.1", port: 0 }],
+    ["localhost:1", { kind: "tcp", host: "localhost", port: 1 }],
+    ["[::1]:65535", { kind: "tcp", host: "::1", port: 65535 }],
+    ["unix:/tmp/stub", { kind: "unix", path: "/tmp/stub" }],
   ])("%s", (text, address) => expect(gdbFlag(text)).toEqual(address));
 
-  it.each(["", "65536", "host", "host:", "unix:", "tcp::1234", "::1:1234", "12x"])("%s is refused", (text) => {
+  it.each(["", "65536", "host", "host:", "unix:", "::1:1234", "12x"])("%s is refused", (text) => {
     expect(() => gdbFlag(text)).toThrow(/^--gdb /);
   });
 });

@@ -1,11 +1,12 @@
 /** `trapframe boot`: plan, start, run to the end, and give everything back. */
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
+import { formatEndpoint } from "../../gdb/endpoint.js";
 import { ConfigError, systemReason } from "../../machine/errors.js";
 import type { BootArguments } from "../arguments.js";
 import { type CliEnvironment, say } from "../environment.js";
 import { listFlag } from "../flags.js";
-import type { GdbAddress, MachineFactory, MachineInstance, MachineOptions } from "../machine-api.js";
+import type { MachineFactory, MachineInstance, MachineOptions } from "../machine-api.js";
 import { type BootPlan, planBoot } from "../plan.js";
 import { openSerial } from "../serial/open.js";
 import { formatStats } from "../stats.js";
@@ -54,7 +55,8 @@ async function runMachine(
     machine = await factory.create({ ...plan.options, serial, ...(log ? { log } : {}) });
     if (plan.gdb) {
       const address = await machine.listenGdb(plan.gdb, { wait: plan.wait });
-      say(environment, `GDB stub on ${formatAddress(address)}; attach: gdb-multiarch -ex '${targetCommand(address)}'`);
+      const where = formatEndpoint(address);
+      say(environment, `GDB stub on ${where}; attach: gdb-multiarch -ex 'target remote ${where}'`);
     }
     await machine.run();
     return status;
@@ -140,12 +142,4 @@ function openLog(
       closeSync(descriptor);
     },
   };
-}
-
-function formatAddress(address: GdbAddress): string {
-  return "path" in address ? address.path : `${address.host}:${address.port}`;
-}
-
-function targetCommand(address: GdbAddress): string {
-  return `target remote ${formatAddress(address)}`;
 }
