@@ -62,6 +62,8 @@ export interface Controls {
   /** CNTKCTL_EL1, or CNTHCTL_EL2 for a VHE host. */
   readonly timerOfEl0: number;
   readonly cnthctl: number;
+  /** CNTVOFF_EL2 is not zero. */
+  readonly hasVirtualOffset: boolean;
   readonly pmuserenr: number;
   readonly ichHcr: number;
 }
@@ -96,6 +98,7 @@ export function readControls(vcpu: Vcpu): Controls {
     mdscr: vcpu.sysregLow("MDSCR_EL1"),
     timerOfEl0: host0 ? cnthctl : vcpu.sysregLow("CNTKCTL_EL1"),
     cnthctl,
+    hasVirtualOffset: vcpu.sysreg("CNTVOFF_EL2") !== 0n,
     pmuserenr: vcpu.sysregLow("PMUSERENR_EL0"),
     ichHcr: vcpu.sysregLow("ICH_HCR_EL2"),
   };

@@ -32,6 +32,7 @@ function gicAccess({ vcpu, row, el }: Access): GicAccess {
 const forwarded = {
   gic: true,
   read: (access) => access.host.gic(access.vcpu)?.read(access.row.name, gicAccess(access)) ?? 0n,
+  peek: (access) => access.host.gic(access.vcpu)?.peek(access.row.name, gicAccess(access)) ?? 0n,
   write: (access, value) => access.host.gic(access.vcpu)?.write(access.row.name, gicAccess(access), value),
 } satisfies RowOptions;
 

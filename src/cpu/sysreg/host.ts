@@ -28,6 +28,8 @@ export interface GicAccess {
 export interface GicCpuInterface {
   implements(name: string): boolean;
   read(name: string, access: GicAccess): bigint;
+  /** As `read`, without its side effects. */
+  peek(name: string, access: GicAccess): bigint;
   write(name: string, access: GicAccess, value: bigint): void;
 }
 

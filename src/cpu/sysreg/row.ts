@@ -50,6 +50,8 @@ export interface RowOptions {
   readonly exists?: (model: CpuModel) => boolean;
   /** A register of the GIC's CPU interface, which says whether it implements it. */
   readonly gic?: true;
+  /** Security state (SCR_EL3.NS) outside which it is UNDEFINED; EL3 has the Secure ones always. */
+  readonly state?: "secure" | "non-secure";
   /** Class of trap and enable controls that apply below the highest EL. */
   readonly trap?: TrapClass;
   /**
@@ -59,6 +61,8 @@ export interface RowOptions {
   readonly e2h?: string;
   /** The value read, in place of the slot. */
   readonly read?: (access: Access) => bigint;
+  /** What a debugger sees where `read` has side effects. */
+  readonly peek?: (access: Access) => bigint;
   /** Reads are plain slot reads wherever the trap class is not active, `read` notwithstanding. */
   readonly slotRead?: true;
   /** Takes a written value, already masked, in place of the slot. */

@@ -4,15 +4,13 @@
 import { TIMERS, type TimerName } from "../timer.js";
 import { trapsChanged } from "./effects.js";
 import { type Access, bits, mask, register, type SysregRow } from "./row.js";
+import { inHost } from "./traps.js";
 
 type At = Parameters<typeof register>[1];
 
 /** EL2 of a VHE host, and its EL0, see the virtual counter without an offset. */
-const virtualCount = ({ vcpu, host, el }: Access): bigint => {
-  const { e2h, host0 } = vcpu.controls;
-  const unshifted = (el === 2 && e2h) || (el === 0 && host0);
-  return unshifted ? host.timer(vcpu).count() : host.timer(vcpu).virtualCount();
-};
+const virtualCount = ({ vcpu, host, el }: Access): bigint =>
+  inHost(vcpu.controls, el) ? host.timer(vcpu).count() : host.timer(vcpu).virtualCount();
 
 /** TVAL, CTL and CVAL of one timer; `at` is the encoding of TVAL. */
 function timerRegisters(timer: TimerName, [op0, op1, crn, crm]: At, options: Partial<SysregRow> = {}): SysregRow[] {
@@ -70,12 +68,17 @@ export const TIMER = [
   }),
   ...timerRegisters("physical", [3, 3, 14, 2, 0], { trap: "physicalTimer", e2h: "CNTHP" }),
   ...timerRegisters("virtual", [3, 3, 14, 3, 0], { trap: "virtualTimer", e2h: "CNTHV" }),
-  register("CNTVOFF_EL2", [3, 4, 14, 0, 3], { changed: ({ vcpu, host }) => host.timer(vcpu).update() }),
+  register("CNTVOFF_EL2", [3, 4, 14, 0, 3], {
+    changed: (access) => {
+      trapsChanged(access);
+      access.host.timer(access.vcpu).update();
+    },
+  }),
   register("CNTHCTL_EL2", [3, 4, 14, 1, 0], {
     writable: (has) => bits(7, 0) | (has("VHE") ? bits(11, 8) : 0n),
     changed: trapsChanged,
   }),
   ...timerRegisters("hypervisor", [3, 4, 14, 2, 0]),
   ...timerRegisters("hypervisorVirtual", [3, 4, 14, 3, 0], { features: ["VHE"] }),
-  ...timerRegisters("secure", [3, 7, 14, 2, 0], { trap: "secureTimer" }),
+  ...timerRegisters("secure", [3, 7, 14, 2, 0], { trap: "secureTimer", state: "secure" }),
 ];

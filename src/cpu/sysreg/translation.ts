@@ -7,7 +7,7 @@ import { bits, mask, register } from "./row.js";
 const vm = { trap: "virtualMemory" } as const;
 const tableBase = { changed: tableBaseChanged, inlineEffect: true } as const;
 
-const LOR = { features: ["LOR"], trap: "limitedOrdering" } as const;
+const LOR = { features: ["LOR"], trap: "limitedOrdering", state: "non-secure" } as const;
 
 export const TRANSLATION = [
   register("TTBR0_EL1", [3, 0, 2, 0, 0], { ...vm, ...tableBase, e2h: "TTBR0_EL2" }),
@@ -34,7 +34,7 @@ export const TRANSLATION = [
   // No LORegions are implemented (LORID_EL1 reads zero): the number and the enable stay 0.
   register("LORN_EL1", [3, 0, 10, 4, 2], { ...LOR, writable: 0n }),
   register("LORC_EL1", [3, 0, 10, 4, 3], { ...LOR, writable: 0n }),
-  register("LORID_EL1", [3, 0, 10, 4, 7], { ...LOR, access: "RO" }),
+  register("LORID_EL1", [3, 0, 10, 4, 7], { features: ["LOR"], trap: "limitedOrdering", access: "RO" }),
 
   register("TTBR0_EL2", [3, 4, 2, 0, 0], { changed: tableBaseChanged }),
   register("TTBR1_EL2", [3, 4, 2, 0, 1], { features: ["VHE"], changed: tableBaseChanged }),

@@ -23,6 +23,11 @@ interface TrapRow {
 /** An EL0 access that an EL1 control forbids: to EL2 instead with HCR_EL2.TGE. */
 const fromEl0 = (c: Controls): TrapTarget => (c.tge ? 2 : 1);
 
+/** EL2 of a VHE host, and EL0 under it. */
+export function inHost(c: Controls, el: number): boolean {
+  return (el === 2 && c.e2h) || (el === 0 && c.host0);
+}
+
 const el1HcrTrap =
   (bit: number): Check =>
   (c, el) =>
@@ -70,6 +75,8 @@ const cnthctl =
   (c: Controls): boolean =>
     c.el2 && !c.host0 && (c.cnthctl & (c.e2h ? bitE2h : bit)) === 0;
 
+const virtualCounter = timer(CNT.EL0VCTEN, () => false);
+
 /** ICC registers: ICH_HCR_EL2 traps at EL1, then SCR_EL3 routing away from EL1 and EL2 unless they reach ICV. */
 const icc =
   (ichBits: number, virtualBits: number, scrBits: number): Check =>
@@ -101,7 +108,7 @@ export function zeroingProhibited(c: Controls, el: number): boolean {
 
 const rows = {
   /** An encoding that VHE sends to an EL2 register: never a trap, but not the plain slot either. */
-  redirect: { inline: true, check: () => 0, active: (c, el) => (el === 2 && c.e2h) || (el === 0 && c.host0) },
+  redirect: { inline: true, check: () => 0, active: inHost },
   virtualMemory: {
     inline: true,
     check: (c, el, write) => (el === 1 && (c.hcr & (write ? HCR.TVM : HCR.TRVM)) !== 0 ? 2 : 0),
@@ -141,7 +148,12 @@ const rows = {
     },
   },
   physicalCounter: { inline: true, check: timer(CNT.EL0PCTEN, cnthctl(1, 1 << 10)) },
-  virtualCounter: { inline: true, check: timer(CNT.EL0VCTEN, () => false) },
+  // CNTVOFF_EL2 does not apply to a VHE host: where it is not zero, that is for the slow path to see.
+  virtualCounter: {
+    inline: true,
+    check: virtualCounter,
+    active: (c, el) => virtualCounter(c, el, false) !== 0 || (c.hasVirtualOffset && inHost(c, el)),
+  },
   counterFrequency: { inline: true, check: timer(CNT.EL0PCTEN | CNT.EL0VCTEN, () => false) },
   physicalTimer: { check: timer(CNT.EL0PTEN, cnthctl(2, 1 << 11)) },
   virtualTimer: { check: timer(CNT.EL0VTEN, () => false) },
