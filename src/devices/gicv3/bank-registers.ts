@@ -23,9 +23,18 @@ export interface BankRowOptions {
   readonly nsAccessToPending: boolean;
 }
 
-/** Levels of GICD_NSACR (section 12.9.27). */
-const SET_PENDING = 1;
-const CLEAR_PENDING = 2;
+/**
+ * From which level on GICD_NSACR (section 12.9.27) opens a register of a Secure interrupt to Non-secure accesses;
+ * 0 for never.
+ */
+interface NsLevels {
+  readonly read: 0 | 1 | 2;
+  readonly write: 0 | 1 | 2;
+}
+const NEVER: NsLevels = { read: 0, write: 0 };
+const SET_PENDING: NsLevels = { read: 1, write: 1 };
+const CLEAR_PENDING: NsLevels = { read: 2, write: 2 };
+const SEE_ACTIVE: NsLevels = { read: 2, write: 0 };
 
 const EVEN_BITS = 0x5555_5555;
 
@@ -52,7 +61,7 @@ export function bankRows<D extends BankOwner>(options: BankRowOptions): Register
   const setOrClear = (
     name: string,
     offset: number,
-    nsLevel: number,
+    levels: NsLevels,
     show: (bank: InterruptBank, word: number) => number,
     act: (bank: InterruptBank, word: number, bits: number) => void,
   ): Register<D> => ({
@@ -62,11 +71,11 @@ export function bankRows<D extends BankOwner>(options: BankRowOptions): Register
     count: words,
     access: "RW",
     read: (owner, word, secure) => {
-      const mask = visible(owner, word, secure, nsLevel);
+      const mask = visible(owner, word, secure, levels.read);
       return mask === 0 ? 0 : show(owner.bank, word) & mask;
     },
     write: (owner, word, value, secure) => {
-      const bits = value & visible(owner, word, secure, nsLevel);
+      const bits = value & visible(owner, word, secure, levels.write);
       if (bits !== 0) act(owner.bank, word, bits);
     },
   });
@@ -90,10 +99,10 @@ export function bankRows<D extends BankOwner>(options: BankRowOptions): Register
 
   return [
     secureBitmap("IGROUPR", 0x080, "group"),
-    setOrClear("ISENABLER", 0x100, 0, enabled, (bank, word, bits) => {
+    setOrClear("ISENABLER", 0x100, NEVER, enabled, (bank, word, bits) => {
       bank.enabled[word] = enabled(bank, word) | bits;
     }),
-    setOrClear("ICENABLER", 0x180, 0, enabled, (bank, word, bits) => {
+    setOrClear("ICENABLER", 0x180, NEVER, enabled, (bank, word, bits) => {
       bank.enabled[word] = enabled(bank, word) & ~bits;
     }),
     setOrClear("ISPENDR", 0x200, SET_PENDING, pending, (bank, word, bits) => {
@@ -102,10 +111,10 @@ export function bankRows<D extends BankOwner>(options: BankRowOptions): Register
     setOrClear("ICPENDR", 0x280, CLEAR_PENDING, pending, (bank, word, bits) => {
       bank.latched[word] = (bank.latched[word] as number) & ~bits;
     }),
-    setOrClear("ISACTIVER", 0x300, CLEAR_PENDING, active, (bank, word, bits) => {
+    setOrClear("ISACTIVER", 0x300, SEE_ACTIVE, active, (bank, word, bits) => {
       bank.active[word] = active(bank, word) | bits;
     }),
-    setOrClear("ICACTIVER", 0x380, CLEAR_PENDING, active, (bank, word, bits) => {
+    setOrClear("ICACTIVER", 0x380, SEE_ACTIVE, active, (bank, word, bits) => {
       bank.active[word] = active(bank, word) & ~bits;
     }),
     {

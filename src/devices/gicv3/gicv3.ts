@@ -209,8 +209,9 @@ export class Gicv3 implements InterruptSystem, Stateful<GicSnapshot> {
     const { bank } = target.redistributor;
     const oneState = this.distributor.oneSecurityState;
     const configured = bank.groupOf(intid, oneState);
-    // A Secure Group 1 request is good enough for an SGI that the target has in Group 0.
-    const matches = requested === configured || (requested === G1S && configured === G0);
+    // A Group 1 request of the most trusted state there is also makes an SGI pending that the target has in Group 0.
+    const reachesGroup0 = oneState ? requested === G1NS : requested === G1S;
+    const matches = requested === configured || (reachesGroup0 && configured === G0);
     if (!matches) return;
     if (!secure && !oneState && configured !== G1NS) {
       const needed = configured === G0 ? 1 : 2;

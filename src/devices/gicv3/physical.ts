@@ -286,9 +286,12 @@ export class PhysicalInterface {
     return ctx.secure && !this.system.distributor.oneSecurityState ? G1S : G1NS;
   }
 
-  /** ICC_SGI1R_EL1 is for Group 1 of the own security state, ICC_ASGI1R_EL1 for that of the other one. */
+  /**
+   * ICC_SGI1R_EL1 is for Group 1 of the own security state, ICC_ASGI1R_EL1 for that of the other one: where there is
+   * no other, it is as good as ICC_SGI0R_EL1.
+   */
   sgiGroup(other: boolean, ctx: AccessContext): Group {
-    if (this.system.distributor.oneSecurityState) return G1NS;
+    if (this.system.distributor.oneSecurityState) return other ? G0 : G1NS;
     return isSecure(ctx) !== other ? G1S : G1NS;
   }
 

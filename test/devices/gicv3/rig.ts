@@ -30,10 +30,14 @@ export class Rig {
   readonly gic: Gicv3;
   readonly outputs: Outputs[];
 
-  constructor(cpus = 1, config: Partial<GicConfig> = {}) {
+  /** `affinities`: default 16 vCPUs to an Aff1. */
+  constructor(cpus = 1, config: Partial<GicConfig> = {}, affinities?: readonly number[]) {
     this.outputs = Array.from({ length: cpus }, () => new Outputs());
     this.gic = new Gicv3({
-      cpus: this.outputs.map((outputs, cpu) => ({ affinity: ((cpu >> 4) << 8) | (cpu & 15), outputs })),
+      cpus: this.outputs.map((outputs, cpu) => ({
+        affinity: affinities?.[cpu] ?? ((cpu >> 4) << 8) | (cpu & 15),
+        outputs,
+      })),
       ...config,
     });
   }
