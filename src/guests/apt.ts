@@ -12,7 +12,11 @@ import { debianSources, formatSources } from "./apt-sources.js";
 /** Called with what is being done and how far it is, 0 to 100. */
 export type Progress = (what: string, percent: number) => void;
 
-const ETC_APT = "/etc/apt";
+/** Where the host keeps its sources, and which release it is. */
+export interface AptHost {
+  readonly etc: string;
+  readonly codename: string;
+}
 
 const OWN_KERNEL = "give a kernel of your own: trapframe boot --kernel FILE --initrd FILE";
 
@@ -23,10 +27,11 @@ export class PrivateApt {
   constructor(
     private readonly directory: string,
     private readonly progress: Progress,
+    host: AptHost = thisHost(),
   ) {
-    const sources = debianSources(ETC_APT, releaseCodename());
+    const sources = debianSources(host.etc, host.codename);
     if (sources.length === 0) {
-      throw unavailable(`there is no Debian release among the sources in ${ETC_APT}`);
+      throw unavailable(`there is no Debian release among the package sources in ${host.etc}`);
     }
     for (const part of ["state/lists/partial", "cache/archives/partial", "sources", "packages"]) {
       mkdirSync(join(directory, part), { recursive: true });
@@ -158,10 +163,12 @@ function aptConfiguration(directory: string): string {
   ].join("\n");
 }
 
-function releaseCodename(): string {
+function thisHost(): AptHost {
+  let release = "";
   try {
-    return /^VERSION_CODENAME="?([a-z]+)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "stable";
+    release = readFileSync("/etc/os-release", "utf8");
   } catch {
-    return "stable";
+    // No release file: the sources may name the release by its role.
   }
+  return { etc: "/etc/apt", codename: /^VERSION_CODENAME="?([a-z]+)/m.exec(release)?.[1] ?? "stable" };
 }

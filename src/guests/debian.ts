@@ -1,7 +1,7 @@
 /** Debian's own arm64 kernel and static busybox, fetched as packages once and kept in the cache. */
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { extract, PrivateApt, type Progress, unavailable } from "./apt.js";
+import { type AptHost, extract, PrivateApt, type Progress, unavailable } from "./apt.js";
 import { cacheDirectory, install, readJson, withTemporary, writeWhole } from "./cache.js";
 import { buildInitramfs } from "./initramfs.js";
 
@@ -30,10 +30,10 @@ export interface DebianGuest {
  * From the cache when it is there, and then without any network; else by apt.
  * @throws ConfigError GUEST_UNAVAILABLE: what was missing, and how to do without.
  */
-export async function fetchDebian(request: DebianRequest = {}): Promise<DebianGuest> {
+export async function fetchDebian(request: DebianRequest = {}, host?: AptHost): Promise<DebianGuest> {
   const root = join(cacheDirectory(), "debian");
   const cached = request.refresh ? undefined : fromCache(root, request);
-  return cached ?? withTemporary(root, (directory) => fromArchive(root, directory, request));
+  return cached ?? withTemporary(root, (directory) => fromArchive(root, directory, request, host));
 }
 
 /** What a request names in `selected.json`: "linux", "linux-6.12", "linux-6.12-16k". */
@@ -69,8 +69,13 @@ function guestAt(root: string, release: string, busybox: string, { symbols }: De
   };
 }
 
-async function fromArchive(root: string, directory: string, request: DebianRequest): Promise<DebianGuest> {
-  const apt = new PrivateApt(directory, request.progress ?? (() => {}));
+async function fromArchive(
+  root: string,
+  directory: string,
+  request: DebianRequest,
+  host?: AptHost,
+): Promise<DebianGuest> {
+  const apt = new PrivateApt(directory, request.progress ?? (() => {}), host);
   await apt.update();
   const kernelPackage = await kernelPackageFor(apt, request);
   const release = kernelPackage.replace(/^linux-image-/, "");
