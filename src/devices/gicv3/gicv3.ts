@@ -186,11 +186,10 @@ export class Gicv3 implements InterruptSystem, Stateful<GicSnapshot> {
 
   restore(state: GicSnapshot): void {
     requireVersion("gicv3", state, SNAPSHOT_VERSION);
-    if (state.cpus.length !== this.#cpus.length) {
-      throw new SnapshotError(
-        `gicv3: the snapshot has ${state.cpus.length} vCPUs where this machine has ${this.#cpus.length}; ` +
-          "restore it into a machine of the same description",
-      );
+    sameShape("vCPUs", state.cpus.length, this.#cpus.length);
+    sameShape("interrupts", state.distributor.bank.priority.length, this.distributor.intids);
+    for (const { virtual } of state.cpus) {
+      sameShape("list registers", virtual.lrLow.length, this.cpuInterface(0).config.listRegisters);
     }
     this.distributor.restore(state.distributor);
     state.cpus.forEach(({ redistributor, physical, virtual, security }, index) => {
@@ -239,6 +238,15 @@ export class Gicv3 implements InterruptSystem, Stateful<GicSnapshot> {
 
 function inFrame(offset: number): number {
   return offset % REDISTRIBUTOR_SIZE;
+}
+
+/** Refuses a snapshot before anything of it has been taken over. */
+function sameShape(what: string, snapshot: number, machine: number): void {
+  if (snapshot === machine) return;
+  throw new SnapshotError(
+    `gicv3: the snapshot has ${snapshot} ${what} where this machine has ${machine}; ` +
+      "restore it into a machine of the same description",
+  );
 }
 
 function check(condition: boolean, message: string): void {
