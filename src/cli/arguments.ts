@@ -16,7 +16,7 @@ export interface BootArguments {
   readonly gdb?: string | undefined;
   readonly wait: boolean;
   readonly serial: string;
-  readonly el2: string;
+  readonly el2?: string | undefined;
   readonly el3: string;
   readonly reboot: boolean;
   readonly idle?: string | undefined;
@@ -62,7 +62,7 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   gdb: { describe: "GDB stub: [HOST:]PORT (0: any), unix:PATH, none" },
   wait: { describe: "Stand at the first instruction until a debugger continues", flag: true },
   serial: { describe: "stdio, null, file:PATH, tcp:[HOST:]PORT", default: "stdio" },
-  el2: { describe: "Who owns EL2: hosted, guest", default: "hosted" },
+  el2: { describe: "Who owns EL2: hosted, guest (without: hosted, or guest when EL3 is the guest's)" },
   el3: { describe: "Who owns EL3: hosted, guest", default: "hosted" },
   "no-reboot": { describe: "Exit when the guest resets", flag: true },
   idle: { describe: "An idle guest waits in real time, or skips to its next event: realtime, skip" },

@@ -30,6 +30,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean): BootPlan {
   if (args.kernel === undefined && args.dumpDtb === undefined) {
     throw new ConfigError("USAGE", "nothing to boot: give --kernel FILE (or 'trapframe start' for Debian's)");
   }
+  const el3 = choiceFlag("el3", args.el3, ["hosted", "guest"]);
   const idle = args.idle ?? (onTerminal && serial.kind === "stdio" ? "realtime" : "skip");
   return {
     serial,
@@ -40,8 +41,9 @@ export function planBoot(args: BootArguments, onTerminal: boolean): BootPlan {
       cpu: choiceFlag("cpu", args.cpu ?? description.cpu.default, CPU_MODELS),
       cpus: countFlag("cpus", args.cpus ?? "1"),
       memory: args.memory === undefined ? description.ram.default : sizeFlag("memory", args.memory),
-      el2: choiceFlag("el2", args.el2, ["hosted", "guest"]),
-      el3: choiceFlag("el3", args.el3, ["hosted", "guest"]),
+      // A level above ours cannot be the guest's, so its EL3 takes EL2 along.
+      el2: choiceFlag("el2", args.el2 ?? el3, ["hosted", "guest"]),
+      el3,
       idle: choiceFlag("idle", idle, ["realtime", "skip"]),
       noReboot: !args.reboot,
       ...(args.append === undefined ? {} : { append: args.append }),

@@ -129,6 +129,11 @@ describe("boot", () => {
     });
   });
 
+  it("takes EL2 along when EL3 is the guest's", async () => {
+    await run("boot --kernel @Image --el3 guest");
+    expect(factory.created).toMatchObject({ el2: "guest", el3: "guest" });
+  });
+
   it("says where the stub listens, the chosen port too", async () => {
     const { stderr } = await run("boot --kernel @Image --gdb 0 --wait");
     expect(factory.listened).toEqual({ address: { kind: "tcp", host: "127.0.0.1", port: 0 }, wait: true });

@@ -134,8 +134,9 @@ function programHeaders(bytes: Uint8Array, header: Header, name: string): Progra
   });
 }
 
+/** A copy: what is loaded must not keep a file in memory that is ten times its size for the debug information. */
 function contents(bytes: Uint8Array, load: ProgramHeader): Uint8Array {
-  return bytes.subarray(Number(load.offset), Number(load.offset + load.fileSize));
+  return new Uint8Array(bytes.subarray(Number(load.offset), Number(load.offset + load.fileSize)));
 }
 
 function placeVmlinux(
