@@ -45,7 +45,7 @@ export class InterpreterBuilder extends Builder {
     if (delta !== 0) return this.operand(o).add(delta).and(31).shl(log2);
     const shift = o.lo - log2;
     const moved = shift >= 0 ? this.word.shrU(shift) : this.word.shl(-shift);
-    return moved.and(31 << log2);
+    return moved.and(((1 << o.width) - 1) << log2);
   }
 
   X(o: Operand | number, delta = 0): I64 {
