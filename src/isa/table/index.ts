@@ -2,10 +2,18 @@
 import type { Row } from "../pattern.js";
 import { atomics } from "./atomics.js";
 import { branches } from "./branches.js";
+import { crypto } from "./crypto.js";
 import { dataImmediate } from "./data-immediate.js";
 import { dataRegister } from "./data-register.js";
 import { exclusiveRows } from "./exclusives.js";
 import { loadsStores } from "./loads-stores.js";
+import { simdElement } from "./simd-element.js";
+import { simdLoadStore } from "./simd-loadstore.js";
+import { simdMisc } from "./simd-misc.js";
+import { simdPermute } from "./simd-permute.js";
+import { simdShift } from "./simd-shift.js";
+import { simdThreeDifferent } from "./simd-three-different.js";
+import { simdThreeSame } from "./simd-three-same.js";
 import { system } from "./system.js";
 
 export const TABLE: readonly Row[] = [
@@ -16,4 +24,12 @@ export const TABLE: readonly Row[] = [
   ...loadsStores,
   ...exclusiveRows,
   ...atomics,
+  ...simdLoadStore,
+  ...simdPermute,
+  ...simdThreeSame,
+  ...simdThreeDifferent,
+  ...simdMisc,
+  ...simdElement,
+  ...simdShift,
+  ...crypto,
 ];

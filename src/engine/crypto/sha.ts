@@ -1,0 +1,114 @@
+/**
+ * SHA-1, SHA-256 and SHA-512 steps (FIPS 180-4; DDI 0487, J1.1.3 "SHAhash…" and the instructions' own pseudocode).
+ * Vector parameters come in the order Vd, Vn, Vm unless said otherwise.
+ */
+import { defineFunction, type DefinedFunction } from "../ir/module.js";
+import type { I32, I64 } from "../ir/value.js";
+import { choose, fromDoubles, fromWords, majority, type Words, words } from "./words.js";
+
+// --- SHA-1 ----------------------------------------------------------------------------------------------------------
+
+type Mixing = (x: I32, y: I32, z: I32) => I32;
+
+/** Four rounds: (hash abcd, e in the lowest word, schedule + constant). */
+const sha1Rounds = (name: string, mixing: Mixing): DefinedFunction<"vvv", "v"> =>
+  defineFunction(name, "vvv", "v", (fb, abcd, rest, schedule) => {
+    let [a, b, c, d] = words(abcd);
+    let e = rest.i32(0);
+    for (const w of words(schedule)) {
+      const next = e.add(a.rotl(5)).add(mixing(b, c, d)).add(w);
+      e = d;
+      d = c;
+      c = b.rotl(30);
+      b = a;
+      a = next;
+    }
+    fb.return(fromWords(fb, [a, b, c, d]));
+  });
+
+export const sha1Choose = sha1Rounds("sha1Choose", choose);
+export const sha1Parity = sha1Rounds("sha1Parity", (x, y, z) => x.xor(y).xor(z));
+export const sha1Majority = sha1Rounds("sha1Majority", majority);
+
+export const sha1Schedule1 = defineFunction("sha1Schedule1", "vv", "v", (fb, d, n) => {
+  const [d0, d1, d2, d3] = words(d);
+  const [, n1, n2, n3] = words(n);
+  const first = d0.xor(n1).rotl(1);
+  fb.return(fromWords(fb, [first, d1.xor(n2).rotl(1), d2.xor(n3).rotl(1), d3.rotl(1).xor(first.rotl(1))]));
+});
+
+// --- SHA-256 --------------------------------------------------------------------------------------------------------
+
+const rotations = (a: number, b: number, c: number) => (x: I32): I32 => x.rotr(a).xor(x.rotr(b)).xor(x.rotr(c));
+const sigma = (a: number, b: number, shift: number) => (x: I32): I32 => x.rotr(a).xor(x.rotr(b)).xor(x.shrU(shift));
+const SIGMA0 = rotations(2, 13, 22);
+const SIGMA1 = rotations(6, 11, 25);
+const sigma0 = sigma(7, 18, 3);
+const sigma1 = sigma(17, 19, 10);
+
+/** SHA256hash: four rounds on (abcd, efgh, schedule + constant). */
+const sha256Rounds = (name: string, part: "abcd" | "efgh"): DefinedFunction<"vvv", "v"> =>
+  defineFunction(name, "vvv", "v", (fb, abcd, efgh, schedule) => {
+    let x: Words = words(abcd);
+    let y: Words = words(efgh);
+    for (const w of words(schedule)) {
+      const t = y[3].add(SIGMA1(y[0])).add(choose(y[0], y[1], y[2])).add(w);
+      const e = x[3].add(t);
+      const a = t.add(SIGMA0(x[0])).add(majority(x[0], x[1], x[2]));
+      x = [a, x[0], x[1], x[2]];
+      y = [e, y[0], y[1], y[2]];
+    }
+    fb.return(fromWords(fb, part === "abcd" ? x : y));
+  });
+
+export const sha256HashAbcd = sha256Rounds("sha256HashAbcd", "abcd");
+export const sha256HashEfgh = sha256Rounds("sha256HashEfgh", "efgh");
+
+export const sha256Schedule0 = defineFunction("sha256Schedule0", "vv", "v", (fb, d, n) => {
+  const [d0, d1, d2, d3] = words(d);
+  fb.return(
+    fromWords(fb, [d0.add(sigma0(d1)), d1.add(sigma0(d2)), d2.add(sigma0(d3)), d3.add(sigma0(n.i32(0)))]),
+  );
+});
+
+export const sha256Schedule1 = defineFunction("sha256Schedule1", "vvv", "v", (fb, d, n, m) => {
+  const [d0, d1, d2, d3] = words(d);
+  const [, n1, n2, n3] = words(n);
+  const [m0, , m2, m3] = words(m);
+  const r0 = d0.add(n1).add(sigma1(m2));
+  const r1 = d1.add(n2).add(sigma1(m3));
+  fb.return(fromWords(fb, [r0, r1, d2.add(n3).add(sigma1(r0)), d3.add(m0).add(sigma1(r1))]));
+});
+
+// --- SHA-512 --------------------------------------------------------------------------------------------------------
+
+const rotations64 = (a: number, b: number, c: number) => (x: I64): I64 => x.rotr(a).xor(x.rotr(b)).xor(x.rotr(c));
+const sigma64 = (a: number, b: number, shift: number) => (x: I64): I64 => x.rotr(a).xor(x.rotr(b)).xor(x.shrU(shift));
+const SIGMA0_64 = rotations64(28, 34, 39);
+const SIGMA1_64 = rotations64(14, 18, 41);
+const sigma0_64 = sigma64(1, 8, 7);
+const sigma1_64 = sigma64(19, 61, 6);
+
+export const sha512Hash1 = defineFunction("sha512Hash1", "vvv", "v", (fb, w, x, y) => {
+  const [y0, y1] = [y.i64(0), y.i64(1)];
+  const high = choose(y1, x.i64(0), x.i64(1)).add(SIGMA1_64(y1)).add(w.i64(1));
+  const sum = high.add(y0);
+  const low = choose(sum, y1, x.i64(0)).add(SIGMA1_64(sum)).add(w.i64(0));
+  fb.return(fromDoubles(fb, low, high));
+});
+
+export const sha512Hash2 = defineFunction("sha512Hash2", "vvv", "v", (fb, w, x, y) => {
+  const [y0, y1] = [y.i64(0), y.i64(1)];
+  const high = majority(x.i64(0), y1, y0).add(SIGMA0_64(y0)).add(w.i64(1));
+  const low = majority(high, y0, y1).add(SIGMA0_64(high)).add(w.i64(0));
+  fb.return(fromDoubles(fb, low, high));
+});
+
+export const sha512Schedule0 = defineFunction("sha512Schedule0", "vv", "v", (fb, w, x) => {
+  fb.return(fromDoubles(fb, w.i64(0).add(sigma0_64(w.i64(1))), w.i64(1).add(sigma0_64(x.i64(0)))));
+});
+
+export const sha512Schedule1 = defineFunction("sha512Schedule1", "vvv", "v", (fb, w, x, y) => {
+  const element = (i: 0 | 1): I64 => w.i64(i).add(sigma1_64(x.i64(i))).add(y.i64(i));
+  fb.return(fromDoubles(fb, element(0), element(1)));
+});
