@@ -76,11 +76,18 @@ export class GdbServer {
     server.on("error", (error) => options.warn?.(`the GDB stub cannot accept connections: ${error.message}`));
   }
 
-  /** Stops listening and drops the client; the guest runs on. */
+  /** Stops listening and drops the client, after what it was sent, such as the machine's end; the guest runs on. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
+    const closed = [new Promise<unknown>((resolve) => this.#server.close(resolve))];
+    for (const socket of this.#sockets) {
+      closed.push(new Promise((resolve) => socket.on("close", resolve)));
+      socket.destroySoon();
+    }
+    const patience = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, TURN_MS);
+    await Promise.all(closed);
+    clearTimeout(patience);
   }
 
   #connected(socket: Socket): void {

@@ -65,7 +65,7 @@ export class Session {
   extended = false;
   /** The vCPU of registers and memory (`Hg`); a stop selects its own. */
   general = 0;
-  /** The vCPU that `c` and `s` move (`Hc`); undefined for all. */
+  /** The vCPU that `c` and `s` move (`Hc`); undefined for all. GDB expects it to outlast stops. */
   moved: number | undefined;
 
   readonly #transport: Transport;
@@ -249,7 +249,6 @@ export class Session {
     this.#state = { name: "stopped" };
     this.#interrupted = false;
     this.general = vcpu;
-    this.moved = undefined;
   }
 
   #interrupt(): void {

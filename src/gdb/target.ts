@@ -85,7 +85,10 @@ export interface Stop {
 }
 
 export interface TargetListener {
-  /** Every vCPU now stands. Called from the event loop: never inside `resume`, possibly inside `interrupt` or `reset`. */
+  /**
+   * Every vCPU now stands, and `standing` is this stop. Called from the event loop: never inside `resume`, possibly
+   * inside `interrupt` or `reset`. The listener may resume the machine before it returns.
+   */
   stopped(stop: Stop): void;
 }
 

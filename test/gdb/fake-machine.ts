@@ -105,7 +105,7 @@ export class FakeMachine implements DebugTarget {
     this.#vcpus[vcpu]!.on = false;
   }
 
-  readRegister(vcpu: number, feature: number, index: number): Uint8Array {
+  readRegister(vcpu: number, feature: number, index: number): Uint8Array | TargetError {
     return this.#vcpus[vcpu]!.registers[feature]![index]!.slice();
   }
 

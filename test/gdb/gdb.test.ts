@@ -69,7 +69,7 @@ describe("gdb-multiarch", () => {
     expect(text).toContain("= [ IOC QC ]");
     expect(text).toContain("$7 = 0");
     expect(machine.x(0, 7)).toBe(0x1122334455667788n);
-    expect(machine.readRegister(0, 1, 3)[15]).toBe(0x40);
+    expect(machine.readRegister(0, 1, 3)).toEqual(Uint8Array.of(...Array<number>(15).fill(0), 0x40));
   });
 
   it("disassembles, reads and writes memory, and hears where there is none", async () => {

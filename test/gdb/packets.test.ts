@@ -1,7 +1,7 @@
 /** Every packet, byte by byte and whole: what is asked, what is answered, what has changed in the machine. */
 
 import { describe, expect, it } from "vitest";
-import type { MemoryRegion } from "../../src/gdb/target.js";
+import { Errno, type MemoryRegion, TargetError } from "../../src/gdb/target.js";
 import { FakeMachine, type FakeOptions, RAM } from "./fake-machine.js";
 import { packet, segmentations, Wire } from "./wire.js";
 
@@ -197,6 +197,7 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     expect(wire.reply("m1000,4")).toBe("E.0x1000: stage 1 level 1 descriptor at TTBR0_EL1 is invalid");
     expect(wire.reply("P21=d0000000")).toBe("E.cpsr.nRW = 1: this machine has no AArch32");
     expect(wire.reply("m1000;4")).toBe("E.malformed packet: wanted ',', found ';4'");
+    expect(wire.reply("m10000000000000000,4")).toBe("E.a number is wider than 64 bits");
   });
 
   it("reads and writes all registers with g and G", () => {
@@ -210,6 +211,16 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     expect(machine.pc(0)).toBe(block.readBigUInt64LE(256));
     expect(wire.reply("p22")).toBe(block.subarray(268, 284).toString("hex"));
     expect(wire.reply("p43")).toBe(block.subarray(784).toString("hex"));
+  });
+
+  it("says which registers cannot be read", () => {
+    const { machine, wire } = open();
+    const read = machine.readRegister.bind(machine);
+    const refusal = new TargetError(Errno.EPERM, "traps to EL3");
+    machine.readRegister = (vcpu, feature, index) =>
+      feature === 1 && index === 32 ? refusal : read(vcpu, feature, index);
+    expect(wire.reply("g").slice(-16)).toBe("xxxxxxxx00000000");
+    expect(wire.reply("p42")).toBe("E01");
   });
 
   it("refuses a G in which one register is refused", () => {
@@ -267,6 +278,7 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     expect(core).toContain('<field name="EL" start="2" end="3"/>');
     expect(read("aarch64-fpu.xml", 0x2_0000)).toContain('<reg name="v31" bitsize="128" type="aarch64v"/>');
     expect(wire.reply("qXfer:features:read:target.xml:ffff,10")).toBe("l");
+    expect(wire.reply(`qXfer:features:read:target.xml:0,${target.length.toString(16)}`)).toBe(`l${target}`);
   });
 
   it("gives the memory map of a target that has one", () => {

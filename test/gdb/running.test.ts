@@ -96,6 +96,13 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
       expect(machine.pc(1)).toBe(ADD);
     });
 
+    it("of any vCPU are steps of the selected one", () => {
+      const { machine, wire } = open();
+      wire.ask("Hgp1.2");
+      expect(run(machine, wire, "vCont;s:0")).toBe("T05thread:p1.2;");
+      expect([machine.pc(0), machine.pc(1)]).toEqual([NOP, ADD]);
+    });
+
     it("start where s says", () => {
       const { machine, wire } = open();
       expect(run(machine, wire, `s${at(ADD)}`)).toBe("T05thread:p1.1;");
@@ -226,6 +233,15 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
       expect([machine.x(0, 0) > 0n, machine.x(1, 0) > 0n]).toEqual([false, true]);
     });
 
+    it("move it again after a stop", () => {
+      const { machine, wire } = open();
+      wire.ask("Hcp1.2");
+      run(machine, wire, "s");
+      wire.ask("Hgp1.1");
+      expect(run(machine, wire, "s")).toBe("T05thread:p1.2;");
+      expect([machine.pc(0), machine.pc(1)]).toEqual([NOP, BRANCH]);
+    });
+
     it("start where they are told", () => {
       const { machine, wire } = open({ code: [Code.HVC, Code.increment(3), Code.B(0)] });
       wire.ask("Hcp1.1");
@@ -321,6 +337,7 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
     it("D in extended mode keeps the connection, and vAttach comes back", async () => {
       const { machine, wire } = open();
       wire.ask("!");
+      wire.ask(`Z0,${at(BRANCH + 4n)},4`);
       wire.ask("D;1");
       await Promise.resolve();
       expect(wire.ended).toBe(false);
@@ -330,6 +347,8 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
       machine.slice();
       expect(wire.heard().map(gist)).toEqual(["T02thread:p1.1;"]);
       expect(wire.reply("qC")).toBe("QCp1.1");
+      expect(wire.reply(`Z0,${at(BRANCH + 4n)},4`)).toBe("OK");
+      expect(machine.points).toHaveLength(1);
     });
 
     it("without a word does the same, and releases a vCPU that was held", () => {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { EndpointError, formatEndpoint, type GdbServer, listenForGdb, parseEndpoint } from "../../src/gdb/index.js";
-import { FakeMachine, type FakeOptions } from "./fake-machine.js";
+import { Code, FakeMachine, type FakeOptions } from "./fake-machine.js";
 import { packet, payloads } from "./wire.js";
 
 const closing: (() => unknown)[] = [];
@@ -229,6 +229,28 @@ describe("clients", () => {
     await server.close();
     await client.until(({ ended }) => ended);
     expect(machine.standing).toBeUndefined();
+    expect(machine.listeners).toBe(0);
+  });
+
+  it("hear of the machine's end although the server closes at once", async () => {
+    const { machine, server } = await serve("0", { code: [Code.HVC] });
+    const client = new Client(server);
+    await client.ask("qC");
+    client.heard = "";
+    machine.listen({ stopped: () => void server.close() });
+    client.socket.write(packet("c"));
+    await client.until(({ ended }) => ended);
+    expect(payloads(client.heard)).toEqual(["W00"]);
+  });
+
+  it("that read nothing do not keep the server from closing", async () => {
+    const { machine, server } = await serve();
+    for (let n = 0; n < machine.ram.length; n++) machine.ram[n] = (n * 7919) >> 3;
+    const client = new Client(server);
+    client.socket.pause();
+    client.socket.write(Buffer.concat(Array.from({ length: 200 }, () => packet("m40000000,10000"))));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await server.close();
     expect(machine.listeners).toBe(0);
   });
 

@@ -12,7 +12,6 @@ const MAX_REPEATS = 0x7e - COUNT_BIAS;
 
 /** How many of `repeats` one code can stand for: `#` and `$` (6 and 7) would be taken for framing. */
 function codable(repeats: number): number {
-  if (repeats >= MAX_REPEATS) return MAX_REPEATS;
   return repeats === 6 || repeats === 7 ? 5 : repeats;
 }
 
