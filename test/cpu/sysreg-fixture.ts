@@ -31,7 +31,11 @@ export class Bench {
     this.vcpu = new Vcpu(new ArrayBuffer(2 * CPU_BLOCK_SIZE), CPU_BLOCK_SIZE);
     this.vcpu.set32(CPU.hasEl2, 1);
     this.vcpu.set32(CPU.hasEl3, 1);
-    const line = (name: TimerName) => ({ set: (level: boolean) => void (this.timerLines[name] = level) });
+    const line = (name: TimerName) => ({
+      set: (level: boolean) => {
+        this.timerLines[name] = level;
+      },
+    });
     this.timer = new GenericTimer(this.vcpu, () => this.time, {
       physical: line("physical"),
       virtual: line("virtual"),

@@ -89,7 +89,7 @@ const ROUTED = SCR.IRQ | SCR.FIQ;
 
 /** EL that traps an FP or Advanced SIMD access at `el`; 0 when allowed (DDI 0487, CheckFPAdvSIMDEnabled64). */
 export function fpTrapTarget(c: Controls, el: number): TrapTarget {
-  if (el < 2 && !c.host0) {
+  if (el === 1 || (el === 0 && !c.host0)) {
     const fpen = (c.cpacr >>> 20) & 3;
     if ((fpen & 1) === 0 || (fpen === 1 && el === 0)) return el === 0 ? fromEl0(c) : 1;
   }
