@@ -1,0 +1,187 @@
+/**
+ * Vector operations: all lanes at once on the host's SIMD instructions, with one check over them; element by element
+ * through element.ts where that check fails. Bodies of instructions inline the first part.
+ */
+import type { Callable, FunctionBuilder } from "../ir/function.js";
+import { type DefinedFunction, defineFunction } from "../ir/module.js";
+import type { I32, I64, V128 } from "../ir/value.js";
+import {
+  binaryElement, comparisonElement, type Element1, type Element2, type Element3, memo, unaryElement, type Width,
+} from "./element.js";
+import { fusedElement, fusedLongElement, stepElement } from "./fused.js";
+import { vectorHost } from "./host.js";
+import { isDefault, isFast } from "./mode.js";
+import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation, COMPARISONS, type ComparisonName } from "./operations.js";
+
+export type Vector1 = Callable<"iv", "v">;
+export type Vector2 = Callable<"ivv", "v">;
+export type Vector3 = Callable<"ivvv", "v">;
+
+/** Lanes of a vector in use: of all 128 bits, or of the lower 64. */
+export const lanesOf = (width: Width, full: boolean): number => (full ? 128 : 64) / width;
+
+/** A vector of elements computed one by one; what lies above the last is zero. */
+export function eachLane(fb: FunctionBuilder, width: number, lanes: number, element: (lane: number) => I64): V128 {
+  let result = fb.v128Zero();
+  for (let lane = 0; lane < lanes; lane++) result = result.withElement(width, lane, element(lane));
+  return result;
+}
+
+/** The element function applied to each lane in use of one, two or three vectors. */
+function perElement<P extends "iv" | "ivv" | "ivvv">(
+  element: Element1 | Element2 | Element3, params: P, width: Width, lanes: number,
+): DefinedFunction<P, "v"> {
+  return {
+    name: `${element.name}x${lanes}`,
+    signature: { params, result: "v" },
+    build: (fb) => {
+      const [cpu, ...vectors] = [...params].map((_, i) => fb.param(i)) as [I32, ...V128[]];
+      const call = (lane: number): I64 => {
+        const [x, y, z] = vectors.map((v) => v.element(width, lane)) as [I64, I64, I64];
+        if (params === "iv") return fb.call(element as Element1, cpu, x);
+        return params === "ivv" ? fb.call(element as Element2, cpu, x, y) : fb.call(element as Element3, cpu, x, y, z);
+      };
+      fb.return(eachLane(fb, width, lanes, call));
+    },
+  };
+}
+
+const byElement = new Map<string, Callable>();
+
+/** One function per element function and arrangement. */
+function cached<P extends "iv" | "ivv" | "ivvv">(
+  element: Element1 | Element2 | Element3, params: P, width: Width, full: boolean,
+): Callable<P, "v"> {
+  const lanes = lanesOf(width, full);
+  const key = `${element.name}x${lanes}`;
+  const known = byElement.get(key) ?? perElement(element, params, width, lanes);
+  byElement.set(key, known);
+  return known as Callable<P, "v">;
+}
+
+export const unaryLanes = (element: Element1, width: Width, full: boolean): Vector1 => cached(element, "iv", width, full);
+export const binaryLanes = (element: Element2, width: Width, full: boolean): Vector2 =>
+  cached(element, "ivv", width, full);
+export const ternaryLanes = (element: Element3, width: Width, full: boolean): Vector3 =>
+  cached(element, "ivvv", width, full);
+
+// --- all lanes at once ------------------------------------------------------------------------------------------------
+
+const LOW_HALF = Array.from({ length: 16 }, (_, i) => (i < 8 ? 0xff : 0));
+const HIGH_HALF = Array.from({ length: 16 }, (_, i) => (i < 8 ? 0 : 0xff));
+
+/** The lower 64 bits, if only they are in use. */
+export const inUse = (fb: FunctionBuilder, v: V128, full: boolean): V128 => (full ? v : v.and(fb.v128(LOW_HALF)));
+
+/** Every lane in use has its mask set. */
+export function everyLane(fb: FunctionBuilder, mask: V128, full: boolean): I32 {
+  const all = full ? mask : mask.or(fb.v128(HIGH_HALF));
+  return all.test("i32x4.all_true");
+}
+
+/** A row of ARITHMETIC on vectors; `y` is ignored by one-operand rows. */
+export function arithmeticVector(
+  fb: FunctionBuilder, cpu: I32, name: ArithmeticName, width: Width, full: boolean, x: V128, y: V128,
+): V128 {
+  const op: ArithmeticOperation = ARITHMETIC[name];
+  const slow = (): V128 =>
+    op.operands === 1
+      ? fb.call(unaryLanes(unaryElement(name, width), width, full), cpu, x)
+      : fb.call(binaryLanes(binaryElement(name, width), width, full), cpu, x, y);
+  if (width === 16) return slow();
+  const h = vectorHost(fb, width);
+  const r = op.compute(h, x, y);
+  const certain = everyLane(fb, op.certain(h, r, x, y), full);
+  const allowed = op.unrounded ? isFast(fb, cpu) : isDefault(fb, cpu);
+  return fb.choose(allowed.and(certain), () => inUse(fb, r, full), slow);
+}
+
+/** A row of COMPARISONS on vectors. */
+export function comparisonVector(
+  fb: FunctionBuilder, cpu: I32, name: ComparisonName, width: Width, full: boolean, x: V128, y: V128,
+): V128 {
+  const slow = (): V128 => fb.call(binaryLanes(comparisonElement(name, width), width, full), cpu, x, y);
+  if (width === 16) return slow();
+  const h = vectorHost(fb, width);
+  const certain = everyLane(fb, h.and(h.notNaN(x), h.notNaN(y)), full);
+  return fb.choose(
+    isDefault(fb, cpu).and(certain),
+    () => inUse(fb, COMPARISONS[name](h, x, y), full),
+    slow,
+  );
+}
+
+// --- fused ------------------------------------------------------------------------------------------------------------
+
+const UPPER_TO_LOWER = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
+const LOWER_OF_BOTH = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+const EVEN_WORDS = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
+
+const pairOf64 = (fb: FunctionBuilder, value: bigint): V128 => {
+  const bytes = Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
+  return fb.v128([...bytes, ...bytes]);
+};
+
+/** Digits of a double below a single's last place, and what they are at the middle between two singles. */
+const BELOW_SINGLE = 0x1fff_ffffn;
+const MIDDLE = 0x1000_0000n;
+
+/**
+ * Singles: d + n * m through doubles. The product is exact; rounding the sum twice goes wrong only where the first
+ * rounding ends in the middle between two singles, which is left to the elements.
+ */
+const fusedSingles = memo((full: boolean): Vector3 =>
+  defineFunction(`FMLA_32x${lanesOf(32, full)}_simd`, "ivvv", "v", (fb, cpu, d, n, m) => {
+    const promote = (v: V128): V128 => v.op("f64x2.promote_low_f32x4");
+    const half = (upper: boolean): { sum: V128; single: V128 } => {
+      const [a, b, c] = [n, m, d].map((v) => promote(upper ? v.shuffle(v, UPPER_TO_LOWER) : v)) as [V128, V128, V128];
+      const sum = a.op("f64x2.mul", b).op("f64x2.add", c);
+      return { sum, single: sum.op("f32x4.demote_f64x2_zero") };
+    };
+    const zero = fb.v128Zero();
+    const middle = (sum: V128): V128 => sum.and(pairOf64(fb, BELOW_SINGLE)).op("i64x2.eq", pairOf64(fb, MIDDLE));
+    const isZero = (sum: V128): V128 => sum.op("f64x2.eq", zero);
+    const lower = half(false);
+    let r = lower.single;
+    let zeros = isZero(lower.sum);
+    let middles = middle(lower.sum);
+    if (full) {
+      const upper = half(true);
+      r = r.shuffle(upper.single, LOWER_OF_BOTH);
+      zeros = zeros.shuffle(isZero(upper.sum), EVEN_WORDS);
+      middles = middles.or(middle(upper.sum));
+    } else {
+      zeros = zeros.shuffle(zeros, EVEN_WORDS);
+    }
+    const h = vectorHost(fb, 32);
+    const certain = everyLane(fb, h.normal(r).or(zeros), full).and(middles.test("v128.any_true").eqz());
+    fb.if(isFast(fb, cpu).and(certain), () => fb.return(r));
+    fb.return(fb.call(ternaryLanes(fusedElement(32), 32, full), cpu, n, m, d));
+  }),
+);
+
+/** d + n * m, with one rounding. */
+export function fusedVector(
+  fb: FunctionBuilder, cpu: I32, width: Width, full: boolean, d: V128, n: V128, m: V128,
+): V128 {
+  if (width === 32) return fb.call(fusedSingles(full), cpu, d, n, m);
+  return fb.call(ternaryLanes(fusedElement(width), width, full), cpu, n, m, d);
+}
+
+/** FRECPS and FRSQRTS. */
+export const stepVector = (
+  fb: FunctionBuilder, cpu: I32, name: "FRECPS" | "FRSQRTS", width: Width, full: boolean, n: V128, m: V128,
+): V128 => fb.call(binaryLanes(stepElement(name, width), width, full), cpu, n, m);
+
+/** Half products added to singles: (cpu, d, n, m), from the upper or the lower half of the elements of n and m. */
+export const fusedLongVector = memo((upper: boolean, full: boolean): Vector3 =>
+  defineFunction(`FMLAL${upper ? 2 : ""}_${full ? "4s" : "2s"}`, "ivvv", "v", (fb, cpu, d, n, m) => {
+    const lanes = lanesOf(32, full);
+    const from = upper ? lanes : 0;
+    fb.return(
+      eachLane(fb, 32, lanes, (lane) =>
+        fb.call(fusedLongElement, cpu, n.element(16, from + lane), m.element(16, from + lane), d.element(32, lane)),
+      ),
+    );
+  }),
+);

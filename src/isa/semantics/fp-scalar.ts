@@ -1,0 +1,192 @@
+/**
+ * Bodies of scalar floating point (DDI 0487, C4.1 "Data processing: Scalar Floating-Point and Advanced SIMD"): the
+ * common case in place, on the host's instructions; everything else by the element functions of engine/fp.
+ */
+import type { Builder } from "../../engine/builder.js";
+import {
+  formatElement, fromFixedElement, type IntegerWidth, javaScriptElement, type RoundingLetter, toFixedElement,
+} from "../../engine/fp/convert.js";
+import {
+  binaryElement, certainOf, decode, encode, exactly, exactUnary, hostOf, unaryElement, type Width,
+} from "../../engine/fp/element.js";
+import { fusedElement, negated } from "../../engine/fp/fused.js";
+import { isDefault, isFast } from "../../engine/fp/mode.js";
+import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation } from "../../engine/fp/operations.js";
+import type { I32, I64 } from "../../engine/ir/value.js";
+import type { Operand } from "../pattern.js";
+
+/** The ftype field; 2 is no format. */
+export const widthOfType = (ftype: number): Width => (ftype === 0 ? 32 : ftype === 1 ? 64 : 16);
+
+/** H[n], S[n] or D[n], zero-extended. */
+export function readScalar(b: Builder, o: Operand, width: Width): I64 {
+  if (width === 64) return b.D(o);
+  return width === 32 ? b.S(o).toI64U() : b.S(o).and(0xffff).toI64U();
+}
+
+export const signBit = (width: Width): bigint => 1n << BigInt(width - 1);
+
+/** A row of ARITHMETIC on elements. */
+export function arithmetic(b: Builder, name: ArithmeticName, width: Width, a: I64, c: I64 = b.i64(0)): I64 {
+  const op: ArithmeticOperation = ARITHMETIC[name];
+  const called = (): I64 =>
+    op.operands === 1 ? b.call(unaryElement(name, width), b.cpu, a) : b.call(binaryElement(name, width), b.cpu, a, c);
+  if (width === 16) return called();
+  const h = hostOf(b, width);
+  const x = decode(b, width, a);
+  const y = op.operands === 2 ? decode(b, width, c) : x;
+  const r = op.compute(h, x, y);
+  const allowed = op.unrounded ? isFast(b, b.cpu) : isDefault(b, b.cpu);
+  return b.choose(allowed.and(certainOf(h, width, op, r, x, y)), () => encode(b, width, r), called);
+}
+
+interface Typed {
+  readonly ftype: number;
+  readonly Rn: Operand;
+  readonly Rd: Operand;
+}
+interface Typed2 extends Typed {
+  readonly Rm: Operand;
+}
+
+/** FSQRT, FRINT<r>. */
+export const unary = (name: ArithmeticName) => (b: Builder, f: Typed): void => {
+  const width = widthOfType(f.ftype);
+  b.setD(f.Rd, arithmetic(b, name, width, readScalar(b, f.Rn, width)));
+};
+
+/** FRINT32<r>, FRINT64<r>. */
+export const roundToSize =
+  (name: "FRINT32Z" | "FRINT32X" | "FRINT64Z" | "FRINT64X") => (b: Builder, f: Typed): void => {
+    const width = widthOfType(f.ftype);
+    b.setD(f.Rd, b.call(exactUnary(name, width), b.cpu, readScalar(b, f.Rn, width)));
+  };
+
+/** FMOV, FABS, FNEG: bits only. */
+export const signOperation = (name: "FMOV" | "FABS" | "FNEG") => (b: Builder, f: Typed): void => {
+  const width = widthOfType(f.ftype);
+  const bits = readScalar(b, f.Rn, width);
+  b.setD(f.Rd, name === "FMOV" ? bits : name === "FABS" ? bits.and(signBit(width) - 1n) : bits.xor(signBit(width)));
+};
+
+export const binary = (name: ArithmeticName, negateResult = false) => (b: Builder, f: Typed2): void => {
+  const width = widthOfType(f.ftype);
+  const r = arithmetic(b, name, width, readScalar(b, f.Rn, width), readScalar(b, f.Rm, width));
+  b.setD(f.Rd, negated(r, width, negateResult));
+};
+
+/** FMADD and its three negating forms. */
+export const multiplyAdd =
+  (negateProduct: boolean, negateAddend: boolean) => (b: Builder, f: Typed2 & { readonly Ra: Operand }): void => {
+    const width = widthOfType(f.ftype);
+    const n = negated(readScalar(b, f.Rn, width), width, negateProduct);
+    const addend = negated(readScalar(b, f.Ra, width), width, negateAddend);
+    b.setD(f.Rd, b.call(fusedElement(width), b.cpu, n, readScalar(b, f.Rm, width), addend));
+  };
+
+// --- comparison -------------------------------------------------------------------------------------------------------
+
+function setCompareFlags(b: Builder, width: Width, signalNaNs: boolean, a: I64, c: I64): void {
+  const h = hostOf(b, width);
+  const [x, y] = [decode(b, width, a), decode(b, width, c)];
+  const ordered = c.node.constant === undefined ? h.notNaN(x).and(h.notNaN(y)) : h.notNaN(x);
+  b.if(
+    isDefault(b, b.cpu).and(ordered),
+    () => {
+      const less = h.lt(x, y);
+      b.setFlags(less.toI64U().shl(63), h.eq(x, y).eqz().toI64U(), less.eqz(), b.i64(0));
+    },
+    () => b.setNzcv(exactly(b, b.cpu, signalNaNs ? "FCMPE" : "FCMP", width, a, c).wrap().shl(28)),
+  );
+}
+
+type Compared = Omit<Typed2, "Rd">;
+
+export const compare = (signalNaNs: boolean) => (b: Builder, f: Compared): void => {
+  const width = widthOfType(f.ftype);
+  setCompareFlags(b, width, signalNaNs, readScalar(b, f.Rn, width), readScalar(b, f.Rm, width));
+};
+
+export const compareZero = (signalNaNs: boolean) => (b: Builder, f: Omit<Compared, "Rm">): void => {
+  const width = widthOfType(f.ftype);
+  setCompareFlags(b, width, signalNaNs, readScalar(b, f.Rn, width), b.i64(0));
+};
+
+export function conditionalCompare(
+  b: Builder, f: Compared & { readonly cond: number; readonly op: number; readonly nzcv: Operand },
+): void {
+  b.if(b.condition(f.cond), () => compare(f.op === 1)(b, f), () => b.setNzcv(b.operand(f.nzcv).shl(28)));
+}
+
+export function conditionalSelect(b: Builder, f: Typed2 & { readonly cond: number }): void {
+  const width = widthOfType(f.ftype);
+  b.setD(f.Rd, b.condition(f.cond).select(readScalar(b, f.Rn, width), readScalar(b, f.Rm, width)));
+}
+
+// --- immediates and moves -----------------------------------------------------------------------------------------------
+
+/** VFPExpandImm, zero-extended. */
+export function expandImmediate(b: Builder, imm8: I32, width: Width): I64 {
+  const [ones, zeros, at] = (
+    { 16: [0x3000n, 0x4000n, 6], 32: [0x3e00_0000n, 0x4000_0000n, 19], 64: [0x3fc0n << 48n, 0x4000n << 48n, 48] } as const
+  )[width];
+  const wide = imm8.toI64U();
+  const base = imm8.and(0x40).select(b.i64(ones), b.i64(zeros));
+  return base.or(wide.and(0x3f).shl(at)).or(wide.shrU(7).shl(width - 1));
+}
+
+export function moveImmediate(b: Builder, f: { readonly ftype: number; readonly imm8: Operand; readonly Rd: Operand }): void {
+  b.setD(f.Rd, expandImmediate(b, b.operand(f.imm8), widthOfType(f.ftype)));
+}
+
+interface General {
+  readonly sf: number;
+  readonly ftype: number;
+  readonly Rn: Operand;
+  readonly Rd: Operand;
+}
+
+export function moveToGeneral(b: Builder, f: General): void {
+  b.setX(f.Rd, readScalar(b, f.Rn, widthOfType(f.ftype)));
+}
+
+export function moveFromGeneral(b: Builder, f: General): void {
+  const width = widthOfType(f.ftype);
+  b.setD(f.Rd, b.X(f.Rn).bits(0, width));
+}
+
+// --- conversion -------------------------------------------------------------------------------------------------------
+
+const integerWidth = (sf: number): IntegerWidth => (sf === 1 ? 64 : 32);
+
+/** FCVT between formats; `opc` is the result's ftype. */
+export function convertFormat(b: Builder, f: Typed & { readonly opc: number }): void {
+  const from = widthOfType(f.ftype);
+  b.setD(f.Rd, b.call(formatElement(from, widthOfType(f.opc)), b.cpu, readScalar(b, f.Rn, from)));
+}
+
+/** 64 − scale, where `top` is the highest bit of scale. */
+export const fractionBits = (b: Builder, f: { readonly top: number; readonly scale: Operand }): I64 =>
+  b.i64(f.top === 1 ? 32 : 64).sub(b.operand(f.scale).toI64U());
+
+/** FCVT<r><S|U> to a general register. */
+export const toInteger =
+  (rounding: RoundingLetter, unsigned: boolean) =>
+  (b: Builder, f: General, fbits: I64 = b.i64(0)): void => {
+    const width = widthOfType(f.ftype);
+    const convert = toFixedElement(rounding, unsigned, width, integerWidth(f.sf));
+    b.setX(f.Rd, b.call(convert, b.cpu, readScalar(b, f.Rn, width), fbits));
+  };
+
+/** SCVTF, UCVTF from a general register. */
+export const fromInteger = (unsigned: boolean) => (b: Builder, f: General, fbits: I64 = b.i64(0)): void => {
+  const convert = fromFixedElement(unsigned, integerWidth(f.sf), widthOfType(f.ftype));
+  b.setD(f.Rd, b.call(convert, b.cpu, b.X(f.Rn), fbits));
+};
+
+/** FJCVTZS: Z says that nothing was lost. */
+export function toJavaScriptInteger(b: Builder, f: { readonly Rn: Operand; readonly Rd: Operand }): void {
+  const r = b.call(javaScriptElement, b.cpu, b.D(f.Rn));
+  b.setX(f.Rd, r.bits(0, 32));
+  b.setFlags(b.i64(0), r.shrU(32).xor(1), b.i32(0), b.i64(0));
+}
