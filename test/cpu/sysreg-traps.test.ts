@@ -115,7 +115,7 @@ function open(bench: Bench, except: string): Bench {
 describe("traps and enables", () => {
   test.each(CASES)("$control of $register: $direction at EL$el", ({ control, register, direction, el, ...fates }) => {
     const [name, bits] = control;
-    const bench = open(new Bench(), name).enter(el);
+    const bench = open(new Bench().clear("CNTHCTL_EL2", 3n), name).enter(el);
     expect(bench.fate(register, direction)).toBe(fates.without);
     bench.set(name, bits);
     expect(bench.fate(register, direction)).toBe(fates.with);
@@ -128,7 +128,7 @@ describe("traps and enables", () => {
       expect(TRAP_CLASSES[row?.trap ?? "redirect"].inline).toBeUndefined();
       return;
     }
-    const bench = open(new Bench(), c.control[0]).enter(c.el);
+    const bench = open(new Bench().clear("CNTHCTL_EL2", 3n), c.control[0]).enter(c.el);
     const active = (): boolean =>
       ((bench.vcpu.get32(c.direction === "read" ? CPU.readTraps : CPU.writeTraps) >>> position) & 1) === 1;
     expect(active()).toBe(c.without !== "done");
@@ -168,7 +168,10 @@ describe("traps and enables", () => {
   });
 
   test("a VHE host's EL0 is governed by SCTLR_EL2 and CNTHCTL_EL2", () => {
-    const bench = new Bench("max").set("HCR_EL2", E2H | TGE).enter(0);
+    const bench = new Bench("max")
+      .set("HCR_EL2", E2H | TGE)
+      .clear("CNTHCTL_EL2", 3n)
+      .enter(0);
     expect(bench.fate("CTR_EL0", "read")).toBe(2);
     bench.set("SCTLR_EL2", bit(15)).set("HCR_EL2", bit(17));
     expect(bench.fate("CTR_EL0", "read")).toBe("done");

@@ -74,7 +74,9 @@ export const TIMER = [
       access.host.timer(access.vcpu).update();
     },
   }),
+  // Open to EL1 at reset, as software that starts at EL1 expects.
   register("CNTHCTL_EL2", [3, 4, 14, 1, 0], {
+    reset: 3n,
     writable: (has) => bits(7, 0) | (has("VHE") ? bits(11, 8) : 0n),
     changed: trapsChanged,
   }),
