@@ -3,6 +3,7 @@
  * machine (ARCHITECTURE.md, section 1).
  */
 import type { Feature } from "../isa/features.js";
+import { bindFpExact } from "./fp/imports.js";
 import { interpreterImage } from "./image.js";
 import { FIRST_INSTRUCTION_HANDLER, HANDLER_UNDEFINED } from "./interpreter/code-pages.js";
 import {
@@ -138,7 +139,7 @@ export class Engine {
 
     const wasm = await WebAssembly.instantiate(image.module, {
       env: { memory },
-      host: host as unknown as WebAssembly.ModuleImports,
+      host: { fpExact: bindFpExact(memory.buffer), ...host } as unknown as WebAssembly.ModuleImports,
     });
     const exports = wasm.instance.exports as unknown as EngineExports;
     return new Engine(memory, exports, cpuBases, regions, codeStart);

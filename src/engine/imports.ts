@@ -1,4 +1,5 @@
 /** Functions TypeScript supplies to the interpreter module. Each gets the vCPU block's address first. */
+import { fpExactImport } from "./fp/imports.js";
 import { importFunction } from "./ir/module.js";
 
 /** Device access at walkPa: (cpu, size, is write) → 0, or 1 when nothing answers. The value is in CPU.bounce. */
@@ -12,4 +13,4 @@ export const isBreakpoint = importFunction("isBreakpoint", "il", "i");
 /** A watched page is accessed: (cpu, VA, size, access) → 1 when the machine must stop before it. */
 export const watchAccess = importFunction("watchAccess", "ilii", "i");
 
-export const ENGINE_IMPORTS = [ioAccess, sysregAccess, shadowPage, isBreakpoint, watchAccess] as const;
+export const ENGINE_IMPORTS = [ioAccess, sysregAccess, shadowPage, isBreakpoint, watchAccess, fpExactImport] as const;

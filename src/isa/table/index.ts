@@ -6,6 +6,8 @@ import { crypto } from "./crypto.js";
 import { dataImmediate } from "./data-immediate.js";
 import { dataRegister } from "./data-register.js";
 import { exclusiveRows } from "./exclusives.js";
+import { fpScalar } from "./fp-scalar.js";
+import { fpVector } from "./fp-vector.js";
 import { loadsStores } from "./loads-stores.js";
 import { simdElement } from "./simd-element.js";
 import { simdLoadStore } from "./simd-loadstore.js";
@@ -32,4 +34,6 @@ export const TABLE: readonly Row[] = [
   ...simdElement,
   ...simdShift,
   ...crypto,
+  ...fpScalar,
+  ...fpVector,
 ];
