@@ -125,16 +125,20 @@ export class RegisterMap<D> {
       else if (this.options.unknown === "fault") throw this.#fault("no register", "write", offset, width);
     } else if (row.write === undefined) {
       return;
+    } else if (width === row.width) {
+      const index = indexOf(row, offset);
+      if (row.width === 8) row.write(device, index, BigInt.asUintN(64, value), secure);
+      else row.write(device, index, Number(BigInt.asUintN(8 * width, value)), secure);
     } else if (width > row.width) {
       if (!this.#allowsWide(row, width)) this.#badWidth("write", offset, width);
       else this.#writePieces(device, offset, width, pieceOf(row, width), value, secure);
-    } else if (width < row.width && !this.#allowsNarrow(row, width)) {
+    } else if (!this.#allowsNarrow(row, width)) {
       this.#badWidth("write", offset, width);
     } else {
       const index = indexOf(row, offset);
       const shift = BigInt(8 * (offset - row.offset - index * strideOf(row)));
       const mask = ((1n << BigInt(8 * width)) - 1n) << shift;
-      const kept = width === row.width || row.otherBytes === "zero" ? 0n : readRow(row, device, index, secure, true);
+      const kept = row.otherBytes === "zero" ? 0n : readRow(row, device, index, secure, true);
       const whole = (kept & ~mask) | ((value << shift) & mask);
       if (row.width === 8) row.write(device, index, whole, secure);
       else row.write(device, index, Number(whole), secure);

@@ -63,6 +63,10 @@ export class VirtualInterface {
   /** ICH_LR<n>_EL2: the vINTID, and the upper word. */
   readonly #lrLow: Uint32Array;
   readonly #lrHigh: Int32Array;
+  /** What follows from them, a bit per list register: their State bits, and HW = 0 with EOI = 1. */
+  #pending = 0;
+  #active = 0;
+  #wantsEoi = 0;
 
   /** `deactivatePhysical` is for a list register with HW = 1 that the guest has done with. */
   constructor(
@@ -119,12 +123,12 @@ export class VirtualInterface {
     const intid = this.#lrLow[n] as number;
     const high = this.#lrHigh[n] as number;
     if (isSpecial(intid)) {
-      this.#lrHigh[n] = high & ~LR_HIGH.Pending;
+      this.#setHigh(n, high & ~LR_HIGH.Pending);
       return INTID_SPURIOUS;
     }
     const bit = (priorityOf(high) & this.#groupPriorityMask(group)) >> APR_SHIFT;
     this.activePriorities[group] = (this.activePriorities[group] as number) | (1 << bit);
-    this.#lrHigh[n] = (high & ~LR_HIGH.Pending) | (intid < FIRST_LPI ? LR_HIGH.Active : 0);
+    this.#setHigh(n, (high & ~LR_HIGH.Pending) | (intid < FIRST_LPI ? LR_HIGH.Active : 0));
     return intid;
   }
 
@@ -226,19 +230,16 @@ export class VirtualInterface {
   /** ICH_MISR_EL2. */
   readMisr(): number {
     const { hcr } = this;
-    let valid = 0;
-    let pending = 0;
-    for (const high of this.#lrHigh) {
-      if (high & (LR_HIGH.Pending | LR_HIGH.Active)) valid++;
-      if ((high & (LR_HIGH.Pending | LR_HIGH.Active)) === LR_HIGH.Pending) pending++;
-    }
+    const valid = this.#pending | this.#active;
+    const atMostOneValid = (valid & (valid - 1)) === 0;
+    const nonePending = (this.#pending & ~this.#active) === 0;
     const group0 = this.groupEnabled(G0);
     const group1 = this.groupEnabled(G1);
     return (
       (this.readEisr() !== 0 ? ICH_MISR.EOI : 0) |
-      (hcr & ICH_HCR.UIE && valid <= 1 ? ICH_MISR.U : 0) |
+      (hcr & ICH_HCR.UIE && atMostOneValid ? ICH_MISR.U : 0) |
       (hcr & ICH_HCR.LRENPIE && hcr >>> EOICOUNT_SHIFT !== 0 ? ICH_MISR.LRENP : 0) |
-      (hcr & ICH_HCR.NPIE && pending === 0 ? ICH_MISR.NP : 0) |
+      (hcr & ICH_HCR.NPIE && nonePending ? ICH_MISR.NP : 0) |
       (hcr & ICH_HCR.VGrp0EIE && group0 ? ICH_MISR.VGrp0E : 0) |
       (hcr & ICH_HCR.VGrp0DIE && !group0 ? ICH_MISR.VGrp0D : 0) |
       (hcr & ICH_HCR.VGrp1EIE && group1 ? ICH_MISR.VGrp1E : 0) |
@@ -248,12 +249,12 @@ export class VirtualInterface {
 
   /** ICH_EISR_EL2: list registers done with that asked to be told. */
   readEisr(): number {
-    return this.#select((high) => !isValid(high) && (high & (LR_HIGH.HW | LR_HIGH.EOI)) === LR_HIGH.EOI);
+    return this.#wantsEoi & ~(this.#pending | this.#active);
   }
 
   /** ICH_ELRSR_EL2: list registers free for use. */
   readElrsr(): number {
-    return this.#select((high) => !isValid(high) && (high & (LR_HIGH.HW | LR_HIGH.EOI)) !== LR_HIGH.EOI);
+    return ((1 << this.listRegisters) - 1) & ~(this.#wantsEoi | this.#pending | this.#active);
   }
 
   /** ICH_LR<n>_EL2. */
@@ -262,9 +263,10 @@ export class VirtualInterface {
   }
 
   writeListRegister(n: number, value: bigint): void {
+    if (n >= this.listRegisters) return;
     this.#lrLow[n] = Number(value & 0xffff_ffffn);
     const high = Number((value >> 32n) & 0xffff_ffffn) & LR_HIGH_WRITABLE;
-    this.#lrHigh[n] = high & ~((0xff & ~PRIORITY_MASK) << LR_PRIORITY_SHIFT);
+    this.#setHigh(n, high & ~((0xff & ~PRIORITY_MASK) << LR_PRIORITY_SHIFT));
   }
 
   reset(): void {
@@ -274,7 +276,7 @@ export class VirtualInterface {
     this.#bpr.set([MIN_BPR0, MIN_BPR1]);
     this.activePriorities.fill(0);
     this.#lrLow.fill(0);
-    this.#lrHigh.fill(0);
+    for (let n = 0; n < this.listRegisters; n++) this.#setHigh(n, 0);
   }
 
   save(): VirtualState {
@@ -296,16 +298,18 @@ export class VirtualInterface {
     this.#bpr.set(bpr);
     this.activePriorities.set(activePriorities);
     this.#lrLow.set(lrLow);
-    this.#lrHigh.set(lrHigh);
+    lrHigh.forEach((high, n) => {
+      this.#setHigh(n, high);
+    });
   }
 
   /** The list register of the highest priority pending interrupt of an enabled group, the lowest of equals; or -1. */
   #highestPending(): number {
     let best = IDLE_PRIORITY;
     let found = -1;
-    for (let n = 0; n < this.listRegisters; n++) {
+    for (let rest = this.#pending & ~this.#active; rest !== 0; rest &= rest - 1) {
+      const n = 31 - Math.clz32(rest & -rest);
       const high = this.#lrHigh[n] as number;
-      if ((high & (LR_HIGH.Pending | LR_HIGH.Active)) !== LR_HIGH.Pending) continue;
       if (priorityOf(high) >= best || !this.groupEnabled(groupOf(high))) continue;
       best = priorityOf(high);
       found = n;
@@ -314,15 +318,16 @@ export class VirtualInterface {
   }
 
   #findActive(intid: number): number {
-    for (let n = 0; n < this.listRegisters; n++) {
-      if (this.#lrLow[n] === intid && (this.#lrHigh[n] as number) & LR_HIGH.Active) return n;
+    for (let rest = this.#active; rest !== 0; rest &= rest - 1) {
+      const n = 31 - Math.clz32(rest & -rest);
+      if (this.#lrLow[n] === intid) return n;
     }
     return -1;
   }
 
   #deactivate(n: number): void {
     const high = this.#lrHigh[n] as number;
-    this.#lrHigh[n] = high & ~LR_HIGH.Active;
+    this.#setHigh(n, high & ~LR_HIGH.Active);
     if (high & LR_HIGH.HW) this.deactivatePhysical(high & LR_HIGH.pINTID);
   }
 
@@ -354,12 +359,13 @@ export class VirtualInterface {
     return groupPriorityMask(common ? this.bpr0 : (this.#bpr[G1] as number) - 1);
   }
 
-  #select(wanted: (high: number) => boolean): number {
-    let mask = 0;
-    this.#lrHigh.forEach((high, n) => {
-      if (wanted(high)) mask |= 1 << n;
-    });
-    return mask;
+  #setHigh(n: number, high: number): void {
+    const bit = 1 << n;
+    this.#lrHigh[n] = high;
+    this.#pending = high & LR_HIGH.Pending ? this.#pending | bit : this.#pending & ~bit;
+    this.#active = high & LR_HIGH.Active ? this.#active | bit : this.#active & ~bit;
+    const wantsEoi = (high & (LR_HIGH.HW | LR_HIGH.EOI)) === LR_HIGH.EOI;
+    this.#wantsEoi = wantsEoi ? this.#wantsEoi | bit : this.#wantsEoi & ~bit;
   }
 }
 
@@ -373,10 +379,6 @@ function priorityOf(high: number): number {
 
 function groupOf(high: number): VirtualGroup {
   return high & LR_HIGH.Group1 ? G1 : G0;
-}
-
-function isValid(high: number): boolean {
-  return (high & (LR_HIGH.Pending | LR_HIGH.Active)) !== 0;
 }
 
 function isSpecial(intid: number): boolean {
