@@ -12,10 +12,10 @@ import {
   type Stateful,
 } from "../../bus/contract.js";
 import { CpuInterface, type CpuOutputs } from "./cpu-interface.js";
-import { type GicDescription, describeGic } from "./describe.js";
+import { describeGic, type GicDescription } from "./describe.js";
 import { ANY_CPU, Distributor, type DistributorState } from "./distributor.js";
 import type { InterruptSystem, PhysicalState } from "./physical.js";
-import { GICR_REGISTERS, Redistributor, REDISTRIBUTOR_SIZE, type RedistributorState } from "./redistributor.js";
+import { GICR_REGISTERS, REDISTRIBUTOR_SIZE, Redistributor, type RedistributorState } from "./redistributor.js";
 import { FIRST_PPI, G0, G1NS, G1S, type Group, type SecurityState } from "./spec.js";
 import type { VirtualState } from "./virtual.js";
 
