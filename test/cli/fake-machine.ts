@@ -1,11 +1,6 @@
 /** A stand-in for the machine: what the command line does with one can be seen without one. */
-import type {
-  Endpoint,
-  MachineExit,
-  MachineFactory,
-  MachineInstance,
-  MachineOptions,
-} from "../../src/cli/machine-api.js";
+import type { MachineExit, MachineFactory, MachineInstance, MachineOptions } from "../../src/cli/machine-api.js";
+import type { Endpoint } from "../../src/gdb/endpoint.js";
 
 /** Each line the guest gets decides what it does next: "off" powers off, "crash" throws, the rest is echoed. */
 export class FakeFactory implements MachineFactory {

@@ -7,6 +7,6 @@ const status = await runCli(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
-  loadMachine: async () => new FakeFactory("ready\n", false),
+  loadMachine: async () => new FakeFactory("ready\n", process.env.FAKE_POWER_OFF === "1"),
 });
 process.exit(status);
