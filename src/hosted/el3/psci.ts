@@ -34,6 +34,9 @@ const SYSTEM_WARM_RESET = 0n;
 const answer = (value: number): PsciResult => ({ value, outcome: RESUME });
 const gone: PsciResult = { value: PsciError.SUCCESS, outcome: GONE };
 
+/** Parameters that are 32 bits wide in either convention. */
+const word = (value: bigint): bigint => value & 0xffff_ffffn;
+
 const AFFINITY_VALUES: Record<AffinityState, number> = { on: 0, off: 1, "on-pending": 2 };
 
 const HANDLERS: Partial<Record<keyof typeof PSCI, Handler>> = {
@@ -55,11 +58,11 @@ const HANDLERS: Partial<Record<keyof typeof PSCI, Handler>> = {
     return gone;
   },
   SYSTEM_RESET2: ({ power, args: [type] }) => {
-    if (type !== SYSTEM_WARM_RESET) return answer(PsciError.INVALID_PARAMETERS);
+    if (word(type) !== SYSTEM_WARM_RESET) return answer(PsciError.INVALID_PARAMETERS);
     power.systemReset("warm");
     return gone;
   },
-  FEATURES: ({ args: [id] }) => answer(features(Number(id & 0xffff_ffffn))),
+  FEATURES: ({ args: [id] }) => answer(features(Number(word(id)))),
   SYSTEM_SUSPEND: systemSuspend,
 };
 
@@ -88,7 +91,8 @@ function features(id: number): number {
 }
 
 /** power_state, original format: PowerLevel 25:24, StateType 16, StateID 15:0, the rest zero (5.4.2.1). */
-function cpuSuspend({ cpu, power, args: [state, entry, context] }: Call): PsciResult {
+function cpuSuspend({ cpu, power, args: [powerState, entry, context] }: Call): PsciResult {
+  const state = word(powerState);
   const level = (state >> 24n) & 3n;
   const reserved = state & ~0x0301_ffffn;
   if (reserved !== 0n || level > HIGHEST_POWER_LEVEL) return answer(PsciError.INVALID_PARAMETERS);
@@ -113,7 +117,8 @@ function cpuOn({ power, args: [affinity, entry, context] }: Call): PsciResult {
 }
 
 /** Levels above 0 ask for a whole cluster: ON when one of its vCPUs is, else ON_PENDING when one is coming. */
-function affinityInfo({ power, args: [affinity, level] }: Call): PsciResult {
+function affinityInfo({ power, args: [affinity, lowestLevel] }: Call): PsciResult {
+  const level = word(lowestLevel);
   if ((affinity & ~AFFINITY_BITS) !== 0n || level > 3n) return answer(PsciError.INVALID_PARAMETERS);
   const ignored = level === 3n ? 0xff_ffffn : (1n << (8n * level)) - 1n;
   const states: AffinityState[] = [];
