@@ -133,7 +133,3 @@ export const exactUnary = memo(
   (name: FpOpName, width: Width): Element1 =>
     defineFunction(`${name}_${width}`, "il", "l", (fb, cpu, a) => fb.return(exactly(fb, cpu, name, width, a))),
 );
-export const exactBinary = memo(
-  (name: FpOpName, width: Width): Element2 =>
-    defineFunction(`${name}_${width}`, "ill", "l", (fb, cpu, a, b) => fb.return(exactly(fb, cpu, name, width, a, b))),
-);

@@ -101,6 +101,13 @@ const nearestAway: Compute = (h, x) => {
 };
 
 const integral = (compute: Compute): ArithmeticOperation => ({ operands: 1, compute, certain: notNaN });
+/** To an integer of a width; beyond it the exact path raises Invalid Operation. */
+const integralOf = (bits: 32 | 64, compute: Compute): ArithmeticOperation => ({
+  operands: 1,
+  compute,
+  certain: (h, r) => h.and(h.ge(r, h.constant(-(2 ** (bits - 1)))), h.lt(r, h.constant(2 ** (bits - 1)))),
+  unrounded: rounding,
+});
 const choice = (compute: Compute): ArithmeticOperation => ({ operands: 2, compute, certain: notNaN });
 
 export const ARITHMETIC = {
@@ -121,6 +128,10 @@ export const ARITHMETIC = {
   FRINTA: integral(nearestAway),
   FRINTI: integral((h, x) => h.nearest(x)),
   FRINTX: { ...integral((h, x) => h.nearest(x)), unrounded: rounding },
+  FRINT32Z: integralOf(32, (h, x) => h.trunc(x)),
+  FRINT32X: integralOf(32, (h, x) => h.nearest(x)),
+  FRINT64Z: integralOf(64, (h, x) => h.trunc(x)),
+  FRINT64X: integralOf(64, (h, x) => h.nearest(x)),
 } as const satisfies Partial<Record<FpOpName, ArithmeticOperation>>;
 export type ArithmeticName = keyof typeof ARITHMETIC;
 

@@ -84,14 +84,14 @@ export const acrossLanes = (op: FpLaneOp) => (b: Builder, f: Two & { readonly Q:
 // --- by element -------------------------------------------------------------------------------------------------------
 
 interface ByElement extends Three {
-  readonly H: Operand;
+  readonly H?: Operand;
   readonly L?: Operand;
   readonly M?: Operand;
 }
 
 /** The element's number: H:L:M, as far as the form has them. */
 const elementIndex = (b: Builder, f: ByElement): I32 =>
-  [f.L, f.M].reduce((index, o) => (o ? index.shl(1).or(b.operand(o)) : index), b.operand(f.H));
+  [f.H, f.L, f.M].flatMap((o) => (o ? [b.operand(o)] : [])).reduce((index, bit) => index.shl(1).or(bit));
 
 /** Element `index` of m in all places. */
 const broadcast = (b: Builder, width: Width, m: V128, index: I32): V128 =>

@@ -4,7 +4,7 @@
  */
 import type { Builder } from "../../engine/builder.js";
 import { fromFixedElement, type RoundingLetter, toFixedElement } from "../../engine/fp/convert.js";
-import { comparisonElement, type Element1, exactUnary, type Width } from "../../engine/fp/element.js";
+import { comparisonElement, type Element1, type Width } from "../../engine/fp/element.js";
 import { fusedElement, negated, type StepName, stepElement } from "../../engine/fp/fused.js";
 import type { ArithmeticName, ComparisonName } from "../../engine/fp/operations.js";
 import { arithmeticVector, comparisonVector, fusedVector, inUse, stepVector, unaryLanes } from "../../engine/fp/vector.js";
@@ -72,9 +72,6 @@ export const perElement = (elementOf: (width: Width) => Element1): FpLaneOp => (
   element: (b, width, n) => b.call(elementOf(width), b.cpu, n),
   lanes: (b, width, full, n) => b.call(unaryLanes(elementOf(width), width, full), b.cpu, n),
 });
-
-/** Operations the host has nothing for. */
-export const exact = (name: Parameters<typeof exactUnary>[0]): FpLaneOp => perElement((width) => exactUnary(name, width));
 
 export const absolute: FpLaneOp = {
   element: (_b, width, n) => n.bits(0, width - 1),

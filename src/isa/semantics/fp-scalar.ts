@@ -7,7 +7,7 @@ import {
   formatElement, fromFixedElement, type IntegerWidth, javaScriptElement, type RoundingLetter, toFixedElement,
 } from "../../engine/fp/convert.js";
 import {
-  binaryElement, certainOf, decode, encode, exactly, exactUnary, hostOf, unaryElement, type Width,
+  binaryElement, certainOf, decode, encode, exactly, hostOf, unaryElement, type Width,
 } from "../../engine/fp/element.js";
 import { fusedElement, negated } from "../../engine/fp/fused.js";
 import { isDefault, isFast } from "../../engine/fp/mode.js";
@@ -49,18 +49,11 @@ interface Typed2 extends Typed {
   readonly Rm: Operand;
 }
 
-/** FSQRT, FRINT<r>. */
+/** FSQRT, FRINT<r>, FRINT32<r>, FRINT64<r>. */
 export const unary = (name: ArithmeticName) => (b: Builder, f: Typed): void => {
   const width = widthOfType(f.ftype);
   b.setD(f.Rd, arithmetic(b, name, width, readScalar(b, f.Rn, width)));
 };
-
-/** FRINT32<r>, FRINT64<r>. */
-export const roundToSize =
-  (name: "FRINT32Z" | "FRINT32X" | "FRINT64Z" | "FRINT64X") => (b: Builder, f: Typed): void => {
-    const width = widthOfType(f.ftype);
-    b.setD(f.Rd, b.call(exactUnary(name, width), b.cpu, readScalar(b, f.Rn, width)));
-  };
 
 /** FMOV, FABS, FNEG: bits only. */
 export const signOperation = (name: "FMOV" | "FABS" | "FNEG") => (b: Builder, f: Typed): void => {

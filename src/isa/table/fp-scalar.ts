@@ -8,7 +8,7 @@ import type { Feature } from "../features.js";
 import { type Row, row } from "../pattern.js";
 import {
   binary, compare, compareZero, conditionalCompare, conditionalSelect, convertFormat, fractionBits,
-  fromInteger, moveFromGeneral, moveImmediate, moveToGeneral, multiplyAdd, roundToSize, signOperation, toInteger, toJavaScriptInteger, unary,
+  fromInteger, moveFromGeneral, moveImmediate, moveToGeneral, multiplyAdd, signOperation, toInteger, toJavaScriptInteger, unary,
 } from "../semantics/fp-scalar.js";
 
 interface Typed {
@@ -35,7 +35,7 @@ const oneSource: readonly Row[] = [
     row(`FRINT${letter}_float`, `000 11110 ftype=2 1 001 ${opcode} 10000 Rn:5 Rd:5`, TYPED, unary(`FRINT${letter}`)),
   ),
   ...entries(SIZES).map(([name, opcode]) =>
-    row(`${name}_float`, `000 11110 ftype=2 1 0100 ${opcode} 10000 Rn:5 Rd:5`, WITHOUT_HALF, roundToSize(name)),
+    row(`${name}_float`, `000 11110 ftype=2 1 0100 ${opcode} 10000 Rn:5 Rd:5`, WITHOUT_HALF, unary(name)),
   ),
   row(
     "FCVT_float", "000 11110 ftype=2 1 0001 opc=2 10000 Rn:5 Rd:5",

@@ -4,13 +4,14 @@
  * and half precision (FEAT_FP16, encodings of their own).
  */
 import { exactUnary } from "../../engine/fp/element.js";
+import { estimateElement, unsignedEstimateElement } from "../../engine/fp/estimate.js";
 import { type Row, row } from "../pattern.js";
 import {
   acrossLanes, byElement, complexAdd, complexMultiply, complexMultiplyByElement, fixedPoint, lengthen, moveImmediate,
   multiplyLong, multiplyLongByElement, narrow, narrowOddScalar, pairwise, pairwiseScalar, threeSame, twoRegister,
 } from "../semantics/fp-forms.js";
 import {
-  absolute, absoluteDifference, comparison, comparisonZero, exact, type FpLaneOp, fromFixed, fromInteger,
+  absolute, absoluteDifference, comparison, comparisonZero, type FpLaneOp, fromFixed, fromInteger,
   multiplyAccumulate, negate, perElement, simple, step, toFixed, toInteger,
 } from "../semantics/fp-lanes.js";
 
@@ -111,10 +112,10 @@ const TWO_REGISTER: readonly TwoRegister[] = [
   ["FRINTA", "1", "0", "11000", simple("FRINTA"), "vector"],
   ["FRINTX", "1", "0", "11001", simple("FRINTX"), "vector"],
   ["FRINTI", "1", "1", "11001", simple("FRINTI"), "vector"],
-  ["FRINT32Z", "0", "0", "11110", exact("FRINT32Z"), "vector without half"],
-  ["FRINT32X", "1", "0", "11110", exact("FRINT32X"), "vector without half"],
-  ["FRINT64Z", "0", "0", "11111", exact("FRINT64Z"), "vector without half"],
-  ["FRINT64X", "1", "0", "11111", exact("FRINT64X"), "vector without half"],
+  ["FRINT32Z", "0", "0", "11110", simple("FRINT32Z"), "vector without half"],
+  ["FRINT32X", "1", "0", "11110", simple("FRINT32X"), "vector without half"],
+  ["FRINT64Z", "0", "0", "11111", simple("FRINT64Z"), "vector without half"],
+  ["FRINT64X", "1", "0", "11111", simple("FRINT64X"), "vector without half"],
   ["FCVTNS", "0", "0", "11010", toInteger("N", false), "scalar"],
   ["FCVTNU", "1", "0", "11010", toInteger("N", true), "scalar"],
   ["FCVTMS", "0", "0", "11011", toInteger("M", false), "scalar"],
@@ -127,9 +128,9 @@ const TWO_REGISTER: readonly TwoRegister[] = [
   ["FCVTZU", "1", "1", "11011", toInteger("Z", true), "scalar"],
   ["SCVTF", "0", "0", "11101", fromInteger(false), "scalar"],
   ["UCVTF", "1", "0", "11101", fromInteger(true), "scalar"],
-  ["FRECPE", "0", "1", "11101", exact("FRECPE"), "scalar"],
-  ["FRSQRTE", "1", "1", "11101", exact("FRSQRTE"), "scalar"],
-  ["FRECPX", "0", "1", "11111", exact("FRECPX"), "scalar only"],
+  ["FRECPE", "0", "1", "11101", perElement((width) => estimateElement("FRECPE", width)), "scalar"],
+  ["FRSQRTE", "1", "1", "11101", perElement((width) => estimateElement("FRSQRTE", width)), "scalar"],
+  ["FRECPX", "0", "1", "11111", perElement((width) => exactUnary("FRECPX", width)), "scalar only"],
   ["FSQRT", "1", "1", "11111", simple("FSQRT"), "vector"],
 ];
 
@@ -151,7 +152,7 @@ const twoRegisterRows = ([name, U, a, opcode, op, forms]: TwoRegister): readonly
   return rows;
 };
 
-const estimate = (name: "URECPE" | "URSQRTE") => twoRegister(perElement(() => exactUnary(name, 32)));
+const estimate = (name: "URECPE" | "URSQRTE") => twoRegister(perElement(() => unsignedEstimateElement(name)));
 
 /** Two-register forms that change the size of elements, or have one size only. */
 const resizing: readonly Row[] = [
@@ -213,7 +214,7 @@ const complexRows: readonly Row[] = [
   row("FCADD", "0 Q=1 1 01110 size=2 0 Rm:5 111 rot=1 0 1 Rn:5 Rd:5", COMPLEX, complexAdd),
   row(
     "FCMLA_elt_4h", "0 0 1 01111 01 L:1 Rm:5 0 rot=2 1 0 0 Rn:5 Rd:5", { fp: true, feature: ["FCMA", "FP16"] },
-    (b, f) => complexMultiplyByElement(b, { ...f, Q: 0, size: 1, H: f.L }),
+    (b, f) => complexMultiplyByElement(b, { ...f, Q: 0, size: 1 }),
   ),
   row(
     "FCMLA_elt_8h", "0 1 1 01111 01 L:1 Rm:5 0 rot=2 1 H:1 0 Rn:5 Rd:5", { fp: true, feature: ["FCMA", "FP16"] },

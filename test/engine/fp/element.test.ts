@@ -8,6 +8,7 @@ import {
   formatElement, fromFixedElement, javaScriptElement, narrowOddElement, toFixedElement,
 } from "../../../src/engine/fp/convert.js";
 import { binaryElement, comparisonElement, unaryElement, type Width } from "../../../src/engine/fp/element.js";
+import { estimateElement, unsignedEstimateElement } from "../../../src/engine/fp/estimate.js";
 import { fusedElement, fusedLongElement, stepElement } from "../../../src/engine/fp/fused.js";
 import { fpFastOf } from "../../../src/engine/fp/mode.js";
 import { ARITHMETIC, type ArithmeticName, COMPARISONS, type ComparisonName } from "../../../src/engine/fp/operations.js";
@@ -27,12 +28,15 @@ interface Case {
 }
 
 const WIDTHS: readonly Width[] = [16, 32, 64];
+/** Rounding to an integer of a width has no half-precision form. */
+const WITHOUT_HALF = new Set<ArithmeticName>(["FRINT32Z", "FRINT32X", "FRINT64Z", "FRINT64X"]);
 const EXECUTIONS = 1500;
 
 function* cases(): Generator<Case> {
   for (const width of WIDTHS) {
     for (const [name, { operands }] of Object.entries(ARITHMETIC)) {
       const op = name as ArithmeticName;
+      if (width === 16 && WITHOUT_HALF.has(op)) continue;
       if (operands === 1) yield { callee: unaryElement(op, width), op, width, operands: [width] };
       else yield { callee: binaryElement(op, width), op, width, operands: [width, width] };
     }
@@ -43,6 +47,9 @@ function* cases(): Generator<Case> {
     yield { callee: fusedElement(width), op: "FMADD", width, operands: [width, width, width] };
     for (const op of ["FRECPS", "FRSQRTS"] as const) {
       yield { callee: stepElement(op, width), op, width, operands: [width, width] };
+    }
+    for (const op of ["FRECPE", "FRSQRTE"] as const) {
+      yield { callee: estimateElement(op, width), op, width, operands: [width] };
     }
     for (const to of WIDTHS) {
       if (to === width) continue;
@@ -61,6 +68,9 @@ function* cases(): Generator<Case> {
         yield { callee, op: `${sign}CVTF`, width, operands: [integer], fixed };
       }
     }
+  }
+  for (const op of ["URECPE", "URSQRTE"] as const) {
+    yield { callee: unsignedEstimateElement(op), op, width: 32, operands: [32] };
   }
   yield { callee: fusedLongElement, op: "FMLAL", width: 16, operands: [16, 16, 32] };
   yield { callee: narrowOddElement, op: "FCVTXN", width: 64, operands: [64] };

@@ -1,0 +1,66 @@
+/**
+ * Reciprocal estimates on integers (DDI 0487, Shared pseudocode, RecipEstimate, RecipSqrtEstimate and their users).
+ * Normal operands with normal results are the same in every mode and raise nothing; the rest is the exact path's.
+ */
+import { DOUBLE, type Format, HALF, SINGLE } from "../../cpu/fp/format.js";
+import type { FunctionBuilder } from "../ir/function.js";
+import { defineFunction } from "../ir/module.js";
+import type { F64, I32, I64 } from "../ir/value.js";
+import { type Element1, exactly, memo, type Width } from "./element.js";
+
+/** a in 256…511 stands for a/512; the result, 256…511, for r/256. */
+function recipEstimate(fb: FunctionBuilder, a: I32): I32 {
+  return fb.i32(1 << 19).divU(a.shl(1).or(1)).add(1).shrU(1);
+}
+
+/** a in 128…511 stands for a/512; the result, 256…511, for r/256. */
+function recipSqrtEstimate(fb: FunctionBuilder, a: I32): I32 {
+  const scaled = a.ltU(256).select(a.shl(1).or(1), a.or(1).shl(1));
+  // The largest b with scaled * b * b < 2^28. The quotient is no square, so its root's floor is never in doubt.
+  const quotient = fb.f64(2 ** 28).div(fb.op("f64.convert_i32_u", scaled) as F64);
+  const b = fb.op("i32.trunc_sat_f64_u", quotient.sqrt()) as I32;
+  return b.add(1).shrU(1);
+}
+
+const FORMATS: Readonly<Record<Width, Format>> = { 16: HALF, 32: SINGLE, 64: DOUBLE };
+const ESTIMATE_BITS = 8;
+
+/** The exponent field of 1.0. */
+const biasOf = (fmt: Format): number => fmt.expOnes >> 1;
+
+/** An estimate as the fraction under an exponent field. */
+const encodeEstimate = (fmt: Format, exponent: I64, estimate: I32): I64 =>
+  exponent.shl(fmt.F).or(estimate.toI64U().and(0xff).shl(fmt.F - ESTIMATE_BITS));
+
+export const estimateElement = memo((name: "FRECPE" | "FRSQRTE", width: Width): Element1 =>
+  defineFunction(`${name}_${width}`, "il", "l", (fb, cpu, a) => {
+    const fmt = FORMATS[width];
+    const bias = biasOf(fmt);
+    const exponent = a.shrU(fmt.F).and(fmt.expOnes);
+    const fraction = a.bits(fmt.F - ESTIMATE_BITS, ESTIMATE_BITS).wrap().or(1 << ESTIMATE_BITS);
+    const sign = a.bits(width - 1, 1);
+    if (name === "FRECPE") {
+      fb.if(exponent.sub(1).ltU(2 * bias - 2), () => {
+        const magnitude = encodeEstimate(fmt, fb.i64(2 * bias - 1).sub(exponent), recipEstimate(fb, fraction));
+        fb.return(magnitude.or(sign.shl(width - 1)));
+      });
+    } else {
+      fb.if(exponent.sub(1).ltU(fmt.expOnes - 1).and(sign.eqz()), () => {
+        const scaled = exponent.bit(0).select(fraction.shrU(1), fraction);
+        fb.return(encodeEstimate(fmt, fb.i64(3 * bias - 1).sub(exponent).shrU(1), recipSqrtEstimate(fb, scaled)));
+      });
+    }
+    fb.return(exactly(fb, cpu, name, width, a));
+  }),
+);
+
+/** URECPE and URSQRTE: operand and result are fractions of 2^32; too small an operand gives all ones. */
+export const unsignedEstimateElement = memo((name: "URECPE" | "URSQRTE"): Element1 =>
+  defineFunction(`${name}_32`, "il", "l", (fb, _cpu, a) => {
+    const top = a.bits(23, 9).wrap();
+    const least = name === "URECPE" ? 256 : 128;
+    fb.if(top.ltU(least), () => fb.return(fb.i64(0xffff_ffff)));
+    const estimate = name === "URECPE" ? recipEstimate(fb, top) : recipSqrtEstimate(fb, top);
+    fb.return(estimate.toI64U().shl(23));
+  }),
+);
