@@ -43,6 +43,8 @@ export const CPU = {
   el: s.i32(),
   spSel: s.i32(),
   daif: s.i32(),
+  /** Always 0: with it `daif` is a 64-bit cell, and MRS of DAIF a plain load. */
+  daifHigh: s.i32(),
   pan: s.i32(),
   uao: s.i32(),
   dit: s.i32(),

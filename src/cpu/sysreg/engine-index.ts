@@ -17,7 +17,7 @@ export function buildSysregIndex(buffer: ArrayBufferLike, model: CpuModel): void
   for (let encoding = 0; encoding < ENCODINGS; encoding++) setEntry(index, encoding, NEVER | (NEVER << 4), 0, 0);
   for (const row of SYSREGS) {
     if (row.encoding < 0 || row.aliasOf !== undefined || !modelSysregs(model).has(row)) continue;
-    setEntry(index, row.encoding, flagsOf(row, model), sysregOffset(row.name), trapBits(row));
+    setEntry(index, row.encoding, flagsOf(row, model), row.cell ?? sysregOffset(row.name), trapBits(row));
   }
 }
 

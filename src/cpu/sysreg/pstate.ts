@@ -44,6 +44,8 @@ export const PSTATE = [
   register("DAIF", [3, 3, 4, 2, 1], {
     writable: bits(9, 6),
     trap: "daif",
+    cell: CPU.daif,
+    slotRead: true,
     read: ({ vcpu }) => BigInt(vcpu.daif),
     write: ({ vcpu, host }, value) => {
       vcpu.daif = Number(value);

@@ -63,8 +63,10 @@ export interface RowOptions {
   readonly read?: (access: Access) => bigint;
   /** What a debugger sees where `read` has side effects. */
   readonly peek?: (access: Access) => bigint;
-  /** Reads are plain slot reads wherever the trap class is not active, `read` notwithstanding. */
+  /** Reads are plain reads of the slot (or `cell`) wherever the trap class is not active, `read` notwithstanding. */
   readonly slotRead?: true;
+  /** Offset in the vCPU block of 64 bits that hold the value, in place of a slot. */
+  readonly cell?: number;
   /** Takes a written value, already masked, in place of the slot. */
   readonly write?: (access: Access, value: bigint) => void;
   /** After the slot has changed through a write. */
