@@ -139,12 +139,13 @@ export const decodeHandler = defineFunction("decode", "iii", "i", (fb, cpu, _wor
   fb.return(fb.callIndirect(HANDLER, handler.get(), cpu, word, slot));
 });
 
-/** Handler 1: the sentinel behind a page's last slot. Goes on in the next page; costs no instruction. */
+/** Handler 1: the sentinel behind a page's last slot. Goes on in the next page; costs no instruction unless that faults. */
 export const pageEndHandler = defineFunction("pageEnd", "iii", "i", (fb, cpu, _word, slot) => {
   const c = new CpuView(fb, cpu);
-  c.set32(CPU.budget, c.get32(CPU.budget).add(1));
   c.set64(CPU.pc, c.get64(CPU.pcBias).add(slot.shrU(1).toI64U()));
-  fb.return(fb.call(fetch, cpu));
+  const next = fb.call(fetch, cpu);
+  fb.if(next, () => c.set32(CPU.budget, c.get32(CPU.budget).add(1)));
+  fb.return(next);
 });
 
 /** Handler 2: a breakpoint. Stops before the instruction, unless told to pass it once. */
@@ -187,10 +188,15 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
     fb.if(c.get32(CPU.budget).leS(0), () => exit(fb.i32(Exit.budget)));
     fb.if(c.get32(CPU.il), () => {
       fb.call(raise, cpu, fb.i32(0), fb.i32(EC.illegalState), fb.i32(0), c.get64(CPU.pc));
+      c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
       fb.br(outer);
     });
     const slot = fb.variable(fb.call(fetch, cpu));
-    fb.brIf(outer, slot.get().eqz());
+    // A fetch that faults costs an instruction too: vectors that cannot be fetched would never end otherwise.
+    fb.if(slot.get().eqz(), () => {
+      c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
+      fb.br(outer);
+    });
     fb.loop((inner) => {
       const at = slot.get();
       const left = c.get32(CPU.budget);

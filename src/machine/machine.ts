@@ -1,0 +1,484 @@
+/**
+ * A machine: engine, vCPUs, devices and hosted levels, from a description and boot options; and its life: run, stop,
+ * reset, end. Configuration errors are ConfigErrors thrown by `create`; after that, nothing a guest does throws.
+ */
+import type { AccessFault } from "../bus/address-space.js";
+import type { Width } from "../bus/contract.js";
+import { cpuModel, type CpuModel } from "../cpu/model.js";
+import { accessSysreg } from "../cpu/sysreg/access.js";
+import { buildSysregIndex } from "../cpu/sysreg/engine-index.js";
+import type { GicCpuInterface, SysregHost } from "../cpu/sysreg/host.js";
+import { resetSysregs } from "../cpu/sysreg/reset.js";
+import { GenericTimer } from "../cpu/timer.js";
+import { DAIF, Vcpu } from "../cpu/vcpu.js";
+import { Engine, type EngineHost, MemoryTooLarge } from "../engine/engine.js";
+import { CPU, CPU_BLOCK_SIZE, CPU_FEATURE, GLOBAL, IRQ_LINE } from "../engine/layout.js";
+import type { CpuOutputs } from "../devices/gicv3/index.js";
+import { Alarms } from "./alarms.js";
+import { type BootImage, type BootOptions, prepareBoot } from "./boot.js";
+import { affinityOf } from "./description.js";
+import { ConfigError } from "./errors.js";
+import { HostedLevels } from "./hosted-levels.js";
+import { buildPlatform, type Platform } from "./platform.js";
+import { type Core, NANOSECONDS_PER_INSTRUCTION, Scheduler } from "./scheduler.js";
+
+/** The far end of the console's wire. */
+export interface ConsoleBackend {
+  transmit(byte: number): void;
+  onReceive(listener: (bytes: Uint8Array) => void): void;
+}
+
+export interface MachineConfig extends BootOptions {
+  readonly serial: ConsoleBackend;
+  readonly idle: "realtime" | "skip";
+  /** PSCI SYSTEM_RESET ends `run` rather than starting over. */
+  readonly noReboot: boolean;
+  /** RTC at power-on, seconds since 1970. Default 2024-01-01: the same for every run, so that runs repeat. */
+  readonly epoch?: number;
+  readonly log?: { readonly categories: readonly string[]; write(line: string): void };
+}
+
+/** What `--log` can be asked for. */
+export const LOG_CATEGORIES = ["exceptions", "mmio", "hosted", "psci", "faults"] as const;
+export type LogCategory = (typeof LOG_CATEGORIES)[number];
+
+export interface MachineExit {
+  /** `killed`: a debugger ended it; `stopped`: `stop()` was called. */
+  readonly reason: "system-off" | "system-reset" | "killed" | "stopped";
+}
+
+export interface MachineStats {
+  readonly instructions: number;
+  readonly instructionsByEngine: Readonly<Record<string, number>>;
+  readonly tlbMisses: number;
+  readonly exits: Readonly<Record<string, number>>;
+  /** Seconds that `run` took, and how many of them the vCPUs were idle. */
+  readonly wallSeconds: number;
+  readonly idleSeconds: number;
+}
+
+/** 2024-01-01T00:00:00Z. */
+const DEFAULT_EPOCH = 1_704_067_200;
+
+/** A stop that a vCPU ran into, for a debugger. */
+export type DebugStop = { readonly core: Core; readonly kind: "breakpoint" | "watchpoint" };
+
+/** What a debugger adds to a running machine. */
+export interface DebugHooks {
+  /** The engine's questions about breakpoints and watchpoints. */
+  readonly engine: Pick<EngineHost, "shadowPage" | "isBreakpoint" | "watchAccess">;
+  debugStop(stop: DebugStop): void;
+  /** The machine ended: nothing will run any more. */
+  ended(exit: MachineExit): void;
+  /** The machine was reset by the guest or from outside. */
+  wasReset(): void;
+}
+
+const NO_DEBUGGER: DebugHooks = {
+  engine: { shadowPage: (_cpu, _page, shared) => shared, isBreakpoint: () => 0, watchAccess: () => 0 },
+  debugStop() {},
+  ended() {},
+  wasReset() {},
+};
+
+export class Machine {
+  readonly model: CpuModel;
+  readonly platform: Platform;
+  readonly scheduler: Scheduler;
+  readonly cores: readonly Core[];
+  readonly hosted: HostedLevels;
+  /** Set by a debugger that attaches; see debug-target.ts. */
+  debug: DebugHooks = NO_DEBUGGER;
+  private readonly boot: BootImage;
+  private readonly alarms: Alarms;
+  private readonly sysregHost: SysregHost;
+  /** Console bytes the UART has no room for yet. */
+  private pendingInput: Uint8Array[] = [];
+  private exit: MachineExit | undefined;
+  private resetRequested = false;
+  private paused = false;
+  private wakeLoop: (() => void) | undefined;
+  private wallStart = 0;
+  private wallIdle = 0;
+  private wallTotal = 0;
+
+  /** @throws ConfigError for whatever of the options cannot be. */
+  static async create(config: MachineConfig): Promise<Machine> {
+    if (config.el2 === "hosted" && config.el3 === "guest") {
+      throw new ConfigError("USAGE", "--el2 hosted with --el3 guest: a guest's EL3 cannot stand above our EL2");
+    }
+    const boot = prepareBoot(config);
+    const model = cpuModel(config.cpu);
+    const target: { machine?: Machine } = {};
+    const host = engineHost(() => target.machine as Machine);
+    try {
+      const engine = await Engine.create(
+        {
+          cpus: config.cpus,
+          regions: [
+            { name: "ram", base: BigInt(config.description.ram.base), size: config.memory },
+            ...HostedLevels.regions(config),
+          ],
+          features: model.features,
+        },
+        host,
+      );
+      target.machine = new Machine(config, boot, model, engine);
+      return target.machine;
+    } catch (error) {
+      if (error instanceof MemoryTooLarge) throw new ConfigError("NO_ROOM", error.message);
+      throw error;
+    }
+  }
+
+  private constructor(
+    readonly config: MachineConfig,
+    boot: BootImage,
+    model: CpuModel,
+    readonly engine: Engine,
+  ) {
+    this.boot = boot;
+    this.model = model;
+    buildSysregIndex(engine.memory.buffer, model);
+    const vcpus = engine.cpuBases.map((base) => new Vcpu(engine.memory.buffer, base));
+    // Devices set alarms and lines while they are built, before there is a scheduler.
+    this.alarms = new Alarms((deadline) => this.scheduler?.deadlineSet(deadline));
+    const now = (): bigint => this.scheduler?.now() ?? 0n;
+    this.platform = buildPlatform(config.description, {
+      cpus: vcpus.map((vcpu, i) => ({ affinity: affinityOf(config.description, i), outputs: this.outputsOf(vcpu) })),
+      clock: { now: () => now() * NANOSECONDS_PER_INSTRUCTION },
+      alarm: (ring) => this.alarms.create(ring),
+      serial: {
+        transmit: (byte) => config.serial.transmit(byte),
+        inputWanted: () => this.deliverInput(),
+      },
+      epoch: config.epoch ?? DEFAULT_EPOCH,
+      securityExtensions: config.el3 === "guest",
+      onFault: (fault) => this.onBusFault(fault),
+    });
+    const ppi = config.description.timer.ppi;
+    this.cores = vcpus.map((vcpu, index) => {
+      const line = (number: number) => this.platform.gic.ppi(index, number);
+      const timer = new GenericTimer(vcpu, now, {
+        physical: line(ppi.nonSecure),
+        virtual: line(ppi.virtual),
+        hypervisor: line(ppi.hypervisor),
+        hypervisorVirtual: line(HYPERVISOR_VIRTUAL_PPI),
+        secure: line(ppi.secure),
+      });
+      return { index, vcpu, timer, state: "off" as const, held: false } as Core;
+    });
+    this.scheduler = new Scheduler(engine, this.cores, {
+      hosted: (core, level) => this.hosted.handle(core, level),
+      nextAlarm: () => this.alarms.next(),
+      ringAlarms: () => this.alarms.ring(now()),
+      debugStop: (core, kind) => this.debug.debugStop({ core, kind }),
+    });
+    this.sysregHost = this.makeSysregHost();
+    this.hosted = new HostedLevels(this);
+    config.serial.onReceive((bytes) => {
+      this.pendingInput.push(bytes);
+      this.deliverInput();
+      this.wakeLoop?.();
+    });
+    this.powerOn();
+  }
+
+  // --- power ----------------------------------------------------------------------------------------------------------
+
+  /** Everything as at power-on: memory, vCPUs, devices, time. */
+  private powerOn(): void {
+    const { engine } = this;
+    for (const region of engine.regions) engine.bytes.fill(0, region.host, region.host + region.size);
+    for (const { address, bytes } of this.boot.loads) engine.writePhysical(BigInt(address), bytes);
+    engine.dropCode();
+    this.scheduler.reset();
+    for (const { device } of this.platform.devices) device.reset();
+    for (const core of this.cores) {
+      this.resetCore(core);
+      core.state = "off";
+    }
+    this.hosted.reset();
+    const first = this.cores[0] as Core;
+    this.hosted.start(first, { entry: BigInt(this.boot.entry), context: BigInt(this.boot.dtbAddress) });
+    first.state = "running";
+  }
+
+  /** Architectural reset of one vCPU: registers, PSTATE, TLBs; it stands at EL3 with everything masked. */
+  resetCore({ index, vcpu, timer }: Core): void {
+    const { engine, config, model } = this;
+    const lines = vcpu.get32(CPU.irqLines);
+    engine.bytes.fill(0, vcpu.base, vcpu.base + CPU_BLOCK_SIZE);
+    vcpu.set32(CPU.index, index);
+    vcpu.set32(CPU.irqLines, lines);
+    vcpu.set32(CPU.hasEl2, 1);
+    vcpu.set32(CPU.hasEl3, 1);
+    vcpu.set32(CPU.hosted, (config.el2 === "hosted" ? 1 << 2 : 0) | (config.el3 === "hosted" ? 1 << 3 : 0));
+    let features = 0;
+    for (const [name, bit] of Object.entries(CPU_FEATURE)) {
+      if (model.features.has(name as keyof typeof CPU_FEATURE)) features |= bit;
+    }
+    vcpu.set32(CPU.features, features);
+    vcpu.set32(CPU.el, 3);
+    vcpu.set32(CPU.spSel, 1);
+    vcpu.set64(CPU.flagZ, 1n);
+    vcpu.daif = DAIF.all;
+    resetSysregs(vcpu, {
+      model, index, cpus: config.cpus, affinity: this.affinityOf(index),
+    });
+    timer.update();
+    engine.exports.flushCpu(vcpu.base);
+  }
+
+  /** MPIDR_EL1 affinity, Aff3 in bits 39–32. */
+  affinityOf(index: number): bigint {
+    const affinity = affinityOf(this.config.description, index);
+    return BigInt(affinity & 0xffffff) | (BigInt(affinity >>> 24) << 32n);
+  }
+
+  /** PSCI SYSTEM_OFF and the like: the machine ends after the current instruction. */
+  end(exit: MachineExit): void {
+    this.exit ??= exit;
+    for (const core of this.cores) core.state = "off";
+    this.scheduler.endSlice();
+    this.wakeLoop?.();
+  }
+
+  /** PSCI SYSTEM_RESET: starts over before the next instruction, or ends with `--no-reboot`. */
+  requestReset(): void {
+    if (this.config.noReboot) {
+      this.end({ reason: "system-reset" });
+      return;
+    }
+    this.resetRequested = true;
+    this.scheduler.endSlice();
+  }
+
+  /** Back to power-on at once; for a debugger, while the machine stands. */
+  reset(): void {
+    this.exit = undefined;
+    this.resetRequested = false;
+    this.powerOn();
+    this.debug.wasReset();
+  }
+
+  // --- life -----------------------------------------------------------------------------------------------------------
+
+  /** Runs until the guest, a debugger or `stop` ends the machine. */
+  async run(): Promise<MachineExit> {
+    this.wallStart = performance.now();
+    const stop = (): boolean => this.exit !== undefined || this.paused || this.resetRequested;
+    while (this.exit === undefined) {
+      if (this.resetRequested) this.reset();
+      if (this.paused) {
+        await this.sleep(undefined);
+        continue;
+      }
+      if (this.scheduler.runTurn(stop) === "idle" && !stop()) await this.idle();
+      else await nextTurn();
+    }
+    this.wallTotal += performance.now() - this.wallStart;
+    this.wallStart = 0;
+    this.debug.ended(this.exit);
+    return this.exit;
+  }
+
+  /** All vCPUs wait: time is skipped, or passes in reality. */
+  private async idle(): Promise<void> {
+    const wait = this.scheduler.idleWait();
+    if (this.config.idle === "skip" && wait !== undefined) {
+      this.scheduler.passIdle();
+      await nextTurn();
+      return;
+    }
+    const start = performance.now();
+    await this.sleep(wait);
+    const elapsed = performance.now() - start;
+    this.wallIdle += elapsed;
+    this.scheduler.passIdle(elapsed);
+  }
+
+  /** Waits for `ms` milliseconds (for ever if undefined) or until something from outside happens. */
+  private sleep(ms: number | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      // Without a deadline a long timer keeps the process alive: the guest may still be spoken to.
+      const timer = setTimeout(() => this.wakeLoop?.(), ms ?? 60_000);
+      this.wakeLoop = () => {
+        clearTimeout(timer);
+        this.wakeLoop = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** `run` resolves soon after, with reason `stopped`. */
+  stop(): void {
+    this.end({ reason: "stopped" });
+  }
+
+  /** A debugger halts or releases the whole machine; takes effect at the next instruction boundary. */
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    if (paused) this.scheduler.endSlice();
+    else this.wakeLoop?.();
+  }
+
+  get isPaused(): boolean {
+    return this.paused;
+  }
+
+  get ended(): MachineExit | undefined {
+    return this.exit;
+  }
+
+  stats(): MachineStats {
+    const total = (offset: number): number =>
+      this.cores.reduce((sum, { vcpu }) => sum + Number(vcpu.get64(offset)), 0);
+    const { counters } = this.scheduler;
+    const instructions = Number(counters.instructions);
+    const running = this.wallStart === 0 ? 0 : performance.now() - this.wallStart;
+    return {
+      instructions,
+      instructionsByEngine: { interpreter: instructions },
+      tlbMisses: total(CPU.statTlbMiss),
+      exits: {
+        ...counters.exits,
+        ...this.hosted.counts(),
+        mmio: total(CPU.statMmio),
+        sysreg: total(CPU.statSysreg),
+        exceptions: total(CPU.statExceptions),
+        interrupts: total(CPU.statInterrupts),
+        fetchMisses: total(CPU.statFetchMiss),
+        decoded: total(CPU.statDecoded),
+      },
+      wallSeconds: (this.wallTotal + running) / 1000,
+      idleSeconds: this.wallIdle / 1000,
+    };
+  }
+
+  // --- what the engine and devices reach ------------------------------------------------------------------------------
+
+  /** Interrupt lines of a vCPU, as the GIC drives them. A change ends the slice so that it is seen at once. */
+  private outputsOf(vcpu: Vcpu): CpuOutputs {
+    const line = (bit: number) => ({
+      set: (level: boolean): void => {
+        const before = vcpu.get32(CPU.irqLines);
+        const after = level ? before | bit : before & ~bit;
+        if (after === before) return;
+        vcpu.set32(CPU.irqLines, after);
+        if (level) this.scheduler?.endSlice();
+      },
+    });
+    return {
+      irq: line(IRQ_LINE.irq), fiq: line(IRQ_LINE.fiq), virq: line(IRQ_LINE.virq), vfiq: line(IRQ_LINE.vfiq),
+    };
+  }
+
+  private makeSysregHost(): SysregHost {
+    const { exports } = this.engine;
+    const core = (vcpu: Vcpu): Core => this.cores[vcpu.get32(CPU.index)] as Core;
+    return {
+      model: this.model,
+      raise: (vcpu, { targetEl, ec, iss }) => exports.raise(vcpu.base, targetEl, ec, iss, vcpu.pc),
+      undefined: (vcpu) => exports.raiseUndefined(vcpu.base),
+      gic: (vcpu) => this.platform.gic.cpuInterface(vcpu.get32(CPU.index)) as unknown as GicCpuInterface,
+      timer: (vcpu) => core(vcpu).timer,
+      retired: (vcpu) => vcpu.get64(CPU.retired),
+      pmuInterrupt: (vcpu, level) => this.platform.gic.ppi(vcpu.get32(CPU.index), PMU_PPI).set(level),
+      translationChanged: (vcpu) => exports.flushCpu(vcpu.base),
+      tableBaseChanged: (vcpu) => exports.contextChanged(vcpu.base),
+      modesChanged: (vcpu) => exports.enterMode(vcpu.base),
+      interruptsChanged: () => {},
+      debugChanged: () => {},
+    };
+  }
+
+  /** MRS or MSR off the fast path. */
+  accessSysreg(cpu: number, encoding: number, isRead: boolean, rt: number): void {
+    const core = this.coreAt(cpu);
+    const { vcpu, timer } = core;
+    vcpu.set64(CPU.statSysreg, vcpu.get64(CPU.statSysreg) + 1n);
+    accessSysreg(vcpu, this.sysregHost, encoding, isRead, rt);
+    if (!isRead) this.scheduler.deadlineSet(timer.nextDeadline());
+  }
+
+  private coreAt(base: number): Core {
+    return this.cores.find((core) => core.vcpu.base === base) as Core;
+  }
+
+  /** A device access by a guest that reaches physical memory itself (no hosted EL2 in between). */
+  ioAccess(cpu: number, size: number, isWrite: boolean): number {
+    const { vcpu } = this.coreAt(cpu);
+    const address = Number(vcpu.get64(CPU.walkPa));
+    const secure = (vcpu.controls.scr & 1) === 0;
+    if (size > 8) return 1;
+    const width = size as Width;
+    if (isWrite) {
+      const value = BigInt.asUintN(8 * size, vcpu.get64(CPU.bounce));
+      return this.platform.bus.write(address, width, value, secure) === undefined ? 0 : 1;
+    }
+    const result = this.platform.bus.read(address, width, secure);
+    if (typeof result !== "bigint") return 1;
+    vcpu.set64(CPU.bounce, result);
+    return 0;
+  }
+
+  private deliverInput(): void {
+    const uart = this.platform?.console;
+    while (uart !== undefined && this.pendingInput.length > 0) {
+      const bytes = this.pendingInput[0] as Uint8Array;
+      const room = Math.min(uart.roomForInput(), bytes.length);
+      if (room === 0) return;
+      const taken = uart.receive(bytes.subarray(0, room));
+      if (taken === bytes.length) this.pendingInput.shift();
+      else this.pendingInput[0] = bytes.subarray(taken);
+      if (taken === 0) return;
+    }
+  }
+
+  // --- log ------------------------------------------------------------------------------------------------------------
+
+  /** Writes a line for those who asked for the category; the text is made only then. */
+  log(category: LogCategory, line: () => string): void {
+    const { log } = this.config;
+    if (log?.categories.includes(category)) log.write(`${category}: ${line()}`);
+  }
+
+  private onBusFault(fault: AccessFault): void {
+    this.log("faults", () => fault.reason);
+  }
+
+  /** Where the vCPUs stand, one line each: for logs and errors. */
+  describeCores(): string[] {
+    return this.cores.map(
+      ({ index, vcpu, state }) => `CPU${index} EL${vcpu.el} PC 0x${vcpu.pc.toString(16)} ${state}`,
+    );
+  }
+
+  /** Non-zero while breakpoints exist: fetch asks for shadow pages then. */
+  set breakpointsExist(exist: boolean) {
+    this.engine.view.setInt32(GLOBAL.breakpoints, exist ? 1 : 0, true);
+  }
+}
+
+/** PPI numbers that the machine file does not name: EL2 virtual timer (BSA), PMU (ARCHITECTURE.md, section 5). */
+const HYPERVISOR_VIRTUAL_PPI = 12;
+const PMU_PPI = 7;
+
+/** Lets the event loop have its turn: console, sockets, signals. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/** The engine's imports; the machine exists by the time the guest runs. */
+function engineHost(machine: () => Machine): EngineHost {
+  return {
+    ioAccess: (cpu, size, access) => machine().ioAccess(cpu, size, access === 1),
+    sysregAccess: (cpu, encoding, isRead, rt) => machine().accessSysreg(cpu, encoding, isRead !== 0, rt),
+    shadowPage: (cpu, page, shared) => machine().debug.engine.shadowPage(cpu, page, shared),
+    isBreakpoint: (cpu, pc) => machine().debug.engine.isBreakpoint(cpu, pc),
+    watchAccess: (cpu, va, size, access) => machine().debug.engine.watchAccess(cpu, va, size, access),
+  };
+}

@@ -1,0 +1,82 @@
+/** Devices of a machine, built and wired from its description; nothing here runs yet. */
+import { type AccessFault, AddressSpace } from "../bus/address-space.js";
+import type { Alarm, Clock, IrqLine, MmioDevice } from "../bus/contract.js";
+import { type CpuWiring, Gicv3 } from "../devices/gicv3/index.js";
+import { Pl011, type SerialBackend } from "../devices/pl011/index.js";
+import { Pl031 } from "../devices/pl031/index.js";
+import { type DeviceDescription, gicOf, type MachineDescription } from "./description.js";
+
+/** What the machine gives its devices. */
+export interface PlatformWiring {
+  readonly cpus: readonly CpuWiring[];
+  readonly clock: Clock;
+  /** An alarm of its own for each device that asks; `ring` is called when virtual time has reached it. */
+  alarm(ring: () => void): Alarm;
+  readonly serial: SerialBackend;
+  /** RTCDR at power-on, in seconds since 1970. */
+  readonly epoch: number;
+  /** Two security states in the GIC: EL3 belongs to the guest. */
+  readonly securityExtensions: boolean;
+  onFault(fault: AccessFault): void;
+}
+
+export interface Platform {
+  readonly bus: AddressSpace;
+  readonly gic: Gicv3;
+  /** The UART that the console is connected to. */
+  readonly console: Pl011 | undefined;
+  readonly devices: readonly PlatformDevice[];
+}
+
+export interface PlatformDevice {
+  readonly name: string;
+  readonly type: DeviceDescription["type"];
+  readonly device: { reset(): void };
+}
+
+/** Where a UART that is not the console sends. */
+const NOWHERE: SerialBackend = { transmit() {} };
+
+/** Builds every device of the description and maps it. Throws AddressMapError, GicConfigError. */
+export function buildPlatform(description: MachineDescription, wiring: PlatformWiring): Platform {
+  const bus = new AddressSpace((fault) => wiring.onFault(fault));
+  const gicDescription = gicOf(description);
+  const gic = new Gicv3({
+    cpus: wiring.cpus,
+    spis: gicDescription.spis,
+    maintenancePpi: gicDescription.maintenancePpi,
+    securityExtensions: wiring.securityExtensions,
+  });
+  const devices: PlatformDevice[] = [];
+  let console: Pl011 | undefined;
+  const map = (name: string, base: number, size: number, device: MmioDevice): void =>
+    bus.map({ name, base, size, device });
+  const irqOf = (spi: number): IrqLine => gic.spi(spi);
+  for (const d of description.devices) {
+    switch (d.type) {
+      case "gicv3":
+        map(`${d.name} distributor`, d.distributor.base, d.distributor.size, gic.distributor);
+        map(`${d.name} redistributors`, d.redistributors.base, gic.redistributorWindow, gic.redistributorFrames);
+        devices.push({ name: d.name, type: d.type, device: gic });
+        break;
+      case "pl011": {
+        const isConsole = d.name === description.console;
+        const uart = new Pl011({ irq: irqOf(d.spi), backend: isConsole ? wiring.serial : NOWHERE });
+        if (isConsole) console = uart;
+        map(d.name, d.base, d.size, uart);
+        devices.push({ name: d.name, type: d.type, device: uart });
+        break;
+      }
+      case "pl031": {
+        const rtc: Pl031 = new Pl031(
+          { irq: irqOf(d.spi), clock: wiring.clock, alarm: wiring.alarm(() => rtc.tick()) },
+          { epoch: wiring.epoch },
+        );
+        map(d.name, d.base, d.size, rtc);
+        devices.push({ name: d.name, type: d.type, device: rtc });
+        break;
+      }
+    }
+  }
+  return { bus, gic, console, devices };
+}
