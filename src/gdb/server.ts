@@ -15,8 +15,8 @@ import type { DebugTarget } from "./target.js";
 /** How long a client that is turned away may take to say something, or to hang up. */
 const PATIENCE_MS = 5_000;
 
-/** How long a second client waits for the first to go before it is turned away. */
-const TURN_MS = 250;
+/** How long a second client waits for the first to go before it is turned away; also what a closing server allows. */
+const TURN_MS = 1_000;
 
 /** The longest packet, in bytes, that is looked at before turning a client away. */
 const REFUSED_PACKET = 1024;

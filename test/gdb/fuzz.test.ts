@@ -1,9 +1,12 @@
 /** Whatever bytes come, the session neither throws nor wedges, and TCP's segments make no difference. */
 
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { FakeMachine } from "./fake-machine.js";
 import { packet, payloads, type Segmentation, Wire } from "./wire.js";
+
+// Other tests may have the processor.
+vi.setConfig({ testTimeout: 60_000 });
 
 const valid = [
   "qSupported:multiprocess+;swbreak+;error-message+",

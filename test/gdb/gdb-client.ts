@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 
 /** How long one session may take, in milliseconds. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 40_000;
 
 export interface GdbOptions {
   /** Ctrl-C is pressed once this has become true. */

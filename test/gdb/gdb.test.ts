@@ -3,10 +3,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { formatEndpoint, listenForGdb, parseEndpoint } from "../../src/gdb/index.js";
 import { Code, FakeMachine, type FakeOptions, RAM } from "./fake-machine.js";
 import { type GdbOptions, gdb } from "./gdb-client.js";
+
+// Other tests may have the processor.
+vi.setConfig({ testTimeout: 60_000 });
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {

@@ -5,10 +5,13 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { EndpointError, formatEndpoint, type GdbServer, listenForGdb, parseEndpoint } from "../../src/gdb/index.js";
 import { Code, FakeMachine, type FakeOptions } from "./fake-machine.js";
 import { packet, payloads } from "./wire.js";
+
+// Other tests may have the processor.
+vi.setConfig({ testTimeout: 60_000 });
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -63,7 +66,7 @@ class Client {
 }
 
 async function waitFor(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + 30_000;
   while (!condition()) {
     if (Date.now() > end) throw new Error("waited in vain");
     await new Promise((resolve) => setTimeout(resolve, 2));
