@@ -119,20 +119,21 @@ describe.each([
             for (const n of range) model.delete(n);
           }
         }
+        const wrong: string[] = [];
         for (let n = 0; n < 5 * 512; n++) {
           const ipa = (start + n) * KB4 + 0x123;
           const pa = model.get(n);
-          const wanted = pa === undefined ? undefined : (start + pa) * KB4 + 0x123;
-          const found = at(ipa);
-          expect(found === undefined ? undefined : Number(found.pa)).toBe(wanted);
+          const wanted = pa === undefined ? -1 : (start + pa) * KB4 + 0x123;
+          const walked = at(ipa);
           const query = fresh.query(ipa);
-          expect(query.mapped ? query.pa : undefined).toBe(wanted);
-          if (query.mapped) expect(query.level).toBe(found?.level);
+          const same = query.mapped ? query.level === walked?.level && query.pa === wanted : wanted < 0;
+          if (!same || Number(walked?.pa ?? -1n) !== wanted) wrong.push(ipa.toString(16));
         }
+        expect(wrong).toEqual([]);
         fresh.unmap(0, 4 * GB1);
         expect(fresh.tablesInUse).toBe(1);
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 
