@@ -48,6 +48,20 @@ describe("AddressSpace", () => {
     expect(bus.windows.map((window) => window.name)).toEqual(["first", "second", "high"]);
   });
 
+  it("keeps neighbours apart, whichever was accessed last", () => {
+    const { bus, first } = space();
+    bus.map({ name: "neighbour", base: 0x900_0100, size: 0x100, device: new Recorder(9n) });
+    bus.map({ name: "before", base: 0x8ff_ff00, size: 0x100, device: first });
+    const numbers = [0x900_00ec, 0x900_0100, 0x900_0000, 0x8ff_fffc, 0x900_0000, 0x900_01fc].map((address) => {
+      const value = bus.read(address, 4);
+      return typeof value === "bigint" ? Number(value >> 32n) : value.kind;
+    });
+    expect(numbers).toEqual([1, 9, 1, 1, 1, 9]);
+    expect(bus.find(0x900_0100)?.name).toBe("neighbour");
+    expect(bus.find(0x900_00ff)?.name).toBe("first");
+    expect(bus.find(0x900_0200)).toBeUndefined();
+  });
+
   it("answers an unmapped access with a fault that says what and where", () => {
     const { bus, faults } = space();
     const fault = { kind: "unmapped", address: 0x900_0100, width: 4 };

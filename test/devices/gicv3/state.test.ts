@@ -64,6 +64,19 @@ statefulSuite("GICv3", () => {
   };
 });
 
+describe("lines after reset and restore", () => {
+  it.each(["irq", "fiq", "virq", "vfiq"] as const)("%s is driven whatever it was", (name) => {
+    const rig = new Rig(1);
+    const wire = rig.outputs[0]?.[name];
+    wire?.set(true);
+    rig.gic.reset();
+    expect(wire?.level).toBe(false);
+    wire?.set(true);
+    rig.gic.restore(rig.gic.save());
+    expect(wire?.level).toBe(false);
+  });
+});
+
 describe("snapshots of a GIC of another shape", () => {
   it("are refused with a reason", () => {
     const state = new Rig(2).gic.save();

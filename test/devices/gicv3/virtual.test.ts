@@ -118,6 +118,22 @@ describe("virtual interrupts", () => {
     expect(rig.mrs("ICC_RPR_EL1", EL1V)).toBe(0xa0);
   });
 
+  it("virtual Group 0 goes by BPR0, Group 1 by BPR1, and with VCBPR both by BPR0", () => {
+    rig.msr("ICC_IGRPEN0_EL1", 1, EL1V);
+    rig.msr("ICC_BPR0_EL1", 5, EL1V);
+    lr(0, { vintid: 40, priority: 0xa0 });
+    rig.mrs("ICC_IAR1_EL1", EL1V);
+    lr(1, { vintid: 41, priority: 0x80 });
+    expect(rig.out()).toBe("virq");
+    rig.msr("ICC_CTLR_EL1", 1, EL1V);
+    expect(rig.out(), "bits 7:6 are the group priority of both").toBe("");
+    rig.msr("ICC_CTLR_EL1", 0, EL1V);
+    lr(1, { vintid: 3, priority: 0x80, group: 0 });
+    expect(rig.out(), "of Group 0 in any case").toBe("");
+    rig.msr("ICC_BPR0_EL1", 2, EL1V);
+    expect(rig.out()).toBe("vfiq");
+  });
+
   it("ICH_HCR_EL2.En = 0: nothing is signalled, nothing can be acknowledged", () => {
     lr(0, { vintid: 40 });
     rig.msr("ICH_HCR_EL2", 0, EL2);

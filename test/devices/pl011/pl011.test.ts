@@ -278,8 +278,13 @@ describe("PL011 reception", () => {
 
   it("framing, parity and break errors belong to their character", () => {
     rig.write(IMSC, 0x380);
+    rig.uart.receiveFromLine(0xff);
+    expect(rig.read(MIS)).toBe(0);
+    rig.read(DR);
     rig.uart.receiveFromLine(0x61, { framing: true });
+    expect(rig.read(MIS)).toBe(0x080);
     rig.uart.receiveFromLine(0x62, { parity: true });
+    expect(rig.read(MIS)).toBe(0x180);
     rig.uart.receiveBreak();
     rig.type("c");
     expect(rig.read(MIS)).toBe(0x380);

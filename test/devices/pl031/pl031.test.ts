@@ -109,7 +109,9 @@ describe("PL031", () => {
 
   it("shows a match that the alarm has not announced yet", () => {
     rig.write(MR, EPOCH + 1);
-    rig.clock.nanoseconds = 2n * SECOND;
+    rig.clock.nanoseconds = SECOND - 1n;
+    expect(rig.read(RIS)).toBe(0);
+    rig.clock.nanoseconds = SECOND;
     expect(rig.read(RIS)).toBe(1);
     rig.write(ICR, 1);
     expect(rig.read(RIS)).toBe(0);
