@@ -1,17 +1,18 @@
 import { describe, expect, test } from "vitest";
+import { type CpuModel, cpuModel } from "../../src/cpu/model.js";
 import { peekSysreg } from "../../src/cpu/sysreg/access.js";
 import { modelSysregs } from "../../src/cpu/sysreg/model-table.js";
 import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
 import { ALL, encode, NEVER } from "../../src/cpu/sysreg/row.js";
 import { SYSREGS, sysregByName } from "../../src/cpu/sysreg/table.js";
 import { CPU } from "../../src/engine/layout.js";
-import { Bench } from "./sysreg-fixture.js";
+import { Bench, EVERYTHING } from "./sysreg-fixture.js";
 
 const E2H = 1n << 34n;
 const TGE = 1n << 27n;
 
 /** A bench where nothing traps at any EL. */
-function unrestricted(model: string, el: number): Bench {
+function unrestricted(model: CpuModel, el: number): Bench {
   return new Bench(model)
     .set("CPACR_EL1", 3n << 20n)
     .set("SCTLR_EL1", (1n << 9n) | (1n << 14n) | (1n << 15n))
@@ -23,7 +24,7 @@ function unrestricted(model: string, el: number): Bench {
     .enter(el);
 }
 
-describe.each(["cortex-a72", "max"])("every register of %s", (model) => {
+describe.each([cpuModel("cortex-a72"), EVERYTHING])("every register of $name", (model) => {
   const rows = SYSREGS.filter((row) => row.encoding >= 0 && modelSysregs(new Bench(model).model).has(row));
 
   test("can be reached from its lowest EL and not from below, in each direction", () => {
@@ -33,7 +34,7 @@ describe.each(["cortex-a72", "max"])("every register of %s", (model) => {
         const lowest = direction === "read" ? row.readEl : row.writeEl;
         for (let el = 0; el <= 3; el++) {
           const fate = unrestricted(model, el).fate(row.name, direction);
-          const missing = model === "max" && el === 0 && direction === "read" ? ["undefined", 1] : ["undefined"];
+          const missing = model === EVERYTHING && el === 0 && direction === "read" ? ["undefined", 1] : ["undefined"];
           const expected = el >= lowest && lowest !== NEVER ? ["done"] : missing;
           expect(expected, `${direction} ${row.name} at EL${el}`).toContain(fate);
         }
@@ -70,7 +71,7 @@ describe("existence", () => {
     expect(bench.access(encode(3, 7, 0, 0, 5), true)).toBe("undefined");
     for (const name of ["PAN", "UAO", "SSBS", "DIT", "TTBR1_EL2", "CONTEXTIDR_EL2", "LORID_EL1", "APIAKeyLo_EL1"]) {
       expect([name, bench.mrs(name)]).toEqual([name, "undefined"]);
-      if (name !== "LORID_EL1") expect(new Bench("max").enter(3).fate(name, "read")).not.toBe("undefined");
+      if (name !== "LORID_EL1") expect(new Bench(EVERYTHING).enter(3).fate(name, "read")).not.toBe("undefined");
     }
   });
 
@@ -84,7 +85,7 @@ describe("existence", () => {
 
   test("Cortex-A72's own registers on that model only", () => {
     expect(new Bench().mrs("L2CTLR_EL1")).toEqual({ value: 1n << 24n });
-    expect(new Bench("max").mrs("L2CTLR_EL1")).toBe("undefined");
+    expect(new Bench(EVERYTHING).mrs("L2CTLR_EL1")).toBe("undefined");
   });
 
   test("the GIC says which of its registers exist", () => {
@@ -171,7 +172,7 @@ describe("PSTATE and FP control", () => {
 
 describe("VHE", () => {
   test("EL1 names at EL2 reach the EL2 register, _EL12 names the EL1 one", () => {
-    const bench = new Bench("max").set("HCR_EL2", E2H).enter(2);
+    const bench = new Bench(EVERYTHING).set("HCR_EL2", E2H).enter(2);
     bench.msr("VBAR_EL1", 0x8000n);
     bench.msr("VBAR_EL12", 0x4000n);
     expect(bench.vcpu.sysreg("VBAR_EL2")).toBe(0x8000n);
@@ -183,7 +184,7 @@ describe("VHE", () => {
 
   test("every redirected register: the alias is the register, its name is the EL2 one", () => {
     for (const row of SYSREGS.filter((candidate) => candidate.e2h !== undefined && !candidate.read)) {
-      const bench = new Bench("max").set("HCR_EL2", E2H).enter(2);
+      const bench = new Bench(EVERYTHING).set("HCR_EL2", E2H).enter(2);
       const alias = row.name.replace(/EL1$/, "EL12").replace(/EL0$/, "EL02");
       bench.msr(alias, ALL);
       const { writable } = modelSysregs(bench.model).of(row);
@@ -195,14 +196,14 @@ describe("VHE", () => {
   });
 
   test("_EL12 names without E2H, at EL1, or without the feature are UNDEFINED; EL3 has them with E2H", () => {
-    expect(new Bench("max").enter(2).mrs("SCTLR_EL12")).toBe("undefined");
-    expect(new Bench("max").set("HCR_EL2", E2H).enter(1).mrs("SCTLR_EL12")).toBe("undefined");
-    expect(new Bench("max").set("HCR_EL2", E2H).enter(3).fate("SCTLR_EL12", "read")).toBe("done");
+    expect(new Bench(EVERYTHING).enter(2).mrs("SCTLR_EL12")).toBe("undefined");
+    expect(new Bench(EVERYTHING).set("HCR_EL2", E2H).enter(1).mrs("SCTLR_EL12")).toBe("undefined");
+    expect(new Bench(EVERYTHING).set("HCR_EL2", E2H).enter(3).fate("SCTLR_EL12", "read")).toBe("done");
     expect(new Bench("cortex-a72").enter(2).mrs("SCTLR_EL12")).toBe("undefined");
   });
 
   test("timer names reach the EL2 timers from EL2 and a host's EL0", () => {
-    const bench = new Bench("max").set("HCR_EL2", E2H | TGE).set("CNTHCTL_EL2", 0x303n);
+    const bench = new Bench(EVERYTHING).set("HCR_EL2", E2H | TGE).set("CNTHCTL_EL2", 0x303n);
     bench.enter(2).msr("CNTP_CVAL_EL0", 100n);
     bench.enter(0).msr("CNTV_CVAL_EL0", 200n);
     expect([bench.vcpu.sysreg("CNTHP_CVAL_EL2"), bench.vcpu.sysreg("CNTHV_CVAL_EL2")]).toEqual([100n, 200n]);
@@ -211,7 +212,7 @@ describe("VHE", () => {
   });
 
   test("the virtual counter has no offset for a host", () => {
-    const bench = new Bench("max").set("CNTVOFF_EL2", 100n).set("CNTKCTL_EL1", 3n).set("CNTHCTL_EL2", 3n);
+    const bench = new Bench(EVERYTHING).set("CNTVOFF_EL2", 100n).set("CNTKCTL_EL1", 3n).set("CNTHCTL_EL2", 3n);
     bench.time = 4000n;
     expect(bench.mrs("CNTVCT_EL0")).toEqual({ value: 900n });
     bench.set("HCR_EL2", E2H | TGE);

@@ -8,8 +8,12 @@ import { sysregByName } from "../../src/cpu/sysreg/table.js";
 import { GenericTimer, type TimerName } from "../../src/cpu/timer.js";
 import { Vcpu } from "../../src/cpu/vcpu.js";
 import { CPU, CPU_BLOCK_SIZE } from "../../src/engine/layout.js";
+import { FEATURES } from "../../src/isa/features.js";
 
 export type Outcome = { readonly value: bigint } | SyncException | "undefined";
+
+/** A CPU with all features there are, implemented by the engine or not. */
+export const EVERYTHING: CpuModel = { ...cpuModel("max"), name: "everything", features: new Set(FEATURES) };
 
 export class Bench {
   readonly vcpu: Vcpu;

@@ -3,7 +3,7 @@ import { encode } from "../../src/cpu/sysreg/row.js";
 import { SYSREGS } from "../../src/cpu/sysreg/table.js";
 import { TRAP_BIT, TRAP_CLASSES, type TrapClass } from "../../src/cpu/sysreg/traps.js";
 import { CPU, MODE } from "../../src/engine/layout.js";
-import { Bench } from "./sysreg-fixture.js";
+import { Bench, EVERYTHING } from "./sysreg-fixture.js";
 
 const E2H = 1n << 34n;
 const TGE = 1n << 27n;
@@ -168,7 +168,7 @@ describe("traps and enables", () => {
   });
 
   test("a VHE host's EL0 is governed by SCTLR_EL2 and CNTHCTL_EL2", () => {
-    const bench = new Bench("max")
+    const bench = new Bench(EVERYTHING)
       .set("HCR_EL2", E2H | TGE)
       .clear("CNTHCTL_EL2", 3n)
       .enter(0);
@@ -181,7 +181,7 @@ describe("traps and enables", () => {
   });
 
   test("with E2H the EL1 enables of CNTHCTL_EL2 are bits 10 and 11", () => {
-    const bench = new Bench("max").set("HCR_EL2", E2H).set("CNTHCTL_EL2", 3n);
+    const bench = new Bench(EVERYTHING).set("HCR_EL2", E2H).set("CNTHCTL_EL2", 3n);
     expect(bench.fate("CNTPCT_EL0", "read")).toBe(2);
     expect(bench.fate("CNTP_CTL_EL0", "read")).toBe(2);
     bench.set("CNTHCTL_EL2", bit(10) | bit(11));
@@ -190,7 +190,7 @@ describe("traps and enables", () => {
   });
 
   test("limited ordering, authentication keys and the secure timer", () => {
-    const bench = new Bench("max");
+    const bench = new Bench(EVERYTHING);
     expect(bench.fate("LORID_EL1", "read")).toBe("done");
     expect(bench.set("SCR_EL3", bit(14)).fate("LORC_EL1", "write")).toBe(3);
     expect(bench.set("HCR_EL2", bit(35)).fate("LORC_EL1", "write")).toBe(2);
@@ -229,9 +229,9 @@ describe("syndromes", () => {
   });
 
   test("FEAT_IDST: an EL0 read of the ID space traps to EL1, without it it is UNDEFINED", () => {
-    expect(new Bench("max").enter(0).mrs("ID_AA64ISAR0_EL1")).toMatchObject({ targetEl: 1, ec: 0x18 });
-    expect(new Bench("max").enter(0).mrs("MIDR_EL1")).toMatchObject({ targetEl: 1 });
-    expect(new Bench("max").enter(0).mrs("SCTLR_EL1")).toBe("undefined");
+    expect(new Bench(EVERYTHING).enter(0).mrs("ID_AA64ISAR0_EL1")).toMatchObject({ targetEl: 1, ec: 0x18 });
+    expect(new Bench(EVERYTHING).enter(0).mrs("MIDR_EL1")).toMatchObject({ targetEl: 1 });
+    expect(new Bench(EVERYTHING).enter(0).mrs("SCTLR_EL1")).toBe("undefined");
     expect(new Bench("cortex-a72").enter(0).mrs("ID_AA64ISAR0_EL1")).toBe("undefined");
   });
 });
@@ -247,7 +247,7 @@ describe("what the engine is told of a mode", () => {
     expect(fp(bench.set("CPTR_EL2", bit(10)))).toEqual([1, 1, 1, 0]);
     expect(fp(bench.clear("SCR_EL3", 1n))).toEqual([0, 0, 0, 0]);
     expect(fp(bench.set("CPTR_EL3", bit(10)))).toEqual([1, 1, 1, 1]);
-    const host = new Bench("max").set("HCR_EL2", E2H | TGE).clear("CPTR_EL2", 0x33ffn);
+    const host = new Bench(EVERYTHING).set("HCR_EL2", E2H | TGE).clear("CPTR_EL2", 0x33ffn);
     expect(fp(host)).toEqual([1, 1, 1, 0]);
     expect(fp(host.set("CPTR_EL2", 1n << 20n))).toEqual([1, 1, 0, 0]);
     expect(fp(host.set("CPTR_EL2", 3n << 20n))).toEqual([0, 1, 0, 0]);
@@ -255,7 +255,7 @@ describe("what the engine is told of a mode", () => {
 
   test("translation contexts, with PAN where it applies", () => {
     const context = (bench: Bench, el: number): number => bench.enter(el).vcpu.get32(CPU.context);
-    const bench = new Bench("max");
+    const bench = new Bench(EVERYTHING);
     expect([0, 1, 2, 3].map((el) => context(bench, el))).toEqual([0, 1, 3, 7]);
     expect([0, 1, 2, 3].map((el) => context(bench.set("HCR_EL2", E2H), el))).toEqual([0, 1, 5, 7]);
     expect(context(bench.set("HCR_EL2", TGE), 0)).toBe(4);

@@ -7,8 +7,9 @@ import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
 import { SYSREGS } from "../../src/cpu/sysreg/table.js";
 import { Vcpu } from "../../src/cpu/vcpu.js";
 import { CPU, CPU_BLOCK_SIZE, CPU_FEATURE } from "../../src/engine/layout.js";
+import { EVERYTHING } from "./sysreg-fixture.js";
 
-const CONTEXT = { model: cpuModel("max"), index: 1, cpus: 2, affinity: 1n };
+const CONTEXT = { model: EVERYTHING, index: 1, cpus: 2, affinity: 1n };
 
 function fresh(): Vcpu {
   const vcpu = new Vcpu(new ArrayBuffer(3 * CPU_BLOCK_SIZE), CPU_BLOCK_SIZE);
