@@ -3,21 +3,12 @@
  * values, and the event stream. Its state is in the vCPU's system-register slots.
  */
 import type { IrqLine } from "../bus/contract.js";
+import { sysregOffset } from "./sysreg/table.js";
+import { TIMER_NAMES, TIMERS, type TimerName } from "./sysreg/timer-names.js";
 import type { Vcpu } from "./vcpu.js";
 
 /** Virtual time is in retired instructions of 4 ns; the system counter runs at a quarter of that, 62.5 MHz. */
 export const TIME_PER_COUNT_LOG2 = 2n;
-
-/** Register names of the timers: `<prefix>_CTL_<suffix>`. */
-export const TIMERS = {
-  physical: { prefix: "CNTP", suffix: "EL0" },
-  virtual: { prefix: "CNTV", suffix: "EL0" },
-  hypervisor: { prefix: "CNTHP", suffix: "EL2" },
-  hypervisorVirtual: { prefix: "CNTHV", suffix: "EL2" },
-  secure: { prefix: "CNTPS", suffix: "EL1" },
-} as const;
-export type TimerName = keyof typeof TIMERS;
-export const TIMER_NAMES = Object.keys(TIMERS) as readonly TimerName[];
 
 const ENABLE = 1n;
 const IMASK = 2n;
@@ -28,8 +19,14 @@ const EVENT = { EVNTEN: 1 << 2, EVNTDIR: 1 << 3, shift: 4 } as const;
 
 const WORD = (1n << 64n) - 1n;
 
-const ctl = (timer: TimerName): string => `${TIMERS[timer].prefix}_CTL_${TIMERS[timer].suffix}`;
-const cval = (timer: TimerName): string => `${TIMERS[timer].prefix}_CVAL_${TIMERS[timer].suffix}`;
+/** Slots of CTL and CVAL of each timer. */
+const SLOTS = Object.fromEntries(
+  TIMER_NAMES.map((timer) => {
+    const { prefix, suffix } = TIMERS[timer];
+    return [timer, { ctl: sysregOffset(`${prefix}_CTL_${suffix}`), cval: sysregOffset(`${prefix}_CVAL_${suffix}`) }];
+  }),
+) as Record<TimerName, { readonly ctl: number; readonly cval: number }>;
+const CNTVOFF = sysregOffset("CNTVOFF_EL2");
 
 function earlier(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
   if (a === undefined || (b !== undefined && b < a)) return b;
@@ -58,25 +55,25 @@ export class GenericTimer {
 
   /** Signed 32-bit distance to the compare value, in the low half. */
   readTval(timer: TimerName): bigint {
-    return BigInt.asUintN(32, this.vcpu.sysreg(cval(timer)) - this.countFor(timer));
+    return BigInt.asUintN(32, this.vcpu.get64(SLOTS[timer].cval) - this.countFor(timer));
   }
 
   writeTval(timer: TimerName, value: bigint): void {
-    this.vcpu.setSysreg(cval(timer), this.countFor(timer) + BigInt.asIntN(32, value));
+    this.vcpu.set64(SLOTS[timer].cval, this.countFor(timer) + BigInt.asIntN(32, value));
     this.update();
   }
 
   /** CTL with ISTATUS as of now. */
   readCtl(timer: TimerName): bigint {
-    const control = this.vcpu.sysreg(ctl(timer)) & (ENABLE | IMASK);
+    const control = this.vcpu.get64(SLOTS[timer].ctl) & (ENABLE | IMASK);
     return (control & ENABLE) !== 0n && this.isMet(timer) ? control | ISTATUS : control;
   }
 
   /** All timers off and all lines low; the registers of a new timer. */
   reset(): void {
     for (const timer of TIMER_NAMES) {
-      this.vcpu.setSysreg(ctl(timer), 0n);
-      this.vcpu.setSysreg(cval(timer), 0n);
+      this.vcpu.set64(SLOTS[timer].ctl, 0n);
+      this.vcpu.set64(SLOTS[timer].cval, 0n);
     }
     this.update();
   }
@@ -88,7 +85,7 @@ export class GenericTimer {
   update(): void {
     this.deadline = undefined;
     for (const timer of TIMER_NAMES) {
-      const control = this.vcpu.sysreg(ctl(timer));
+      const control = this.vcpu.get64(SLOTS[timer].ctl);
       const enabled = (control & ENABLE) !== 0n;
       const met = enabled && this.isMet(timer);
       this.outputs[timer].set(met && (control & IMASK) === 0n);
@@ -113,7 +110,7 @@ export class GenericTimer {
   }
 
   private virtualOffset(): bigint {
-    return this.vcpu.sysreg("CNTVOFF_EL2");
+    return this.vcpu.get64(CNTVOFF);
   }
 
   private countFor(timer: TimerName): bigint {
@@ -121,13 +118,13 @@ export class GenericTimer {
   }
 
   private isMet(timer: TimerName): boolean {
-    return this.countFor(timer) >= this.vcpu.sysreg(cval(timer));
+    return this.countFor(timer) >= this.vcpu.get64(SLOTS[timer].cval);
   }
 
   /** When the condition turns: at the compare value, or back when the offset counter wraps. */
   private nextChange(timer: TimerName, met: boolean): bigint | undefined {
     const count = this.countFor(timer);
-    const compare = this.vcpu.sysreg(cval(timer));
+    const compare = this.vcpu.get64(SLOTS[timer].cval);
     if (met && compare === 0n) return undefined;
     const wait = met ? WORD + 1n - count : compare - count;
     const at = (this.count() + wait) << TIME_PER_COUNT_LOG2;

@@ -5,7 +5,7 @@
 import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE } from "../engine/layout.js";
 import { type Controls, HCR, readControls } from "./sysreg/controls.js";
 import { sysregOffset } from "./sysreg/table.js";
-import { fpTrapTarget, isActive, TRAP_BIT, type TrapClass, zeroingProhibited } from "./sysreg/traps.js";
+import { activeTraps, fpTrapTarget, zeroingProhibited } from "./sysreg/traps.js";
 
 /** DAIF bits in place, as in SPSR_ELx. */
 export const DAIF = { D: 1 << 9, A: 1 << 8, I: 1 << 7, F: 1 << 6, all: 0x3c0 } as const;
@@ -25,8 +25,6 @@ const STACK_POINTERS = ["SP_EL0", "SP_EL1", "SP_EL2", "SP_EL3"] as const;
 /** FPCR.{AHP, DN, FZ, RMode, FZ16}: all clear is what the host's float instructions do. */
 const FPCR_NOT_DEFAULT = 0x07c8_0000;
 const FPSR_IXC = 1 << 4;
-
-const INLINE_CLASSES = Object.entries(TRAP_BIT) as [TrapClass, number][];
 
 export class Vcpu {
   private readonly view: DataView;
@@ -273,8 +271,4 @@ function translationContext(c: Controls, el: number): number {
     default:
       return CONTEXT.el3;
   }
-}
-
-function activeTraps(c: Controls, el: number, write: boolean): number {
-  return INLINE_CLASSES.reduce((sum, [name, bit]) => sum | (isActive(name, c, el, write) ? 1 << bit : 0), 0);
 }

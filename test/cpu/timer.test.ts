@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TIMER_NAMES, TIMERS, type TimerName } from "../../src/cpu/timer.js";
+import { TIMER_NAMES, TIMERS, type TimerName } from "../../src/cpu/sysreg/timer-names.js";
 import { Bench, EVERYTHING } from "./sysreg-fixture.js";
 
 const ENABLE = 1n;

@@ -50,8 +50,10 @@ export const SYSREGS: readonly SysregRow[] = [
 ];
 
 const BY_NAME = new Map(SYSREGS.map((row) => [row.name, row]));
-const BY_ENCODING = new Map(SYSREGS.filter((row) => row.encoding >= 0).map((row) => [row.encoding, row]));
+const BY_ENCODING: (SysregRow | undefined)[] = new Array(1 << 15).fill(undefined);
+for (const row of SYSREGS) if (row.encoding >= 0) BY_ENCODING[row.encoding] = row;
 const OFFSETS = new Map(ARCHITECTED.map((row, index) => [row.name, CPU.sysregs + 8 * index]));
+for (const { name, aliasOf } of SYSREGS) if (aliasOf !== undefined) OFFSETS.set(name, OFFSETS.get(aliasOf) ?? -1);
 
 /** What is wrong with a table; empty when nothing is. Run once when the module is loaded, on the real one. */
 export function tableDefects(rows: readonly SysregRow[]): string[] {
@@ -80,7 +82,7 @@ if (defects.length > 0) throw new Error(`system-register table: ${defects.join("
 
 /** The row of a 15-bit encoding (see `encode`). */
 export function sysregByEncoding(encoding: number): SysregRow | undefined {
-  return BY_ENCODING.get(encoding & 0x7fff);
+  return BY_ENCODING[encoding & 0x7fff];
 }
 
 /** The row of that name, in the architecture's spelling; `_EL12` and `_EL02` names included. */
@@ -90,7 +92,7 @@ export function sysregByName(name: string): SysregRow | undefined {
 
 /** Offset in the vCPU block of a register's slot. Throws an Error when there is no such register: a bug of ours. */
 export function sysregOffset(name: string): number {
-  const offset = OFFSETS.get(BY_NAME.get(name)?.aliasOf ?? name);
+  const offset = OFFSETS.get(name);
   if (offset === undefined) throw new Error(`no system register ${name}`);
   return offset;
 }

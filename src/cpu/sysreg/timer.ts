@@ -1,9 +1,10 @@
 /**
  * The generic timer's registers (DDI 0487, D11 and D17.8). Values and conditions are the timer's (cpu/timer.ts).
  */
-import { TIMERS, type TimerName } from "../timer.js";
+
 import { trapsChanged } from "./effects.js";
 import { type Access, bits, mask, register, type SysregRow } from "./row.js";
+import { TIMERS, type TimerName } from "./timer-names.js";
 import { inHost } from "./traps.js";
 
 type At = Parameters<typeof register>[1];

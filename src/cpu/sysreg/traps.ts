@@ -191,18 +191,25 @@ const rows = {
 export type TrapClass = keyof typeof rows;
 export const TRAP_CLASSES: Readonly<Record<TrapClass, TrapRow>> = rows;
 
-/** Whether engines must leave an access of the class at `el` to the slow path. */
-export function isActive(name: TrapClass, c: Controls, el: number, write: boolean): boolean {
-  const row = TRAP_CLASSES[name];
-  return row.active ? row.active(c, el) : row.check(c, el, write) !== 0;
-}
+const INLINE = (Object.keys(rows) as TrapClass[]).filter((name) => TRAP_CLASSES[name].inline);
+if (INLINE.length > 32) throw new Error(`${INLINE.length} inline trap classes, but 32 bits for them`);
 
 /** Bit of each inline class in CPU.readTraps, CPU.writeTraps and the entries of the system-register index. */
 export const TRAP_BIT: Readonly<Partial<Record<TrapClass, number>>> = Object.fromEntries(
-  (Object.keys(rows) as TrapClass[])
-    .filter((name) => TRAP_CLASSES[name].inline)
-    .map((name, position) => {
-      if (position > 31) throw new Error(`trap class ${name}: more than 32 inline classes`);
-      return [name, position];
-    }),
+  INLINE.map((name, position) => [name, position]),
 );
+
+/** For each bit, whether engines must leave an access of the class at `el` to the slow path. */
+const ACTIVE = INLINE.map((name) => {
+  const { check, active }: TrapRow = TRAP_CLASSES[name];
+  return active ?? ((c: Controls, el: number, write: boolean) => check(c, el, write) !== 0);
+});
+
+/** The bits of the classes that are active at `el`. Hypervisors change controls at every world switch: keep it quick. */
+export function activeTraps(c: Controls, el: number, write: boolean): number {
+  let bits = 0;
+  for (let position = 0; position < ACTIVE.length; position++) {
+    if (ACTIVE[position]!(c, el, write)) bits |= 1 << position;
+  }
+  return bits;
+}
