@@ -1,6 +1,7 @@
 /** The AES round steps (FIPS 197, 5.1 and 5.3) on a state in a vector, byte 0 first, as AESE and its kin need them. */
-import { defineFunction } from "../ir/module.js";
+
 import type { FunctionBuilder } from "../ir/function.js";
+import { defineFunction } from "../ir/module.js";
 import type { V128 } from "../ir/value.js";
 import { aesInvSubBytes, aesSubBytes } from "./sbox.js";
 
@@ -20,7 +21,9 @@ function xtime(fb: FunctionBuilder, v: V128): V128 {
 function mix(fb: FunctionBuilder, v: V128): V128 {
   const next = v.shuffle(v, rotateColumns(1));
   const pairs = v.xor(next);
-  return xtime(fb, pairs).xor(next).xor(pairs.shuffle(pairs, rotateColumns(2)));
+  return xtime(fb, pairs)
+    .xor(next)
+    .xor(pairs.shuffle(pairs, rotateColumns(2)));
 }
 
 /** (state, round key). */

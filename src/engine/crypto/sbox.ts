@@ -2,7 +2,7 @@
  * Substitution boxes of AES (FIPS 197, 5.1.1) and SM4 (GB/T 32907-2016, 6.2), computed from their definitions: an
  * affine map of an inverse in GF(2^8); and the function that looks sixteen bytes up at once.
  */
-import { defineFunction, type DefinedFunction } from "../ir/module.js";
+import { type DefinedFunction, defineFunction } from "../ir/module.js";
 import type { V128 } from "../ir/value.js";
 
 /** Inverses in GF(2)[x] modulo the polynomial of degree 8; 0 for 0. */
@@ -22,11 +22,13 @@ function inverses(polynomial: number): number[] {
 const parity = (x: number): number => [1, 2, 4].reduceRight((v, n) => v ^ (v >> n), x) & 1;
 
 /** The circulant bit matrix whose row i is `row` rotated left by i. */
-const circulant = (row: number) => (x: number): number => {
-  let result = 0;
-  for (let i = 0; i < 8; i++) result |= parity(((row << i) | (row >> (8 - i))) & x & 0xff) << i;
-  return result;
-};
+const circulant =
+  (row: number) =>
+  (x: number): number => {
+    let result = 0;
+    for (let i = 0; i < 8; i++) result |= parity(((row << i) | (row >> (8 - i))) & x & 0xff) << i;
+    return result;
+  };
 
 function aes(): number[] {
   const affine = circulant(0xf1);

@@ -2,7 +2,7 @@
  * SHA-1, SHA-256 and SHA-512 steps (FIPS 180-4; DDI 0487, J1.1.3 "SHAhash…" and the instructions' own pseudocode).
  * Vector parameters come in the order Vd, Vn, Vm unless said otherwise.
  */
-import { defineFunction, type DefinedFunction } from "../ir/module.js";
+import { type DefinedFunction, defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import { choose, fromDoubles, fromWords, majority, type Words, words } from "./words.js";
 
@@ -16,7 +16,10 @@ const sha1Rounds = (name: string, mixing: Mixing): DefinedFunction<"vvv", "v"> =
     let [a, b, c, d] = words(abcd);
     let e = rest.i32(0);
     for (const w of words(schedule)) {
-      const next = e.add(a.rotl(5)).add(mixing(b, c, d)).add(w);
+      const next = e
+        .add(a.rotl(5))
+        .add(mixing(b, c, d))
+        .add(w);
       e = d;
       d = c;
       c = b.rotl(30);
@@ -39,8 +42,14 @@ export const sha1Schedule1 = defineFunction("sha1Schedule1", "vv", "v", (fb, d, 
 
 // --- SHA-256 --------------------------------------------------------------------------------------------------------
 
-const rotations = (a: number, b: number, c: number) => (x: I32): I32 => x.rotr(a).xor(x.rotr(b)).xor(x.rotr(c));
-const sigma = (a: number, b: number, shift: number) => (x: I32): I32 => x.rotr(a).xor(x.rotr(b)).xor(x.shrU(shift));
+const rotations =
+  (a: number, b: number, c: number) =>
+  (x: I32): I32 =>
+    x.rotr(a).xor(x.rotr(b)).xor(x.rotr(c));
+const sigma =
+  (a: number, b: number, shift: number) =>
+  (x: I32): I32 =>
+    x.rotr(a).xor(x.rotr(b)).xor(x.shrU(shift));
 const SIGMA0 = rotations(2, 13, 22);
 const SIGMA1 = rotations(6, 11, 25);
 const sigma0 = sigma(7, 18, 3);
@@ -52,7 +61,10 @@ const sha256Rounds = (name: string, part: "abcd" | "efgh"): DefinedFunction<"vvv
     let x: Words = words(abcd);
     let y: Words = words(efgh);
     for (const w of words(schedule)) {
-      const t = y[3].add(SIGMA1(y[0])).add(choose(y[0], y[1], y[2])).add(w);
+      const t = y[3]
+        .add(SIGMA1(y[0]))
+        .add(choose(y[0], y[1], y[2]))
+        .add(w);
       const e = x[3].add(t);
       const a = t.add(SIGMA0(x[0])).add(majority(x[0], x[1], x[2]));
       x = [a, x[0], x[1], x[2]];
@@ -66,9 +78,7 @@ export const sha256HashEfgh = sha256Rounds("sha256HashEfgh", "efgh");
 
 export const sha256Schedule0 = defineFunction("sha256Schedule0", "vv", "v", (fb, d, n) => {
   const [d0, d1, d2, d3] = words(d);
-  fb.return(
-    fromWords(fb, [d0.add(sigma0(d1)), d1.add(sigma0(d2)), d2.add(sigma0(d3)), d3.add(sigma0(n.i32(0)))]),
-  );
+  fb.return(fromWords(fb, [d0.add(sigma0(d1)), d1.add(sigma0(d2)), d2.add(sigma0(d3)), d3.add(sigma0(n.i32(0)))]));
 });
 
 export const sha256Schedule1 = defineFunction("sha256Schedule1", "vvv", "v", (fb, d, n, m) => {
@@ -82,8 +92,14 @@ export const sha256Schedule1 = defineFunction("sha256Schedule1", "vvv", "v", (fb
 
 // --- SHA-512 --------------------------------------------------------------------------------------------------------
 
-const rotations64 = (a: number, b: number, c: number) => (x: I64): I64 => x.rotr(a).xor(x.rotr(b)).xor(x.rotr(c));
-const sigma64 = (a: number, b: number, shift: number) => (x: I64): I64 => x.rotr(a).xor(x.rotr(b)).xor(x.shrU(shift));
+const rotations64 =
+  (a: number, b: number, c: number) =>
+  (x: I64): I64 =>
+    x.rotr(a).xor(x.rotr(b)).xor(x.rotr(c));
+const sigma64 =
+  (a: number, b: number, shift: number) =>
+  (x: I64): I64 =>
+    x.rotr(a).xor(x.rotr(b)).xor(x.shrU(shift));
 const SIGMA0_64 = rotations64(28, 34, 39);
 const SIGMA1_64 = rotations64(14, 18, 41);
 const sigma0_64 = sigma64(1, 8, 7);
@@ -109,6 +125,10 @@ export const sha512Schedule0 = defineFunction("sha512Schedule0", "vv", "v", (fb,
 });
 
 export const sha512Schedule1 = defineFunction("sha512Schedule1", "vvv", "v", (fb, w, x, y) => {
-  const element = (i: 0 | 1): I64 => w.i64(i).add(sigma1_64(x.i64(i))).add(y.i64(i));
+  const element = (i: 0 | 1): I64 =>
+    w
+      .i64(i)
+      .add(sigma1_64(x.i64(i)))
+      .add(y.i64(i));
   fb.return(fromDoubles(fb, element(0), element(1)));
 });

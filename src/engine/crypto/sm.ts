@@ -1,5 +1,5 @@
 /** SM3 (GB/T 32905-2016) and SM4 (GB/T 32907-2016) steps, as DDI 0487 divides them into instructions. */
-import { defineFunction, type DefinedFunction } from "../ir/module.js";
+import { type DefinedFunction, defineFunction } from "../ir/module.js";
 import type { I32 } from "../ir/value.js";
 import { sm4Substitute } from "./sbox.js";
 import { choose, fromWords, majority, type Words, words } from "./words.js";

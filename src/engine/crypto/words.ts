@@ -20,7 +20,10 @@ export const fromDoubles = (fb: FunctionBuilder, low: I64, high: I64): V128 =>
 
 /** SHAchoose: y where x is 1, z where it is 0. */
 export const choose = <T extends I32 | I64>(x: T, y: T, z: T): T =>
-  (y as I32).xor(z as I32).and(x as I32).xor(z as I32) as T;
+  (y as I32)
+    .xor(z as I32)
+    .and(x as I32)
+    .xor(z as I32) as T;
 
 /** SHAmajority. */
 export const majority = <T extends I32 | I64>(x: T, y: T, z: T): T =>

@@ -21,34 +21,48 @@ interface Four extends Three {
 }
 
 /** Vd = step(Vn). */
-export const ofSource = (step: DefinedFunction<"v", "v">) => (b: Builder, f: Two): void =>
-  b.setV(f.Rd, b.call(step, b.V(f.Rn)));
+export const ofSource =
+  (step: DefinedFunction<"v", "v">) =>
+  (b: Builder, f: Two): void =>
+    b.setV(f.Rd, b.call(step, b.V(f.Rn)));
 
 /** Vd = step(Vd, Vn). */
-export const twoRegisterStep = (step: DefinedFunction<"vv", "v">) => (b: Builder, f: Two): void =>
-  b.setV(f.Rd, b.call(step, b.V(f.Rd), b.V(f.Rn)));
+export const twoRegisterStep =
+  (step: DefinedFunction<"vv", "v">) =>
+  (b: Builder, f: Two): void =>
+    b.setV(f.Rd, b.call(step, b.V(f.Rd), b.V(f.Rn)));
 
 /** Vd = step(Vd, Vn, Vm). */
-export const threeRegisterStep = (step: DefinedFunction<"vvv", "v">) => (b: Builder, f: Three): void =>
-  b.setV(f.Rd, b.call(step, b.V(f.Rd), b.V(f.Rn), b.V(f.Rm)));
+export const threeRegisterStep =
+  (step: DefinedFunction<"vvv", "v">) =>
+  (b: Builder, f: Three): void =>
+    b.setV(f.Rd, b.call(step, b.V(f.Rd), b.V(f.Rn), b.V(f.Rm)));
 
 /** Vd = step(Vn, Vd, Vm): the instructions on the other half of the hash state. */
-export const otherHalfStep = (step: DefinedFunction<"vvv", "v">) => (b: Builder, f: Three): void =>
-  b.setV(f.Rd, b.call(step, b.V(f.Rn), b.V(f.Rd), b.V(f.Rm)));
+export const otherHalfStep =
+  (step: DefinedFunction<"vvv", "v">) =>
+  (b: Builder, f: Three): void =>
+    b.setV(f.Rd, b.call(step, b.V(f.Rn), b.V(f.Rd), b.V(f.Rm)));
 
 /** Vd = step(Vn, Vm). */
-export const ofSources = (step: DefinedFunction<"vv", "v">) => (b: Builder, f: Three): void =>
-  b.setV(f.Rd, b.call(step, b.V(f.Rn), b.V(f.Rm)));
+export const ofSources =
+  (step: DefinedFunction<"vv", "v">) =>
+  (b: Builder, f: Three): void =>
+    b.setV(f.Rd, b.call(step, b.V(f.Rn), b.V(f.Rm)));
 
 /** Vd = step(Vn, Vm, Va). */
-export const fourRegisterStep = (step: DefinedFunction<"vvv", "v">) => (b: Builder, f: Four): void =>
-  b.setV(f.Rd, b.call(step, b.V(f.Rn), b.V(f.Rm), b.V(f.Ra)));
+export const fourRegisterStep =
+  (step: DefinedFunction<"vvv", "v">) =>
+  (b: Builder, f: Four): void =>
+    b.setV(f.Rd, b.call(step, b.V(f.Rn), b.V(f.Rm), b.V(f.Ra)));
 
 /** Vd = step(Vd, Vn, Vm.S[imm2]). */
-export const indexedStep = (step: DefinedFunction<"vvi", "v">) => (b: Builder, f: Three & { imm2: Operand }): void => {
-  const word: I32 = new Lanes(b, 2).broadcast(b.V(f.Rm), b.operand(f.imm2)).i32(0);
-  b.setV(f.Rd, b.call(step, b.V(f.Rd), b.V(f.Rn), word));
-};
+export const indexedStep =
+  (step: DefinedFunction<"vvi", "v">) =>
+  (b: Builder, f: Three & { imm2: Operand }): void => {
+    const word: I32 = new Lanes(b, 2).broadcast(b.V(f.Rm), b.operand(f.imm2)).i32(0);
+    b.setV(f.Rd, b.call(step, b.V(f.Rd), b.V(f.Rn), word));
+  };
 
 /** PMULL, PMULL2 to 128 bits. */
 export function pmull64(b: Builder, f: Three & { readonly Q: number }): void {
@@ -60,7 +74,10 @@ export const sha1h = (b: Builder, f: Two): void => b.setS(f.Rd, b.S(f.Rn).rotl(3
 
 export function sha1su0(b: Builder, f: Three): void {
   const d = b.V(f.Rd);
-  const crossing = d.shuffle(b.V(f.Rn), Array.from({ length: 16 }, (_, i) => i + 8));
+  const crossing = d.shuffle(
+    b.V(f.Rn),
+    Array.from({ length: 16 }, (_, i) => i + 8),
+  );
   b.setV(f.Rd, crossing.xor(d).xor(b.V(f.Rm)));
 }
 

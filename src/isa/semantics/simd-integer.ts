@@ -30,17 +30,44 @@ export const cmhs: LaneOp = (l, n, m) => l.geU(n, m);
 export const cmtst: LaneOp = (l, n, m) => l.ne(n.and(m), l.zero);
 
 /** Halving forms add what differs, halved, to what agrees: no bit beyond the element is needed. */
-export const hadd = (signed: boolean): LaneOp => (l, n, m) => l.add(n.and(m), l.shr(signed, n.xor(m), 1));
-export const rhadd = (signed: boolean): LaneOp => (l, n, m) => l.sub(n.or(m), l.shr(signed, n.xor(m), 1));
-export const hsub = (signed: boolean): LaneOp => (l, n, m) => l.sub(l.shr(signed, n.xor(m), 1), m.andnot(n));
+export const hadd =
+  (signed: boolean): LaneOp =>
+  (l, n, m) =>
+    l.add(n.and(m), l.shr(signed, n.xor(m), 1));
+export const rhadd =
+  (signed: boolean): LaneOp =>
+  (l, n, m) =>
+    l.sub(n.or(m), l.shr(signed, n.xor(m), 1));
+export const hsub =
+  (signed: boolean): LaneOp =>
+  (l, n, m) =>
+    l.sub(l.shr(signed, n.xor(m), 1), m.andnot(n));
 
-export const qadd = (signed: boolean): LaneOp => (l, n, m) => l.addSat(signed, n, m);
-export const qsub = (signed: boolean): LaneOp => (l, n, m) => l.subSat(signed, n, m);
+export const qadd =
+  (signed: boolean): LaneOp =>
+  (l, n, m) =>
+    l.addSat(signed, n, m);
+export const qsub =
+  (signed: boolean): LaneOp =>
+  (l, n, m) =>
+    l.subSat(signed, n, m);
 
-export const max = (signed: boolean): LaneOp => (l, n, m) => l.max(signed, n, m);
-export const min = (signed: boolean): LaneOp => (l, n, m) => l.min(signed, n, m);
-export const abd = (signed: boolean): LaneOp => (l, n, m) => l.sub(l.max(signed, n, m), l.min(signed, n, m));
-export const aba = (signed: boolean): LaneOp => (l, n, m, d) => l.add(d, abd(signed)(l, n, m, d));
+export const max =
+  (signed: boolean): LaneOp =>
+  (l, n, m) =>
+    l.max(signed, n, m);
+export const min =
+  (signed: boolean): LaneOp =>
+  (l, n, m) =>
+    l.min(signed, n, m);
+export const abd =
+  (signed: boolean): LaneOp =>
+  (l, n, m) =>
+    l.sub(l.max(signed, n, m), l.min(signed, n, m));
+export const aba =
+  (signed: boolean): LaneOp =>
+  (l, n, m, d) =>
+    l.add(d, abd(signed)(l, n, m, d));
 
 /** Carry-less product of equal lanes, low half, from the `bits` low bits of m. */
 function carrylessProduct(l: Lanes, n: V128, m: V128, bits: number): V128 {
@@ -57,31 +84,35 @@ export const pmul: LaneOp = (l, n, m) => carrylessProduct(l, n, m, 8);
 const bothMinimum = (l: Lanes, n: V128, m: V128): V128 => l.eq(n, l.minimum).and(l.eq(m, l.minimum));
 
 /** (2nm + rounding) >> esize, from full products. */
-export const qdmulh = (rounding: boolean): LaneOp => (l, n, m) => {
-  const overflow = bothMinimum(l, n, m);
-  l.saturate(overflow);
-  const w = l.wide;
-  const half = (high: boolean): V128 => {
-    const product = l.extmul(true, high, n, m);
-    return w.shrS(rounding ? w.add(product, w.all(1n << BigInt(l.esize - 2))) : product, l.esize - 1);
+export const qdmulh =
+  (rounding: boolean): LaneOp =>
+  (l, n, m) => {
+    const overflow = bothMinimum(l, n, m);
+    l.saturate(overflow);
+    const w = l.wide;
+    const half = (high: boolean): V128 => {
+      const product = l.extmul(true, high, n, m);
+      return w.shrS(rounding ? w.add(product, w.all(1n << BigInt(l.esize - 2))) : product, l.esize - 1);
+    };
+    return l.evens(half(false), half(true)).xor(overflow);
   };
-  return l.evens(half(false), half(true)).xor(overflow);
-};
 
 /** SQRDMLAH, SQRDMLSH: (d << esize ± 2nm + rounding) >> esize, all of it halved so that it fits. */
-export const qrdmlah = (subtract: boolean): LaneOp => (l, n, m, d) => {
-  const w = l.wide;
-  const half = (high: boolean): V128 => {
-    const product = l.extmul(true, high, n, m);
-    const scaled = w.add(w.shl(l.extend(true, high, d), l.esize - 1), w.all(1n << BigInt(l.esize - 2)));
-    return w.shrS(subtract ? w.sub(scaled, product) : w.add(scaled, product), l.esize - 1);
+export const qrdmlah =
+  (subtract: boolean): LaneOp =>
+  (l, n, m, d) => {
+    const w = l.wide;
+    const half = (high: boolean): V128 => {
+      const product = l.extmul(true, high, n, m);
+      const scaled = w.add(w.shl(l.extend(true, high, d), l.esize - 1), w.all(1n << BigInt(l.esize - 2)));
+      return w.shrS(subtract ? w.sub(scaled, product) : w.add(scaled, product), l.esize - 1);
+    };
+    const low = narrowSigned(w, half(false));
+    const high = narrowSigned(w, half(true));
+    // Notes of the two halves go where their elements end up, so that a short result does not look at the high half.
+    l.saturate(l.evens(low.changed, high.changed));
+    return l.evens(low.value, high.value);
   };
-  const low = narrowSigned(w, half(false));
-  const high = narrowSigned(w, half(true));
-  // Notes of the two halves go where their elements end up, so that a short result does not look at the high half.
-  l.saturate(l.evens(low.changed, high.changed));
-  return l.evens(low.value, high.value);
-};
 
 interface Narrowed {
   /** Wide elements whose low half is the result. */
@@ -113,17 +144,42 @@ export function narrowSignedToUnsigned(w: Lanes, a: V128): Narrowed {
 /** An operation that makes wide elements of half `high` of the sources; `d` is the wide accumulator. */
 export type LongOp = (l: Lanes, high: boolean, n: V128, m: V128, d: V128) => V128;
 
-export const addl = (signed: boolean): LongOp => (l, high, n, m) =>
-  l.wide.add(l.extend(signed, high, n), l.extend(signed, high, m));
-export const subl = (signed: boolean): LongOp => (l, high, n, m) =>
-  l.wide.sub(l.extend(signed, high, n), l.extend(signed, high, m));
-export const addw = (signed: boolean): LongOp => (l, high, n, m) => l.wide.add(n, l.extend(signed, high, m));
-export const subw = (signed: boolean): LongOp => (l, high, n, m) => l.wide.sub(n, l.extend(signed, high, m));
-export const abdl = (signed: boolean): LongOp => (l, high, n, m, d) => l.extend(false, high, abd(signed)(l, n, m, d));
-export const abal = (signed: boolean): LongOp => (l, high, n, m, d) => l.wide.add(d, abdl(signed)(l, high, n, m, d));
-export const mull = (signed: boolean): LongOp => (l, high, n, m) => l.extmul(signed, high, n, m);
-export const mlal = (signed: boolean): LongOp => (l, high, n, m, d) => l.wide.add(d, l.extmul(signed, high, n, m));
-export const mlsl = (signed: boolean): LongOp => (l, high, n, m, d) => l.wide.sub(d, l.extmul(signed, high, n, m));
+export const addl =
+  (signed: boolean): LongOp =>
+  (l, high, n, m) =>
+    l.wide.add(l.extend(signed, high, n), l.extend(signed, high, m));
+export const subl =
+  (signed: boolean): LongOp =>
+  (l, high, n, m) =>
+    l.wide.sub(l.extend(signed, high, n), l.extend(signed, high, m));
+export const addw =
+  (signed: boolean): LongOp =>
+  (l, high, n, m) =>
+    l.wide.add(n, l.extend(signed, high, m));
+export const subw =
+  (signed: boolean): LongOp =>
+  (l, high, n, m) =>
+    l.wide.sub(n, l.extend(signed, high, m));
+export const abdl =
+  (signed: boolean): LongOp =>
+  (l, high, n, m, d) =>
+    l.extend(false, high, abd(signed)(l, n, m, d));
+export const abal =
+  (signed: boolean): LongOp =>
+  (l, high, n, m, d) =>
+    l.wide.add(d, abdl(signed)(l, high, n, m, d));
+export const mull =
+  (signed: boolean): LongOp =>
+  (l, high, n, m) =>
+    l.extmul(signed, high, n, m);
+export const mlal =
+  (signed: boolean): LongOp =>
+  (l, high, n, m, d) =>
+    l.wide.add(d, l.extmul(signed, high, n, m));
+export const mlsl =
+  (signed: boolean): LongOp =>
+  (l, high, n, m, d) =>
+    l.wide.sub(d, l.extmul(signed, high, n, m));
 export const pmull8: LongOp = (l, high, n, m) =>
   carrylessProduct(l.wide, l.extend(false, high, n), l.extend(false, high, m), 8);
 
@@ -138,9 +194,11 @@ export const qdmlsl: LongOp = (l, high, n, m, d) => l.wide.subSat(true, d, doubl
 
 /** Narrowing sums: the high half of each wide element, in the low half of the vector. */
 export type NarrowOp = (l: Lanes, n: V128, m: V128) => V128;
-export const hn = (subtract: boolean, rounding: boolean): NarrowOp => (l, n, m) => {
-  const w = l.wide;
-  const result = subtract ? w.sub(n, m) : w.add(n, m);
-  const rounded = rounding ? w.add(result, w.all(1n << BigInt(l.esize - 1))) : result;
-  return l.odds(rounded, rounded);
-};
+export const hn =
+  (subtract: boolean, rounding: boolean): NarrowOp =>
+  (l, n, m) => {
+    const w = l.wide;
+    const result = subtract ? w.sub(n, m) : w.add(n, m);
+    const rounded = rounding ? w.add(result, w.all(1n << BigInt(l.esize - 1))) : result;
+    return l.odds(rounded, rounded);
+  };

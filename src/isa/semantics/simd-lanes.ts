@@ -185,10 +185,16 @@ export class Lanes {
 
   /** Even-numbered elements of a:b (a lowest), and odd-numbered ones. */
   evens(a: V128, b: V128): V128 {
-    return a.shuffle(b, elementShuffle(this.size, (e) => 2 * e));
+    return a.shuffle(
+      b,
+      elementShuffle(this.size, (e) => 2 * e),
+    );
   }
   odds(a: V128, b: V128): V128 {
-    return a.shuffle(b, elementShuffle(this.size, (e) => 2 * e + 1));
+    return a.shuffle(
+      b,
+      elementShuffle(this.size, (e) => 2 * e + 1),
+    );
   }
 
   /** Every element a copy of the low bits of `value`. */

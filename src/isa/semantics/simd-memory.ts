@@ -137,7 +137,11 @@ function moveOn(b: Builder, f: Structure, address: I64, bytes: number): void {
 function gather(parts: readonly V128[], from: (i: number) => number): V128 {
   const [first, ...others] = parts as [V128, ...V128[]];
   const wanted = Array.from({ length: 16 }, (_, i) => from(i));
-  if (others.length === 0) return first.shuffle(first, wanted.map((w) => w & 15));
+  if (others.length === 0)
+    return first.shuffle(
+      first,
+      wanted.map((w) => w & 15),
+    );
   let result = first;
   others.forEach((part, k) => {
     const start = 16 * (k + 1);
@@ -166,25 +170,27 @@ function storeParts(b: Builder, address: I64, bytes: number, part: (n: number) =
 }
 
 /** LD1/ST1 of 1 to 4 registers, one after another. */
-export const consecutive = (registers: number) => (b: Builder, f: Structure & { readonly Q: number }): void => {
-  const bytes = 8 << f.Q;
-  const base = b.XSP(f.Rn);
-  const address = (n: number): I64 => base.add(n * bytes);
-  if (f.L === 1) {
-    const loaded = Array.from({ length: registers }, (_, n) =>
-      f.Q === 1 ? b.loadMem128(address(n)) : fromLow(b, b.loadMem(8, address(n))),
-    );
-    loaded.forEach((v, n) => {
-      b.setV(f.Rt, v, n);
-    });
-  } else {
-    for (let n = 0; n < registers; n++) {
-      if (f.Q === 1) b.storeMem128(address(n), b.V(f.Rt, n));
-      else b.storeMem(8, address(n), b.D(f.Rt, n));
+export const consecutive =
+  (registers: number) =>
+  (b: Builder, f: Structure & { readonly Q: number }): void => {
+    const bytes = 8 << f.Q;
+    const base = b.XSP(f.Rn);
+    const address = (n: number): I64 => base.add(n * bytes);
+    if (f.L === 1) {
+      const loaded = Array.from({ length: registers }, (_, n) =>
+        f.Q === 1 ? b.loadMem128(address(n)) : fromLow(b, b.loadMem(8, address(n))),
+      );
+      loaded.forEach((v, n) => {
+        b.setV(f.Rt, v, n);
+      });
+    } else {
+      for (let n = 0; n < registers; n++) {
+        if (f.Q === 1) b.storeMem128(address(n), b.V(f.Rt, n));
+        else b.storeMem(8, address(n), b.D(f.Rt, n));
+      }
     }
-  }
-  moveOn(b, f, base, registers * bytes);
-};
+    moveOn(b, f, base, registers * bytes);
+  };
 
 interface Interleaved extends Structure {
   readonly Q: number;
@@ -192,31 +198,33 @@ interface Interleaved extends Structure {
 }
 
 /** LD2–LD4/ST2–ST4: element e of register r is element (e × registers + r) in memory. */
-export const interleaved = (registers: number) => (b: Builder, f: Interleaved): void => {
-  const perRegister = 8 << f.Q;
-  const bytes = registers * perRegister;
-  const width = 1 << f.size;
-  const base = b.XSP(f.Rn);
-  if (f.L === 1) {
-    const parts = loadParts(b, base, bytes);
-    const values = Array.from({ length: registers }, (_, r) =>
-      gather(parts, (i) => (((i % perRegister) >> f.size) * registers + r) * width + (i % width)),
-    );
-    values.forEach((v, r) => {
-      if (f.Q === 1) b.setV(f.Rt, v, r);
-      else b.setD(f.Rt, v.i64(0), r);
-    });
-  } else {
-    const sources = Array.from({ length: registers }, (_, r) => b.V(f.Rt, r));
-    storeParts(b, base, bytes, (n) =>
-      gather(sources, (i) => {
-        const number = ((16 * n + i) % bytes) >> f.size;
-        return (number % registers) * 16 + Math.floor(number / registers) * width + (i % width);
-      }),
-    );
-  }
-  moveOn(b, f, base, bytes);
-};
+export const interleaved =
+  (registers: number) =>
+  (b: Builder, f: Interleaved): void => {
+    const perRegister = 8 << f.Q;
+    const bytes = registers * perRegister;
+    const width = 1 << f.size;
+    const base = b.XSP(f.Rn);
+    if (f.L === 1) {
+      const parts = loadParts(b, base, bytes);
+      const values = Array.from({ length: registers }, (_, r) =>
+        gather(parts, (i) => (((i % perRegister) >> f.size) * registers + r) * width + (i % width)),
+      );
+      values.forEach((v, r) => {
+        if (f.Q === 1) b.setV(f.Rt, v, r);
+        else b.setD(f.Rt, v.i64(0), r);
+      });
+    } else {
+      const sources = Array.from({ length: registers }, (_, r) => b.V(f.Rt, r));
+      storeParts(b, base, bytes, (n) =>
+        gather(sources, (i) => {
+          const number = ((16 * n + i) % bytes) >> f.size;
+          return (number % registers) * 16 + Math.floor(number / registers) * width + (i % width);
+        }),
+      );
+    }
+    moveOn(b, f, base, bytes);
+  };
 
 interface SingleStructure extends Structure {
   readonly Q: Operand;
@@ -224,35 +232,39 @@ interface SingleStructure extends Structure {
   readonly low?: Operand;
 }
 
-/** LD1–LD4/ST1–ST4 of one element: its number is Q, then S, then what of the size field is below the element size. */
-export const singleElement = (registers: number, size: number) => (b: Builder, f: SingleStructure): void => {
-  let index = b.operand(f.Q);
-  if (f.S) index = index.shl(1).or(b.operand(f.S));
-  if (f.low) index = index.shl(f.low.width).or(b.operand(f.low));
-  const width = (1 << size) as AccessSize;
-  const base = b.XSP(f.Rn);
-  const numbers = Array.from({ length: registers }, (_, r) => r);
-  if (f.L === 1) {
-    const loaded = numbers.map((r) => b.loadMem(width, base.add(r * width)));
-    loaded.forEach((value, r) => {
-      b.setV(f.Rt, withElementAt(b, size, b.V(f.Rt, r), index, new Lanes(b, size).splat(value)), r);
-    });
-  } else {
-    for (const r of numbers) b.storeMem(width, base.add(r * width), readElement(b, size, b.V(f.Rt, r), index));
-  }
-  moveOn(b, f, base, registers * width);
-};
+/** LD1–LD4/ST1–ST4 of one element; its number is Q, then S, then what of the size field the size does not need. */
+export const singleElement =
+  (registers: number, size: number) =>
+  (b: Builder, f: SingleStructure): void => {
+    let index = b.operand(f.Q);
+    if (f.S) index = index.shl(1).or(b.operand(f.S));
+    if (f.low) index = index.shl(f.low.width).or(b.operand(f.low));
+    const width = (1 << size) as AccessSize;
+    const base = b.XSP(f.Rn);
+    const numbers = Array.from({ length: registers }, (_, r) => r);
+    if (f.L === 1) {
+      const loaded = numbers.map((r) => b.loadMem(width, base.add(r * width)));
+      loaded.forEach((value, r) => {
+        b.setV(f.Rt, withElementAt(b, size, b.V(f.Rt, r), index, new Lanes(b, size).splat(value)), r);
+      });
+    } else {
+      for (const r of numbers) b.storeMem(width, base.add(r * width), readElement(b, size, b.V(f.Rt, r), index));
+    }
+    moveOn(b, f, base, registers * width);
+  };
 
 /** LD1R–LD4R: one element to all. */
-export const replicated = (registers: number) => (b: Builder, f: Interleaved): void => {
-  const width = (1 << f.size) as AccessSize;
-  const lanes = new Lanes(b, f.size);
-  const base = b.XSP(f.Rn);
-  const loaded = Array.from({ length: registers }, (_, r) => b.loadMem(width, base.add(r * width)));
-  loaded.forEach((value, r) => {
-    const v = lanes.splat(value);
-    if (f.Q === 1) b.setV(f.Rt, v, r);
-    else b.setD(f.Rt, v.i64(0), r);
-  });
-  moveOn(b, f, base, registers * width);
-};
+export const replicated =
+  (registers: number) =>
+  (b: Builder, f: Interleaved): void => {
+    const width = (1 << f.size) as AccessSize;
+    const lanes = new Lanes(b, f.size);
+    const base = b.XSP(f.Rn);
+    const loaded = Array.from({ length: registers }, (_, r) => b.loadMem(width, base.add(r * width)));
+    loaded.forEach((value, r) => {
+      const v = lanes.splat(value);
+      if (f.Q === 1) b.setV(f.Rt, v, r);
+      else b.setD(f.Rt, v.i64(0), r);
+    });
+    moveOn(b, f, base, registers * width);
+  };

@@ -19,21 +19,29 @@ interface Permute {
 /** Where element `e` of `count` comes from: which source (0 = n, 1 = m) and which of its elements. */
 type Arrangement = (e: number, count: number) => readonly [source: number, element: number];
 
-export const uzp = (part: number): Arrangement => (e, count) => {
-  const at = 2 * e + part;
-  return at < count ? [0, at] : [1, at - count];
-};
-export const trn = (part: number): Arrangement => (e) => [e & 1, (e & ~1) + part];
-export const zip = (part: number): Arrangement => (e, count) => [e & 1, (e >> 1) + (part * count) / 2];
+export const uzp =
+  (part: number): Arrangement =>
+  (e, count) => {
+    const at = 2 * e + part;
+    return at < count ? [0, at] : [1, at - count];
+  };
+export const trn =
+  (part: number): Arrangement =>
+  (e) => [e & 1, (e & ~1) + part];
+export const zip =
+  (part: number): Arrangement =>
+  (e, count) => [e & 1, (e >> 1) + (part * count) / 2];
 
-export const permute = (arrange: Arrangement) => (b: Builder, f: Permute): void => {
-  const count = (8 << f.Q) >> f.size;
-  const lanes = elementShuffle(f.size, (e) => {
-    const [source, element] = arrange(e % count, count);
-    return element + source * (16 >> f.size);
-  });
-  putVector(b, f.Rd, b.V(f.Rn).shuffle(b.V(f.Rm), lanes), 64 << f.Q);
-};
+export const permute =
+  (arrange: Arrangement) =>
+  (b: Builder, f: Permute): void => {
+    const count = (8 << f.Q) >> f.size;
+    const lanes = elementShuffle(f.size, (e) => {
+      const [source, element] = arrange(e % count, count);
+      return element + source * (16 >> f.size);
+    });
+    putVector(b, f.Rd, b.V(f.Rn).shuffle(b.V(f.Rm), lanes), 64 << f.Q);
+  };
 
 const byteNumbers = Array.from({ length: 16 }, (_, i) => i);
 
@@ -49,7 +57,13 @@ export function ext64(b: Builder, f: { Rm: Operand; imm3: Operand; Rn: Operand; 
   const shift = b.operand(f.imm3).shl(3).toI64U();
   const m = b.D(f.Rm);
   // Two steps, because a shift by 64 would be one by 0.
-  b.setD(f.Rd, b.D(f.Rn).shrU(shift).or(m.shl(1).shl(shift.xor(63))));
+  b.setD(
+    f.Rd,
+    b
+      .D(f.Rn)
+      .shrU(shift)
+      .or(m.shl(1).shl(shift.xor(63))),
+  );
 }
 
 interface Table {
@@ -96,31 +110,43 @@ export function withElementAt(b: Builder, size: number, v: V128, index: I32, val
   return new Lanes(b, size).elementMask(index).bitselect(value, v);
 }
 
-export const dupElement = (size: number) => (b: Builder, f: Indexed & { readonly Q?: number }): void => {
-  const v = new Lanes(b, size).broadcast(b.V(f.Rn), b.operand(f.index));
-  putVector(b, f.Rd, v, f.Q === undefined ? 8 << size : 64 << f.Q);
-};
+export const dupElement =
+  (size: number) =>
+  (b: Builder, f: Indexed & { readonly Q?: number }): void => {
+    const v = new Lanes(b, size).broadcast(b.V(f.Rn), b.operand(f.index));
+    putVector(b, f.Rd, v, f.Q === undefined ? 8 << size : 64 << f.Q);
+  };
 
-export const dupGeneral = (size: number) => (b: Builder, f: { Q: number; Rn: Operand; Rd: Operand }): void =>
-  putVector(b, f.Rd, new Lanes(b, size).splat(b.X(f.Rn)), 64 << f.Q);
+export const dupGeneral =
+  (size: number) =>
+  (b: Builder, f: { Q: number; Rn: Operand; Rd: Operand }): void =>
+    putVector(b, f.Rd, new Lanes(b, size).splat(b.X(f.Rn)), 64 << f.Q);
 
-export const insGeneral = (size: number) => (b: Builder, f: Indexed): void =>
-  b.setV(f.Rd, withElementAt(b, size, b.V(f.Rd), b.operand(f.index), new Lanes(b, size).splat(b.X(f.Rn))));
+export const insGeneral =
+  (size: number) =>
+  (b: Builder, f: Indexed): void =>
+    b.setV(f.Rd, withElementAt(b, size, b.V(f.Rd), b.operand(f.index), new Lanes(b, size).splat(b.X(f.Rn))));
 
-export const insElement = (size: number) => (b: Builder, f: Indexed & { readonly from: Operand }): void => {
-  const value = new Lanes(b, size).broadcast(b.V(f.Rn), b.operand(f.from));
-  b.setV(f.Rd, withElementAt(b, size, b.V(f.Rd), b.operand(f.index), value));
-};
+export const insElement =
+  (size: number) =>
+  (b: Builder, f: Indexed & { readonly from: Operand }): void => {
+    const value = new Lanes(b, size).broadcast(b.V(f.Rn), b.operand(f.from));
+    b.setV(f.Rd, withElementAt(b, size, b.V(f.Rd), b.operand(f.index), value));
+  };
 
-export const umov = (size: number) => (b: Builder, f: Indexed): void =>
-  b.setX(f.Rd, readElement(b, size, b.V(f.Rn), b.operand(f.index)));
+export const umov =
+  (size: number) =>
+  (b: Builder, f: Indexed): void =>
+    b.setX(f.Rd, readElement(b, size, b.V(f.Rn), b.operand(f.index)));
 
 /** Q = 0 writes W, sign-extended no farther. */
-export const smov = (size: number) => (b: Builder, f: Indexed & { readonly Q: number }): void => {
-  const value = readElement(b, size, b.V(f.Rn), b.operand(f.index), true);
-  if (f.Q === 1) b.setX(f.Rd, value);
-  else b.setW(f.Rd, value.wrap());
-};
+export const smov =
+  (size: number) =>
+  (b: Builder, f: Indexed & { readonly Q: number }): void => {
+    const value = readElement(b, size, b.V(f.Rn), b.operand(f.index), true);
+    if (f.Q === 1) b.setX(f.Rd, value);
+    else b.setW(f.Rd, value.wrap());
+  };
 
 // --- modified immediate ---------------------------------------------------------------------------------------------
 

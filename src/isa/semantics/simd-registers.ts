@@ -29,3 +29,10 @@ export function noteSaturation(b: Builder, lanes: Lanes, bits: number): void {
   const any = bits === 128 ? mask.test("v128.any_true") : mask.element(bits, 0).ne(0);
   b.setState32(CPU.fpsr, b.state32(CPU.fpsr).or(any.shl(FPSR_QC)));
 }
+
+/** Makes a body for encodings that fix a field which is a variant elsewhere. */
+export const given =
+  <K extends Readonly<Record<string, number>>>(fixed: K) =>
+  <F>(body: (b: Builder, f: F) => void) =>
+  (b: Builder, f: Omit<F, keyof K>): void =>
+    body(b, { ...f, ...fixed } as unknown as F);

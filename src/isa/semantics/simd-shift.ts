@@ -2,7 +2,7 @@
  * Shifts of vector elements: by a register, element by element, and by an immediate (DDI 0487, C7.2 "SSHL", "SQRSHL",
  * …, and C4.1 "Advanced SIMD shift by immediate").
  */
-import { defineFunction, type DefinedFunction } from "../../engine/ir/module.js";
+import { type DefinedFunction, defineFunction } from "../../engine/ir/module.js";
 import type { I32, V128 } from "../../engine/ir/value.js";
 import { type LaneOp, narrowSigned, narrowSignedToUnsigned, narrowUnsigned } from "./simd-integer.js";
 import { Lanes } from "./simd-lanes.js";
@@ -40,24 +40,30 @@ export interface RegisterShift {
 }
 
 /** SSHL and its kin: left by the signed low byte of m's element, right where that is negative. */
-export const registerShift = ({ signed, rounding, saturating }: RegisterShift): LaneOp => (l, n, m) => {
-  const top = l.esize - 8;
-  const amount = top === 0 ? m : l.shrS(l.shl(m, top), top);
-  const right = l.sign(amount);
-  const distance = l.abs(amount);
-  // 128 as a byte looks negative, hence the unsigned compare.
-  const far = l.geU(distance, l.all(BigInt(l.esize)));
-  const shr = signed ? "shrS" : "shrU";
+export const registerShift =
+  ({ signed, rounding, saturating }: RegisterShift): LaneOp =>
+  (l, n, m) => {
+    const top = l.esize - 8;
+    const amount = top === 0 ? m : l.shrS(l.shl(m, top), top);
+    const right = l.sign(amount);
+    const distance = l.abs(amount);
+    // 128 as a byte looks negative, hence the unsigned compare.
+    const far = l.geU(distance, l.all(BigInt(l.esize)));
+    const shr = signed ? "shrS" : "shrU";
 
-  const leftWithin = shiftEach(l, "shl", n, distance);
-  let left = leftWithin.andnot(far);
-  if (saturating) {
-    const lost = l.ne(shiftEach(l, shr, leftWithin, distance), n).or(far.andnot(l.eq(n, l.zero))).andnot(right);
-    l.saturate(lost);
-    left = lost.bitselect(signed ? l.sign(n).xor(l.maximum) : l.all(-1n), left);
-  }
-  return right.bitselect(rounding ? roundedRight(l, signed, n, distance, far) : plainRight(l, signed, n, distance, far), left);
-};
+    const leftWithin = shiftEach(l, "shl", n, distance);
+    let left = leftWithin.andnot(far);
+    if (saturating) {
+      const lost = l
+        .ne(shiftEach(l, shr, leftWithin, distance), n)
+        .or(far.andnot(l.eq(n, l.zero)))
+        .andnot(right);
+      l.saturate(lost);
+      left = lost.bitselect(signed ? l.sign(n).xor(l.maximum) : l.all(-1n), left);
+    }
+    const toRight = rounding ? roundedRight : plainRight;
+    return right.bitselect(toRight(l, signed, n, distance, far), left);
+  };
 
 function plainRight(l: Lanes, signed: boolean, n: V128, distance: V128, far: V128): V128 {
   const within = shiftEach(l, signed ? "shrS" : "shrU", n, distance);
@@ -83,11 +89,18 @@ export type ImmediateShift = (l: Lanes, n: V128, field: I32, d: V128) => V128;
 /** Right by esize - field, which may be esize: one short, and one more. */
 const oneShort = (l: Lanes, signed: boolean, n: V128, field: I32): V128 => l.shr(signed, n, field.xor(l.esize - 1));
 
-export const shiftRight = (signed: boolean): ImmediateShift => (l, n, field) =>
-  l.shr(signed, oneShort(l, signed, n, field), 1);
-export const roundingShiftRight = (signed: boolean): ImmediateShift => (l, n, field) =>
-  roundHalf(l, signed, oneShort(l, signed, n, field));
-export const accumulate = (shift: ImmediateShift): ImmediateShift => (l, n, field, d) => l.add(d, shift(l, n, field, d));
+export const shiftRight =
+  (signed: boolean): ImmediateShift =>
+  (l, n, field) =>
+    l.shr(signed, oneShort(l, signed, n, field), 1);
+export const roundingShiftRight =
+  (signed: boolean): ImmediateShift =>
+  (l, n, field) =>
+    roundHalf(l, signed, oneShort(l, signed, n, field));
+export const accumulate =
+  (shift: ImmediateShift): ImmediateShift =>
+  (l, n, field, d) =>
+    l.add(d, shift(l, n, field, d));
 
 export const shiftLeft: ImmediateShift = (l, n, field) => l.shl(n, field);
 export const sli: ImmediateShift = (l, n, field, d) => l.shl(n, field).or(d.andnot(l.shl(l.all(-1n), field)));
@@ -96,13 +109,15 @@ export const sri: ImmediateShift = (l, n, field, d) => {
   return l.shrU(oneShort(l, false, n, field), 1).or(d.andnot(kept));
 };
 
-export const saturatingShiftLeft = (signed: boolean): ImmediateShift => (l, n, field) => {
-  const shifted = l.shl(n, field);
-  const lost = l.ne(l.shr(signed, shifted, field), n);
-  if (signed) return l.overflowed(lost, n, shifted);
-  l.saturate(lost);
-  return shifted.or(lost);
-};
+export const saturatingShiftLeft =
+  (signed: boolean): ImmediateShift =>
+  (l, n, field) => {
+    const shifted = l.shl(n, field);
+    const lost = l.ne(l.shr(signed, shifted, field), n);
+    if (signed) return l.overflowed(lost, n, shifted);
+    l.saturate(lost);
+    return shifted.or(lost);
+  };
 export const sqshlu: ImmediateShift = (l, n, field) => {
   const shifted = l.shl(n, field);
   const negative = l.sign(n);
@@ -112,9 +127,9 @@ export const sqshlu: ImmediateShift = (l, n, field) => {
 };
 
 /** What a narrowing form makes of the shifted wide elements; the result is in their low halves. */
-type Narrow = "truncate" | "signed" | "unsigned" | "signedToUnsigned";
+export type Narrowing = "truncate" | "signed" | "unsigned" | "signedToUnsigned";
 
-function narrow(l: Lanes, kind: Narrow, a: V128): V128 {
+function narrow(l: Lanes, kind: Narrowing, a: V128): V128 {
   const w = l.wide;
   if (kind === "truncate") return l.evens(a, a);
   const make = { signed: narrowSigned, unsigned: narrowUnsigned, signedToUnsigned: narrowSignedToUnsigned }[kind];
@@ -124,13 +139,17 @@ function narrow(l: Lanes, kind: Narrow, a: V128): V128 {
 }
 
 /** Narrowing shifts right; `l` are the narrow elements, `n` wide ones, the result is in the low half. */
-export const shiftRightNarrow = (kind: Narrow, rounding: boolean): ImmediateShift => (l, n, field) => {
-  const w = l.wide;
-  const signed = kind === "signed" || kind === "signedToUnsigned";
-  const almost = w.shr(signed, n, field.xor(l.esize - 1));
-  return narrow(l, kind, rounding ? roundHalf(w, signed, almost) : w.shr(signed, almost, 1));
-};
+export const shiftRightNarrow =
+  (kind: Narrowing, rounding: boolean): ImmediateShift =>
+  (l, n, field) => {
+    const w = l.wide;
+    const signed = kind === "signed" || kind === "signedToUnsigned";
+    const almost = w.shr(signed, n, field.xor(l.esize - 1));
+    return narrow(l, kind, rounding ? roundHalf(w, signed, almost) : w.shr(signed, almost, 1));
+  };
 
 /** XTN and its saturating kin. */
-export const extractNarrow = (kind: Narrow) => (l: Lanes, n: V128): V128 => narrow(l, kind, n);
-
+export const extractNarrow =
+  (kind: Narrowing) =>
+  (l: Lanes, n: V128): V128 =>
+    narrow(l, kind, n);

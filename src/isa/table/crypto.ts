@@ -1,18 +1,45 @@
 /** Cryptographic instructions (DDI 0487, C4.1). */
+import { aesDecryptStep, aesEncryptStep, aesInvMixColumns, aesMixColumns } from "../../engine/crypto/aes.js";
 import {
-  aesDecryptStep, aesEncryptStep, aesInvMixColumns, aesMixColumns,
-} from "../../engine/crypto/aes.js";
-import {
-  sha1Choose, sha1Majority, sha1Parity, sha1Schedule1, sha256HashAbcd, sha256HashEfgh, sha256Schedule0,
-  sha256Schedule1, sha512Hash1, sha512Hash2, sha512Schedule0, sha512Schedule1,
+  sha1Choose,
+  sha1Majority,
+  sha1Parity,
+  sha1Schedule1,
+  sha256HashAbcd,
+  sha256HashEfgh,
+  sha256Schedule0,
+  sha256Schedule1,
+  sha512Hash1,
+  sha512Hash2,
+  sha512Schedule0,
+  sha512Schedule1,
 } from "../../engine/crypto/sha.js";
 import {
-  sm3Part1, sm3Part2, sm3ss1, sm3tt1a, sm3tt1b, sm3tt2a, sm3tt2b, sm4Encrypt, sm4KeySchedule,
+  sm3Part1,
+  sm3Part2,
+  sm3ss1,
+  sm3tt1a,
+  sm3tt1b,
+  sm3tt2a,
+  sm3tt2b,
+  sm4Encrypt,
+  sm4KeySchedule,
 } from "../../engine/crypto/sm.js";
 import { type Row, row } from "../pattern.js";
 import {
-  bcax, eor3, fourRegisterStep, indexedStep, ofSource, ofSources, otherHalfStep, rax1, sha1h, sha1su0,
-  threeRegisterStep, twoRegisterStep, xar,
+  bcax,
+  eor3,
+  fourRegisterStep,
+  indexedStep,
+  ofSource,
+  ofSources,
+  otherHalfStep,
+  rax1,
+  sha1h,
+  sha1su0,
+  threeRegisterStep,
+  twoRegisterStep,
+  xar,
 } from "../semantics/crypto.js";
 
 const aes = { fp: true, feature: "AES" } as const;
@@ -23,6 +50,7 @@ const sha3 = { fp: true, feature: "SHA3" } as const;
 const sm3 = { fp: true, feature: "SM3" } as const;
 const sm4 = { fp: true, feature: "SM4" } as const;
 
+// biome-ignore format: one row a line
 export const crypto: readonly Row[] = [
   row("AESE", "01001110 00 10100 00100 10 Rn:5 Rd:5", aes, twoRegisterStep(aesEncryptStep)),
   row("AESD", "01001110 00 10100 00101 10 Rn:5 Rd:5", aes, twoRegisterStep(aesDecryptStep)),

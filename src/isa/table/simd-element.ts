@@ -1,68 +1,69 @@
-/** Advanced SIMD vector and scalar by indexed element, integer (DDI 0487, C4.1). */
+/**
+ * Advanced SIMD vector and scalar by indexed element, integer (DDI 0487, C4.1). Each instruction has a row for
+ * halfwords of V0–V15, numbered by H:L:M, and one for words of V0–V31, numbered by H:L.
+ */
+import type { Builder } from "../../engine/builder.js";
 import { type Row, row } from "../pattern.js";
 import { dotProductByElement } from "../semantics/simd-dot.js";
-import { byElement, longByElement } from "../semantics/simd-forms.js";
+import { type ByElement, byElement, longByElement } from "../semantics/simd-forms.js";
 import { mla, mlal, mls, mlsl, mul, mull, qdmlal, qdmlsl, qdmulh, qdmull, qrdmlah } from "../semantics/simd-integer.js";
 
 const fp = true;
+const always = { fp };
 const rdm = { fp, feature: "RDM" } as const;
 const dot = { fp, feature: "DotProd" } as const;
 const i8mm = { fp, feature: "I8MM" } as const;
-/** Halfwords of V0–V15 by H:L:M, words of V0–V31 by H:L. */
-const half = { size: 1 };
-const word = { size: 2 };
 
+type ElementBody = (b: Builder, f: ByElement) => void;
+
+/** The casts give the type checker the fields, which all these patterns have. */
+function vector(name: string, u: 0 | 1, opcode: string, body: ElementBody, options: typeof always = always): Row[] {
+  const half = `0 Q=1 ${u} 01111 01 L:1 M:1 Rm:4 ${opcode} H:1 0 Rn:5 Rd:5` as "Q=1 L:1 M:1 Rm:4 H:1 Rn:5 Rd:5";
+  const word = `0 Q=1 ${u} 01111 10 L:1 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5` as "Q=1 L:1 Rm:5 H:1 Rn:5 Rd:5";
+  return [
+    row(`${name}_elt_h`, half, options, (b, f) => body(b, { ...f, size: 1 })),
+    row(`${name}_elt_s`, word, options, (b, f) => body(b, { ...f, size: 2 })),
+  ];
+}
+
+function scalar(name: string, u: 0 | 1, opcode: string, body: ElementBody, options: typeof always = always): Row[] {
+  const half = `01 ${u} 11111 01 L:1 M:1 Rm:4 ${opcode} H:1 0 Rn:5 Rd:5` as "L:1 M:1 Rm:4 H:1 Rn:5 Rd:5";
+  const word = `01 ${u} 11111 10 L:1 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5` as "L:1 Rm:5 H:1 Rn:5 Rd:5";
+  return [
+    row(`${name}_elt_scalar_h`, half, options, (b, f) => body(b, { ...f, size: 1 })),
+    row(`${name}_elt_scalar_s`, word, options, (b, f) => body(b, { ...f, size: 2 })),
+  ];
+}
+
+// biome-ignore format: one row a line
 export const simdElement: readonly Row[] = [
-  row("MLA_elt_h", "0 Q=1 1 01111 01 L:1 M:1 Rm:4 0000 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(mla)(b, { ...f, ...half })),
-  row("MLA_elt_s", "0 Q=1 1 01111 10 L:1 Rm:5 0000 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(mla)(b, { ...f, ...word })),
-  row("SMLAL_elt_h", "0 Q=1 0 01111 01 L:1 M:1 Rm:4 0010 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mlal(true))(b, { ...f, ...half })),
-  row("SMLAL_elt_s", "0 Q=1 0 01111 10 L:1 Rm:5 0010 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mlal(true))(b, { ...f, ...word })),
-  row("UMLAL_elt_h", "0 Q=1 1 01111 01 L:1 M:1 Rm:4 0010 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mlal(false))(b, { ...f, ...half })),
-  row("UMLAL_elt_s", "0 Q=1 1 01111 10 L:1 Rm:5 0010 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mlal(false))(b, { ...f, ...word })),
-  row("SQDMLAL_elt_h", "0 Q=1 0 01111 01 L:1 M:1 Rm:4 0011 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmlal)(b, { ...f, ...half })),
-  row("SQDMLAL_elt_s", "0 Q=1 0 01111 10 L:1 Rm:5 0011 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmlal)(b, { ...f, ...word })),
-  row("MLS_elt_h", "0 Q=1 1 01111 01 L:1 M:1 Rm:4 0100 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(mls)(b, { ...f, ...half })),
-  row("MLS_elt_s", "0 Q=1 1 01111 10 L:1 Rm:5 0100 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(mls)(b, { ...f, ...word })),
-  row("SMLSL_elt_h", "0 Q=1 0 01111 01 L:1 M:1 Rm:4 0110 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mlsl(true))(b, { ...f, ...half })),
-  row("SMLSL_elt_s", "0 Q=1 0 01111 10 L:1 Rm:5 0110 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mlsl(true))(b, { ...f, ...word })),
-  row("UMLSL_elt_h", "0 Q=1 1 01111 01 L:1 M:1 Rm:4 0110 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mlsl(false))(b, { ...f, ...half })),
-  row("UMLSL_elt_s", "0 Q=1 1 01111 10 L:1 Rm:5 0110 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mlsl(false))(b, { ...f, ...word })),
-  row("SQDMLSL_elt_h", "0 Q=1 0 01111 01 L:1 M:1 Rm:4 0111 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmlsl)(b, { ...f, ...half })),
-  row("SQDMLSL_elt_s", "0 Q=1 0 01111 10 L:1 Rm:5 0111 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmlsl)(b, { ...f, ...word })),
-  row("MUL_elt_h", "0 Q=1 0 01111 01 L:1 M:1 Rm:4 1000 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(mul)(b, { ...f, ...half })),
-  row("MUL_elt_s", "0 Q=1 0 01111 10 L:1 Rm:5 1000 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(mul)(b, { ...f, ...word })),
-  row("SMULL_elt_h", "0 Q=1 0 01111 01 L:1 M:1 Rm:4 1010 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mull(true))(b, { ...f, ...half })),
-  row("SMULL_elt_s", "0 Q=1 0 01111 10 L:1 Rm:5 1010 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mull(true))(b, { ...f, ...word })),
-  row("UMULL_elt_h", "0 Q=1 1 01111 01 L:1 M:1 Rm:4 1010 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mull(false))(b, { ...f, ...half })),
-  row("UMULL_elt_s", "0 Q=1 1 01111 10 L:1 Rm:5 1010 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(mull(false))(b, { ...f, ...word })),
-  row("SQDMULL_elt_h", "0 Q=1 0 01111 01 L:1 M:1 Rm:4 1011 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmull)(b, { ...f, ...half })),
-  row("SQDMULL_elt_s", "0 Q=1 0 01111 10 L:1 Rm:5 1011 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmull)(b, { ...f, ...word })),
-  row("SQDMULH_elt_h", "0 Q=1 0 01111 01 L:1 M:1 Rm:4 1100 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(qdmulh(false))(b, { ...f, ...half })),
-  row("SQDMULH_elt_s", "0 Q=1 0 01111 10 L:1 Rm:5 1100 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(qdmulh(false))(b, { ...f, ...word })),
-  row("SQRDMULH_elt_h", "0 Q=1 0 01111 01 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(qdmulh(true))(b, { ...f, ...half })),
-  row("SQRDMULH_elt_s", "0 Q=1 0 01111 10 L:1 Rm:5 1101 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(qdmulh(true))(b, { ...f, ...word })),
-  row("SQRDMLAH_elt_h", "0 Q=1 1 01111 01 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", rdm, (b, f) => byElement(qrdmlah(false))(b, { ...f, ...half })),
-  row("SQRDMLAH_elt_s", "0 Q=1 1 01111 10 L:1 Rm:5 1101 H:1 0 Rn:5 Rd:5", rdm, (b, f) => byElement(qrdmlah(false))(b, { ...f, ...word })),
-  row("SQRDMLSH_elt_h", "0 Q=1 1 01111 01 L:1 M:1 Rm:4 1111 H:1 0 Rn:5 Rd:5", rdm, (b, f) => byElement(qrdmlah(true))(b, { ...f, ...half })),
-  row("SQRDMLSH_elt_s", "0 Q=1 1 01111 10 L:1 Rm:5 1111 H:1 0 Rn:5 Rd:5", rdm, (b, f) => byElement(qrdmlah(true))(b, { ...f, ...word })),
+  ...vector("MLA", 1, "0000", byElement(mla)),
+  ...vector("SMLAL", 0, "0010", longByElement(mlal(true))),
+  ...vector("UMLAL", 1, "0010", longByElement(mlal(false))),
+  ...vector("SQDMLAL", 0, "0011", longByElement(qdmlal)),
+  ...vector("MLS", 1, "0100", byElement(mls)),
+  ...vector("SMLSL", 0, "0110", longByElement(mlsl(true))),
+  ...vector("UMLSL", 1, "0110", longByElement(mlsl(false))),
+  ...vector("SQDMLSL", 0, "0111", longByElement(qdmlsl)),
+  ...vector("MUL", 0, "1000", byElement(mul)),
+  ...vector("SMULL", 0, "1010", longByElement(mull(true))),
+  ...vector("UMULL", 1, "1010", longByElement(mull(false))),
+  ...vector("SQDMULL", 0, "1011", longByElement(qdmull)),
+  ...vector("SQDMULH", 0, "1100", byElement(qdmulh(false))),
+  ...vector("SQRDMULH", 0, "1101", byElement(qdmulh(true))),
+  ...vector("SQRDMLAH", 1, "1101", byElement(qrdmlah(false)), rdm),
+  ...vector("SQRDMLSH", 1, "1111", byElement(qrdmlah(true)), rdm),
   row("SDOT_elt", "0 Q=1 0 01111 10 L:1 Rm:5 1110 H:1 0 Rn:5 Rd:5", dot, dotProductByElement(true, true)),
   row("UDOT_elt", "0 Q=1 1 01111 10 L:1 Rm:5 1110 H:1 0 Rn:5 Rd:5", dot, dotProductByElement(false, false)),
   row("SUDOT_elt", "0 Q=1 0 01111 00 L:1 Rm:5 1111 H:1 0 Rn:5 Rd:5", i8mm, dotProductByElement(true, false)),
   row("USDOT_elt", "0 Q=1 0 01111 10 L:1 Rm:5 1111 H:1 0 Rn:5 Rd:5", i8mm, dotProductByElement(false, true)),
 
   // scalar
-  row("SQDMLAL_elt_scalar_h", "01 0 11111 01 L:1 M:1 Rm:4 0011 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmlal)(b, { ...f, ...half })),
-  row("SQDMLAL_elt_scalar_s", "01 0 11111 10 L:1 Rm:5 0011 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmlal)(b, { ...f, ...word })),
-  row("SQDMLSL_elt_scalar_h", "01 0 11111 01 L:1 M:1 Rm:4 0111 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmlsl)(b, { ...f, ...half })),
-  row("SQDMLSL_elt_scalar_s", "01 0 11111 10 L:1 Rm:5 0111 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmlsl)(b, { ...f, ...word })),
-  row("SQDMULL_elt_scalar_h", "01 0 11111 01 L:1 M:1 Rm:4 1011 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmull)(b, { ...f, ...half })),
-  row("SQDMULL_elt_scalar_s", "01 0 11111 10 L:1 Rm:5 1011 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => longByElement(qdmull)(b, { ...f, ...word })),
-  row("SQDMULH_elt_scalar_h", "01 0 11111 01 L:1 M:1 Rm:4 1100 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(qdmulh(false))(b, { ...f, ...half })),
-  row("SQDMULH_elt_scalar_s", "01 0 11111 10 L:1 Rm:5 1100 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(qdmulh(false))(b, { ...f, ...word })),
-  row("SQRDMULH_elt_scalar_h", "01 0 11111 01 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(qdmulh(true))(b, { ...f, ...half })),
-  row("SQRDMULH_elt_scalar_s", "01 0 11111 10 L:1 Rm:5 1101 H:1 0 Rn:5 Rd:5", { fp }, (b, f) => byElement(qdmulh(true))(b, { ...f, ...word })),
-  row("SQRDMLAH_elt_scalar_h", "01 1 11111 01 L:1 M:1 Rm:4 1101 H:1 0 Rn:5 Rd:5", rdm, (b, f) => byElement(qrdmlah(false))(b, { ...f, ...half })),
-  row("SQRDMLAH_elt_scalar_s", "01 1 11111 10 L:1 Rm:5 1101 H:1 0 Rn:5 Rd:5", rdm, (b, f) => byElement(qrdmlah(false))(b, { ...f, ...word })),
-  row("SQRDMLSH_elt_scalar_h", "01 1 11111 01 L:1 M:1 Rm:4 1111 H:1 0 Rn:5 Rd:5", rdm, (b, f) => byElement(qrdmlah(true))(b, { ...f, ...half })),
-  row("SQRDMLSH_elt_scalar_s", "01 1 11111 10 L:1 Rm:5 1111 H:1 0 Rn:5 Rd:5", rdm, (b, f) => byElement(qrdmlah(true))(b, { ...f, ...word })),
+  ...scalar("SQDMLAL", 0, "0011", longByElement(qdmlal)),
+  ...scalar("SQDMLSL", 0, "0111", longByElement(qdmlsl)),
+  ...scalar("SQDMULL", 0, "1011", longByElement(qdmull)),
+  ...scalar("SQDMULH", 0, "1100", byElement(qdmulh(false))),
+  ...scalar("SQRDMULH", 0, "1101", byElement(qdmulh(true))),
+  ...scalar("SQRDMLAH", 1, "1101", byElement(qrdmlah(false)), rdm),
+  ...scalar("SQRDMLSH", 1, "1111", byElement(qrdmlah(true)), rdm),
 ];

@@ -1,10 +1,39 @@
 /** Advanced SIMD two-register miscellaneous, across lanes and scalar pairwise, integer (DDI 0487, C4.1). */
 import { type Row, row } from "../pattern.js";
-import { acrossLanes, addpScalar, narrowingUnary, shll, twoRegister, twoRegisterLong } from "../semantics/simd-forms.js";
-import { extractNarrow } from "../semantics/simd-shift.js";
 import {
-  abs, adalp, addlp, addlv, addv, cls, clz, cmeq0, cmge0, cmgt0, cmle0, cmlt0, cnt, maxv, minv, neg, not, qabs, qneg,
-  rbit, rev, suqadd, usqadd,
+  acrossLanes,
+  addpScalar,
+  narrowingUnary,
+  shll,
+  twoRegister,
+  twoRegisterLong,
+} from "../semantics/simd-forms.js";
+import { given } from "../semantics/simd-registers.js";
+import { extractNarrow, type Narrowing } from "../semantics/simd-shift.js";
+import {
+  abs,
+  adalp,
+  addlp,
+  addlv,
+  addv,
+  cls,
+  clz,
+  cmeq0,
+  cmge0,
+  cmgt0,
+  cmle0,
+  cmlt0,
+  cnt,
+  maxv,
+  minv,
+  neg,
+  not,
+  qabs,
+  qneg,
+  rbit,
+  rev,
+  suqadd,
+  usqadd,
 } from "../semantics/simd-unary.js";
 
 interface Shape {
@@ -20,6 +49,12 @@ const scalarD = { fp, when: (v: { size: number }) => v.size === 3 };
 /** No across form has two elements. */
 const across = { fp, when: (v: Shape) => v.size < 2 || (v.size === 2 && v.Q === 1) };
 
+const extract = (kind: Narrowing) => narrowingUnary(extractNarrow(kind));
+
+/** The size field says which operation it is. */
+const bytes = given({ size: 0 });
+
+// biome-ignore format: one row a line
 export const simdMisc: readonly Row[] = [
   row("REV64_vec", "0 Q=1 0 01110 size=2 10000 00000 10 Rn:5 Rd:5", upToWords, twoRegister(rev(3))),
   row("REV16_vec", "0 Q=1 0 01110 size=2 10000 00001 10 Rn:5 Rd:5", bytesOnly, twoRegister(rev(1))),
@@ -31,8 +66,8 @@ export const simdMisc: readonly Row[] = [
   row("CLS_vec", "0 Q=1 0 01110 size=2 10000 00100 10 Rn:5 Rd:5", upToWords, twoRegister(cls)),
   row("CLZ_vec", "0 Q=1 1 01110 size=2 10000 00100 10 Rn:5 Rd:5", upToWords, twoRegister(clz)),
   row("CNT_vec", "0 Q=1 0 01110 size=2 10000 00101 10 Rn:5 Rd:5", bytesOnly, twoRegister(cnt)),
-  row("NOT_vec", "0 Q=1 1 01110 00 10000 00101 10 Rn:5 Rd:5", { fp }, (b, f) => twoRegister(not)(b, { ...f, size: 0 })),
-  row("RBIT_vec", "0 Q=1 1 01110 01 10000 00101 10 Rn:5 Rd:5", { fp }, (b, f) => twoRegister(rbit)(b, { ...f, size: 0 })),
+  row("NOT_vec", "0 Q=1 1 01110 00 10000 00101 10 Rn:5 Rd:5", { fp }, bytes(twoRegister(not))),
+  row("RBIT_vec", "0 Q=1 1 01110 01 10000 00101 10 Rn:5 Rd:5", { fp }, bytes(twoRegister(rbit))),
   row("SADALP", "0 Q=1 0 01110 size=2 10000 00110 10 Rn:5 Rd:5", upToWords, twoRegisterLong(adalp(true))),
   row("UADALP", "0 Q=1 1 01110 size=2 10000 00110 10 Rn:5 Rd:5", upToWords, twoRegisterLong(adalp(false))),
   row("SQABS_vec", "0 Q=1 0 01110 size=2 10000 00111 10 Rn:5 Rd:5", allSizes, twoRegister(qabs)),
@@ -44,10 +79,10 @@ export const simdMisc: readonly Row[] = [
   row("CMLT_zero_vec", "0 Q=1 0 01110 size=2 10000 01010 10 Rn:5 Rd:5", allSizes, twoRegister(cmlt0)),
   row("ABS_vec", "0 Q=1 0 01110 size=2 10000 01011 10 Rn:5 Rd:5", allSizes, twoRegister(abs)),
   row("NEG_vec", "0 Q=1 1 01110 size=2 10000 01011 10 Rn:5 Rd:5", allSizes, twoRegister(neg)),
-  row("XTN_vec", "0 Q=1 0 01110 size=2 10000 10010 10 Rn:5 Rd:5", upToWords, narrowingUnary(extractNarrow("truncate"))),
-  row("SQXTUN_vec", "0 Q=1 1 01110 size=2 10000 10010 10 Rn:5 Rd:5", upToWords, narrowingUnary(extractNarrow("signedToUnsigned"))),
-  row("SQXTN_vec", "0 Q=1 0 01110 size=2 10000 10100 10 Rn:5 Rd:5", upToWords, narrowingUnary(extractNarrow("signed"))),
-  row("UQXTN_vec", "0 Q=1 1 01110 size=2 10000 10100 10 Rn:5 Rd:5", upToWords, narrowingUnary(extractNarrow("unsigned"))),
+  row("XTN_vec", "0 Q=1 0 01110 size=2 10000 10010 10 Rn:5 Rd:5", upToWords, extract("truncate")),
+  row("SQXTUN_vec", "0 Q=1 1 01110 size=2 10000 10010 10 Rn:5 Rd:5", upToWords, extract("signedToUnsigned")),
+  row("SQXTN_vec", "0 Q=1 0 01110 size=2 10000 10100 10 Rn:5 Rd:5", upToWords, extract("signed")),
+  row("UQXTN_vec", "0 Q=1 1 01110 size=2 10000 10100 10 Rn:5 Rd:5", upToWords, extract("unsigned")),
   row("SHLL", "0 Q=1 1 01110 size=2 10000 10011 10 Rn:5 Rd:5", upToWords, shll),
 
   // scalar
@@ -62,9 +97,9 @@ export const simdMisc: readonly Row[] = [
   row("CMLT_zero_scalar", "01 0 11110 size=2 10000 01010 10 Rn:5 Rd:5", scalarD, twoRegister(cmlt0)),
   row("ABS_scalar", "01 0 11110 size=2 10000 01011 10 Rn:5 Rd:5", scalarD, twoRegister(abs)),
   row("NEG_scalar", "01 1 11110 size=2 10000 01011 10 Rn:5 Rd:5", scalarD, twoRegister(neg)),
-  row("SQXTUN_scalar", "01 1 11110 size=2 10000 10010 10 Rn:5 Rd:5", upToWords, narrowingUnary(extractNarrow("signedToUnsigned"))),
-  row("SQXTN_scalar", "01 0 11110 size=2 10000 10100 10 Rn:5 Rd:5", upToWords, narrowingUnary(extractNarrow("signed"))),
-  row("UQXTN_scalar", "01 1 11110 size=2 10000 10100 10 Rn:5 Rd:5", upToWords, narrowingUnary(extractNarrow("unsigned"))),
+  row("SQXTUN_scalar", "01 1 11110 size=2 10000 10010 10 Rn:5 Rd:5", upToWords, extract("signedToUnsigned")),
+  row("SQXTN_scalar", "01 0 11110 size=2 10000 10100 10 Rn:5 Rd:5", upToWords, extract("signed")),
+  row("UQXTN_scalar", "01 1 11110 size=2 10000 10100 10 Rn:5 Rd:5", upToWords, extract("unsigned")),
 
   // across lanes, scalar pairwise
   row("SADDLV", "0 Q=1 0 01110 size=2 11000 00011 10 Rn:5 Rd:5", across, acrossLanes(addlv(true), true)),

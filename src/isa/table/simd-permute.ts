@@ -1,9 +1,27 @@
 /** Advanced SIMD permute, extract, table lookup, copy and modified immediate (DDI 0487, C4.1). */
 import { type Row, row } from "../pattern.js";
 import {
-  bicImmediate, dupElement, dupGeneral, ext64, ext128, insElement, insGeneral, movi, moviBytes, moviMask, mvni, orrImmediate, permute, smov,
-  tableLookup, trn, umov, uzp, zip,
+  bicImmediate,
+  dupElement,
+  dupGeneral,
+  ext64,
+  ext128,
+  insElement,
+  insGeneral,
+  movi,
+  moviBytes,
+  moviMask,
+  mvni,
+  orrImmediate,
+  permute,
+  smov,
+  tableLookup,
+  trn,
+  umov,
+  uzp,
+  zip,
 } from "../semantics/simd-permute.js";
+import { given } from "../semantics/simd-registers.js";
 
 interface Shape {
   readonly Q: number;
@@ -16,6 +34,9 @@ const allSizes = { fp, when: (v: Shape) => v.size < 3 || v.Q === 1 };
 const shifted = { fp, when: (v: { cmode: number }) => ((v.cmode & 1) === 0 && v.cmode < 14) || v.cmode === 13 };
 const combined = { fp, when: (v: { cmode: number }) => (v.cmode & 1) === 1 && v.cmode < 12 };
 
+const whole = given({ Q: 1 });
+
+// biome-ignore format: one row a line
 export const simdPermute: readonly Row[] = [
   row("UZP1", "0 Q=1 001110 size=2 0 Rm:5 0 001 10 Rn:5 Rd:5", allSizes, permute(uzp(0))),
   row("TRN1", "0 Q=1 001110 size=2 0 Rm:5 0 010 10 Rn:5 Rd:5", allSizes, permute(trn(0))),
@@ -48,9 +69,9 @@ export const simdPermute: readonly Row[] = [
   row("INS_gen_s", "0 1 0 01110000 index:2 100 0 0011 1 Rn:5 Rd:5", { fp }, insGeneral(2)),
   row("INS_elt_s", "0 1 1 01110000 index:2 100 0 from:2 xx 1 Rn:5 Rd:5", { fp }, insElement(2)),
   row("UMOV_s", "0 0 0 01110000 index:2 100 0 0111 1 Rn:5 Rd:5", { fp }, umov(2)),
-  row("SMOV_s", "0 1 0 01110000 index:2 100 0 0101 1 Rn:5 Rd:5", { fp }, (b, f) => smov(2)(b, { ...f, Q: 1 })),
-  row("DUP_elt_d", "0 1 0 01110000 index:1 1000 0 0000 1 Rn:5 Rd:5", { fp }, (b, f) => dupElement(3)(b, { ...f, Q: 1 })),
-  row("DUP_gen_d", "0 1 0 01110000 x1000 0 0001 1 Rn:5 Rd:5", { fp }, (b, f) => dupGeneral(3)(b, { ...f, Q: 1 })),
+  row("SMOV_s", "0 1 0 01110000 index:2 100 0 0101 1 Rn:5 Rd:5", { fp }, whole(smov(2))),
+  row("DUP_elt_d", "0 1 0 01110000 index:1 1000 0 0000 1 Rn:5 Rd:5", { fp }, whole(dupElement(3))),
+  row("DUP_gen_d", "0 1 0 01110000 x1000 0 0001 1 Rn:5 Rd:5", { fp }, whole(dupGeneral(3))),
   row("DUP_elt_scalar_d", "01 0 11110000 index:1 1000 0 0000 1 Rn:5 Rd:5", { fp }, dupElement(3)),
   row("INS_gen_d", "0 1 0 01110000 index:1 1000 0 0011 1 Rn:5 Rd:5", { fp }, insGeneral(3)),
   row("INS_elt_d", "0 1 1 01110000 index:1 1000 0 from:1 xxx 1 Rn:5 Rd:5", { fp }, insElement(3)),

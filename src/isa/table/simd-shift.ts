@@ -5,8 +5,16 @@
 import { type Row, row } from "../pattern.js";
 import { shiftImmediate, shiftLong, shiftNarrow } from "../semantics/simd-forms.js";
 import {
-  accumulate, type ImmediateShift, roundingShiftRight, saturatingShiftLeft, shiftLeft, shiftRight, shiftRightNarrow,
-  sli, sqshlu, sri,
+  accumulate,
+  type ImmediateShift,
+  roundingShiftRight,
+  saturatingShiftLeft,
+  shiftLeft,
+  shiftRight,
+  shiftRightNarrow,
+  sli,
+  sqshlu,
+  sri,
 } from "../semantics/simd-shift.js";
 
 const fp = true;
@@ -19,8 +27,10 @@ function vector(name: string, u: 0 | 1, opcode: string, op: ImmediateShift): Row
   return [0, 1, 2, 3].map((size) => {
     const pattern = `0 Q=1 ${u} 011110 ${immediate(size)} ${opcode} 1 Rn:5 Rd:5`;
     return row(
-      `${name}_vec_${LETTERS[size]}`, pattern as "Q=1 shift:3 Rn:5 Rd:5",
-      { fp, when: (v) => size < 3 || v.Q === 1 }, shiftImmediate(op, size),
+      `${name}_vec_${LETTERS[size]}`,
+      pattern as "Q=1 shift:3 Rn:5 Rd:5",
+      { fp, when: (v) => size < 3 || v.Q === 1 },
+      shiftImmediate(op, size),
     );
   });
 }
@@ -28,9 +38,7 @@ function vector(name: string, u: 0 | 1, opcode: string, op: ImmediateShift): Row
 function scalar(name: string, u: 0 | 1, opcode: string, op: ImmediateShift, sizes: readonly number[] = [3]): Row[] {
   return sizes.map((size) => {
     const pattern = `01 ${u} 111110 ${immediate(size)} ${opcode} 1 Rn:5 Rd:5`;
-    return row(
-      `${name}_scalar_${LETTERS[size]}`, pattern as "shift:3 Rn:5 Rd:5", { fp }, shiftImmediate(op, size),
-    );
+    return row(`${name}_scalar_${LETTERS[size]}`, pattern as "shift:3 Rn:5 Rd:5", { fp }, shiftImmediate(op, size));
   });
 }
 
@@ -58,6 +66,7 @@ function long(name: string, u: 0 | 1, opcode: string): Row[] {
 
 const anySize = [0, 1, 2, 3];
 
+// biome-ignore format: one row a line
 export const simdShift: readonly Row[] = [
   ...vector("SSHR", 0, "00000", shiftRight(true)),
   ...vector("USHR", 1, "00000", shiftRight(false)),

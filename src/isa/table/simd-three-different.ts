@@ -1,15 +1,33 @@
 /** Advanced SIMD three different, vector and scalar (DDI 0487, C4.1). */
 import { type Row, row } from "../pattern.js";
-import { narrowing, threeDifferent } from "../semantics/simd-forms.js";
 import { pmull64 } from "../semantics/crypto.js";
+import { narrowing, threeDifferent } from "../semantics/simd-forms.js";
 import {
-  abal, abdl, addl, addw, hn, mlal, mlsl, mull, pmull8, qdmlal, qdmlsl, qdmull, subl, subw,
+  abal,
+  abdl,
+  addl,
+  addw,
+  hn,
+  mlal,
+  mlsl,
+  mull,
+  pmull8,
+  qdmlal,
+  qdmlsl,
+  qdmull,
+  subl,
+  subw,
 } from "../semantics/simd-integer.js";
+import { given } from "../semantics/simd-registers.js";
 
 const fp = true;
 const upToWords = { fp, when: (v: { size: number }) => v.size < 3 };
 const halvesAndWords = { fp, when: (v: { size: number }) => v.size === 1 || v.size === 2 };
 
+/** The size field says which operation it is. */
+const bytes = given({ size: 0 });
+
+// biome-ignore format: one row a line
 export const simdThreeDifferent: readonly Row[] = [
   row("SADDL_vec", "0 Q=1 0 01110 size=2 1 Rm:5 0000 00 Rn:5 Rd:5", upToWords, threeDifferent(addl(true))),
   row("UADDL_vec", "0 Q=1 1 01110 size=2 1 Rm:5 0000 00 Rn:5 Rd:5", upToWords, threeDifferent(addl(false))),
@@ -36,7 +54,7 @@ export const simdThreeDifferent: readonly Row[] = [
   row("SMULL_vec", "0 Q=1 0 01110 size=2 1 Rm:5 1100 00 Rn:5 Rd:5", upToWords, threeDifferent(mull(true))),
   row("UMULL_vec", "0 Q=1 1 01110 size=2 1 Rm:5 1100 00 Rn:5 Rd:5", upToWords, threeDifferent(mull(false))),
   row("SQDMULL_vec", "0 Q=1 0 01110 size=2 1 Rm:5 1101 00 Rn:5 Rd:5", halvesAndWords, threeDifferent(qdmull)),
-  row("PMULL", "0 Q=1 0 01110 00 1 Rm:5 1110 00 Rn:5 Rd:5", { fp }, (b, f) => threeDifferent(pmull8)(b, { ...f, size: 0 })),
+  row("PMULL", "0 Q=1 0 01110 00 1 Rm:5 1110 00 Rn:5 Rd:5", { fp }, bytes(threeDifferent(pmull8))),
   row("PMULL_1Q", "0 Q=1 0 01110 11 1 Rm:5 1110 00 Rn:5 Rd:5", { fp, feature: "PMULL" }, pmull64),
 
   // scalar

@@ -3,12 +3,42 @@
  * FEAT_DotProd, FEAT_I8MM.
  */
 import { type Row, row } from "../pattern.js";
-import { logic, pairwise, threeSame } from "../semantics/simd-forms.js";
-import {
-  aba, abd, add, and, bic, bif, bit, bsl, cmeq, cmge, cmgt, cmhi, cmhs, cmtst, eor, hadd, hsub, max, min, mla, mls,
-  mul, orn, orr, pmul, qadd, qdmulh, qrdmlah, qsub, rhadd, sub,
-} from "../semantics/simd-integer.js";
 import { dotProduct, matrixMultiply } from "../semantics/simd-dot.js";
+import { pairwise, threeSame } from "../semantics/simd-forms.js";
+import {
+  aba,
+  abd,
+  add,
+  and,
+  bic,
+  bif,
+  bit,
+  bsl,
+  cmeq,
+  cmge,
+  cmgt,
+  cmhi,
+  cmhs,
+  cmtst,
+  eor,
+  hadd,
+  hsub,
+  max,
+  min,
+  mla,
+  mls,
+  mul,
+  orn,
+  orr,
+  pmul,
+  qadd,
+  qdmulh,
+  qrdmlah,
+  qsub,
+  rhadd,
+  sub,
+} from "../semantics/simd-integer.js";
+import { given } from "../semantics/simd-registers.js";
 import { registerShift } from "../semantics/simd-shift.js";
 
 interface Shape {
@@ -28,8 +58,33 @@ const scalarRdm = { ...scalarHalvesAndWords, feature: "RDM" } as const;
 const dot = { fp, feature: "DotProd" } as const;
 const i8mm = { fp, feature: "I8MM" } as const;
 
-const shift = { signed: true, rounding: false, saturating: false };
+const shifts = (signed: boolean) =>
+  [
+    ["SHL", "01000", { signed, rounding: false, saturating: false }],
+    ["QSHL", "01001", { signed, rounding: false, saturating: true }],
+    ["RSHL", "01010", { signed, rounding: true, saturating: false }],
+    ["QRSHL", "01011", { signed, rounding: true, saturating: true }],
+  ] as const;
 
+/** SSHL and its kin, vector and scalar; without saturation the scalar ones are 64 bits only. */
+const registerShifts: readonly Row[] = [true, false].flatMap((signed) =>
+  shifts(signed).flatMap(([stem, opcode, kind]) => {
+    const name = `${signed ? "S" : "U"}${stem}_reg`;
+    const body = threeSame(registerShift(kind));
+    const low = `1 Rm:5 ${opcode} 1 Rn:5 Rd:5`;
+    const vector = `0 Q=1 ${signed ? 0 : 1} 01110 size=2 ${low}` as "Q=1 size=2 Rm:5 Rn:5 Rd:5";
+    const scalar = `01 ${signed ? 0 : 1} 11110 size=2 ${low}` as "size=2 Rm:5 Rn:5 Rd:5";
+    return [
+      row(`${name}_vec`, vector, allSizes, body),
+      row(`${name}_scalar`, scalar, kind.saturating ? { fp } : scalarD, body),
+    ];
+  }),
+);
+
+/** The size field says which operation it is. */
+const bytes = given({ size: 0 });
+
+// biome-ignore format: one row a line
 export const simdThreeSame: readonly Row[] = [
   row("SHADD_vec", "0 Q=1 0 01110 size=2 1 Rm:5 00000 1 Rn:5 Rd:5", upToWords, threeSame(hadd(true))),
   row("UHADD_vec", "0 Q=1 1 01110 size=2 1 Rm:5 00000 1 Rn:5 Rd:5", upToWords, threeSame(hadd(false))),
@@ -37,14 +92,14 @@ export const simdThreeSame: readonly Row[] = [
   row("UQADD_vec", "0 Q=1 1 01110 size=2 1 Rm:5 00001 1 Rn:5 Rd:5", allSizes, threeSame(qadd(false))),
   row("SRHADD_vec", "0 Q=1 0 01110 size=2 1 Rm:5 00010 1 Rn:5 Rd:5", upToWords, threeSame(rhadd(true))),
   row("URHADD_vec", "0 Q=1 1 01110 size=2 1 Rm:5 00010 1 Rn:5 Rd:5", upToWords, threeSame(rhadd(false))),
-  row("AND_vec", "0 Q=1 0 01110 00 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, logic(and)),
-  row("BIC_vec", "0 Q=1 0 01110 01 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, logic(bic)),
-  row("ORR_vec", "0 Q=1 0 01110 10 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, logic(orr)),
-  row("ORN_vec", "0 Q=1 0 01110 11 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, logic(orn)),
-  row("EOR_vec", "0 Q=1 1 01110 00 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, logic(eor)),
-  row("BSL_vec", "0 Q=1 1 01110 01 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, logic(bsl)),
-  row("BIT_vec", "0 Q=1 1 01110 10 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, logic(bit)),
-  row("BIF_vec", "0 Q=1 1 01110 11 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, logic(bif)),
+  row("AND_vec", "0 Q=1 0 01110 00 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, bytes(threeSame(and))),
+  row("BIC_vec", "0 Q=1 0 01110 01 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, bytes(threeSame(bic))),
+  row("ORR_vec", "0 Q=1 0 01110 10 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, bytes(threeSame(orr))),
+  row("ORN_vec", "0 Q=1 0 01110 11 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, bytes(threeSame(orn))),
+  row("EOR_vec", "0 Q=1 1 01110 00 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, bytes(threeSame(eor))),
+  row("BSL_vec", "0 Q=1 1 01110 01 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, bytes(threeSame(bsl))),
+  row("BIT_vec", "0 Q=1 1 01110 10 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, bytes(threeSame(bit))),
+  row("BIF_vec", "0 Q=1 1 01110 11 1 Rm:5 00011 1 Rn:5 Rd:5", { fp }, bytes(threeSame(bif))),
   row("SHSUB_vec", "0 Q=1 0 01110 size=2 1 Rm:5 00100 1 Rn:5 Rd:5", upToWords, threeSame(hsub(true))),
   row("UHSUB_vec", "0 Q=1 1 01110 size=2 1 Rm:5 00100 1 Rn:5 Rd:5", upToWords, threeSame(hsub(false))),
   row("SQSUB_vec", "0 Q=1 0 01110 size=2 1 Rm:5 00101 1 Rn:5 Rd:5", allSizes, threeSame(qsub(true))),
@@ -53,14 +108,7 @@ export const simdThreeSame: readonly Row[] = [
   row("CMHI_vec", "0 Q=1 1 01110 size=2 1 Rm:5 00110 1 Rn:5 Rd:5", allSizes, threeSame(cmhi)),
   row("CMGE_vec", "0 Q=1 0 01110 size=2 1 Rm:5 00111 1 Rn:5 Rd:5", allSizes, threeSame(cmge)),
   row("CMHS_vec", "0 Q=1 1 01110 size=2 1 Rm:5 00111 1 Rn:5 Rd:5", allSizes, threeSame(cmhs)),
-  row("SSHL_reg_vec", "0 Q=1 0 01110 size=2 1 Rm:5 01000 1 Rn:5 Rd:5", allSizes, threeSame(registerShift(shift))),
-  row("USHL_reg_vec", "0 Q=1 1 01110 size=2 1 Rm:5 01000 1 Rn:5 Rd:5", allSizes, threeSame(registerShift({ ...shift, signed: false }))),
-  row("SQSHL_reg_vec", "0 Q=1 0 01110 size=2 1 Rm:5 01001 1 Rn:5 Rd:5", allSizes, threeSame(registerShift({ ...shift, saturating: true }))),
-  row("UQSHL_reg_vec", "0 Q=1 1 01110 size=2 1 Rm:5 01001 1 Rn:5 Rd:5", allSizes, threeSame(registerShift({ ...shift, signed: false, saturating: true }))),
-  row("SRSHL_reg_vec", "0 Q=1 0 01110 size=2 1 Rm:5 01010 1 Rn:5 Rd:5", allSizes, threeSame(registerShift({ ...shift, rounding: true }))),
-  row("URSHL_reg_vec", "0 Q=1 1 01110 size=2 1 Rm:5 01010 1 Rn:5 Rd:5", allSizes, threeSame(registerShift({ ...shift, signed: false, rounding: true }))),
-  row("SQRSHL_reg_vec", "0 Q=1 0 01110 size=2 1 Rm:5 01011 1 Rn:5 Rd:5", allSizes, threeSame(registerShift({ ...shift, rounding: true, saturating: true }))),
-  row("UQRSHL_reg_vec", "0 Q=1 1 01110 size=2 1 Rm:5 01011 1 Rn:5 Rd:5", allSizes, threeSame(registerShift({ ...shift, signed: false, rounding: true, saturating: true }))),
+  ...registerShifts,
   row("SMAX_vec", "0 Q=1 0 01110 size=2 1 Rm:5 01100 1 Rn:5 Rd:5", upToWords, threeSame(max(true))),
   row("UMAX_vec", "0 Q=1 1 01110 size=2 1 Rm:5 01100 1 Rn:5 Rd:5", upToWords, threeSame(max(false))),
   row("SMIN_vec", "0 Q=1 0 01110 size=2 1 Rm:5 01101 1 Rn:5 Rd:5", upToWords, threeSame(min(true))),
@@ -94,14 +142,6 @@ export const simdThreeSame: readonly Row[] = [
   row("CMHI_scalar", "01 1 11110 size=2 1 Rm:5 00110 1 Rn:5 Rd:5", scalarD, threeSame(cmhi)),
   row("CMGE_scalar", "01 0 11110 size=2 1 Rm:5 00111 1 Rn:5 Rd:5", scalarD, threeSame(cmge)),
   row("CMHS_scalar", "01 1 11110 size=2 1 Rm:5 00111 1 Rn:5 Rd:5", scalarD, threeSame(cmhs)),
-  row("SSHL_reg_scalar", "01 0 11110 size=2 1 Rm:5 01000 1 Rn:5 Rd:5", scalarD, threeSame(registerShift(shift))),
-  row("USHL_reg_scalar", "01 1 11110 size=2 1 Rm:5 01000 1 Rn:5 Rd:5", scalarD, threeSame(registerShift({ ...shift, signed: false }))),
-  row("SQSHL_reg_scalar", "01 0 11110 size=2 1 Rm:5 01001 1 Rn:5 Rd:5", { fp }, threeSame(registerShift({ ...shift, saturating: true }))),
-  row("UQSHL_reg_scalar", "01 1 11110 size=2 1 Rm:5 01001 1 Rn:5 Rd:5", { fp }, threeSame(registerShift({ ...shift, signed: false, saturating: true }))),
-  row("SRSHL_reg_scalar", "01 0 11110 size=2 1 Rm:5 01010 1 Rn:5 Rd:5", scalarD, threeSame(registerShift({ ...shift, rounding: true }))),
-  row("URSHL_reg_scalar", "01 1 11110 size=2 1 Rm:5 01010 1 Rn:5 Rd:5", scalarD, threeSame(registerShift({ ...shift, signed: false, rounding: true }))),
-  row("SQRSHL_reg_scalar", "01 0 11110 size=2 1 Rm:5 01011 1 Rn:5 Rd:5", { fp }, threeSame(registerShift({ ...shift, rounding: true, saturating: true }))),
-  row("UQRSHL_reg_scalar", "01 1 11110 size=2 1 Rm:5 01011 1 Rn:5 Rd:5", { fp }, threeSame(registerShift({ ...shift, signed: false, rounding: true, saturating: true }))),
   row("ADD_scalar", "01 0 11110 size=2 1 Rm:5 10000 1 Rn:5 Rd:5", scalarD, threeSame(add)),
   row("SUB_scalar", "01 1 11110 size=2 1 Rm:5 10000 1 Rn:5 Rd:5", scalarD, threeSame(sub)),
   row("CMTST_scalar", "01 0 11110 size=2 1 Rm:5 10001 1 Rn:5 Rd:5", scalarD, threeSame(cmtst)),

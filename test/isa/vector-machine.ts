@@ -1,0 +1,76 @@
+/** A vCPU at EL3 with its MMU off and some RAM, to run short sequences of instructions on vector registers. */
+import { Vcpu } from "../../src/cpu/vcpu.js";
+import { Engine } from "../../src/engine/engine.js";
+import { CPU, Exit } from "../../src/engine/layout.js";
+import { FEATURES } from "../../src/isa/features.js";
+
+const RAM = 0x4000_0000n;
+const RAM_SIZE = 0x2_0000;
+/** Where data is, up to the end of the RAM. */
+const DATA = 0x1_0000;
+const EL3H = 0xd;
+
+export class VectorMachine {
+  private constructor(
+    private readonly engine: Engine,
+    readonly vcpu: Vcpu,
+  ) {}
+
+  static async create(): Promise<VectorMachine> {
+    const unexpected = (what: string) => (): never => {
+      throw new Error(`the instructions made the engine ask for ${what}`);
+    };
+    const engine = await Engine.create(
+      { cpus: 1, regions: [{ name: "ram", base: RAM, size: RAM_SIZE }], features: new Set(FEATURES) },
+      {
+        // Nothing answers outside the RAM: an external abort.
+        ioAccess: () => 1,
+        sysregAccess: unexpected("a system register"),
+        shadowPage: unexpected("a breakpoint's page"),
+        isBreakpoint: unexpected("a breakpoint"),
+        watchAccess: unexpected("a watchpoint"),
+      },
+    );
+    const vcpu = new Vcpu(engine.memory.buffer, engine.cpuBases[0]!);
+    vcpu.pstate = EL3H;
+    vcpu.recomputeModes();
+    engine.exports.enterMode(vcpu.base);
+    return new VectorMachine(engine, vcpu);
+  }
+
+  /** Executes the words once, in order. Throws if one of them takes an exception. */
+  run(...words: number[]): void {
+    if (this.attempt(...words) !== "completed")
+      throw new Error(`an exception at 0x${this.vcpu.sysreg("ELR_EL3").toString(16)}`);
+  }
+
+  /** The same where an exception is a result. */
+  attempt(...words: number[]): "completed" | "exception" {
+    const { engine, vcpu } = this;
+    engine.writePhysical(RAM, new Uint8Array(Uint32Array.from(words).buffer));
+    vcpu.pc = RAM;
+    vcpu.set32(CPU.budget, words.length);
+    const exit = engine.exports.run(vcpu.base);
+    if (exit !== Exit.budget) throw new Error(`the engine came back with exit ${exit}`);
+    return vcpu.pc === RAM + 4n * BigInt(words.length) ? "completed" : "exception";
+  }
+
+  setV(n: number, bytes: Uint8Array): void {
+    this.vcpu.v(n).set(bytes);
+  }
+  v(n: number): Uint8Array {
+    return Uint8Array.from(this.vcpu.v(n));
+  }
+
+  /** Guest address of data memory, of 64 KiB at whose end the RAM ends. */
+  address(offset: number): bigint {
+    return RAM + BigInt(DATA + offset);
+  }
+  setMemory(offset: number, bytes: Uint8Array): void {
+    this.engine.writePhysical(this.address(offset), bytes);
+  }
+  memory(offset: number, length: number): Uint8Array {
+    const at = this.engine.hostAddress(this.address(offset))!;
+    return this.engine.bytes.slice(at, at + length);
+  }
+}
