@@ -9,7 +9,7 @@ import { ESCAPE_HELP, EscapeFilter } from "./escape.js";
 
 /** The process's own streams, or a test's. */
 export interface StdioStreams {
-  readonly stdin: NodeJS.ReadableStream & Partial<Pick<ReadStream, "isTTY" | "setRawMode" | "destroy">>;
+  readonly stdin: NodeJS.ReadableStream & Partial<Pick<ReadStream, "isTTY" | "setRawMode">>;
   readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY">>;
   readonly stderr: NodeJS.WritableStream;
 }
