@@ -1,6 +1,7 @@
 /** Compares the two sides' results and says where they differ, for a person. */
-import { addressOf, type Result, STATE, type Test, WINDOW } from "./state.js";
+
 import { disassemble } from "./reference.js";
+import { addressOf, type Result, STATE, type Test, WINDOW } from "./state.js";
 
 export interface Difference {
   readonly row: string;
@@ -22,7 +23,10 @@ const PIECES: readonly (readonly [name: string, at: number, size: number])[] = [
 
 /** Bytes as one number, most significant digit first. */
 function show(state: Uint8Array, at: number, size: number): string {
-  return [...state.subarray(at, at + size)].reverse().map((b) => hex(b, 2)).join("");
+  return [...state.subarray(at, at + size)]
+    .reverse()
+    .map((b) => hex(b, 2))
+    .join("");
 }
 
 const same = (a: Uint8Array, b: Uint8Array, from: number, to: number): boolean => {
@@ -40,10 +44,22 @@ function settle(test: Test, address: number, reference: Result): Result {
   return pc === BigInt(address) ? reference : { ...reference, outcome: "completed" };
 }
 
+/** Where the reference is wrong: what its result should have been. */
+const CORRECTIONS: readonly { row: RegExp; why: string; correct(test: Test, expected: Uint8Array): void }[] = [
+  {
+    row: /^FCVTZS_fixed_scalar_h$/,
+    why: "QEMU 7.2 leaves the sign of a 16-bit result in bits 31–16, which are above the element and so zero",
+    correct: (test, expected) =>
+      expected.fill(0, STATE.v + 16 * (test.words[0]! & 31) + 2, STATE.v + 16 * (test.words[0]! & 31) + 16),
+  },
+];
+
 /** The difference between what was expected of test `index` of a batch and what was got, if there is any. */
 export function compare(test: Test, index: number, reference: Result, got: Result): Difference | undefined {
   const address = addressOf(test, index);
   const expected = settle(test, address, reference);
+  for (const c of CORRECTIONS)
+    if (c.row.test(test.row) && expected.outcome === "completed") c.correct(test, expected.state);
   const lines: string[] = [];
   if (expected.outcome !== got.outcome) lines.push(`outcome: expected ${expected.outcome}, got ${got.outcome}`);
   const pieces = test.isolated || expected.outcome !== "completed" ? [...PIECES, ["pc", STATE.pc, 8] as const] : PIECES;
@@ -67,7 +83,11 @@ function inputs(test: Test, asm: string): string[] {
     const [name, at, size] = /[xw]/.test(kind) ? [`x${n}`, STATE.x + 8 * n, 8] : [`v${n}`, STATE.v + 16 * n, 16];
     if (n < 32) out.push(`  ${name} = ${show(test.state, at as number, size as number)}`);
   }
-  for (const [name, at] of [["nzcv", STATE.nzcv], ["fpcr", STATE.fpcr], ["fpsr", STATE.fpsr]] as const) {
+  for (const [name, at] of [
+    ["nzcv", STATE.nzcv],
+    ["fpcr", STATE.fpcr],
+    ["fpsr", STATE.fpsr],
+  ] as const) {
     out.push(`  ${name} = ${show(test.state, at, 4)}`);
   }
   return [...new Set(out)];

@@ -5,7 +5,7 @@
 
 const field = (word: number, lo: number, width: number): number => (word >>> lo) & ((1 << width) - 1);
 const signedField = (word: number, lo: number, width: number): number => (word << (32 - lo - width)) >> (32 - width);
-const is = (word: number, mask: number, value: number): boolean => ((word & mask) >>> 0) === value;
+const is = (word: number, mask: number, value: number): boolean => (word & mask) >>> 0 === value;
 
 export interface MemoryOperand {
   /** Register number of the base, or "pc". */
@@ -40,7 +40,8 @@ export function memoryOperand(word: number): MemoryOperand | undefined {
 }
 
 export const isLiteral = (word: number): boolean => is(word, 0x3b000000, 0x18000000);
-export const isStoreExclusive = (word: number): boolean => is(word, 0x3fc00000, 0x08000000) && !isCompareAndSwapPair(word);
+export const isStoreExclusive = (word: number): boolean =>
+  is(word, 0x3fc00000, 0x08000000) && !isCompareAndSwapPair(word);
 const isCompareAndSwapPair = (word: number): boolean => is(word, 0xbfa00000, 0x08200000);
 
 /** The load-exclusive of the same size and base, into other registers, that arms the monitor for `word`. */
@@ -71,7 +72,8 @@ export function unpredictable(word: number): string | undefined {
   const isLoad = field(word, 22, 1) === 1;
   if (is(word, 0x3a000000, 0x28000000)) {
     if (isLoad && rt === rt2) return "a pair loads the same register twice";
-    if (!vector && field(word, 23, 1) === 1 && rn !== 31 && (rt === rn || rt2 === rn)) return "write-back of a transferred register";
+    if (!vector && field(word, 23, 1) === 1 && rn !== 31 && (rt === rn || rt2 === rn))
+      return "write-back of a transferred register";
   }
   if (is(word, 0x3f200400, 0x38000400) && rn !== 31 && rt === rn) return "write-back of a transferred register";
   if (is(word, 0xbfe00000, 0x88600000) && rt === rt2) return "a pair loads the same register twice";

@@ -1,14 +1,28 @@
 /**
  * Our side: the interpreter runs each test at EL0 behind stage 1 tables that map what the reference maps.
  */
+
+import { Vcpu } from "../../src/cpu/vcpu.js";
 import { Engine } from "../../src/engine/engine.js";
 import { bindFpExact } from "../../src/engine/fp/imports.js";
 import { CPU, Exit } from "../../src/engine/layout.js";
-import { Vcpu } from "../../src/cpu/vcpu.js";
 import { FEATURES } from "../../src/isa/features.js";
 import {
-  addressOf, BRK, CODE, CODE_SIZE, DATA, ISOLATED, ISOLATED_AT, type Outcome, READ_ONLY, type Result, SLOTS, STATE,
-  type Test, WINDOW, WINDOW_SIZE,
+  addressOf,
+  BRK,
+  CODE,
+  CODE_SIZE,
+  DATA,
+  ISOLATED,
+  ISOLATED_AT,
+  type Outcome,
+  READ_ONLY,
+  type Result,
+  SLOTS,
+  STATE,
+  type Test,
+  WINDOW,
+  WINDOW_SIZE,
 } from "./state.js";
 
 const PAGE = 0x1000;
@@ -124,7 +138,10 @@ export class Ours {
   }
 
   private fillPage(va: number, word: number): void {
-    this.writeWords(va, Array.from({ length: PAGE / 4 }, () => word));
+    this.writeWords(
+      va,
+      Array.from({ length: PAGE / 4 }, () => word),
+    );
   }
 
   /** Runs a batch of at most SLOTS tests. */
@@ -154,8 +171,7 @@ export class Ours {
     vcpu.pc = BigInt(address);
     vcpu.set32(CPU.budget, test.words.length);
     const exit = engine.exports.run(vcpu.base);
-    if (exit !== Exit.budget) throw new Error(`${test.row}: the engine came back with exit ${exit}`);
-    return this.store();
+    return this.store(exit === Exit.budget ? this.outcome() : `exit ${exit}`);
   }
 
   private load(state: Uint8Array): void {
@@ -172,9 +188,8 @@ export class Ours {
   }
 
   /** The state after the test; an exception is taken back as the reference's signal handler sees it. */
-  private store(): Result {
+  private store(outcome: Outcome): Result {
     const { engine, vcpu } = this;
-    const outcome = this.outcome();
     const state = new Uint8Array(STATE.size);
     const view = new DataView(state.buffer);
     state.set(engine.bytes.subarray(vcpu.base + CPU.x, vcpu.base + CPU.x + 31 * 8), STATE.x);
@@ -202,6 +217,6 @@ export class Ours {
     if (ec === 0) return "undefined";
     if (ec === DATA_ABORT) return (esr & 0x3f) === FSC_ALIGNMENT ? "bus error" : "segment fault";
     if (ec === INSTRUCTION_ABORT) return "segment fault";
-    throw new Error(`exception class 0x${ec.toString(16)} in a conformance test`);
+    return `exception class 0x${ec.toString(16)}`;
   }
 }

@@ -20,12 +20,24 @@ export const BRK = 0xd4200000;
 export const MAX_WORDS = 4;
 
 /** Offsets in the state: X0–X30, SP, NZCV in bits 31–28, FPCR, FPSR, PC, V0–V31, the window's bytes. */
-export const STATE = { x: 0, sp: 248, nzcv: 256, fpcr: 264, fpsr: 272, pc: 280, v: 288, window: 800, size: 1312 } as const;
+export const STATE = {
+  x: 0,
+  sp: 248,
+  nzcv: 256,
+  fpcr: 264,
+  fpsr: 272,
+  pc: 280,
+  v: 288,
+  window: 800,
+  size: 1312,
+} as const;
 export const TEST = { count: 0, isolated: 4, words: 8, state: 32, size: 32 + STATE.size } as const;
 export const RESULT = { outcome: 0, far: 8, state: 16, size: 16 + STATE.size } as const;
 
+/** How a test can end on the reference, in its numbering. */
 export const OUTCOMES = ["completed", "undefined", "segment fault", "bus error", "trap", "endless"] as const;
-export type Outcome = (typeof OUTCOMES)[number];
+/** The engine can also end a test as no user-mode program would see it. */
+export type Outcome = (typeof OUTCOMES)[number] | `exception class ${string}` | `exit ${number}`;
 
 /** One test: up to MAX_WORDS instructions, run from the first one's address in this state. */
 export interface Test {

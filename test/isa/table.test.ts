@@ -41,7 +41,8 @@ describe("the instruction table", () => {
     for (const winner of TABLE) {
       for (const name of winner.options.over ?? []) {
         const loser = byName.get(name);
-        if (!loser || !expand(winner).some((x) => expand(loser).some((y) => overlaps(x, y)))) idle.push(`${winner.name} over ${name}`);
+        if (!loser || !expand(winner).some((x) => expand(loser).some((y) => overlaps(x, y))))
+          idle.push(`${winner.name} over ${name}`);
       }
     }
     expect(idle).toEqual([]);
@@ -54,14 +55,19 @@ describe("the instruction table", () => {
 
   it("decodes every form to itself or to what is declared to win over it", () => {
     const base = 0x1000;
-    const tree = buildDecodeTree(forms.map((form, i) => ({ form, handler: i })), base);
+    const tree = buildDecodeTree(
+      forms.map((form, i) => ({ form, handler: i })),
+      base,
+    );
     for (const [i, form] of forms.entries()) {
       for (const open of [0, 0xffffffff, 0x55555555, 0x0f0f3c3c]) {
         const word = (form.value | (open & ~form.mask)) >>> 0;
         const handler = decodeIn(tree, base, word);
         const got = handler === undefined ? undefined : forms[handler];
         if (handler !== i && !got?.row.options.over?.includes(form.row.name)) {
-          expect.fail(`${form.row.name} ${JSON.stringify(form.variants)}: 0x${word.toString(16)} decodes as ${got?.row.name}`);
+          expect.fail(
+            `${form.row.name} ${JSON.stringify(form.variants)}: 0x${word.toString(16)} decodes as ${got?.row.name}`,
+          );
         }
       }
     }

@@ -15,9 +15,7 @@ export function scaledOffset(b: Builder, f: { Rn: Operand; imm12: Operand }, log
 }
 
 /** Base plus a register, extended as `option` says (UXTW, LSL, SXTW, SXTX) and shifted. */
-export function registerOffset(
-  b: Builder, f: { Rn: Operand; Rm: Operand; option: number }, shift: number,
-): I64 {
+export function registerOffset(b: Builder, f: { Rn: Operand; Rm: Operand; option: number }, shift: number): I64 {
   return b.XSP(f.Rn).add(extended(b.X(f.Rm), f.option).shl(shift));
 }
 

@@ -4,8 +4,8 @@
  * acquire and release orderings nothing to be done about.
  */
 import type { Builder } from "../../engine/builder.js";
-import { CPU } from "../../engine/layout.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
+import { CPU } from "../../engine/layout.js";
 import type { LoadName, StoreName } from "../../engine/wasm/opcodes.js";
 import type { Operand } from "../pattern.js";
 
@@ -39,9 +39,7 @@ function arm(b: Builder, size: number, address: I64): I32 {
  * Runs `store` if the monitor is armed for this location, then disarms it and writes the status (0 = stored) to Ws.
  * Without an armed monitor the address is not looked at.
  */
-function storeIfExclusive(
-  b: Builder, size: number, status: Operand, address: I64, store: (host: I32) => void,
-): void {
+function storeIfExclusive(b: Builder, size: number, status: Operand, address: I64, store: (host: I32) => void): void {
   const failed = b.variable(b.i32(1));
   b.if(b.state32(CPU.exclusive), () => {
     const host = b.exclusiveHost(size, address);

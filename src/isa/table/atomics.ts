@@ -14,7 +14,10 @@ interface AtomicFields {
 
 function atomic(b: Builder, f: AtomicFields, operate: (old: I64, operand: I64) => I64): void {
   const operand = b.X(f.Rs);
-  b.setX(f.Rt, readModifyWrite(b, f.size, b.XSP(f.Rn), (old) => operate(old, operand)));
+  b.setX(
+    f.Rt,
+    readModifyWrite(b, f.size, b.XSP(f.Rn), (old) => operate(old, operand)),
+  );
 }
 
 /** A and R (acquire, release) change nothing here. The ST<op> aliases are these with Rt = 31. */

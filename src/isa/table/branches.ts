@@ -17,7 +17,12 @@ function link(b: Builder): void {
 
 /** Bit b5:b40 of Xt. */
 function testedBit(b: Builder, f: { b5: number; b40: Operand; Rt: Operand }): I32 {
-  return b.X(f.Rt).shrU(32 * f.b5).wrap().shrU(b.operand(f.b40)).and(1);
+  return b
+    .X(f.Rt)
+    .shrU(32 * f.b5)
+    .wrap()
+    .shrU(b.operand(f.b40))
+    .and(1);
 }
 
 export const branches: readonly Row[] = [

@@ -22,7 +22,10 @@ const addresses: Row[] = [
 function addSubtractImmediate(mnemonic: string, opS: "00" | "01" | "10" | "11"): Row {
   const setsFlags = opS[1] === "1";
   return row(`${mnemonic}_imm`, `sf=1 ${opS} 100010 sh=1 imm12:12 Rn:5 Rd:5`, {}, (b, f) => {
-    const imm = b.operand(f.imm12).toI64U().shl(f.sh ? 12 : 0);
+    const imm = b
+      .operand(f.imm12)
+      .toI64U()
+      .shl(f.sh ? 12 : 0);
     const result = addOrSubtract(b, f.sf, opS[0] === "1", setsFlags, b.XSP(f.Rn), imm);
     if (setsFlags) setRegister(b, f.sf, f.Rd, result);
     else setRegisterSP(b, f.sf, f.Rd, result);
@@ -86,14 +89,39 @@ const halfwordFits = (v: { sf: number; hw: number }): boolean => v.sf === 1 || v
 
 const moveWide: Row[] = [
   row("MOVN", "sf=1 00 100101 hw=2 imm16:16 Rd:5", { when: halfwordFits }, (b, f) => {
-    setRegister(b, f.sf, f.Rd, b.operand(f.imm16).toI64U().shl(16 * f.hw).not());
+    setRegister(
+      b,
+      f.sf,
+      f.Rd,
+      b
+        .operand(f.imm16)
+        .toI64U()
+        .shl(16 * f.hw)
+        .not(),
+    );
   }),
   row("MOVZ", "sf=1 10 100101 hw=2 imm16:16 Rd:5", { when: halfwordFits }, (b, f) => {
-    b.setX(f.Rd, b.operand(f.imm16).toI64U().shl(16 * f.hw));
+    b.setX(
+      f.Rd,
+      b
+        .operand(f.imm16)
+        .toI64U()
+        .shl(16 * f.hw),
+    );
   }),
   row("MOVK", "sf=1 11 100101 hw=2 imm16:16 Rd:5", { when: halfwordFits }, (b, f) => {
     const kept = b.X(f.Rd).and(~(0xffffn << BigInt(16 * f.hw)));
-    setRegister(b, f.sf, f.Rd, kept.or(b.operand(f.imm16).toI64U().shl(16 * f.hw)));
+    setRegister(
+      b,
+      f.sf,
+      f.Rd,
+      kept.or(
+        b
+          .operand(f.imm16)
+          .toI64U()
+          .shl(16 * f.hw),
+      ),
+    );
   }),
 ];
 

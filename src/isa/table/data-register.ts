@@ -3,8 +3,19 @@ import type { Builder } from "../../engine/builder.js";
 import type { I64 } from "../../engine/ir/value.js";
 import { type Operand, type Row, row } from "../pattern.js";
 import {
-  addOrSubtract, addWithCarry, divideSigned, divideUnsigned, extended, multiplyHighSigned, multiplyHighUnsigned,
-  SHIFT, setRegister, setRegisterSP, shifted, subtractWithFlags, addWithFlags,
+  addOrSubtract,
+  addWithCarry,
+  addWithFlags,
+  divideSigned,
+  divideUnsigned,
+  extended,
+  multiplyHighSigned,
+  multiplyHighUnsigned,
+  SHIFT,
+  setRegister,
+  setRegisterSP,
+  shifted,
+  subtractWithFlags,
 } from "../semantics/arithmetic.js";
 import { CRC_POLYNOMIAL, crc32, reorderBytes, reverseBitsInBytes } from "../semantics/bits.js";
 
@@ -103,7 +114,7 @@ const flagManipulation: Row[] = [
     b.setNzcv(b.nzcv().and(mask.not()).or(rotated.and(mask)));
   }),
   row("SETF8", "00111010000 000000 0 0010 Rn:5 0 1101", { feature: "FlagM" }, (b, f) => setFlagsOfLow(b, 8, f.Rn)),
-  row("SETF16", "00111010000 000000 0 1010 Rn:5 0 1101", { feature: "FlagM" }, (b, f) => setFlagsOfLow(b, 16, f.Rn)),
+  row("SETF16", "00111010000 000000 1 0010 Rn:5 0 1101", { feature: "FlagM" }, (b, f) => setFlagsOfLow(b, 16, f.Rn)),
   row("CFINV", "1101010100 0 00 000 0100 0000 000 11111", { feature: "FlagM" }, (b) => {
     b.setFlags(b.flagN(), b.flagZ(), b.flagC().xor(1), b.flagV());
   }),
@@ -215,7 +226,8 @@ const twoSource: Row[] = [
   variableShift("ASRV", "10", SHIFT.ASR),
   variableShift("RORV", "11", SHIFT.ROR),
   row(
-    "CRC32", "sf=1 0 0 11010110 Rm:5 010 C=1 sz=2 Rn:5 Rd:5",
+    "CRC32",
+    "sf=1 0 0 11010110 Rm:5 010 C=1 sz=2 Rn:5 Rd:5",
     { feature: "CRC32", when: (v) => (v.sf === 1) === (v.sz === 3) },
     (b, f) => {
       const polynomial = f.C ? CRC_POLYNOMIAL.crc32c : CRC_POLYNOMIAL.crc32;

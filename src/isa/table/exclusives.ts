@@ -36,7 +36,8 @@ const ordered: Row[] = [
     b.setX(f.Rt, b.loadMem(bytes(f.size), b.XSP(f.Rn).add(b.signed(f.imm9)), ALIGNED));
   }),
   row(
-    "LDAPURS", "size=2 011001 1 to32=1 0 imm9:9 00 Rn:5 Rt:5",
+    "LDAPURS",
+    "size=2 011001 1 to32=1 0 imm9:9 00 Rn:5 Rt:5",
     { feature: "LRCPC2", when: (v) => v.size < 2 || (v.size === 2 && v.to32 === 0) },
     (b, f) => {
       const value = b.loadMem(bytes(f.size), b.XSP(f.Rn).add(b.signed(f.imm9)), ALIGNED);

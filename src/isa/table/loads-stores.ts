@@ -98,7 +98,8 @@ const singles: Row[] = [
     load(b, f, registerOffset(b, f, f.S * f.size));
   }),
   row(
-    "LDRS_reg", "size=2 111 0 00 1 to32=1 1 Rm:5 option=3 S=1 10 Rn:5 Rt:5",
+    "LDRS_reg",
+    "size=2 111 0 00 1 to32=1 1 Rm:5 option=3 S=1 10 Rn:5 Rt:5",
     { when: (v) => offsetOption(v) && extends_(v) },
     (b, f) => loadSigned(b, f, registerOffset(b, f, f.S * f.size)),
   ),
