@@ -295,10 +295,11 @@ export const takeInterrupt = defineFunction("takeInterrupt", "i", "i", (fb, cpu)
       const to3 = scr.bit(scrBit).and(c.get32(CPU.hasEl3));
       const to2 = el2.and(hcr.bit(hcrBit).or(tge));
       const target = to3.select(fb.i32(3), to2.select(fb.i32(2), fb.i32(1)));
-      const masked = target.ltU(el).or(target.eq(el).and(daif.and(mask)))
-        .or(target.eq(1).and(el.eqz()).and(daif.and(mask)));
-      const host = hcr.bit(HCR.E2H).and(tge).and(el.eqz()).and(target.eq(2)).and(daif.and(mask));
-      fb.if(masked.or(host).eqz(), () => {
+      // PSTATE masks at the target level itself, and at EL0 what goes to the level EL0 belongs to.
+      const host = hcr.bit(HCR.E2H).and(tge);
+      const owner = el.eqz().and(target.eq(host.select(fb.i32(2), fb.i32(1))));
+      const masked = target.ltU(el).or(target.eq(el).or(owner).and(daif.and(mask).ne(0)));
+      fb.if(masked.eqz(), () => {
         fb.if(fb.i32(kind).eq(0x180), () => c.setSysByEl(ESR, target, fb.i64(BigInt(EC.serror << 26) | (1n << 25n))));
         fb.call(takeException, cpu, target, fb.i32(kind), c.get64(CPU.pc));
         c.count(CPU.statInterrupts);

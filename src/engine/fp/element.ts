@@ -4,13 +4,14 @@
  * otherwise; so each is right for every operand in every mode.
  */
 import { FpOp, type FpOpName } from "../../cpu/fp/exact.js";
+import { formatOf } from "../../cpu/fp/format.js";
 import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64, Value } from "../ir/value.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, type ScalarHost, singleHost } from "./host.js";
 import { fpExactImport } from "./imports.js";
-import { isDefault, isDefaultButFlushing, noteInexact } from "./mode.js";
+import { isDefault, isDefaultOrFlushing, noteInexact } from "./mode.js";
 import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation, COMPARISONS, type ComparisonName } from "./operations.js";
 
 export type Width = 16 | 32 | 64;
@@ -53,14 +54,14 @@ export function exactly(
   return fb.call(fpExactImport, cpu, fb.i32(FpOp[op]), fb.i32(width), a, b, c);
 }
 
-/** FPCR lets these values stand: it is at its default, or it flushes and none of them is denormal. */
+/** FPCR lets these values stand: it is at its default, or it flushes (but not halves) and none of them is denormal. */
 export function modeAllows(fb: FunctionBuilder, cpu: I32, width: Width, values: readonly (F32 | F64)[]): I32 {
-  if (width === 16) return isDefault(fb, cpu);
+  if (width === 16) return isDefaultOrFlushing(fb, cpu);
   const h = hostOf(fb, width);
   return fb.choose(
     isDefault(fb, cpu),
     () => fb.i32(1),
-    () => values.map((v) => h.notDenormal(v)).reduce((all, v) => all.and(v), isDefaultButFlushing(fb, cpu)),
+    () => values.map((v) => h.notDenormal(v)).reduce((all, v) => all.and(v), isDefaultOrFlushing(fb, cpu)),
   );
 }
 
@@ -94,6 +95,11 @@ function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder
       fb.return(encode(fb, width, r));
     });
   });
+  if (width !== 16) {
+    // An infinite operand gives what it gives without rounding; the invalid combinations give a NaN.
+    const infinite = h.infinite(x).or(h.infinite(y)).and(h.notNaN(r));
+    fb.if(infinite, () => fb.if(modeAllows(fb, cpu, width, [x, y]), () => fb.return(encode(fb, width, r))));
+  }
   fb.return(exactly(fb, cpu, name, width, a, b));
 }
 
@@ -126,6 +132,36 @@ export const comparisonElement = memo(
       });
       fb.return(exactly(fb, cpu, name, width, a, b));
     }),
+);
+
+/** A signaling NaN. */
+function isSignalingNaN(fb: FunctionBuilder, width: Width, bits: I64): I32 {
+  const fmt = formatOf(width);
+  const quiet = bits.bits(0, width - 1).xor(fmt.quietBit);
+  return quiet.gtU(fb.i64(fmt.infinity | fmt.quietBit));
+}
+
+/** FCMP and FCMPE: NZCV in bits 3–0. */
+export const compareElement = memo(
+  (signalNaNs: boolean, width: Width): Element2 => {
+    const name = signalNaNs ? "FCMPE" : "FCMP";
+    return defineFunction(`${name}_${width}`, "ill", "l", (fb, cpu, a, b) => {
+      const h = hostOf(fb, width);
+      const [x, y] = [decode(fb, width, a), decode(fb, width, b)];
+      fb.if(h.notNaN(x).and(h.notNaN(y)), () => {
+        fb.if(modeAllows(fb, cpu, width, [x, y]), () => {
+          const ordered = h.lt(x, y).select(fb.i64(0b1000), fb.i64(0b0010));
+          fb.return(h.eq(x, y).select(fb.i64(0b0110), ordered));
+        });
+      });
+      if (!signalNaNs) {
+        // Flushing a denormal beside a quiet NaN leaves a trace in FPSR.
+        const quiet = isSignalingNaN(fb, width, a).or(isSignalingNaN(fb, width, b)).eqz();
+        fb.if(h.notNaN(x).and(h.notNaN(y)).eqz().and(quiet).and(isDefault(fb, cpu)), () => fb.return(fb.i64(0b0011)));
+      }
+      fb.return(exactly(fb, cpu, name, width, a, b));
+    });
+  },
 );
 
 /** Operations that have only the exact path. */

@@ -2,7 +2,7 @@
  * Reciprocal estimates on integers (DDI 0487, Shared pseudocode, RecipEstimate, RecipSqrtEstimate and their users).
  * Normal operands with normal results are the same in every mode and raise nothing; the rest is the exact path's.
  */
-import { DOUBLE, type Format, HALF, SINGLE } from "../../cpu/fp/format.js";
+import { type Format, formatOf } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F64, I32, I64 } from "../ir/value.js";
@@ -22,7 +22,6 @@ function recipSqrtEstimate(fb: FunctionBuilder, a: I32): I32 {
   return b.add(1).shrU(1);
 }
 
-const FORMATS: Readonly<Record<Width, Format>> = { 16: HALF, 32: SINGLE, 64: DOUBLE };
 const ESTIMATE_BITS = 8;
 
 /** The exponent field of 1.0. */
@@ -34,7 +33,7 @@ const encodeEstimate = (fmt: Format, exponent: I64, estimate: I32): I64 =>
 
 export const estimateElement = memo((name: "FRECPE" | "FRSQRTE", width: Width): Element1 =>
   defineFunction(`${name}_${width}`, "il", "l", (fb, cpu, a) => {
-    const fmt = FORMATS[width];
+    const fmt = formatOf(width);
     const bias = biasOf(fmt);
     const exponent = a.shrU(fmt.F).and(fmt.expOnes);
     const fraction = a.bits(fmt.F - ESTIMATE_BITS, ESTIMATE_BITS).wrap().or(1 << ESTIMATE_BITS);

@@ -26,9 +26,9 @@ export const isFast = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.
 export const isDefault = (fb: FunctionBuilder, cpu: I32): I32 =>
   word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS).eqz();
 
-/** 1 while FPCR differs from its default in nothing but FZ. */
-export const isDefaultButFlushing = (fb: FunctionBuilder, cpu: I32): I32 =>
-  word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS).eq(FPCR.FZ);
+/** 1 while FPCR leaves results as the host computes them where no denormal single or double comes in or out. */
+export const isDefaultOrFlushing = (fb: FunctionBuilder, cpu: I32): I32 =>
+  word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS & ~FPCR.FZ).eqz();
 
 /** Recomputes CPU.fpFast; to be called whenever FPCR or FPSR was written. */
 export const updateFpFast = defineFunction("updateFpFast", "i", "", (fb, cpu) => {
