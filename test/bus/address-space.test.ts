@@ -4,11 +4,13 @@ import { BusFault, type MmioDevice, type Width } from "../../src/bus/contract.js
 
 /** Answers a read with its own number and the offset, and keeps the last write. */
 class Recorder implements MmioDevice {
+  lastReadSecure: boolean | undefined;
   written: [number, Width, bigint, boolean | undefined] | undefined;
 
   constructor(readonly number: bigint) {}
 
-  read(offset: number): bigint {
+  read(offset: number, _width: Width, secure?: boolean): bigint {
+    this.lastReadSecure = secure;
     if (offset === 0xf0) throw new BusFault("no register");
     if (offset === 0xf8) throw new TypeError("a bug");
     return (this.number << 32n) | BigInt(offset);
@@ -44,6 +46,11 @@ describe("AddressSpace", () => {
     expect(bus.read(2 ** 48 - 8, 8)).toBe((3n << 32n) | 0xff8n);
     expect(bus.write(0x900_1008, 2, 5n, true)).toBeUndefined();
     expect(second.written).toEqual([8, 2, 5n, true]);
+    bus.write(0x900_1008, 8, 6n);
+    expect(second.written, "Non-secure unless it says otherwise").toEqual([8, 8, 6n, false]);
+    expect(second.lastReadSecure).toBe(false);
+    bus.read(0x900_1008, 4, true);
+    expect(second.lastReadSecure).toBe(true);
     expect(bus.peek(0x900_0000, 1)).toBe(7n);
     expect(bus.windows.map((window) => window.name)).toEqual(["first", "second", "high"]);
   });

@@ -156,15 +156,15 @@ describe("SPIs", () => {
 
   it("1-of-N: any participating vCPU may take it, exactly one does", () => {
     const rig = new Rig(3).enableGroup1();
-    rig.enable(33);
-    rig.gicd(IROUTER + 8 * 33, 0x8000_0000);
+    rig.enable(32);
+    rig.gicd(IROUTER + 8 * 32, 0x8000_0000);
     rig.gicr(0x0000, 1 << 25, 1);
-    rig.gic.spi(1).set(true);
+    rig.gic.spi(0).set(true);
     expect([rig.out(0), rig.out(1), rig.out(2)]).toEqual(["irq", "", "irq"]);
-    expect(rig.mrs("ICC_IAR1_EL1", EL1, 2)).toBe(33);
+    expect(rig.mrs("ICC_IAR1_EL1", EL1, 2)).toBe(32);
     expect([rig.out(0), rig.out(1), rig.out(2)]).toEqual(["", "", ""]);
     expect(rig.mrs("ICC_IAR1_EL1", EL1, 0)).toBe(1023);
-    rig.msr("ICC_EOIR1_EL1", 33, EL1, 2);
+    rig.msr("ICC_EOIR1_EL1", 32, EL1, 2);
     expect([rig.out(0), rig.out(2)]).toEqual(["irq", "irq"]);
   });
 

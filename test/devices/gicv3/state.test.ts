@@ -77,6 +77,26 @@ describe("lines after reset and restore", () => {
   });
 });
 
+describe("lines in use", () => {
+  it("are driven when their level changes, and only then", () => {
+    const rig = new Rig(1).enableGroup1();
+    const calls: string[] = [];
+    for (const name of ["irq", "fiq", "virq", "vfiq"] as const) {
+      const wire = rig.outputs[0]?.[name];
+      if (wire) wire.set = (level) => calls.push(`${name}=${level}`);
+    }
+    rig.enable(33);
+    rig.gic.spi(1).set(true);
+    rig.gic.spi(2).set(true);
+    rig.msr("ICH_HCR_EL2", 1, EL2);
+    rig.msr("ICC_PMR_EL1", 0xe0, EL1V);
+    rig.msr("ICC_IGRPEN1_EL1", 1, EL1V);
+    rig.msr("ICH_LR1_EL2", listRegister({ vintid: 3 }), EL2);
+    rig.gic.spi(1).set(false);
+    expect(calls).toEqual(["irq=true", "virq=true", "irq=false"]);
+  });
+});
+
 describe("snapshots of a GIC of another shape", () => {
   it("are refused with a reason", () => {
     const state = new Rig(2).gic.save();
@@ -187,6 +207,8 @@ describe("any sequence of events", () => {
     fc.assert(
       fc.property(fc.array(action, { minLength: 1, maxLength: 40 }), (steps) => {
         const rig = new Rig(3).enableGroup1();
+        for (let word = 1; word < 9; word++) rig.gicd(0x100 + 4 * word, -1);
+        for (let cpu = 0; cpu < 3; cpu++) rig.gicr(SGI_BASE + 0x100, -1, cpu);
         const taken: number[][] = [[], [], []];
         for (const step of steps) {
           apply(rig, taken, step);

@@ -65,6 +65,7 @@ describe("ICH_* values", () => {
     rig.msr("ICC_IGRPEN1_EL1", 0, EL1V);
     expect(rig.mrs("ICC_IGRPEN1_EL1", EL1)).toBe(1);
     rig.msr("ICC_CTLR_EL1", 1, EL1V);
+    expect([rig.mrs("ICC_IGRPEN0_EL1", EL1V), rig.mrs("ICC_IGRPEN1_EL1", EL1V)], "not CTLR's bits").toEqual([0, 0]);
     rig.msr("ICC_BPR0_EL1", 6, EL1V);
     expect(rig.mrs("ICC_BPR1_EL1", EL1V), "VCBPR: BPR0 plus one").toBe(7);
     rig.msr("ICC_BPR1_EL1", 3, EL1V);

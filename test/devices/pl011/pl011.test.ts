@@ -238,6 +238,12 @@ describe("PL011 reception", () => {
     expect(rig.irq.level).toBe(true);
   });
 
+  it("the very first character interrupts, before any access", () => {
+    const fresh = new Rig();
+    fresh.type("x");
+    expect(fresh.peek(RIS)).toBe(RX | RT);
+  });
+
   it("with the FIFO off every character interrupts", () => {
     rig.write(LCR_H, 0x60);
     rig.write(IMSC, RX);
