@@ -91,10 +91,12 @@ export class Machine {
   debug: DebugHooks = NO_DEBUGGER;
   private readonly boot: BootImage;
   private readonly alarms: Alarms;
-  private readonly sysregHost: SysregHost;
+  readonly sysregHost: SysregHost;
   /** Console bytes the UART has no room for yet. */
   private pendingInput: Uint8Array[] = [];
   private exit: MachineExit | undefined;
+  /** Why the machine could not go on, when it was not the guest's wish. */
+  failure: string | undefined;
   private resetRequested = false;
   private paused = false;
   private wakeLoop: (() => void) | undefined;
@@ -186,10 +188,9 @@ export class Machine {
 
   // --- power ----------------------------------------------------------------------------------------------------------
 
-  /** Everything as at power-on: memory, vCPUs, devices, time. */
+  /** vCPUs, devices, time and boot images as at power-on. Like a real reset it leaves the rest of RAM as it was. */
   private powerOn(): void {
     const { engine } = this;
-    for (const region of engine.regions) engine.bytes.fill(0, region.host, region.host + region.size);
     for (const { address, bytes } of this.boot.loads) engine.writePhysical(BigInt(address), bytes);
     engine.dropCode();
     this.scheduler.reset();
@@ -242,6 +243,12 @@ export class Machine {
     for (const core of this.cores) core.state = "off";
     this.scheduler.endSlice();
     this.wakeLoop?.();
+  }
+
+  /** The guest has lost its way past recovery (a hosted level has no state to return to): says so and stops. */
+  fail(what: string): void {
+    this.failure = `${what}\n${this.describeCores().join("\n")}`;
+    this.end({ reason: "stopped" });
   }
 
   /** PSCI SYSTEM_RESET: starts over before the next instruction, or ends with `--no-reboot`. */
@@ -399,7 +406,9 @@ export class Machine {
     const { vcpu, timer } = core;
     vcpu.set64(CPU.statSysreg, vcpu.get64(CPU.statSysreg) + 1n);
     accessSysreg(vcpu, this.sysregHost, encoding, isRead, rt);
-    if (!isRead) this.scheduler.deadlineSet(timer.nextDeadline());
+    if (isRead) return;
+    this.scheduler.deadlineSet(timer.nextDeadline());
+    if (vcpu.get32(CPU.irqLines) & IRQ_LINE.virq) this.hosted.registerWritten(vcpu);
   }
 
   private coreAt(base: number): Core {
