@@ -9,7 +9,7 @@ import type { F32, F64, I32, I64 } from "../ir/value.js";
 import { decode, type Element1, encode, exactly, memo, modeAllows, type Width } from "./element.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, singleHost } from "./host.js";
-import { isDefault, noteInexact } from "./mode.js";
+import { isDefaultOrFlushing, noteInexact } from "./mode.js";
 import { ARITHMETIC } from "./operations.js";
 
 /** Rounding of a conversion to integer, by the letter in its mnemonic. */
@@ -61,7 +61,8 @@ export const fromFixedElement = memo((unsigned: boolean, integer: IntegerWidth, 
     const x = integer === 64 ? a : unsigned ? a.bits(0, integer) : a.shl(64 - integer).shrS(64 - integer);
     const sign = unsigned ? "u" : "s";
     const scale = powerOfTwo(fbits.neg());
-    fb.if(isDefault(fb, cpu), () => {
+    // No result is a denormal single or double.
+    fb.if(isDefaultOrFlushing(fb, cpu), () => {
       if (width === 16) {
         const value = (fb.op(`f64.convert_i64_${sign}`, x) as F64).mul(scale);
         // Beyond 53 digits the first rounding would not be exact.
@@ -102,7 +103,7 @@ export const formatElement = memo((from: Width, to: Width): Element1 => {
     if (to > from) {
       returnWidened(fb, cpu, from, to, operand, value);
     } else if (to === 16) {
-      fb.if(isDefault(fb, cpu).and(fitsHalf(fb, value)), () => {
+      fb.if(isDefaultOrFlushing(fb, cpu).and(fitsHalf(fb, value)), () => {
         const half = narrowHalf(fb, value);
         noteInexact(fb, cpu, () => widenHalf(fb, half).ne(value));
         fb.return(half);
@@ -127,7 +128,7 @@ export const narrowOddElement: Element1 = defineFunction("FCVTXN_64", "il", "l",
   const single = value.toF32();
   const back = single.toF64();
   const certain = singleHost(fb).normal(single).or(value.eq(fb.f64(0)));
-  fb.if(certain.and(isDefault(fb, cpu)), () => {
+  fb.if(certain.and(isDefaultOrFlushing(fb, cpu)), () => {
     const inexact = back.ne(value);
     noteInexact(fb, cpu, () => inexact);
     const bits = single.bits();
@@ -143,7 +144,7 @@ export const javaScriptElement: Element1 = defineFunction("FJCVTZS_64", "il", "l
   const value = a.asF64();
   const rounded = fb.op("f64.trunc", value) as F64;
   const inRange = rounded.ge(fb.f64(-(2 ** 31))).and(rounded.lt(fb.f64(2 ** 31)));
-  fb.if(inRange.and(isDefault(fb, cpu)), () => {
+  fb.if(inRange.and(modeAllows(fb, cpu, 64, [value])), () => {
     noteInexact(fb, cpu, () => rounded.ne(value));
     const integer = fb.op("i64.trunc_sat_f64_s", rounded) as I64;
     // Minus zero is not the integer zero.

@@ -95,8 +95,7 @@ function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder
       fb.return(encode(fb, width, r));
     });
   });
-  if (width !== 16) {
-    // An infinite operand gives what it gives without rounding; the invalid combinations give a NaN.
+  if (width !== 16 && !op.finiteOnly) {
     const infinite = h.infinite(x).or(h.infinite(y)).and(h.notNaN(r));
     fb.if(infinite, () => fb.if(modeAllows(fb, cpu, width, [x, y]), () => fb.return(encode(fb, width, r))));
   }

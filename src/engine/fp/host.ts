@@ -3,7 +3,7 @@
  * written down once. Knows nothing of Arm but the formats' limits.
  */
 import type { FunctionBuilder } from "../ir/function.js";
-import { type F32, type F64, I32, V128, type Value } from "../ir/value.js";
+import { type F32, type F64, I32, type V128, type Value } from "../ir/value.js";
 import type { OpName } from "../wasm/opcodes.js";
 
 type Prefix = "f32" | "f64" | "f32x4" | "f64x2";
@@ -86,13 +86,13 @@ export class Host<F extends Value, M extends I32 | V128> {
   /** Doubles: s, unless the error of the sum that it is is not zero; then that neighbour of the true sum that is odd. */
   roundToOdd(s: F, error: F): F {
     const { fb } = this;
-    if (s instanceof V128) {
-      const v = error as V128;
+    if (this.vector) {
+      const [sum, v] = [s as Value as V128, error as Value as V128];
       const one = fb.v128([1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
-      const direction = (fb.op("i64x2.shr_s", v.xor(s), fb.i32(63)) as V128).or(one);
+      const direction = (fb.op("i64x2.shr_s", v.xor(sum), fb.i32(63)) as V128).or(one);
       const exact = v.op("f64x2.eq", fb.v128Zero());
-      const even = s.and(one).op("i64x2.eq", fb.v128Zero());
-      return s.op("i64x2.add", direction.and(even).andnot(exact)) as Value as F;
+      const even = sum.and(one).op("i64x2.eq", fb.v128Zero());
+      return sum.op("i64x2.add", direction.and(even).andnot(exact)) as Value as F;
     }
     const bits = (s as Value as F64).bits();
     const towardsError = (error as Value as F64).bits().xor(bits).shrS(63).or(1);

@@ -6,7 +6,7 @@
 import type { FpOpName } from "../../cpu/fp/exact.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import type { F32, F64, I32, I64, V128, Value } from "../ir/value.js";
-import type { Host } from "./host.js";
+import { doubleHost, type Host, singleHost } from "./host.js";
 
 type Compute = <F extends Value, M extends I32 | V128>(h: Host<F, M>, x: F, y: F) => F;
 type Certain = <F extends Value, M extends I32 | V128>(h: Host<F, M>, r: F, x: F, y: F) => M;
@@ -26,6 +26,8 @@ export interface ArithmeticOperation {
   readonly certain: Certain;
   /** Absent: the operation never raises Inexact. */
   readonly unrounded?: Unrounded;
+  /** An infinite operand is never valid; otherwise it is where the host's result is not a NaN, and nothing is rounded. */
+  readonly finiteOnly?: true;
 }
 
 // --- certain --------------------------------------------------------------------------------------------------------
@@ -39,10 +41,9 @@ const quotient: Certain = (h, r, x) => h.or(h.normal(r), h.and(h.zero(r), h.zero
 // --- unrounded ------------------------------------------------------------------------------------------------------
 
 /** Knuth's TwoSum: the error of the rounded sum r = x + y, itself exact. */
-export function sumError<F extends F32 | F64>(r: F, x: F, y: F): F {
-  const [a, b, s] = [x as F64, y as F64, r as F64];
-  const virtual = s.sub(a);
-  return a.sub(s.sub(virtual)).add(b.sub(virtual)) as F;
+export function sumError<F extends Value, M extends I32 | V128>(h: Host<F, M>, r: F, x: F, y: F): F {
+  const virtual = h.sub(r, x);
+  return h.add(h.sub(x, h.sub(r, virtual)), h.sub(y, virtual));
 }
 
 /** The significand of a finite double as an odd integer; 0 of a zero. */
@@ -53,14 +54,16 @@ function oddSignificand(fb: FunctionBuilder, x: F64): I64 {
   return significand.shrU(significand.ctz());
 }
 
+const noError = <F extends F32 | F64>(h: Host<F, I32>, r: F, x: F, y: F): I32 => h.zero(sumError(h, r, x, y));
+
 const sum: Unrounded = {
-  single: (fb, r, x, y) => sumError(r, x, y).eq(fb.f32(0)),
-  double: (fb, r, x, y) => sumError(r, x, y).eq(fb.f64(0)),
+  single: (fb, r, x, y) => noError(singleHost(fb), r, x, y),
+  double: (fb, r, x, y) => noError(doubleHost(fb), r, x, y),
 };
 
 const difference: Unrounded = {
-  single: (fb, r, x, y) => sumError(r, x, y.neg()).eq(fb.f32(0)),
-  double: (fb, r, x, y) => sumError(r, x, y.neg()).eq(fb.f64(0)),
+  single: (fb, r, x, y) => noError(singleHost(fb), r, x, y.neg()),
+  double: (fb, r, x, y) => noError(doubleHost(fb), r, x, y.neg()),
 };
 
 const multiplication: Unrounded = {
@@ -107,6 +110,7 @@ const integralOf = (bits: 32 | 64, compute: Compute): ArithmeticOperation => ({
   compute,
   certain: (h, r) => h.and(h.ge(r, h.constant(-(2 ** (bits - 1)))), h.lt(r, h.constant(2 ** (bits - 1)))),
   unrounded: rounding,
+  finiteOnly: true,
 });
 const choice = (compute: Compute): ArithmeticOperation => ({ operands: 2, compute, certain: notNaN });
 

@@ -8,7 +8,9 @@ import type { I32, I64, V128 } from "../ir/value.js";
 import {
   binaryElement, comparisonElement, type Element1, type Element2, type Element3, memo, unaryElement, type Width,
 } from "./element.js";
-import { fusedElement, fusedLongElement, stepElement } from "./fused.js";
+import {
+  BELOW_SINGLE, BETWEEN_SINGLES, fusedDouble, fusedElement, fusedLongElement, type StepName, stepElement, STEPS,
+} from "./fused.js";
 import { vectorHost } from "./host.js";
 import { isDefault, isFast } from "./mode.js";
 import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation, COMPARISONS, type ComparisonName } from "./operations.js";
@@ -117,46 +119,52 @@ const UPPER_TO_LOWER = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 
 const LOWER_OF_BOTH = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 const EVEN_WORDS = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
 
-const pairOf64 = (fb: FunctionBuilder, value: bigint): V128 => {
-  const bytes = Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
-  return fb.v128([...bytes, ...bytes]);
-};
-
-/** Digits of a double below a single's last place, and what they are at the middle between two singles. */
-const BELOW_SINGLE = 0x1fff_ffffn;
-const MIDDLE = 0x1000_0000n;
+/** A number below 2^32 in both halves. */
+const splat64 = (value: number): number[] => Array.from({ length: 16 }, (_, i) => (i % 8 < 4 ? (value >>> (8 * (i % 4))) & 0xff : 0));
 
 /**
- * Singles: d + n * m through doubles. The product is exact; rounding the sum twice goes wrong only where the first
- * rounding ends in the middle between two singles, which is left to the elements.
+ * d + n * m of singles, halved or not, through doubles; `otherwise` decides unless all lanes are certain here. The
+ * product is exact; rounding the sum twice goes wrong only where the first rounding ends between two singles.
  */
-const fusedSingles = memo((full: boolean): Vector3 =>
-  defineFunction(`FMLA_32x${lanesOf(32, full)}_simd`, "ivvv", "v", (fb, cpu, d, n, m) => {
-    const promote = (v: V128): V128 => v.op("f64x2.promote_low_f32x4");
-    const half = (upper: boolean): { sum: V128; single: V128 } => {
-      const [a, b, c] = [n, m, d].map((v) => promote(upper ? v.shuffle(v, UPPER_TO_LOWER) : v)) as [V128, V128, V128];
-      const sum = a.op("f64x2.mul", b).op("f64x2.add", c);
-      return { sum, single: sum.op("f32x4.demote_f64x2_zero") };
-    };
-    const zero = fb.v128Zero();
-    const middle = (sum: V128): V128 => sum.and(pairOf64(fb, BELOW_SINGLE)).op("i64x2.eq", pairOf64(fb, MIDDLE));
-    const isZero = (sum: V128): V128 => sum.op("f64x2.eq", zero);
-    const lower = half(false);
-    let r = lower.single;
-    let zeros = isZero(lower.sum);
-    let middles = middle(lower.sum);
-    if (full) {
-      const upper = half(true);
-      r = r.shuffle(upper.single, LOWER_OF_BOTH);
-      zeros = zeros.shuffle(isZero(upper.sum), EVEN_WORDS);
-      middles = middles.or(middle(upper.sum));
-    } else {
-      zeros = zeros.shuffle(zeros, EVEN_WORDS);
-    }
-    const h = vectorHost(fb, 32);
-    const certain = everyLane(fb, h.normal(r).or(zeros), full).and(middles.test("v128.any_true").eqz());
-    fb.if(isFast(fb, cpu).and(certain), () => fb.return(r));
-    fb.return(fb.call(ternaryLanes(fusedElement(32), 32, full), cpu, n, m, d));
+function returnFusedSingles(
+  fb: FunctionBuilder, cpu: I32, full: boolean, d: V128, n: V128, m: V128, halve: boolean, otherwise: () => V128,
+): void {
+  const zero = fb.v128Zero();
+  const inHalf = (upper: boolean): { sum: V128; single: V128 } => {
+    const promote = (v: V128): V128 => (upper ? v.shuffle(v, UPPER_TO_LOWER) : v).op("f64x2.promote_low_f32x4");
+    const sum = promote(n).op("f64x2.mul", promote(m)).op("f64x2.add", promote(d));
+    const value = halve ? sum.op("f64x2.mul", vectorHost(fb, 64).constant(0.5)) : sum;
+    return { sum, single: value.op("f32x4.demote_f64x2_zero") };
+  };
+  const between = (sum: V128): V128 =>
+    sum.and(fb.v128(splat64(BELOW_SINGLE))).op("i64x2.eq", fb.v128(splat64(BETWEEN_SINGLES)));
+  const isZero = (sum: V128): V128 => sum.op("f64x2.eq", zero);
+  const lower = inHalf(false);
+  const upper = full ? inHalf(true) : lower;
+  const r = full ? lower.single.shuffle(upper.single, LOWER_OF_BOTH) : lower.single;
+  const zeros = isZero(lower.sum).shuffle(isZero(upper.sum), EVEN_WORDS);
+  const doubtful = between(lower.sum).or(between(upper.sum));
+  const certain = everyLane(fb, vectorHost(fb, 32).normal(r).or(zeros), full).and(doubtful.test("v128.any_true").eqz());
+  fb.if(isFast(fb, cpu).and(certain), () => fb.return(r));
+  fb.return(otherwise());
+}
+
+/** The same of doubles. */
+function returnFusedDoubles(
+  fb: FunctionBuilder, cpu: I32, d: V128, n: V128, m: V128, halve: boolean, otherwise: () => V128,
+): void {
+  const h = vectorHost(fb, 64);
+  const { r, certain } = fusedDouble(h, n, m, d);
+  const value = halve ? h.mul(r, h.constant(0.5)) : r;
+  fb.if(isFast(fb, cpu).and(everyLane(fb, certain, true)), () => fb.return(value));
+  fb.return(otherwise());
+}
+
+const fusedLanes = memo((width: 32 | 64, full: boolean): Vector3 =>
+  defineFunction(`FMLA_${width}x${lanesOf(width, full)}_simd`, "ivvv", "v", (fb, cpu, d, n, m) => {
+    const otherwise = (): V128 => fb.call(ternaryLanes(fusedElement(width), width, full), cpu, n, m, d);
+    if (width === 32) returnFusedSingles(fb, cpu, full, d, n, m, false, otherwise);
+    else returnFusedDoubles(fb, cpu, d, n, m, false, otherwise);
   }),
 );
 
@@ -164,14 +172,28 @@ const fusedSingles = memo((full: boolean): Vector3 =>
 export function fusedVector(
   fb: FunctionBuilder, cpu: I32, width: Width, full: boolean, d: V128, n: V128, m: V128,
 ): V128 {
-  if (width === 32) return fb.call(fusedSingles(full), cpu, d, n, m);
-  return fb.call(ternaryLanes(fusedElement(width), width, full), cpu, n, m, d);
+  if (width === 16) return fb.call(ternaryLanes(fusedElement(width), width, full), cpu, n, m, d);
+  return fb.call(fusedLanes(width, full), cpu, d, n, m);
 }
 
+const stepLanes = memo((name: StepName, width: 32 | 64, full: boolean): Vector2 =>
+  defineFunction(`${name}_${width}x${lanesOf(width, full)}_simd`, "ivv", "v", (fb, cpu, n, m) => {
+    const { addend, halve } = STEPS[name];
+    const h = vectorHost(fb, width);
+    const d = h.constant(addend);
+    const otherwise = (): V128 => fb.call(binaryLanes(stepElement(name, width), width, full), cpu, n, m);
+    if (width === 32) returnFusedSingles(fb, cpu, full, d, h.neg(n), m, halve, otherwise);
+    else returnFusedDoubles(fb, cpu, d, h.neg(n), m, halve, otherwise);
+  }),
+);
+
 /** FRECPS and FRSQRTS. */
-export const stepVector = (
-  fb: FunctionBuilder, cpu: I32, name: "FRECPS" | "FRSQRTS", width: Width, full: boolean, n: V128, m: V128,
-): V128 => fb.call(binaryLanes(stepElement(name, width), width, full), cpu, n, m);
+export function stepVector(
+  fb: FunctionBuilder, cpu: I32, name: StepName, width: Width, full: boolean, n: V128, m: V128,
+): V128 {
+  if (width === 16) return fb.call(binaryLanes(stepElement(name, width), width, full), cpu, n, m);
+  return fb.call(stepLanes(name, width, full), cpu, n, m);
+}
 
 /** Half products added to singles: (cpu, d, n, m), from the upper or the lower half of the elements of n and m. */
 export const fusedLongVector = memo((upper: boolean, full: boolean): Vector3 =>

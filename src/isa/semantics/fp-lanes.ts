@@ -5,7 +5,7 @@
 import type { Builder } from "../../engine/builder.js";
 import { fromFixedElement, type RoundingLetter, toFixedElement } from "../../engine/fp/convert.js";
 import { comparisonElement, type Element1, type Width } from "../../engine/fp/element.js";
-import { fusedElement, negated, type StepName, stepElement } from "../../engine/fp/fused.js";
+import { fusedScalar, negated, type StepName, stepElement } from "../../engine/fp/fused.js";
 import type { ArithmeticName, ComparisonName } from "../../engine/fp/operations.js";
 import { arithmeticVector, comparisonVector, fusedVector, inUse, stepVector, unaryLanes } from "../../engine/fp/vector.js";
 import { fromFixedVector, toFixedVector } from "../../engine/fp/vector-convert.js";
@@ -57,7 +57,7 @@ export const comparisonZero = (name: ComparisonName, zeroFirst = false): FpLaneO
 
 /** FMLA, and FMLS, which turns the product's sign. */
 export const multiplyAccumulate = (negate: boolean): FpLaneOp => ({
-  element: (b, width, n, m, d) => b.call(fusedElement(width), b.cpu, negated(n, width, negate), m, d),
+  element: (b, width, n, m, d) => fusedScalar(b, b.cpu, width, negated(n, width, negate), m, d),
   lanes: (b, width, full, n, m, d) =>
     fusedVector(b, b.cpu, width, full, d, negate ? n.xor(signs(b, width)) : n, m),
 });

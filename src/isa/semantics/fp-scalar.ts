@@ -7,9 +7,9 @@ import {
   formatElement, fromFixedElement, type IntegerWidth, javaScriptElement, type RoundingLetter, toFixedElement,
 } from "../../engine/fp/convert.js";
 import {
-  binaryElement, certainOf, decode, encode, exactly, hostOf, unaryElement, type Width,
+  binaryElement, certainOf, compareElement, decode, encode, hostOf, unaryElement, type Width,
 } from "../../engine/fp/element.js";
-import { fusedElement, negated } from "../../engine/fp/fused.js";
+import { fusedScalar, negated } from "../../engine/fp/fused.js";
 import { isDefault, isFast } from "../../engine/fp/mode.js";
 import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation } from "../../engine/fp/operations.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
@@ -74,7 +74,7 @@ export const multiplyAdd =
     const width = widthOfType(f.ftype);
     const n = negated(readScalar(b, f.Rn, width), width, negateProduct);
     const addend = negated(readScalar(b, f.Ra, width), width, negateAddend);
-    b.setD(f.Rd, b.call(fusedElement(width), b.cpu, n, readScalar(b, f.Rm, width), addend));
+    b.setD(f.Rd, fusedScalar(b, b.cpu, width, n, readScalar(b, f.Rm, width), addend));
   };
 
 // --- comparison -------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ function setCompareFlags(b: Builder, width: Width, signalNaNs: boolean, a: I64, 
       const less = h.lt(x, y);
       b.setFlags(less.toI64U().shl(63), h.eq(x, y).eqz().toI64U(), less.eqz(), b.i64(0));
     },
-    () => b.setNzcv(exactly(b, b.cpu, signalNaNs ? "FCMPE" : "FCMP", width, a, c).wrap().shl(28)),
+    () => b.setNzcv(b.call(compareElement(signalNaNs, width), b.cpu, a, c).wrap().shl(28)),
   );
 }
 

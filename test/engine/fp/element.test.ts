@@ -7,7 +7,7 @@ import { FPSR } from "../../../src/cpu/fp/format.js";
 import {
   formatElement, fromFixedElement, javaScriptElement, narrowOddElement, toFixedElement,
 } from "../../../src/engine/fp/convert.js";
-import { binaryElement, comparisonElement, unaryElement, type Width } from "../../../src/engine/fp/element.js";
+import { binaryElement, compareElement, comparisonElement, unaryElement, type Width } from "../../../src/engine/fp/element.js";
 import { estimateElement, unsignedEstimateElement } from "../../../src/engine/fp/estimate.js";
 import { fusedElement, fusedLongElement, stepElement } from "../../../src/engine/fp/fused.js";
 import { fpFastOf } from "../../../src/engine/fp/mode.js";
@@ -43,6 +43,9 @@ function* cases(): Generator<Case> {
     for (const name of Object.keys(COMPARISONS)) {
       const op = name as ComparisonName;
       yield { callee: comparisonElement(op, width), op, width, operands: [width, width] };
+    }
+    for (const op of ["FCMP", "FCMPE"] as const) {
+      yield { callee: compareElement(op === "FCMPE", width), op, width, operands: [width, width] };
     }
     yield { callee: fusedElement(width), op: "FMADD", width, operands: [width, width, width] };
     for (const op of ["FRECPS", "FRSQRTS"] as const) {
