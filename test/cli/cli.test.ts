@@ -162,6 +162,15 @@ describe("boot", () => {
     expect(readFileSync(join(directory, "log"), "utf8")).toBe("psci: a log line\n");
   });
 
+  it("goes on when the disk is full, and says so once", async () => {
+    const { status, stderr } = await run("boot --kernel @Image --serial file:/dev/full --log psci --log-file /dev/full");
+    expect(status).toBe(0);
+    expect(stderr).toBe(
+      "trapframe: /dev/full: the serial output ends here: no space left on the device\n" +
+        "trapframe: /dev/full: the log ends here: no space left on the device\n",
+    );
+  });
+
   it("prints statistics to standard error", async () => {
     const { stdout, stderr } = await run("boot --kernel @Image --stats");
     expect(stdout).toBe("hello\n");

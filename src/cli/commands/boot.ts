@@ -1,18 +1,24 @@
 /** `trapframe boot`: plan, start, run to the end, and give everything back. */
-import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { formatEndpoint } from "../../gdb/endpoint.js";
 import { ConfigError, systemReason } from "../../machine/errors.js";
 import type { BootArguments } from "../arguments.js";
 import { type CliEnvironment, say } from "../environment.js";
 import { listFlag } from "../flags.js";
-import type { MachineFactory, MachineInstance, MachineOptions } from "../machine-api.js";
+import { LogFile, type LogOutput } from "../log-output.js";
+import type { MachineFactory, MachineInstance } from "../machine-api.js";
 import { type BootPlan, planBoot } from "../plan.js";
 import { openSerial } from "../serial/open.js";
 import { formatStats } from "../stats.js";
 
 /** Signals that end a process; the machine is stopped, so that terminal, statistics and log are as at any end. */
 const ENDING_SIGNALS = ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"] as const;
+
+interface Log {
+  readonly categories: readonly string[];
+  readonly output: LogOutput;
+}
 
 /** The process's exit status. @throws ConfigError before anything has started. */
 export async function boot(args: BootArguments, environment: CliEnvironment): Promise<number> {
@@ -23,48 +29,53 @@ export async function boot(args: BootArguments, environment: CliEnvironment): Pr
   const factory = await environment.loadMachine();
   const log = openLog(args, factory, environment);
   try {
-    return await runMachine(plan, args, environment, factory, log?.options);
+    return await runMachine(plan, args.stats, environment, factory, log);
   } finally {
-    log?.close();
+    log?.output.close();
   }
 }
 
 async function runMachine(
   plan: BootPlan,
-  args: BootArguments,
+  stats: boolean,
   environment: CliEnvironment,
   factory: MachineFactory,
-  log: MachineOptions["log"],
+  log: Log | undefined,
 ): Promise<number> {
   let machine: MachineInstance | undefined;
-  let status = 0;
-  const stop = (with_: number) => {
-    status = with_;
+  /** The exit status, once something outside of the guest has ended the machine, maybe before it was there. */
+  let ended: number | undefined;
+  const end = (status: number) => {
+    ended ??= status;
     machine?.stop();
   };
   const events = {
-    onQuit: () => stop(0),
+    onQuit: () => end(0),
     onHangUp: () => {
       say(environment, "nobody reads standard output any more; the machine ends");
-      stop(1);
+      end(1);
     },
   };
   const serial = await openSerial(plan.serial, environment, events, (line) => say(environment, line));
-  const releaseSignals = onEndingSignals((code) => stop(code));
+  const releaseSignals = onEndingSignals(end);
   try {
-    machine = await factory.create({ ...plan.options, serial, ...(log ? { log } : {}) });
+    const logOption = log
+      ? { log: { categories: log.categories, write: (line: string) => log.output.write(line) } }
+      : {};
+    machine = await factory.create({ ...plan.options, serial, ...logOption });
     if (plan.gdb) {
-      const address = await machine.listenGdb(plan.gdb, { wait: plan.wait });
-      const where = formatEndpoint(address);
+      const where = formatEndpoint(await machine.listenGdb(plan.gdb, { wait: plan.wait }));
       say(environment, `GDB stub on ${where}; attach: gdb-multiarch -ex 'target remote ${where}'`);
     }
-    await machine.run();
-    return status;
+    if (ended === undefined) {
+      await machine.run();
+    }
+    return ended ?? 0;
   } finally {
     releaseSignals();
     await serial.close();
     await machine?.close();
-    if (args.stats && machine) {
+    if (stats && machine) {
       environment.stderr.write(formatStats(machine.stats()));
     }
   }
@@ -103,11 +114,7 @@ async function dumpDeviceTree(plan: BootPlan, path: string): Promise<number> {
   return 0;
 }
 
-function openLog(
-  args: BootArguments,
-  factory: MachineFactory,
-  environment: CliEnvironment,
-): { options: NonNullable<MachineOptions["log"]>; close(): void } | undefined {
+function openLog(args: BootArguments, factory: MachineFactory, environment: CliEnvironment): Log | undefined {
   if (args.log === undefined) {
     if (args.logFile !== undefined) {
       throw new ConfigError("USAGE", `--log-file without --log: say what to log: ${factory.logCategories.join(", ")}`);
@@ -115,31 +122,7 @@ function openLog(
     return undefined;
   }
   const categories = listFlag("log", args.log, factory.logCategories);
-  if (args.logFile === undefined) {
-    return { options: { categories, write: (line) => say(environment, line) }, close() {} };
-  }
-  let descriptor: number;
-  try {
-    descriptor = openSync(args.logFile, "w");
-  } catch (error) {
-    throw new ConfigError("FILE_UNREADABLE", `${args.logFile}: cannot write the log there: ${systemReason(error)}`);
-  }
-  let lines = "";
-  const flush = () => {
-    writeSync(descriptor, lines);
-    lines = "";
-  };
-  const write = (line: string) => {
-    lines += `${line}\n`;
-    if (lines.length > 0x10000) {
-      flush();
-    }
-  };
-  return {
-    options: { categories, write },
-    close() {
-      flush();
-      closeSync(descriptor);
-    },
-  };
+  const warn = (line: string) => say(environment, line);
+  const output = args.logFile === undefined ? { write: warn, close() {} } : new LogFile(args.logFile, warn);
+  return { categories, output };
 }
