@@ -3,10 +3,11 @@
  * the traps that an engine would enter (DDI 0487, AArch64.TakeException).
  */
 import { AddressSpace } from "../../src/bus/address-space.js";
-import { type MmioDevice, BusFault, type Width } from "../../src/bus/contract.js";
+import { BusFault, type MmioDevice, type Width } from "../../src/bus/contract.js";
 import { cpuModel } from "../../src/cpu/model.js";
 import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
-import { GenericTimer, TIMER_NAMES, type TimerName } from "../../src/cpu/timer.js";
+import { TIMER_NAMES, type TimerName } from "../../src/cpu/sysreg/timer-names.js";
+import { GenericTimer } from "../../src/cpu/timer.js";
 import { Vcpu } from "../../src/cpu/vcpu.js";
 import { type AccessContext, type GicRegister, Gicv3 } from "../../src/devices/gicv3/index.js";
 import { CPU, CPU_BLOCK_SIZE } from "../../src/engine/layout.js";
@@ -168,7 +169,7 @@ export class Machine {
       },
       translation: {
         readInstruction: () => this.instruction,
-        translateStage1: (_, va) => this.stage1.get(va & ~0xfffn) ?? (va & 0xffff_ffff_f000n),
+        translateStage1: (_, va) => this.stage1.get(va & ~0xfffn) ?? va & 0xffff_ffff_f000n,
       },
       cpu: this.cpu,
       stage2: this.stage2,
@@ -233,11 +234,20 @@ export class Machine {
   }
 
   /** A load or store with a full syndrome. */
-  mmio(addr: number, write: boolean, { width = 4, reg = 0, signed = false, wide = width === 8, cpu = 0 } = {}): Outcome {
+  mmio(
+    addr: number,
+    write: boolean,
+    { width = 4, reg = 0, signed = false, wide = width === 8, cpu = 0 } = {},
+  ): Outcome {
     const sas = BigInt(Math.log2(width));
     const iss =
-      (1n << 24n) | (sas << 22n) | (BigInt(signed) << 21n) | (BigInt(reg) << 16n) | (BigInt(wide) << 15n) |
-      (BigInt(write) << 6n) | 0x07n;
+      (1n << 24n) |
+      (sas << 22n) |
+      (BigInt(signed) << 21n) |
+      (BigInt(reg) << 16n) |
+      (BigInt(wide) << 15n) |
+      (BigInt(write) << 6n) |
+      0x07n;
     return this.trap((0x24n << 26n) | (1n << 25n) | iss, { far: BigInt(addr), ipa: addr, cpu });
   }
 
@@ -254,8 +264,10 @@ export class Machine {
 
   /** Lets vCPUs take the physical interrupts that are signalled. */
   pump(): void {
+    let rounds = 0;
     for (let again = true; again; ) {
       again = false;
+      if (++rounds > 1000) throw new Error("a storm of interrupts at EL2");
       for (const [cpu, { irq, fiq }] of this.lines.entries()) {
         if (!irq.level && !fiq.level) continue;
         again = true;

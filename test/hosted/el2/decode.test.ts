@@ -29,8 +29,15 @@ const PLAIN: DataAbort = { isv: 1, sas: 2, sse: 0, srt: 3, sf: 0, cm: 0, s1ptw: 
 function dataAbort(fields: Partial<DataAbort>): number {
   const f = { ...PLAIN, ...fields };
   return (
-    f.isv * 2 ** 24 + f.sas * 2 ** 22 + f.sse * 2 ** 21 + f.srt * 2 ** 16 + f.sf * 2 ** 15 +
-    f.cm * 2 ** 8 + f.s1ptw * 2 ** 7 + f.wnr * 2 ** 6 + f.dfsc
+    f.isv * 2 ** 24 +
+    f.sas * 2 ** 22 +
+    f.sse * 2 ** 21 +
+    f.srt * 2 ** 16 +
+    f.sf * 2 ** 15 +
+    f.cm * 2 ** 8 +
+    f.s1ptw * 2 ** 7 +
+    f.wnr * 2 ** 6 +
+    f.dfsc
   );
 }
 
@@ -107,7 +114,11 @@ describe("Data Abort", () => {
       fields: { isv: 0 },
       exit: { reason: "UnsyndromedAccess", addr: 0x5678, va: 0x9678n, write: false },
     },
-    { what: "cache maintenance", fields: { isv: 0, cm: 1, wnr: 1 }, exit: { reason: "CacheMaintenance", addr: 0x5678 } },
+    {
+      what: "cache maintenance",
+      fields: { isv: 0, cm: 1, wnr: 1 },
+      exit: { reason: "CacheMaintenance", addr: 0x5678 },
+    },
     { what: "an external abort", fields: { dfsc: 0x10, wnr: 1 }, exit: { reason: "ExternalAbort", access: "write" } },
     { what: "an external abort on a walk", fields: { dfsc: 0x17 }, exit: { reason: "ExternalAbort", access: "read" } },
     { what: "alignment", fields: { dfsc: 0x21 }, exit: { reason: "GuestException", exceptionClass: 0x24 } },
@@ -134,14 +145,24 @@ describe("MSR, MRS and System instructions", () => {
   it("gives back op0, op1, CRn, CRm, op2, Rt and direction as they were encoded", () => {
     const field = (max: number) => fc.integer({ min: 0, max });
     fc.assert(
-      fc.property(field(3), field(7), field(15), field(15), field(7), field(31), fc.boolean(), (op0, op1, crn, crm, op2, rt, read) => {
-        fc.pre(!(op0 === 3 && op1 === 0 && crn === 12 && crm === 11 && op2 >= 5));
-        const iss = op0 * 2 ** 20 + op2 * 2 ** 17 + op1 * 2 ** 14 + crn * 2 ** 10 + rt * 2 ** 5 + crm * 2 + Number(read);
-        const addr = sysregAddress(op0, op1, crn, crm, op2);
-        expect(decodeSync(trap(0x18, iss))).toEqual(
-          read ? { reason: "SysRegRead", addr, reg: rt } : { reason: "SysRegWrite", addr, value: X(rt) },
-        );
-      }),
+      fc.property(
+        field(3),
+        field(7),
+        field(15),
+        field(15),
+        field(7),
+        field(31),
+        fc.boolean(),
+        (op0, op1, crn, crm, op2, rt, read) => {
+          fc.pre(!(op0 === 3 && op1 === 0 && crn === 12 && crm === 11 && op2 >= 5));
+          const iss =
+            op0 * 2 ** 20 + op2 * 2 ** 17 + op1 * 2 ** 14 + crn * 2 ** 10 + rt * 2 ** 5 + crm * 2 + Number(read);
+          const addr = sysregAddress(op0, op1, crn, crm, op2);
+          expect(decodeSync(trap(0x18, iss))).toEqual(
+            read ? { reason: "SysRegRead", addr, reg: rt } : { reason: "SysRegWrite", addr, value: X(rt) },
+          );
+        },
+      ),
     );
   });
 

@@ -11,7 +11,12 @@ describe("hosted EL3", () => {
 
   function monitor(guestLevel: 1 | 2): HostedMonitor {
     log = [];
-    return new HostedMonitor({ firmware: machine.firmware, cpu: machine.cpu, guestLevel, log: (line) => log.push(line) });
+    return new HostedMonitor({
+      firmware: machine.firmware,
+      cpu: machine.cpu,
+      guestLevel,
+      log: (line) => log.push(line),
+    });
   }
   beforeEach(() => {
     machine = new Machine({ cpus: 2 });

@@ -66,9 +66,25 @@ describe("PSCI", () => {
     it.each([
       { what: "ALREADY_ON for itself", target: 0n, entry: ENTRY, answer: ALREADY_ON },
       { what: "ALREADY_ON before the address is looked at", target: 0n, entry: 3, answer: ALREADY_ON },
-      { what: "ON_PENDING for one that is on its way", target: 0x100n, state: "on-pending", entry: ENTRY, answer: ON_PENDING },
-      { what: "INVALID_PARAMETERS for an affinity nobody has", target: 0x102n, entry: ENTRY, answer: INVALID_PARAMETERS },
-      { what: "INVALID_PARAMETERS for bits outside the affinity", target: 0x8000_0001n, entry: ENTRY, answer: INVALID_PARAMETERS },
+      {
+        what: "ON_PENDING for one that is on its way",
+        target: 0x100n,
+        state: "on-pending",
+        entry: ENTRY,
+        answer: ON_PENDING,
+      },
+      {
+        what: "INVALID_PARAMETERS for an affinity nobody has",
+        target: 0x102n,
+        entry: ENTRY,
+        answer: INVALID_PARAMETERS,
+      },
+      {
+        what: "INVALID_PARAMETERS for bits outside the affinity",
+        target: 0x8000_0001n,
+        entry: ENTRY,
+        answer: INVALID_PARAMETERS,
+      },
       { what: "INVALID_ADDRESS outside memory", target: 1n, entry: 0x900_0000, answer: INVALID_ADDRESS },
       { what: "INVALID_ADDRESS for a misaligned entry", target: 1n, entry: ENTRY + 2, answer: INVALID_ADDRESS },
     ] as const)("$what", (row) => {
@@ -189,8 +205,17 @@ describe("PSCI", () => {
 
   it("FEATURES names exactly the functions that answer, each by the identifiers it has", () => {
     const implemented = [
-      "VERSION", "CPU_SUSPEND", "CPU_OFF", "CPU_ON", "AFFINITY_INFO", "MIGRATE_INFO_TYPE", "SYSTEM_OFF",
-      "SYSTEM_RESET", "FEATURES", "SYSTEM_SUSPEND", "SYSTEM_RESET2",
+      "VERSION",
+      "CPU_SUSPEND",
+      "CPU_OFF",
+      "CPU_ON",
+      "AFFINITY_INFO",
+      "MIGRATE_INFO_TYPE",
+      "SYSTEM_OFF",
+      "SYSTEM_RESET",
+      "FEATURES",
+      "SYSTEM_SUSPEND",
+      "SYSTEM_RESET2",
     ];
     for (const { number, name, smc64 } of PSCI_FUNCTIONS) {
       const answer = implemented.includes(name) ? SUCCESS : NOT_SUPPORTED;
@@ -202,11 +227,11 @@ describe("PSCI", () => {
     expect(hvc(0x8400_000a, 0x8600_0000)).toBe(NOT_SUPPORTED);
   });
 
-  it.each([0x8400_000b, 0x8400_000c, 0xc400_000d, 0x8400_000f, 0xc400_0010, 0xc400_0011, 0x8400_0013, 0xc400_0014, 0x8400_0015, 0xc400_001f])(
-    "0x%s of the range is NOT_SUPPORTED",
-    (id) => {
-      expect(hvc(id, 1, 2, 3)).toBe(NOT_SUPPORTED);
-      expect(machine.power.calls).toEqual([]);
-    },
-  );
+  it.each([
+    0x8400_000b, 0x8400_000c, 0xc400_000d, 0x8400_000f, 0xc400_0010, 0xc400_0011, 0x8400_0013, 0xc400_0014, 0x8400_0015,
+    0xc400_001f,
+  ])("0x%s of the range is NOT_SUPPORTED", (id) => {
+    expect(hvc(id, 1, 2, 3)).toBe(NOT_SUPPORTED);
+    expect(machine.power.calls).toEqual([]);
+  });
 });
