@@ -120,6 +120,7 @@ describe("the engine's index", () => {
     });
     expect(entry(encodingOf("CNTPCT_EL0")).other).toBe(SYSREG_FLAG.physicalCounter);
     expect(entry(encodingOf("DCZID_EL0"))).toMatchObject({ plain: "r", traps: bit("zeroing") });
+    expect(entry(encodingOf("MIDR_EL1"))).toMatchObject({ plain: "r", traps: bit("identity") });
     expect(entry(encodingOf("DAIF"))).toMatchObject({ offset: CPU.daif, plain: "r", traps: bit("daif") });
     expect(entry(encodingOf("TPIDRRO_EL0"))).toMatchObject({ readEl: 0, writeEl: 1 });
   });

@@ -139,7 +139,7 @@ describe("traps and enables", () => {
   test("every class of traps is used by a register, and tested or never a trap", () => {
     const used = new Set<TrapClass | undefined>(SYSREGS.map((row) => row.trap));
     const tested = new Set(CASES.map((c) => SYSREGS.find((row) => row.name === c.register)?.trap));
-    const elsewhere = ["redirect", "zeroing", "limitedOrdering", "authenticationKeys", "secureTimer"];
+    const elsewhere = ["redirect", "identity", "zeroing", "limitedOrdering", "authenticationKeys", "secureTimer"];
     for (const name of Object.keys(TRAP_CLASSES) as TrapClass[]) {
       if (name !== "redirect") expect(used).toContain(name);
       if (!elsewhere.includes(name) && name !== "physicalTimer") expect(tested).toContain(name);
@@ -289,6 +289,16 @@ describe("what the engine is told of a mode", () => {
       [0x14n, 1],
       [4n, 0],
     ]);
+  });
+
+  test("another identity for EL1 is left to the slow path, the real one is not", () => {
+    const identity = 1 << (TRAP_BIT.identity ?? Number.NaN);
+    const active = (bench: Bench): boolean => (bench.vcpu.get32(CPU.readTraps) & identity) !== 0;
+    const bench = new Bench();
+    expect(active(bench)).toBe(false);
+    bench.enter(2).msr("VPIDR_EL2", 0x1234n);
+    expect([active(bench), active(bench.enter(1)), active(bench.enter(3))]).toEqual([false, true, false]);
+    expect(active(bench.clear("SCR_EL3", 1n).enter(1))).toBe(false);
   });
 
   test("EL2 is enabled by SCR_EL3.NS where EL2 exists", () => {

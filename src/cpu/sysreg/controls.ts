@@ -64,6 +64,8 @@ export interface Controls {
   readonly cnthctl: number;
   /** CNTVOFF_EL2 is not zero. */
   readonly hasVirtualOffset: boolean;
+  /** VPIDR_EL2 or VMPIDR_EL2 is not what MIDR_EL1 and MPIDR_EL1 are. */
+  readonly hasVirtualIdentity: boolean;
   readonly pmuserenr: number;
   readonly ichHcr: number;
 }
@@ -99,6 +101,8 @@ export function readControls(vcpu: Vcpu): Controls {
     timerOfEl0: host0 ? cnthctl : vcpu.sysregLow("CNTKCTL_EL1"),
     cnthctl,
     hasVirtualOffset: vcpu.sysreg("CNTVOFF_EL2") !== 0n,
+    hasVirtualIdentity:
+      vcpu.sysreg("VPIDR_EL2") !== vcpu.sysreg("MIDR_EL1") || vcpu.sysreg("VMPIDR_EL2") !== vcpu.sysreg("MPIDR_EL1"),
     pmuserenr: vcpu.sysregLow("PMUSERENR_EL0"),
     ichHcr: vcpu.sysregLow("ICH_HCR_EL2"),
   };

@@ -1,15 +1,19 @@
 /**
  * Identification and cache registers (DDI 0487, D17.2 and D12.3.3 "ID registers"). Values come from the CPU model.
  */
+
+import { trapsChanged } from "./effects.js";
 import { idValue, isIdRegister } from "./id.js";
 import { type Access, decode, encode, mask, type RowOptions, register, type SysregRow } from "./row.js";
 import { zeroingProhibited } from "./traps.js";
 
 /** An EL1 read sees what EL2 says in VPIDR_EL2 or VMPIDR_EL2. */
-const virtualised =
-  (name: string, real: string): NonNullable<RowOptions["read"]> =>
-  ({ vcpu, el }: Access) =>
-    vcpu.sysreg(el === 1 && vcpu.controls.el2 ? name : real);
+const virtualised = (name: string, real: string): RowOptions => ({
+  access: "RO",
+  trap: "identity",
+  read: ({ vcpu, el }) => vcpu.sysreg(el === 1 && vcpu.controls.el2 ? name : real),
+  slotRead: true,
+});
 
 const id3 = { access: "RO", trap: "id3" } as const;
 
@@ -74,14 +78,12 @@ const zeroing = ({ vcpu, el }: Access): bigint =>
 
 export const IDENTIFICATION = [
   register("MIDR_EL1", [3, 0, 0, 0, 0], {
-    access: "RO",
+    ...virtualised("VPIDR_EL2", "MIDR_EL1"),
     reset: ({ model }) => model.midr,
-    read: virtualised("VPIDR_EL2", "MIDR_EL1"),
   }),
   register("MPIDR_EL1", [3, 0, 0, 0, 5], {
-    access: "RO",
+    ...virtualised("VMPIDR_EL2", "MPIDR_EL1"),
     reset: ({ affinity }) => mask(31) | affinity,
-    read: virtualised("VMPIDR_EL2", "MPIDR_EL1"),
   }),
   register("REVIDR_EL1", [3, 0, 0, 0, 6], { access: "RO", trap: "id1", reset: ({ model }) => model.revidr }),
   ...idSpace(),
@@ -97,9 +99,14 @@ export const IDENTIFICATION = [
     read: zeroing,
     slotRead: true,
   }),
-  register("VPIDR_EL2", [3, 4, 0, 0, 0], { writable: 0xffff_ffffn, reset: ({ model }) => model.midr }),
+  register("VPIDR_EL2", [3, 4, 0, 0, 0], {
+    writable: 0xffff_ffffn,
+    reset: ({ model }) => model.midr,
+    changed: trapsChanged,
+  }),
   register("VMPIDR_EL2", [3, 4, 0, 0, 5], {
     writable: 0xff_c1ff_ffffn & ~mask(31),
     reset: ({ affinity }) => mask(31) | affinity,
+    changed: trapsChanged,
   }),
 ];

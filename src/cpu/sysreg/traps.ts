@@ -113,6 +113,8 @@ const rows = {
     inline: true,
     check: (c, el, write) => (el === 1 && (c.hcr & (write ? HCR.TVM : HCR.TRVM)) !== 0 ? 2 : 0),
   },
+  /** Never a trap: EL1 is shown what VPIDR_EL2 and VMPIDR_EL2 say, which is the slow path's where it differs. */
+  identity: { inline: true, check: () => 0, active: (c, el) => el === 1 && c.el2 && c.hasVirtualIdentity },
   id1: { inline: true, check: el1HcrTrap(HCR.TID1) },
   id2: { inline: true, check: el1HcrTrap(HCR.TID2) },
   id3: { inline: true, check: el1HcrTrap(HCR.TID3) },
