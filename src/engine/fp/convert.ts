@@ -9,7 +9,7 @@ import type { F32, F64, I32, I64 } from "../ir/value.js";
 import { decode, type Element1, encode, exactly, memo, modeAllows, type Width } from "./element.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, singleHost } from "./host.js";
-import { isDefaultOrFlushing, noteInexact } from "./mode.js";
+import { isDefault, isDefaultOrFlushing, isFast, noteInexact } from "./mode.js";
 import { ARITHMETIC } from "./operations.js";
 
 /** Rounding of a conversion to integer, by the letter in its mnemonic. */
@@ -45,6 +45,23 @@ export const toFixedElement = memo(
     });
   },
 );
+
+/** FCVTZ<S|U> of a scalar in place where that is easy, else by the element function. */
+export function towardsZero(
+  fb: FunctionBuilder, cpu: I32, unsigned: boolean, width: Width, integer: IntegerWidth, a: I64,
+): I64 {
+  const called = (): I64 => fb.call(toFixedElement("Z", unsigned, width, integer), cpu, a, fb.i64(0));
+  if (width === 16) return called();
+  const operand = decode(fb, width, a);
+  const value = width === 32 ? (operand as F32).toF64() : (operand as F64);
+  const inRange = unsigned
+    ? value.gt(fb.f64(-1)).and(value.lt(fb.f64(2 ** integer)))
+    : value.abs().lt(fb.f64(2 ** (integer - 1)));
+  const integral = (fb.op("f64.trunc", value) as F64).eq(value);
+  const allowed = isFast(fb, cpu).or(isDefault(fb, cpu).and(integral));
+  const convert = unsigned ? "i64.trunc_sat_f64_u" : "i64.trunc_sat_f64_s";
+  return fb.choose(inRange.and(allowed), () => (fb.op(convert, value) as I64).bits(0, integer), called);
+}
 
 /** The integer has more digits than the format holds. */
 function tooLong(fb: FunctionBuilder, x: I64, unsigned: boolean, digits: number): I32 {
@@ -84,6 +101,22 @@ export const fromFixedElement = memo((unsigned: boolean, integer: IntegerWidth, 
     fb.return(exactly(fb, cpu, name, width, a, fbits, fb.i64(integer)));
   });
 });
+
+/** SCVTF and UCVTF of a scalar in place where that is easy, else by the element function. */
+export function fromInteger(
+  fb: FunctionBuilder, cpu: I32, unsigned: boolean, integer: IntegerWidth, width: Width, a: I64,
+): I64 {
+  const called = (): I64 => fb.call(fromFixedElement(unsigned, integer, width), cpu, a, fb.i64(0));
+  if (width === 16) return called();
+  const x = integer === 64 ? a : unsigned ? a.bits(0, 32) : a.extend32S();
+  const sign = unsigned ? "u" : "s";
+  const exact = integer === 32 && width === 64;
+  const convert = (): I64 =>
+    width === 64
+      ? (fb.op(`f64.convert_i64_${sign}`, x) as F64).bits()
+      : (fb.op(`f32.convert_i64_${sign}`, x) as F32).bits().toI64U();
+  return fb.choose(exact ? isDefault(fb, cpu) : isFast(fb, cpu), convert, called);
+}
 
 /** Returns `value`, widened from an operand that no rounding touches, unless it is a NaN or a flushed denormal. */
 function returnWidened(fb: FunctionBuilder, cpu: I32, from: Width, to: Width, operand: F32 | F64, value: F64): void {

@@ -3,7 +3,9 @@
  * reads registers and writes them is in fp-forms.ts.
  */
 import type { Builder } from "../../engine/builder.js";
-import { fromFixedElement, type RoundingLetter, toFixedElement } from "../../engine/fp/convert.js";
+import {
+  fromFixedElement, fromInteger as scalarFromInteger, type RoundingLetter, toFixedElement, towardsZero,
+} from "../../engine/fp/convert.js";
 import { comparisonElement, type Element1, type Width } from "../../engine/fp/element.js";
 import { fusedScalar, negated, type StepName, stepElement } from "../../engine/fp/fused.js";
 import type { ArithmeticName, ComparisonName } from "../../engine/fp/operations.js";
@@ -87,13 +89,20 @@ export const negate: FpLaneOp = {
 export type FixedPointOp = (fbits: (b: Builder) => I64 | undefined) => FpLaneOp;
 
 export const toFixed = (rounding: RoundingLetter, unsigned: boolean): FixedPointOp => (fbits) => ({
-  element: (b, width, n) =>
-    b.call(toFixedElement(rounding, unsigned, width, width), b.cpu, n, fbits(b) ?? b.i64(0)),
+  element: (b, width, n) => {
+    const count = fbits(b);
+    if (rounding === "Z" && count === undefined) return towardsZero(b, b.cpu, unsigned, width, width, n);
+    return b.call(toFixedElement(rounding, unsigned, width, width), b.cpu, n, count ?? b.i64(0));
+  },
   lanes: (b, width, full, n) => toFixedVector(b, b.cpu, rounding, unsigned, width, full, n, fbits(b)),
 });
 
 export const fromFixed = (unsigned: boolean): FixedPointOp => (fbits) => ({
-  element: (b, width, n) => b.call(fromFixedElement(unsigned, width, width), b.cpu, n, fbits(b) ?? b.i64(0)),
+  element: (b, width, n) => {
+    const count = fbits(b);
+    if (count === undefined) return scalarFromInteger(b, b.cpu, unsigned, width, width, n);
+    return b.call(fromFixedElement(unsigned, width, width), b.cpu, n, count);
+  },
   lanes: (b, width, full, n) => fromFixedVector(b, b.cpu, unsigned, width, full, n, fbits(b)),
 });
 

@@ -4,7 +4,8 @@
  */
 import type { Builder } from "../../engine/builder.js";
 import {
-  formatElement, fromFixedElement, type IntegerWidth, javaScriptElement, type RoundingLetter, toFixedElement,
+  formatElement, fromFixedElement, fromInteger as scalarFromInteger, type IntegerWidth, javaScriptElement,
+  type RoundingLetter, toFixedElement, towardsZero,
 } from "../../engine/fp/convert.js";
 import {
   binaryElement, certainOf, compareElement, decode, encode, hostOf, unaryElement, type Width,
@@ -162,19 +163,31 @@ export function convertFormat(b: Builder, f: Typed & { readonly opc: number }): 
 export const fractionBits = (b: Builder, f: { readonly top: number; readonly scale: Operand }): I64 =>
   b.i64(f.top === 1 ? 32 : 64).sub(b.operand(f.scale).toI64U());
 
-/** FCVT<r><S|U> to a general register. */
+/** FCVT<r><S|U> to a general register; `fbits` absent: no fraction bits. */
 export const toInteger =
   (rounding: RoundingLetter, unsigned: boolean) =>
-  (b: Builder, f: General, fbits: I64 = b.i64(0)): void => {
+  (b: Builder, f: General, fbits?: I64): void => {
     const width = widthOfType(f.ftype);
-    const convert = toFixedElement(rounding, unsigned, width, integerWidth(f.sf));
-    b.setX(f.Rd, b.call(convert, b.cpu, readScalar(b, f.Rn, width), fbits));
+    const integer = integerWidth(f.sf);
+    const a = readScalar(b, f.Rn, width);
+    const element = toFixedElement(rounding, unsigned, width, integer);
+    const inPlace = rounding === "Z" && fbits === undefined;
+    b.setX(
+      f.Rd,
+      inPlace ? towardsZero(b, b.cpu, unsigned, width, integer, a) : b.call(element, b.cpu, a, fbits ?? b.i64(0)),
+    );
   };
 
 /** SCVTF, UCVTF from a general register. */
-export const fromInteger = (unsigned: boolean) => (b: Builder, f: General, fbits: I64 = b.i64(0)): void => {
-  const convert = fromFixedElement(unsigned, integerWidth(f.sf), widthOfType(f.ftype));
-  b.setD(f.Rd, b.call(convert, b.cpu, b.X(f.Rn), fbits));
+export const fromInteger = (unsigned: boolean) => (b: Builder, f: General, fbits?: I64): void => {
+  const width = widthOfType(f.ftype);
+  const integer = integerWidth(f.sf);
+  const a = b.X(f.Rn);
+  const element = fromFixedElement(unsigned, integer, width);
+  b.setD(
+    f.Rd,
+    fbits ? b.call(element, b.cpu, a, fbits) : scalarFromInteger(b, b.cpu, unsigned, integer, width, a),
+  );
 };
 
 /** FJCVTZS: Z says that nothing was lost. */
