@@ -18,6 +18,15 @@ const HPME = 1n << 7n;
 const COUNTER_END = 1n << 32n;
 const CYCLES_END = 1n << 64n;
 
+const isSet = (bits: bigint, position: number): boolean => ((bits >> BigInt(position)) & 1n) !== 0n;
+
+const eventOf = (vcpu: Vcpu, n: number): number => Number(vcpu.sysreg(`PMEVTYPER${n}_EL0`) & EVENT_NUMBER);
+
+function countsInstructions(vcpu: Vcpu, n: number): boolean {
+  const event = eventOf(vcpu, n);
+  return event === EVENT.INST_RETIRED || event === EVENT.CPU_CYCLES;
+}
+
 /** Event counters that software at `el` can see: MDCR_EL2.HPMN keeps the rest for EL2. */
 export function visibleCounters(vcpu: Vcpu, host: SysregHost, el: number): number {
   const all = host.model.pmuCounters;
@@ -27,6 +36,23 @@ export function visibleCounters(vcpu: Vcpu, host: SysregHost, el: number): numbe
 /** Bits that software at `el` may see and change in PMCNTEN, PMINTEN, PMOVS and PMSWINC. */
 export function visibleMask(vcpu: Vcpu, host: SysregHost, el: number): bigint {
   return ((1n << BigInt(visibleCounters(vcpu, host, el))) - 1n) | (1n << BigInt(CYCLE_COUNTER));
+}
+
+/**
+ * Instructions of this vCPU after which a counter overflows and its interrupt is wanted; undefined when none will.
+ * Call `syncPmu` once they have been retired.
+ */
+export function pmuOverflowIn(vcpu: Vcpu, host: SysregHost): bigint | undefined {
+  const watched = runningCounters(vcpu) & vcpu.sysreg("PMINTENSET_EL1");
+  if (watched === 0n) return undefined;
+  const uncounted = host.retired(vcpu) - vcpu.sysreg("PMU_COUNTED");
+  const distances: bigint[] = [];
+  if (isSet(watched, CYCLE_COUNTER)) distances.push(CYCLES_END - vcpu.sysreg("PMCCNTR_EL0"));
+  for (let n = 0; n < host.model.pmuCounters; n++) {
+    if (isSet(watched, n) && countsInstructions(vcpu, n)) distances.push(COUNTER_END - vcpu.sysreg(`PMEVCNTR${n}_EL0`));
+  }
+  const nearest = distances.reduce<bigint | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
+  return nearest === undefined ? undefined : nearest - uncounted;
 }
 
 /** Counts what has been retired since the last call, and drives the overflow interrupt. */
@@ -39,9 +65,7 @@ export function syncPmu(vcpu: Vcpu, host: SysregHost): void {
     if (((running >> BigInt(CYCLE_COUNTER)) & 1n) !== 0n)
       advance(vcpu, "PMCCNTR_EL0", CYCLE_COUNTER, passed, CYCLES_END);
     for (let n = 0; n < host.model.pmuCounters; n++) {
-      const event = Number(vcpu.sysreg(`PMEVTYPER${n}_EL0`) & EVENT_NUMBER);
-      const counts = event === EVENT.INST_RETIRED || event === EVENT.CPU_CYCLES;
-      if (counts && ((running >> BigInt(n)) & 1n) !== 0n) countEvent(vcpu, n, passed);
+      if (isSet(running, n) && countsInstructions(vcpu, n)) countEvent(vcpu, n, passed);
     }
   }
   driveInterrupt(vcpu, host);
@@ -51,8 +75,7 @@ export function syncPmu(vcpu: Vcpu, host: SysregHost): void {
 export function softwareIncrement(vcpu: Vcpu, host: SysregHost, mask: bigint): void {
   const running = runningCounters(vcpu) & mask;
   for (let n = 0; n < host.model.pmuCounters; n++) {
-    const counts = Number(vcpu.sysreg(`PMEVTYPER${n}_EL0`) & EVENT_NUMBER) === EVENT.SW_INCR;
-    if (counts && ((running >> BigInt(n)) & 1n) !== 0n) countEvent(vcpu, n, 1n);
+    if (isSet(running, n) && eventOf(vcpu, n) === EVENT.SW_INCR) countEvent(vcpu, n, 1n);
   }
 }
 
