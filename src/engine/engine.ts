@@ -51,6 +51,7 @@ export interface EngineExports {
   walk(cpu: number, context: number, va: bigint, access: number): number;
   refill(cpu: number, context: number, va: bigint, access: number): number;
   codePageFor(hostPage: number): number;
+  allocateCodePage(hostPage: number): number;
   codeWritten(host: number, size: number): void;
 }
 
@@ -73,6 +74,8 @@ export class MemoryTooLarge extends Error {
 }
 
 export class Engine {
+  /** Counts `dropCode`: who keeps addresses of predecode pages must forget them when it has changed. */
+  codeGeneration = 0;
   readonly view: DataView;
   readonly bytes: Uint8Array;
 
@@ -182,6 +185,7 @@ export class Engine {
 
   /** Drops all decoded code and what points to it. Guest state is untouched. */
   dropCode(): void {
+    this.codeGeneration++;
     const used = this.view.getUint32(GLOBAL.codeNext, true);
     for (let page = this.codeStart; page < used; page += CODE_PAGE.size) {
       const number = this.view.getUint32(page + CODE_PAGE.host, true) >>> PAGE_BITS;

@@ -100,7 +100,9 @@ export const CPU = {
   hosted: s.i32(),
   /** A debugger stands on a breakpoint and wants it passed once. */
   passBreakpoint: s.i32(),
-  /** Non-zero: some watchpoint exists, slow paths must ask. */
+  /** A debugger steps: no interrupt is taken, whatever is pending; WFI, WFE and ISR_EL1 see it all the same. */
+  holdInterrupts: s.i32(),
+  /** Non-zero: some watchpoint exists, slow paths must ask. Set together with GLOBAL.watchedPages. */
   watch: s.i32(),
   /** Results of the table walk (mmu/walk.ts). */
   walkPa: s.i64(),
@@ -202,8 +204,10 @@ export const GLOBAL = {
   codeNext: g.i32(),
   codeEnd: g.i32(),
   codeStart: g.i32(),
-  /** Non-zero: breakpoints exist; count of shadow pages. */
+  /** Non-zero: breakpoints exist. */
   breakpoints: g.i32(),
+  /** Bit n: a watched byte is in a virtual page whose number is n modulo 64; accesses there go the slow way. */
+  watchedPages: g.i64(),
   /** Regions of RAM-like memory: count, then REGION rows. */
   regionCount: g.i32(),
   regions: g.array(16 * 4, 8),
@@ -232,7 +236,7 @@ export const AREA = {
   dynamic: 0x80_0000,
 } as const;
 
-export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2, watched: 4 } as const;
+export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2 } as const;
 
 /** flags: bits 0–3 lowest EL that may read (15 never), 4–7 write, bit 8 plain read, 9 plain write, 10 effect. */
 export const SYSREG_FLAG = {

@@ -10,7 +10,9 @@ import { ioAccess, watchAccess } from "../engine/imports.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import { AREA, BANK, CONTEXT, CPU, Exit, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../engine/layout.js";
+import {
+  AREA, BANK, CONTEXT, CPU, Exit, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, TLB_ENTRIES, TLB_ENTRY,
+} from "../engine/layout.js";
 import { chooseBank, noteLargeRange, unprivilegedContext } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
 
@@ -114,7 +116,8 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   const entry = entryOf(fb.call(chooseBank, cpu, context), va);
   const page = pageOf(va);
   const flags = pageFlags(fb, hostPage);
-  const slow = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context)).or(flags.and(PAGE_FLAG.watched));
+  const watched = (fb.load("i64.load", fb.i32(0), GLOBAL.watchedPages) as I64).shrU(va.shrU(PAGE_BITS)).wrap().and(1);
+  const slow = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context)).or(watched);
   const readable = attributes.and(ATTRIBUTE.read);
   const writable = attributes.shrU(1).and(readable).and(readOnly.xor(1));
   const tag = (ok: I32): I64 => ok.select(page, fb.i64(-1));

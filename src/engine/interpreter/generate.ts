@@ -13,7 +13,7 @@ import { ENGINE_IMPORTS } from "../imports.js";
 import { emitFunction } from "../ir/emit.js";
 import { type DefinedFunction, ModuleBuilder } from "../ir/module.js";
 import { AREA, CPU } from "../layout.js";
-import { codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER } from "./code-pages.js";
+import { allocateCodePage, codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER } from "./code-pages.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
 import { breakpointHandler, decodeHandler, pageEndHandler, run, undefinedHandler } from "./loop.js";
 import { HANDLER } from "./protocol.js";
@@ -29,7 +29,7 @@ export interface InterpreterImage {
 /** Runtime functions TypeScript calls. */
 const EXPORTED = [
   run, raise, raiseWithFar, raiseUndefined, raiseDataAbort, takeException, eret, switchStack, enterMode, contextChanged,
-  flushCpu, flushBank, invalidateAddress, walk, refill, codePageFor, codeWritten,
+  flushCpu, flushBank, invalidateAddress, walk, refill, codePageFor, allocateCodePage, codeWritten,
 ] as const;
 
 /** All forms of the table, in handler order. */

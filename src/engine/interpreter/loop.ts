@@ -183,7 +183,7 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
     const reason = c.get32(CPU.exit);
     fb.if(reason, () => exit(reason));
     fb.if(c.get32(CPU.irqLines).or(c.get32(CPU.virtualPending)), () => {
-      fb.if(fb.call(takeInterrupt, cpu), () => fb.br(outer));
+      fb.if(c.get32(CPU.holdInterrupts).eqz(), () => fb.if(fb.call(takeInterrupt, cpu), () => fb.br(outer)));
     });
     fb.if(c.get32(CPU.budget).leS(0), () => exit(fb.i32(Exit.budget)));
     fb.if(c.get32(CPU.il), () => {
