@@ -44,9 +44,16 @@ export interface MachineStats {
   readonly idleSeconds: number;
 }
 
+export interface GdbOptions {
+  /** Stand at the first instruction until a debugger continues. */
+  readonly wait: boolean;
+  /** Gets what the user should know of the stub, a line each. */
+  warn(line: string): void;
+}
+
 export interface MachineInstance {
-  /** Listens; resolves when it does, with the port really taken. EndpointError when it cannot. `wait`: stand at reset until a debugger continues. */
-  listenGdb(address: Endpoint, options: { readonly wait: boolean }): Promise<Endpoint>;
+  /** Listens; resolves when it does, with the port really taken. EndpointError when it cannot. */
+  listenGdb(address: Endpoint, options: GdbOptions): Promise<Endpoint>;
   run(): Promise<MachineExit>;
   /** `run` resolves soon after, with reason `stopped`. */
   stop(): void;

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** The program `trapframe`: the command line on this process's own streams. */
 import { runCli } from "./cli.js";
-import type { MachineFactory } from "./machine-api.js";
 
 const { stdin, stdout, stderr } = process;
 
@@ -14,11 +13,7 @@ const status = await runCli(process.argv.slice(2), {
   stdin,
   stdout,
   stderr,
-  async loadMachine(): Promise<MachineFactory> {
-    const library: string = "../index.js";
-    const { Machine } = (await import(library)) as { Machine: MachineFactory };
-    return Machine;
-  },
+  loadMachine: async () => (await import("./load-machine.js")).loadMachine(),
 });
 // Standard input may still be open, and would keep the process waiting for a key that means nothing any more.
 stdout.write("", () => process.exit(status));

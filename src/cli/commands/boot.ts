@@ -64,7 +64,8 @@ async function runMachine(
       : {};
     machine = await factory.create({ ...plan.options, serial, ...logOption });
     if (plan.gdb) {
-      const where = formatEndpoint(await machine.listenGdb(plan.gdb, { wait: plan.wait }));
+      const warn = (line: string) => say(environment, line);
+      const where = formatEndpoint(await machine.listenGdb(plan.gdb, { wait: plan.wait, warn }));
       say(environment, `GDB stub on ${where}; attach: gdb-multiarch -ex 'target remote ${where}'`);
     }
     if (ended === undefined) {
