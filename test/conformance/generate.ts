@@ -15,7 +15,18 @@ import {
   unpredictable,
 } from "./encoding.js";
 import type { Random } from "./random.js";
-import { addressOf, READ_ONLY, STATE, type Test, WINDOW, WINDOW_SIZE } from "./state.js";
+import {
+  addressOf,
+  DATA,
+  DATA_END,
+  DATA_TAIL,
+  PAGE,
+  READ_ONLY,
+  STATE,
+  type Test,
+  WINDOW,
+  WINDOW_SIZE,
+} from "./state.js";
 
 /** Accesses begin this far inside the window, which keeps the longest ones (64 bytes) in it. */
 const MARGIN = 128;
@@ -152,10 +163,14 @@ function randomWord(r: Random, form: Form): number {
  */
 const ALIGNED_ONLY = /^LDAPR$/;
 
-/** Where a base may point besides the window: nowhere, at what cannot be written, at a tagged address of the window. */
+/**
+ * Where a base may point besides the window: nowhere, at what cannot be written, at a tagged address of the window, at
+ * the end of memory, across the border of pages.
+ */
 function target(r: Random, row: Row): bigint {
   const unaligned = r.oneIn(3) && !ALIGNED_ONLY.test(row.name);
   const inWindow = BigInt(WINDOW + MARGIN + (unaligned ? r.below(256) : 16 * r.below(16)));
+  const before = BigInt(unaligned ? 1 + r.below(DATA_TAIL) : 16 * (1 + r.below(DATA_TAIL / 16)));
   switch (r.below(40)) {
     case 0:
       return BigInt.asUintN(47, r.bits64()) & (unaligned ? -1n : -16n);
@@ -163,6 +178,11 @@ function target(r: Random, row: Row): bigint {
       return BigInt(READ_ONLY + 16 * r.below(64));
     case 2:
       return inWindow | (BigInt(r.below(256)) << 56n);
+    case 3:
+      return BigInt(DATA_END) - before;
+    case 4:
+    case 5:
+      return BigInt(DATA + PAGE) - before;
     default:
       return inWindow;
   }

@@ -4,7 +4,6 @@
 
 import { Vcpu } from "../../src/cpu/vcpu.js";
 import { Engine } from "../../src/engine/engine.js";
-import { bindFpExact } from "../../src/engine/fp/imports.js";
 import { CPU, Exit } from "../../src/engine/layout.js";
 import { FEATURES } from "../../src/isa/features.js";
 import {
@@ -13,9 +12,12 @@ import {
   CODE,
   CODE_SIZE,
   DATA,
+  DATA_END,
+  DATA_TAIL,
   ISOLATED,
   ISOLATED_AT,
   type Outcome,
+  PAGE,
   READ_ONLY,
   type Result,
   SLOTS,
@@ -25,7 +27,6 @@ import {
   WINDOW_SIZE,
 } from "./state.js";
 
-const PAGE = 0x1000;
 /** Physical memory: the pages of the map one after another, then the tables. */
 const RAM = 0x8000_0000n;
 const RAM_SIZE = 0x8_0000;
@@ -42,7 +43,9 @@ interface Mapping {
 }
 const MAPPINGS: readonly Mapping[] = [
   { va: CODE, size: CODE_SIZE, offset: 0, writable: true },
-  { va: DATA, size: PAGE, offset: 0x3_0000, writable: true },
+  // Neighbours for the guest, apart in memory.
+  { va: DATA, size: PAGE, offset: 0x3_8000, writable: true },
+  { va: DATA + PAGE, size: PAGE, offset: 0x3_0000, writable: true },
   { va: READ_ONLY, size: PAGE, offset: 0x3_2000, writable: false },
   { va: ISOLATED, size: PAGE, offset: 0x3_4000, writable: true },
   { va: VECTORS, size: PAGE, offset: 0x3_6000, writable: false },
@@ -77,6 +80,9 @@ class Tables {
   }
 }
 
+/** Bytes of the window in its first page. */
+const FIRST_PART = PAGE - (WINDOW % PAGE);
+
 const DATA_ABORT = 0x24;
 const INSTRUCTION_ABORT = 0x20;
 const FSC_ALIGNMENT = 0x21;
@@ -89,7 +95,6 @@ export class Ours {
   ) {}
 
   static async create(): Promise<Ours> {
-    let fpExact: ReturnType<typeof bindFpExact> | undefined;
     const unexpected = (what: string) => (): never => {
       throw new Error(`a conformance test made the engine ask for ${what}`);
     };
@@ -99,13 +104,11 @@ export class Ours {
       shadowPage: unexpected("a breakpoint's page"),
       isBreakpoint: unexpected("a breakpoint"),
       watchAccess: unexpected("a watchpoint"),
-      fpExact: (...args: Parameters<NonNullable<typeof fpExact>>) => fpExact!(...args),
     };
     const engine = await Engine.create(
       { cpus: 1, regions: [{ name: "ram", base: RAM, size: RAM_SIZE }], features: new Set(FEATURES) },
       host,
     );
-    fpExact = bindFpExact(engine.memory.buffer);
     const vcpu = new Vcpu(engine.memory.buffer, engine.cpuBases[0]!);
     const ram = engine.hostAddress(RAM)!;
     const tables = new Tables(new DataView(engine.memory.buffer, ram, RAM_SIZE));
@@ -183,7 +186,10 @@ export class Ours {
     vcpu.setFpcr(view.getUint32(STATE.fpcr, true));
     vcpu.setFpsr(view.getUint32(STATE.fpsr, true));
     engine.bytes.set(state.subarray(STATE.v, STATE.v + 512), vcpu.base + CPU.v);
-    engine.bytes.set(state.subarray(STATE.window), this.ram + offsetOf(WINDOW));
+    engine.bytes.set(state.subarray(STATE.window, STATE.window + FIRST_PART), this.ram + offsetOf(WINDOW));
+    engine.bytes.set(state.subarray(STATE.window + FIRST_PART), this.ram + offsetOf(WINDOW + FIRST_PART));
+    const tail = this.ram + offsetOf(DATA_END - DATA_TAIL);
+    engine.bytes.fill(0, tail, tail + DATA_TAIL);
     vcpu.set32(CPU.exclusive, 0);
   }
 
@@ -200,13 +206,14 @@ export class Ours {
     view.setUint32(STATE.fpcr, vcpu.fpcr, true);
     view.setUint32(STATE.fpsr, vcpu.fpsr, true);
     state.set(engine.bytes.subarray(vcpu.base + CPU.v, vcpu.base + CPU.v + 512), STATE.v);
-    const window = this.ram + offsetOf(WINDOW);
-    state.set(engine.bytes.subarray(window, window + WINDOW_SIZE), STATE.window);
+    const [first, second] = [this.ram + offsetOf(WINDOW), this.ram + offsetOf(WINDOW + FIRST_PART)];
+    state.set(engine.bytes.subarray(first, first + FIRST_PART), STATE.window);
+    state.set(engine.bytes.subarray(second, second + WINDOW_SIZE - FIRST_PART), STATE.window + FIRST_PART);
     if (vcpu.el !== 0) {
       vcpu.pstate = 0;
       engine.exports.enterMode(vcpu.base);
     }
-    return { outcome, state };
+    return { outcome, far: vcpu.sysreg("FAR_EL1"), state };
   }
 
   private outcome(): Outcome {

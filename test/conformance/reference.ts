@@ -80,6 +80,7 @@ export async function runReference(tests: readonly Test[]): Promise<Result[]> {
     const at = i * RESULT.size;
     return {
       outcome: OUTCOMES[out.readUInt32LE(at + RESULT.outcome)] ?? "completed",
+      far: out.readBigUInt64LE(at + RESULT.far),
       state: new Uint8Array(out.buffer, out.byteOffset + at + RESULT.state, STATE.size),
     };
   });

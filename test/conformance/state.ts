@@ -10,9 +10,16 @@ export const SLOTS = CODE_SIZE / SLOT_SIZE;
 /** A page of BRK with nothing mapped near it, for instructions that may go anywhere. */
 export const ISOLATED = 0x4000_0000;
 export const ISOLATED_AT = 0x800;
-/** The readable and writable page, and in it what is compared. */
+/**
+ * Two readable and writable pages, with nothing behind them. What is compared straddles their border; the last bytes
+ * are zeroed before each test.
+ */
 export const DATA = 0x1002_0000;
-export const WINDOW = DATA + 0x800;
+export const DATA_SIZE = 0x2000;
+export const DATA_END = DATA + DATA_SIZE;
+export const DATA_TAIL = 64;
+export const PAGE = 0x1000;
+export const WINDOW = DATA + 0xf00;
 export const WINDOW_SIZE = 512;
 /** A page of zeros that cannot be written. */
 export const READ_ONLY = 0x1002_4000;
@@ -51,6 +58,8 @@ export interface Test {
 
 export interface Result {
   readonly outcome: Outcome;
+  /** Where a segment fault was. */
+  readonly far: bigint;
   readonly state: Uint8Array;
 }
 

@@ -17,8 +17,9 @@ enum { MAX_WORDS = 4, WINDOW_SIZE = 512, SLOT_SIZE = 32 };
 static uint8_t *const code = (uint8_t *)0x10000000;
 enum { CODE_SIZE = 0x20000 };
 static uint8_t *const data = (uint8_t *)0x10020000;
-enum { DATA_SIZE = 0x1000, WINDOW = 0x800 };
+enum { DATA_SIZE = 0x2000, WINDOW = 0xf00, TAIL = 64 };
 static uint8_t *const read_only = (uint8_t *)0x10024000;
+enum { READ_ONLY_SIZE = 0x1000 };
 static uint32_t *const isolated = (uint32_t *)0x40000000;
 enum { ISOLATED_SIZE = 0x1000, ISOLATED_AT = 0x800 };
 
@@ -183,7 +184,7 @@ static void read_exactly(void *to, size_t size) {
 int main(void) {
   map(code, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
   map(data, DATA_SIZE, PROT_READ | PROT_WRITE);
-  map(read_only, DATA_SIZE, PROT_READ);
+  map(read_only, READ_ONLY_SIZE, PROT_READ);
   map(isolated, ISOLATED_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
   fill_isolated();
 
@@ -207,6 +208,7 @@ int main(void) {
     result.state = t->state;
     running = &result.state;
     memcpy(data + WINDOW, t->state.window, WINDOW_SIZE);
+    memset(data + DATA_SIZE - TAIL, 0, TAIL);
     outcome = COMPLETED;
     fault_address = 0;
     const void *at = code + i * SLOT_SIZE;
