@@ -152,6 +152,8 @@ describe("SPIs", () => {
     rig.gic.distributor.write(IROUTER + 8 * 33, 8, -1n);
     expect(rig.gic.distributor.read(IROUTER + 8 * 33, 8)).toBe(0xff_80ff_ffffn);
     expect(rig.gic.distributor.read(IROUTER + 8 * 31, 8), "not for SGIs and PPIs").toBe(0n);
+    rig.gic.distributor.write(IROUTER + 8 * 288, 8, 1n);
+    expect(rig.gic.distributor.read(IROUTER + 8 * 288, 8), "nor beyond the last SPI").toBe(0n);
   });
 
   it("1-of-N: any participating vCPU may take it, exactly one does", () => {

@@ -76,6 +76,25 @@ describe("the distributor's Non-secure view", () => {
     expect(rig.gicd(0x42a, undefined, 1, true)).toBe(0xa0);
   });
 
+  it("NSACR is a Secure register of two bits per interrupt", () => {
+    expect(rig.gicd(0xe08, 0xe4b1_2d87, 4, true)).toBe(0xe4b1_2d87);
+    expect(rig.gicd(0xe0c, 0x1234_5678, 4, true)).toBe(0x1234_5678);
+    expect(rig.gicd(0xe08, undefined, 4, true)).toBe(0xe4b1_2d87);
+    expect(rig.gicd(0xe08)).toBe(0);
+    expect(rig.gicd(0xe00, -1, 4, true), "SGIs and PPIs are in the redistributors").toBe(0);
+    expect(rig.gicr(SGI_BASE + 0xe04, -1, 0, 4, true)).toBe(0xffff_ffff);
+    rig.gicd(0x0, 0x77, 4, true);
+    expect(rig.gicd(0xe08, undefined, 4, true), "RES0 with one security state").toBe(0);
+  });
+
+  it("an access that does not say is Non-secure", () => {
+    rig.gic.distributor.write(0x084, 4, 0xffff_ffffn);
+    expect(rig.gicd(0x084, undefined, 4, true)).toBe(1 << 10);
+    expect(rig.gic.distributor.read(0x084, 4)).toBe(0n);
+    expect(rig.gic.distributor.peek(0x084, 4)).toBe(0n);
+    expect(rig.gic.distributor.peek(0x084, 4, true)).toBe(1n << 10n);
+  });
+
   it("NSACR opens pending state step by step", () => {
     expect(rig.gicd(0xe08, -1), "not for Non-secure accesses").toBe(0);
     const field = (level: number) => rig.gicd(0xe08, (level << 16) | (level << 18), 4, true);

@@ -116,6 +116,7 @@ describe("describe()", () => {
     rig.gicd(0x204 + 4, 1);
     rig.gicd(0x6000 + 8 * 64, 0x8000_0000);
     rig.msr("ICH_LR2_EL2", listRegister({ vintid: 33, pintid: 33, state: "active" }), EL2, 1);
+    rig.msr("ICH_HCR_EL2", 1, EL2, 1);
     const description = rig.gic.describe();
     expect(description.securityStates).toBe(1);
     expect(description.groupsEnabled).toEqual(["0", "1NS"]);
@@ -127,6 +128,7 @@ describe("describe()", () => {
     const [first, second] = description.cpus;
     expect(first).toMatchObject({ cpu: 0, affinity: 0, priorityMask: 0xf0, runningPriority: 0xff, interrupts: [] });
     expect(first).not.toHaveProperty("signalled");
+    expect([first?.virtual.enabled, second?.virtual.enabled]).toEqual([false, true]);
     expect(second).toMatchObject({ signalled: "1NS" });
     expect(second?.virtual.listRegisters[2]).toEqual({
       index: 2,

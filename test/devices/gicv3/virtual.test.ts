@@ -55,6 +55,10 @@ describe("ICH_* values", () => {
     expect(rig.mrs("ICC_BPR1_EL1", EL1V)).toBe(6);
     expect(rig.mrs("ICC_CTLR_EL1", EL1V) & 3).toBe(0);
     expect([rig.mrs("ICC_IGRPEN0_EL1", EL1V), rig.mrs("ICC_IGRPEN1_EL1", EL1V)]).toEqual([0, 1]);
+    rig.msr("ICC_CTLR_EL1", 2, EL1V);
+    expect(rig.mrs("ICC_CTLR_EL1", EL1V) & 3).toBe(2);
+    rig.msr("ICH_VMCR_EL2", -1n & 0xffff_ffff_ffff_ffffn, EL2);
+    expect(rig.mrs64("ICH_VMCR_EL2", EL2), "what is implemented of it").toBe(0xf8fc_021bn);
     rig.msr("ICH_VMCR_EL2", 0, EL2);
     expect(rig.mrs("ICH_VMCR_EL2", EL2), "minimum binary points, VFIQEn").toBe((2 << 21) | (3 << 18) | 8);
   });
@@ -248,6 +252,8 @@ describe("the maintenance interrupt", () => {
     rig.msr("ICH_AP1R0_EL2", 1 << 20, EL2);
     rig.msr("ICC_EOIR1_EL1", 50, EL1V);
     expect([misr(), raised()]).toEqual([4, true]);
+    rig.msr("ICH_HCR_EL2", 0x0800_0001, EL2);
+    expect(raised(), "counted, but nobody asked").toBe(false);
     rig.msr("ICH_HCR_EL2", 5, EL2);
     expect(raised(), "EOIcount written as zero").toBe(false);
   });
