@@ -237,7 +237,7 @@ export class Machine {
   mmio(
     addr: number,
     write: boolean,
-    { width = 4, reg = 0, signed = false, wide = width === 8, cpu = 0 } = {},
+    { width = 4, reg = 0, signed = false, wide = (width as number) === 8, cpu = 0 } = {},
   ): Outcome {
     const sas = BigInt(Math.log2(width));
     const iss =

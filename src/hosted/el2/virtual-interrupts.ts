@@ -69,7 +69,7 @@ export class VirtualInterrupts {
     this.#inList.forEach((_, n) => {
       const { state, hw, intid } = this.#readLr(n);
       if (state !== LrState.invalid && hw) this.#write("ICC_DIR_EL1", BigInt(intid));
-      this.#write(`ICH_LR${n}_EL2`, 0n);
+      this.#write(listRegister(n), 0n);
     });
     for (const { intid } of this.#parked) if (isHardware(intid)) this.#write("ICC_DIR_EL1", BigInt(intid));
     this.#parked = [];
@@ -89,10 +89,10 @@ export class VirtualInterrupts {
     const taken: number[] = [];
     this.#retireCounted();
     for (;;) {
-      const intid = Number(this.#read(`ICC_IAR${group}_EL1`));
+      const intid = Number(this.#read(group === 0 ? "ICC_IAR0_EL1" : "ICC_IAR1_EL1"));
       if (intid >= FIRST_SPECIAL && intid <= LAST_SPECIAL) break;
       const priority = Number(this.#read("ICC_RPR_EL1") & 0xffn);
-      this.#write(`ICC_EOIR${group}_EL1`, BigInt(intid));
+      this.#write(group === 0 ? "ICC_EOIR0_EL1" : "ICC_EOIR1_EL1", BigInt(intid));
       taken.push(intid);
       if (intid === this.config.maintenanceIntid) {
         this.maintain();
@@ -131,10 +131,10 @@ export class VirtualInterrupts {
       const lr = this.#readLr(n);
       this.#inList[n] = undefined;
       if (lr.state === LrState.pending) {
-        this.#write(`ICH_LR${n}_EL2`, 0n);
+        this.#write(listRegister(n), 0n);
         this.#giveBack(held);
       } else if (lr.state === LrState.pendingActive) {
-        this.#write(`ICH_LR${n}_EL2`, packLr({ ...lr, state: LrState.active }));
+        this.#write(listRegister(n), packLr({ ...lr, state: LrState.active }));
         this.#giveBack(held);
       }
     });
@@ -159,7 +159,7 @@ export class VirtualInterrupts {
         this.#inList[n] = undefined;
       } else if (fallen(held)) {
         this.#inList[n] = undefined;
-        this.#write(`ICH_LR${n}_EL2`, 0n);
+        this.#write(listRegister(n), 0n);
         this.#write("ICC_DIR_EL1", BigInt(held.intid));
       }
     });
@@ -174,7 +174,7 @@ export class VirtualInterrupts {
     this.#inList.forEach((_, n) => {
       const lr = this.#readLr(n);
       if (lr.state !== LrState.active || !lr.hw || this.config.frames.isActive(this.config.cpu, lr.intid)) return;
-      this.#write(`ICH_LR${n}_EL2`, 0n);
+      this.#write(listRegister(n), 0n);
     });
   }
 
@@ -189,7 +189,7 @@ export class VirtualInterrupts {
       if (n === undefined) return;
       const lr = this.#readLr(n);
       const state = lr.state === LrState.pendingActive ? LrState.pending : LrState.invalid;
-      this.#write(`ICH_LR${n}_EL2`, packLr({ ...lr, state }));
+      this.#write(listRegister(n), packLr({ ...lr, state }));
       if (lr.hw) this.#write("ICC_DIR_EL1", BigInt(intid));
     }
     this.maintain();
@@ -228,7 +228,7 @@ export class VirtualInterrupts {
       this.#inList[same] = held;
       // Hardware list registers cannot be both; such an interrupt was made inactive behind the guest's back.
       const state = lr.hw || lr.state === LrState.pending ? LrState.pending : LrState.pendingActive;
-      this.#write(`ICH_LR${same}_EL2`, packLr({ ...lr, state }));
+      this.#write(listRegister(same), packLr({ ...lr, state }));
       return;
     }
     if (this.#queue.some(({ intid }) => intid === held.intid)) return;
@@ -241,7 +241,7 @@ export class VirtualInterrupts {
     const { intid, priority, group } = held;
     this.#inList[n] = held;
     const lr: ListRegister = { state: LrState.pending, intid, priority, group, hw: isHardware(intid) };
-    this.#write(`ICH_LR${n}_EL2`, packLr(lr));
+    this.#write(listRegister(n), packLr(lr));
   }
 
   #freeLr(): number | undefined {
@@ -334,7 +334,7 @@ export class VirtualInterrupts {
   }
 
   #readLr(n: number): ListRegister {
-    return unpackLr(this.#read(`ICH_LR${n}_EL2`));
+    return unpackLr(this.#read(listRegister(n)));
   }
 
   #read(name: string): bigint {
@@ -344,6 +344,12 @@ export class VirtualInterrupts {
   #write(name: string, value: bigint): void {
     this.config.gic.write(name, EL2_ACCESS, value);
   }
+}
+
+const LIST_REGISTERS = Array.from({ length: 16 }, (_, n) => `ICH_LR${n}_EL2`);
+
+function listRegister(n: number): string {
+  return LIST_REGISTERS[n] as string;
 }
 
 /** SGIs and LPIs have no physical active state that the guest's deactivation could end. */

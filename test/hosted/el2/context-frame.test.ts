@@ -69,7 +69,7 @@ describe("guest system registers", () => {
     machine.gic.spi(1).set(true);
     machine.pump();
     const saved = saveGuest(vcpu, machine.cpu);
-    expect(saved.gic["ICH_LR0_EL2"]).not.toBe(0n);
+    expect(saved.gic.ICH_LR0_EL2).not.toBe(0n);
 
     for (const name of GUEST_SYSREGS) vcpu.setSysreg(name, 0n);
     for (let n = 0; n < 32; n++) writeVector(vcpu, n, 0n);
