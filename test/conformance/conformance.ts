@@ -57,7 +57,7 @@ export class Conformance {
   }
 }
 
-/** So that a row's tests do not change when another row is added. */
+/** So that a row's tests do not depend on its place in the table. */
 function hashOf(name: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193);

@@ -3,8 +3,10 @@
  * registers are random; a base register is set so that the address falls into the window (or, now and then, where it
  * faults).
  */
-import type { Form, Row } from "../../src/isa/pattern.js";
+import { expand, type Form, type Row } from "../../src/isa/pattern.js";
 import { TABLE } from "../../src/isa/table/index.js";
+import { system } from "../../src/isa/table/system.js";
+import { CORRECTIONS } from "./compare.js";
 import {
   armingLoad,
   branchOffset,
@@ -215,15 +217,6 @@ function aimLiteral(r: Random, word: number, pc: number): number {
   return ((word & ~0x00ff_ffe0) | ((words & 0x7ffff) << 5)) >>> 0;
 }
 
-/** The words to run: the one drawn, with a load that arms the monitor before a store-exclusive, mostly. */
-function sequence(r: Random, word: number): number[] {
-  if (!isStoreExclusive(word) || r.oneIn(4)) return [word];
-  const others = [...Array(31).keys()].filter((n) => n !== ((word >>> 5) & 31));
-  const rt = r.pick(others);
-  const isPair = (word & 0x0020_0000) !== 0;
-  return [armingLoad(word, rt, isPair ? r.pick(others.filter((n) => n !== rt)) : 31), word];
-}
-
 /** Rows that win over a row where they overlap. */
 const winners = new Map<string, Row[]>();
 for (const row of TABLE)
@@ -231,6 +224,30 @@ for (const row of TABLE)
 
 const isOfAnotherRow = (row: Row, word: number): boolean =>
   winners.get(row.name)?.some((w) => (word & w.mask) >>> 0 === w.value) ?? false;
+
+const isPlain = (word: number): boolean =>
+  memoryOperand(word) === undefined && branchOffset(word) === undefined && !isRegisterBranch(word);
+
+const plainForms: readonly Form[] = TABLE.filter(
+  (row) => !system.includes(row) && isPlain(row.value) && !CORRECTIONS.some((c) => c.row.test(row.name)),
+).flatMap(expand);
+
+/**
+ * The words to run: the one drawn; before a store-exclusive mostly a load that arms the monitor, before what neither
+ * branches nor accesses memory sometimes another such instruction, whose flags and registers it may take.
+ */
+function sequence(r: Random, word: number): number[] {
+  if (isPlain(word) && r.oneIn(4)) {
+    const form = r.pick(plainForms);
+    const first = randomWord(r, form);
+    if (!isOfAnotherRow(form.row, first)) return [first, word];
+  }
+  if (!isStoreExclusive(word) || r.oneIn(4)) return [word];
+  const others = [...Array(31).keys()].filter((n) => n !== ((word >>> 5) & 31));
+  const rt = r.pick(others);
+  const isPair = (word & 0x0020_0000) !== 0;
+  return [armingLoad(word, rt, isPair ? r.pick(others.filter((n) => n !== rt)) : 31), word];
+}
 
 /** A test of one of a row's forms, as number `index` of its batch. */
 export function drawTest(r: Random, forms: readonly Form[], index: number): Test {
