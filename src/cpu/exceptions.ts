@@ -63,7 +63,11 @@ export const switchStack = defineFunction("switchStack", "iii", "", (fb, cpu, el
 /** PSTATE in SPSR_ELx format. */
 export const packPstate = defineFunction("packPstate", "i", "l", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
-  const nzcv = c.get64(CPU.flagN).shrU(63).wrap().shl(31)
+  const nzcv = c
+    .get64(CPU.flagN)
+    .shrU(63)
+    .wrap()
+    .shl(31)
     .or(c.get64(CPU.flagZ).eqz().shl(30))
     .or(c.get32(CPU.flagC).shl(29))
     .or(c.get64(CPU.flagV).shrU(63).wrap().shl(28));
@@ -126,9 +130,16 @@ export const raise = defineFunction("raise", "iiiil", "", (fb, cpu, wanted, ec, 
   const c = new CpuView(fb, cpu);
   const target = wanted.select(wanted, defaultTarget(fb, c));
   // Aborts have the next class when taken from the same level.
-  const abort = ec.eq(EC.instructionAbort).or(ec.eq(EC.dataAbort)).or(ec.and(0x39).eq(0x30).and(ec.ltU(0x36)));
+  const abort = ec
+    .eq(EC.instructionAbort)
+    .or(ec.eq(EC.dataAbort))
+    .or(ec.and(0x39).eq(0x30).and(ec.ltU(0x36)));
   const sameLevel = abort.and(target.eq(c.get32(CPU.el)));
-  const esr = ec.add(sameLevel).shl(26).or(1 << 25).or(iss);
+  const esr = ec
+    .add(sameLevel)
+    .shl(26)
+    .or(1 << 25)
+    .or(iss);
   c.setSysByEl(ESR, target, esr.toI64U());
   fb.call(takeException, cpu, target, fb.i32(0), returnAddress);
   fb.return();
@@ -157,14 +168,29 @@ export const raiseFpAccess = defineFunction("raiseFpAccess", "i", "", (fb, cpu) 
   const hcr = c.sys("HCR_EL2");
   const tge = hcr.bit(HCR.TGE).and(c.get32(CPU.el2Enabled));
   const hostUser = tge.and(hcr.bit(HCR.E2H));
-  const byCpacr = el.leU(1).and(hostUser.eqz()).and(
-    cpacr.and(1).eqz().or(el.eqz().and(cpacr.ne(3))),
-  );
+  const byCpacr = el
+    .leU(1)
+    .and(hostUser.eqz())
+    .and(
+      cpacr
+        .and(1)
+        .eqz()
+        .or(el.eqz().and(cpacr.ne(3))),
+    );
   const cptr = c.sys("CPTR_EL2");
   const fpen = cptr.bits(20, 2).wrap();
-  const byCptr2 = c.get32(CPU.el2Enabled).and(el.leU(2)).and(
-    hcr.bit(HCR.E2H).select(fpen.and(1).eqz().or(el.eqz().and(tge).and(fpen.ne(3))), cptr.bit(10)),
-  );
+  const byCptr2 = c
+    .get32(CPU.el2Enabled)
+    .and(el.leU(2))
+    .and(
+      hcr.bit(HCR.E2H).select(
+        fpen
+          .and(1)
+          .eqz()
+          .or(el.eqz().and(tge).and(fpen.ne(3))),
+        cptr.bit(10),
+      ),
+    );
   const to2 = tge.and(el.eqz()).select(fb.i32(2), fb.i32(1));
   const target = byCpacr.select(to2, byCptr2.select(fb.i32(2), fb.i32(3)));
   // CV = 1, COND = 0b1110: an A64 instruction has no condition.
@@ -184,7 +210,11 @@ export const hvc = defineFunction("hvc", "ii", "", (fb, cpu, imm) => {
   const c = new CpuView(fb, cpu);
   const el = c.get32(CPU.el);
   const disabled = c.get32(CPU.hasEl3).select(c.sys("SCR_EL3").bit(SCR.HCE).eqz(), c.sys("HCR_EL2").bit(HCR.HCD));
-  const undefined_ = el.eqz().or(el.eq(1).and(c.get32(CPU.el2Enabled).eqz())).or(disabled).or(c.get32(CPU.hasEl2).eqz());
+  const undefined_ = el
+    .eqz()
+    .or(el.eq(1).and(c.get32(CPU.el2Enabled).eqz()))
+    .or(disabled)
+    .or(c.get32(CPU.hasEl2).eqz());
   fb.if(undefined_, () => {
     fb.call(raiseUndefined, cpu);
     fb.return();
@@ -220,9 +250,10 @@ export const smc = defineFunction("smc", "ii", "", (fb, cpu, imm) => {
 export const brk = defineFunction("brk", "ii", "", (fb, cpu, imm) => {
   const c = new CpuView(fb, cpu);
   const el = c.get32(CPU.el);
-  const routed = c.get32(CPU.el2Enabled).and(el.leU(1)).and(
-    c.sys("MDCR_EL2").bit(8).or(c.sys("HCR_EL2").bit(HCR.TGE)),
-  );
+  const routed = c
+    .get32(CPU.el2Enabled)
+    .and(el.leU(1))
+    .and(c.sys("MDCR_EL2").bit(8).or(c.sys("HCR_EL2").bit(HCR.TGE)));
   fb.call(raise, cpu, routed.select(fb.i32(2), fb.i32(0)), fb.i32(EC.brk), imm, c.get64(CPU.pc));
   fb.return();
 });
@@ -242,7 +273,9 @@ export const eret = defineFunction("eret", "i", "", (fb, cpu) => {
   const newEl = spsr.shrU(2).and(3);
   const newSp = spsr.and(1);
   const hcr = c.sys("HCR_EL2");
-  const illegal = spsr.shrU(4).and(1)
+  const illegal = spsr
+    .shrU(4)
+    .and(1)
     .or(spsr.and(2))
     .or(newEl.gtU(el))
     .or(newEl.eqz().and(newSp))
@@ -313,10 +346,14 @@ export const takeInterrupt = defineFunction("takeInterrupt", "i", "i", (fb, cpu)
 
   // Virtual: only at EL0/EL1 with the HCR_EL2 bit set and TGE clear, always to EL1.
   const virtual = (pending: I32, kind: number, mask: number, hcrBit: number): void => {
-    const taken = pending.and(hcr.bit(hcrBit)).and(el.leU(1)).and(el2).and(hcr.bit(HCR.TGE).eqz())
+    const taken = pending
+      .and(hcr.bit(hcrBit))
+      .and(el.leU(1))
+      .and(el2)
+      .and(hcr.bit(HCR.TGE).eqz())
       .and(daif.and(mask).eqz());
     fb.if(taken, () => {
-      if (kind === 0x180) c.setSys("ESR_EL1", fb.i64(BigInt(EC.serror) << 26n | 1n << 25n));
+      if (kind === 0x180) c.setSys("ESR_EL1", fb.i64((BigInt(EC.serror) << 26n) | (1n << 25n)));
       fb.call(takeException, cpu, fb.i32(1), fb.i32(kind), c.get64(CPU.pc));
       c.count(CPU.statInterrupts);
       fb.return(fb.i32(1));
@@ -337,9 +374,15 @@ export const trapWait = defineFunction("trapWait", "ii", "i", (fb, cpu, isWfe) =
   const enabled = (sctlr: string): I32 => isWfe.select(c.sys(sctlr).bit(18), c.sys(sctlr).bit(16));
   const host = tge.and(hcr.bit(HCR.E2H));
   const to1 = el.eqz().and(host.select(enabled("SCTLR_EL2"), enabled("SCTLR_EL1")).eqz());
-  const to2 = el.leU(1).and(c.get32(CPU.el2Enabled)).and(isWfe.select(hcr.bit(HCR.TWE), hcr.bit(HCR.TWI)));
+  const to2 = el
+    .leU(1)
+    .and(c.get32(CPU.el2Enabled))
+    .and(isWfe.select(hcr.bit(HCR.TWE), hcr.bit(HCR.TWI)));
   const scr = c.sys("SCR_EL3");
-  const to3 = el.ne(3).and(c.get32(CPU.hasEl3)).and(isWfe.select(scr.bit(SCR.TWE), scr.bit(SCR.TWI)));
+  const to3 = el
+    .ne(3)
+    .and(c.get32(CPU.hasEl3))
+    .and(isWfe.select(scr.bit(SCR.TWE), scr.bit(SCR.TWI)));
   const wait = (target: I32): void => {
     fb.call(raise, cpu, target, fb.i32(EC.wfx), fb.i32(0x1e00000).or(isWfe), c.get64(CPU.pc));
     fb.return(fb.i32(1));

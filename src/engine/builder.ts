@@ -146,7 +146,10 @@ export abstract class Builder extends FunctionBuilder {
 
   /** NZCV in bits 31–28. */
   nzcv(): I32 {
-    return this.flagN().shrU(63).wrap().shl(31)
+    return this.flagN()
+      .shrU(63)
+      .wrap()
+      .shl(31)
       .or(this.flagZ().eqz().shl(30))
       .or(this.flagC().shl(29))
       .or(this.flagV().shrU(63).wrap().shl(28));

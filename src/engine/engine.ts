@@ -7,7 +7,18 @@ import { bindFpExact } from "./fp/imports.js";
 import { interpreterImage } from "./image.js";
 import { FIRST_INSTRUCTION_HANDLER, HANDLER_UNDEFINED } from "./interpreter/code-pages.js";
 import {
-  AREA, BANK, BANKS_PER_CPU, CODE_PAGE, CPU, CPU_BLOCK_SIZE, GLOBAL, MAX_REGIONS, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, REGION,
+  AREA,
+  BANK,
+  BANKS_PER_CPU,
+  CODE_PAGE,
+  CPU,
+  CPU_BLOCK_SIZE,
+  GLOBAL,
+  MAX_REGIONS,
+  PAGE_BITS,
+  PAGE_FLAG,
+  PAGE_SIZE,
+  REGION,
   REGION_READ_ONLY,
 } from "./layout.js";
 

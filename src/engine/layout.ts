@@ -240,7 +240,11 @@ export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2 } as const;
 
 /** flags: bits 0–3 lowest EL that may read (15 never), 4–7 write, bit 8 plain read, 9 plain write, 10 effect. */
 export const SYSREG_FLAG = {
-  plainRead: 1 << 8, plainWrite: 1 << 9, changesContext: 1 << 10, virtualCounter: 1 << 11, physicalCounter: 1 << 12,
+  plainRead: 1 << 8,
+  plainWrite: 1 << 9,
+  changesContext: 1 << 10,
+  virtualCounter: 1 << 11,
+  physicalCounter: 1 << 12,
 } as const;
 export const SYSREG_ENTRY = { offset: 0, flags: 4, readTraps: 8, writeTraps: 12, size: 16 } as const;
 

@@ -78,13 +78,17 @@ export function parsePattern(pattern: string): { fields: PatternField[]; mask: n
     }
   }
   if (at !== 0) throw new Error(`pattern "${pattern}" has ${32 - at} bits`);
-  if (new Set(fields.map((f) => f.name)).size !== fields.length) throw new Error(`pattern "${pattern}" repeats a field`);
+  if (new Set(fields.map((f) => f.name)).size !== fields.length)
+    throw new Error(`pattern "${pattern}" repeats a field`);
   return { fields, mask: mask >>> 0, value: value >>> 0 };
 }
 
 /** One encoding: its name, pattern, options, and the one body that says what it does. */
 export function row<const P extends string>(
-  name: string, pattern: P, options: RowOptions<Variants<P>>, body: Body<P>,
+  name: string,
+  pattern: P,
+  options: RowOptions<Variants<P>>,
+  body: Body<P>,
 ): Row {
   return {
     name,

@@ -234,7 +234,9 @@ function guestTranslation({ engine }: Machine): GuestTranslation {
       vcpu.set32(CPU.walkStage1Only, 0);
       if (fault === 0) {
         const memory = BigInt(vcpu.get32(CPU.walkMemory));
-        return (vcpu.get64(CPU.walkIpa) & PAR.addressMask) | PAR.RES1 | ((memory & 0xffn) << 56n) | ((memory >> 8n) << 7n);
+        return (
+          (vcpu.get64(CPU.walkIpa) & PAR.addressMask) | PAR.RES1 | ((memory & 0xffn) << 56n) | ((memory >> 8n) << 7n)
+        );
       }
       const status = BigInt(fault & 0x3f) << 1n;
       return PAR.F | PAR.RES1 | status | (fault & FAULT.onWalk ? PAR.PTW : 0n) | (fault & FAULT.stage2 ? PAR.S : 0n);

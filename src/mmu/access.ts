@@ -5,13 +5,23 @@
  */
 import { EC, raiseWithFar } from "../cpu/exceptions.js";
 import { CpuView } from "../engine/cpu-view.js";
-import { codeWritten } from "../engine/interpreter/code-pages.js";
 import { ioAccess, watchAccess } from "../engine/imports.js";
+import { codeWritten } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
 import {
-  AREA, BANK, CONTEXT, CPU, Exit, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, TLB_ENTRIES, TLB_ENTRY,
+  AREA,
+  BANK,
+  CONTEXT,
+  CPU,
+  Exit,
+  GLOBAL,
+  PAGE_BITS,
+  PAGE_FLAG,
+  PAGE_SIZE,
+  TLB_ENTRIES,
+  TLB_ENTRY,
 } from "../engine/layout.js";
 import { chooseBank, noteLargeRange, unprivilegedContext } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
@@ -47,7 +57,8 @@ const accessSyndrome = defineFunction("accessSyndrome", "i", "i", (fb, word) => 
   const signed = simple.and(opc.geU(2));
   const wide = simple.select(opc.eq(2).or(opc.ltU(2).and(size.eq(3))), size.eq(3));
   fb.return(
-    fb.i32(1 << 24)
+    fb
+      .i32(1 << 24)
       .or(size.shl(22))
       .or(signed.shl(21))
       .or(word.and(31).shl(16))
@@ -73,7 +84,11 @@ export const abortAccess = defineFunction("abortAccess", "ilii", "", (fb, cpu, v
   savePc(c);
   const described = fault.and(FAULT.stage2 | FAULT.onWalk).eq(FAULT.stage2);
   const word = fb.load("i32.load", c.get32(CPU.ip), 4) as I32;
-  const syndrome = fb.choose(described, () => fb.call(accessSyndrome, word), () => fb.i32(0));
+  const syndrome = fb.choose(
+    described,
+    () => fb.call(accessSyndrome, word),
+    () => fb.i32(0),
+  );
   const wnr = access.eq(ACCESS.write).shl(6);
   fb.call(raiseDataAbort, cpu, va, fault, syndrome.or(wnr));
   fb.return();
@@ -81,7 +96,15 @@ export const abortAccess = defineFunction("abortAccess", "ilii", "", (fb, cpu, v
 
 /** Address of the TLB entry for a page in a bank. */
 function entryOf(bank: I32, va: I64): I32 {
-  return bank.add(va.shrU(PAGE_BITS).wrap().and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size)).add(BANK.data);
+  return bank
+    .add(
+      va
+        .shrU(PAGE_BITS)
+        .wrap()
+        .and(TLB_ENTRIES - 1)
+        .mul(TLB_ENTRY.size),
+    )
+    .add(BANK.data);
 }
 
 const pageFlags = (fb: FunctionBuilder, host: I32): I32 =>
@@ -154,7 +177,15 @@ function contextFor(fb: FunctionBuilder, c: CpuView, flags: I32): I32 {
 }
 
 /** Alignment fault where one is due for an unaligned access: returns 1 after raising it. */
-function checkAlignment(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, flags: I32, context: I32, access: I32): void {
+function checkAlignment(
+  fb: FunctionBuilder,
+  c: CpuView,
+  va: I64,
+  size: I32,
+  flags: I32,
+  context: I32,
+  access: I32,
+): void {
   const unaligned = va.wrap().and(size.sub(1));
   fb.if(unaligned, () => {
     const wanted = flags.and(FLAG.aligned).or(alignmentChecked(c, context));
@@ -199,7 +230,11 @@ export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, si
   checkAlignment(fb, c, va, size, flags, context, read);
   checkWatch(fb, c, va, size, ACCESS.read);
   const bounce = cpu.add(CPU.bounce);
-  const crosses = va.wrap().and(PAGE_SIZE - 1).add(size).gtU(PAGE_SIZE);
+  const crosses = va
+    .wrap()
+    .and(PAGE_SIZE - 1)
+    .add(size)
+    .gtU(PAGE_SIZE);
   const fail = (at: I64): void => {
     fb.call(abortAccess, cpu, at, c.get32(CPU.walkFault), read);
     failed(fb, false);
@@ -247,7 +282,11 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
   checkAlignment(fb, c, va, size, flags, context, write);
   checkWatch(fb, c, va, size, ACCESS.write);
   const bounce = cpu.add(CPU.bounce);
-  const crosses = va.wrap().and(PAGE_SIZE - 1).add(size).gtU(PAGE_SIZE);
+  const crosses = va
+    .wrap()
+    .and(PAGE_SIZE - 1)
+    .add(size)
+    .gtU(PAGE_SIZE);
   const fail = (at: I64): void => {
     fb.call(abortAccess, cpu, at, c.get32(CPU.walkFault), write);
     failed(fb, true);
@@ -257,36 +296,51 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
     fail(at);
   };
   const unaligned = va.wrap().and(size.sub(1));
-  fb.if(crosses, () => {
-    // Both pages must take the store before a byte of it is written.
-    const lastByte = va.add(size.sub(1).toI64U());
-    for (const at of [va, lastByte]) {
-      const host = fb.call(resolve, cpu, context, at, write);
-      fb.if(host.eq(FAILED), () => fail(at.node === va.node ? at : pageOf(at)));
-      fb.if(host.eq(DEVICE).or(fb.call(isDevice, cpu, context, at)), () => misaligned(at));
-    }
-  }, () => {
-    const host = fb.call(resolve, cpu, context, va, write);
-    fb.if(host.eq(FAILED), () => fail(va));
-    fb.if(host.eq(DEVICE), () => {
-      fb.if(unaligned, () => misaligned(va));
-      deviceAccess(fb, c, va, size, ACCESS.write);
-      fb.return(fb.i32(0));
-    });
-    fb.if(unaligned, () => fb.if(fb.call(isDevice, cpu, context, va), () => misaligned(va)));
-  });
+  fb.if(
+    crosses,
+    () => {
+      // Both pages must take the store before a byte of it is written.
+      const lastByte = va.add(size.sub(1).toI64U());
+      for (const at of [va, lastByte]) {
+        const host = fb.call(resolve, cpu, context, at, write);
+        fb.if(host.eq(FAILED), () => fail(at.node === va.node ? at : pageOf(at)));
+        fb.if(host.eq(DEVICE).or(fb.call(isDevice, cpu, context, at)), () => misaligned(at));
+      }
+    },
+    () => {
+      const host = fb.call(resolve, cpu, context, va, write);
+      fb.if(host.eq(FAILED), () => fail(va));
+      fb.if(host.eq(DEVICE), () => {
+        fb.if(unaligned, () => misaligned(va));
+        deviceAccess(fb, c, va, size, ACCESS.write);
+        fb.return(fb.i32(0));
+      });
+      fb.if(unaligned, () => fb.if(fb.call(isDevice, cpu, context, va), () => misaligned(va)));
+    },
+  );
   const i = fb.variable(fb.i32(0));
   const lastHost = fb.variable(fb.i32(0));
   fb.loop((again) => {
     const at = va.add(i.get().toI64U());
     const host = fb.variable(lastHost.get().add(1));
     // The page is looked up again only where a new one begins.
-    fb.if(i.get().eqz().or(at.wrap().and(PAGE_SIZE - 1).eqz()), () => {
-      host.set(fb.call(resolve, cpu, context, at, write));
-      fb.if(pageFlags(fb, host.get()).and(PAGE_FLAG.hasCode), () => {
-        fb.call(codeWritten, host.get(), size.sub(i.get()));
-      });
-    });
+    fb.if(
+      i
+        .get()
+        .eqz()
+        .or(
+          at
+            .wrap()
+            .and(PAGE_SIZE - 1)
+            .eqz(),
+        ),
+      () => {
+        host.set(fb.call(resolve, cpu, context, at, write));
+        fb.if(pageFlags(fb, host.get()).and(PAGE_FLAG.hasCode), () => {
+          fb.call(codeWritten, host.get(), size.sub(i.get()));
+        });
+      },
+    );
     fb.store("i32.store8", host.get(), fb.load("i32.load8_u", bounce.add(i.get())) as I32);
     lastHost.set(host.get());
     i.set(i.get().add(1));

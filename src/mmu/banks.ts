@@ -8,7 +8,17 @@ import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
 import {
-  BANK, BANKS_PER_CPU, CONTEXT, CPU, FETCH_ENTRIES, FETCH_ENTRY, GLOBAL, MODE, PAGE_BITS, TLB_ENTRIES, TLB_ENTRY,
+  BANK,
+  BANKS_PER_CPU,
+  CONTEXT,
+  CPU,
+  FETCH_ENTRIES,
+  FETCH_ENTRY,
+  GLOBAL,
+  MODE,
+  PAGE_BITS,
+  TLB_ENTRIES,
+  TLB_ENTRY,
 } from "../engine/layout.js";
 
 /** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
@@ -84,8 +94,9 @@ export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, cont
   const found = fb.variable(fb.i32(0));
   forEachBank(fb, cpu, (bank) => {
     fb.if((fb.load("i64.load", bank, BANK.key) as I64).eq(key), () => found.set(bank));
-    const older = (fb.load("i32.load", bank, BANK.lastUse) as I32)
-      .ltU(fb.load("i32.load", oldest.get(), BANK.lastUse) as I32);
+    const older = (fb.load("i32.load", bank, BANK.lastUse) as I32).ltU(
+      fb.load("i32.load", oldest.get(), BANK.lastUse) as I32,
+    );
     fb.if(older, () => oldest.set(bank));
   });
   fb.if(found.get().eqz(), () => {
@@ -159,8 +170,17 @@ export const noteLargeRange = defineFunction("noteLargeRange", "ill", "", (fb, c
     const from = c.get64(at);
     const to = c.get64(at + 8);
     const gap = 1n << 26n;
-    const near = low.sub(from).add(gap).leU(high.sub(low).add(to.sub(from)).add(2n * gap))
-      .and(low.leU(to.add(gap))).and(from.leU(high.add(gap)));
+    const near = low
+      .sub(from)
+      .add(gap)
+      .leU(
+        high
+          .sub(low)
+          .add(to.sub(from))
+          .add(2n * gap),
+      )
+      .and(low.leU(to.add(gap)))
+      .and(from.leU(high.add(gap)));
     const empty = to.eqz();
     fb.if(i === 3 ? fb.i32(1) : near.or(empty), () => {
       c.set64(at, empty.select(low, low.ltU(from).select(low, from)));

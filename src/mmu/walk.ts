@@ -13,7 +13,12 @@ export const ACCESS = { read: 0, write: 1, execute: 2 } as const;
 
 /** Fault status codes (ESR_ELx.ISS.DFSC/IFSC); the level is added to the first five. */
 export const FSC = {
-  addressSize: 0x00, translation: 0x04, accessFlag: 0x08, permission: 0x0c, externalOnWalk: 0x14, external: 0x10,
+  addressSize: 0x00,
+  translation: 0x04,
+  accessFlag: 0x08,
+  permission: 0x0c,
+  externalOnWalk: 0x14,
+  external: 0x10,
   alignment: 0x21,
 } as const;
 /** Bits above the fault status code in a walk's fault word. No fault is 0: FSC 0 with `valid`. */
@@ -67,14 +72,16 @@ function granuleBits(fb: FunctionBuilder, tg: I32, isTg1: I32): I32 {
 
 /** Physical address bits from IPS/PS, cut to the 44 the CPU has. */
 function outputBits(fb: FunctionBuilder, ips: I32): I32 {
-  const bits = ips.eqz().select(fb.i32(32), ips.eq(1).select(fb.i32(36), ips.eq(2).select(fb.i32(40),
-    ips.eq(3).select(fb.i32(42), fb.i32(44)))));
+  const bits = ips
+    .eqz()
+    .select(
+      fb.i32(32),
+      ips.eq(1).select(fb.i32(36), ips.eq(2).select(fb.i32(40), ips.eq(3).select(fb.i32(42), fb.i32(44)))),
+    );
   return bits;
 }
 
-interface Fault {
-  (code: I32): void;
-}
+type Fault = (code: I32) => void;
 
 /**
  * Stage 2: (cpu, IPA, access) → fault word or 0; writes walkPa, walkAttributes (R/W/X/device) and walkLevelSize
@@ -88,10 +95,7 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
   const stride = granule.sub(3);
   const inputSize = fb.i32(64).sub(vtcr.wrap().and(63));
   const sl0 = vtcr.bits(6, 2).wrap();
-  const startLevel = granule.eq(12).select(
-    sl0.eq(3).select(fb.i32(3), fb.i32(2).sub(sl0)),
-    fb.i32(3).sub(sl0),
-  );
+  const startLevel = granule.eq(12).select(sl0.eq(3).select(fb.i32(3), fb.i32(2).sub(sl0)), fb.i32(3).sub(sl0));
   const level = fb.variable(startLevel);
   const fault: Fault = (code) => {
     c.set64(CPU.walkIpa, ipa);
@@ -115,7 +119,13 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
       fb.if(d.eq(NO_DESCRIPTOR), () => fault(fb.i32(FSC.externalOnWalk)));
       const type = d.wrap().and(3);
       const last = level.get().eq(3);
-      fb.if(d.bit(0).eqz().or(last.and(type.eq(1))), () => fault(fb.i32(FSC.translation)));
+      fb.if(
+        d
+          .bit(0)
+          .eqz()
+          .or(last.and(type.eq(1))),
+        () => fault(fb.i32(FSC.translation)),
+      );
       fb.brIf(leaf, last.or(type.eq(1)));
       base.set(d.and(ADDRESS_MASK).shrU(granule.toI64U()).shl(granule.toI64U()));
       level.set(level.get().add(1));
@@ -129,7 +139,11 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
   const blockAllowed = level.get().geU(granule.eq(12).select(fb.i32(1), fb.i32(2)));
   fb.if(blockAllowed.eqz(), () => fault(fb.i32(FSC.translation)));
   const wide = shift.get().toI64U();
-  const pa = d.and(ADDRESS_MASK).shrU(wide).shl(wide).or(ipa.and(fb.i64(1).shl(wide).sub(1)));
+  const pa = d
+    .and(ADDRESS_MASK)
+    .shrU(wide)
+    .shl(wide)
+    .or(ipa.and(fb.i64(1).shl(wide).sub(1)));
   fb.if(pa.shrU(outputBits(fb, vtcr.bits(16, 3).wrap()).toI64U()).ne(0), () => fault(fb.i32(FSC.addressSize)));
   fb.if(d.bit(10).eqz(), () => fault(fb.i32(FSC.accessFlag)));
   const canRead = d.bit(6);
@@ -163,7 +177,10 @@ const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa
 /** Whether stage 2 applies to a context now (HCR_EL2.VM or DC, EL2 enabled, not a host's). */
 function stage2On(c: CpuView, el10: I32): I32 {
   const hcr = c.sys("HCR_EL2");
-  return el10.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0).or(hcr.bit(12))).and(hcr.bit(27).eqz());
+  return el10
+    .and(c.get32(CPU.el2Enabled))
+    .and(hcr.bit(0).or(hcr.bit(12)))
+    .and(hcr.bit(27).eqz());
 }
 
 /**
@@ -192,7 +209,11 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const fault: Fault = (code) => fb.return(code.add(level.get()).or(FAULT.valid));
 
   // Stage 1 off: flat, Device for data unless HCR_EL2.DC (D8.2.10).
-  const off = sctlr.bit(0).eqz().or(dc).or(el10.and(el2Enabled).and(hcr.bit(27)).and(hcr.bit(34).eqz()));
+  const off = sctlr
+    .bit(0)
+    .eqz()
+    .or(dc)
+    .or(el10.and(el2Enabled).and(hcr.bit(27)).and(hcr.bit(34).eqz()));
   fb.if(off, () => {
     const tbiOff = rawVa.and((1n << 56n) - 1n);
     fb.if(tbiOff.shrU(44).ne(0), () => fault(fb.i32(FSC.addressSize)));
@@ -252,14 +273,25 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
       // HCR_EL2.PTW: a table in what stage 2 calls Device is a Permission fault.
       fb.if(s2.and(hcr.bit(2)).and(c.get32(CPU.walkAttributes).shrU(3)), () => {
         c.set64(CPU.walkIpa, address);
-        fb.return(fb.i32(FSC.permission).add(level.get()).or(FAULT.valid | FAULT.stage2 | FAULT.onWalk));
+        fb.return(
+          fb
+            .i32(FSC.permission)
+            .add(level.get())
+            .or(FAULT.valid | FAULT.stage2 | FAULT.onWalk),
+        );
       });
       descriptor.set(fb.call(readDescriptor, c.get64(CPU.walkPa), bigEndian));
       const d = descriptor.get();
       fb.if(d.eq(NO_DESCRIPTOR), () => fault(fb.i32(FSC.externalOnWalk)));
       const type = d.wrap().and(3);
       const last = level.get().eq(3);
-      fb.if(d.bit(0).eqz().or(last.and(type.eq(1))), () => fault(fb.i32(FSC.translation)));
+      fb.if(
+        d
+          .bit(0)
+          .eqz()
+          .or(last.and(type.eq(1))),
+        () => fault(fb.i32(FSC.translation)),
+      );
       fb.if(last.and(d.and(ADDRESS_MASK).shrU(outBits).ne(0)), () => fault(fb.i32(FSC.addressSize)));
       fb.brIf(leaf, last.or(type.eq(1)));
       fb.if(hpd.eqz(), () => tableBits.set(tableBits.get().or(d)));
@@ -275,7 +307,11 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const blockAllowed = level.get().geU(granule.eq(12).select(fb.i32(1), fb.i32(2)));
   fb.if(blockAllowed.eqz(), () => fault(fb.i32(FSC.translation)));
   const wide = shift.get().toI64U();
-  const ipa = d.and(ADDRESS_MASK).shrU(wide).shl(wide).or(va.and(fb.i64(1).shl(wide).sub(1)));
+  const ipa = d
+    .and(ADDRESS_MASK)
+    .shrU(wide)
+    .shl(wide)
+    .or(va.and(fb.i64(1).shl(wide).sub(1)));
   fb.if(ipa.shrU(outBits).ne(0), () => fault(fb.i32(FSC.addressSize)));
   fb.if(d.bit(10).eqz(), () => fault(fb.i32(FSC.accessFlag)));
 

@@ -48,7 +48,12 @@ export const toFixedElement = memo(
 
 /** FCVTZ<S|U> of a scalar in place where that is easy, else by the element function. */
 export function towardsZero(
-  fb: FunctionBuilder, cpu: I32, unsigned: boolean, width: Width, integer: IntegerWidth, a: I64,
+  fb: FunctionBuilder,
+  cpu: I32,
+  unsigned: boolean,
+  width: Width,
+  integer: IntegerWidth,
+  a: I64,
 ): I64 {
   const called = (): I64 => fb.call(toFixedElement("Z", unsigned, width, integer), cpu, a, fb.i64(0));
   if (width === 16) return called();
@@ -104,7 +109,12 @@ export const fromFixedElement = memo((unsigned: boolean, integer: IntegerWidth, 
 
 /** SCVTF and UCVTF of a scalar in place where that is easy, else by the element function. */
 export function fromInteger(
-  fb: FunctionBuilder, cpu: I32, unsigned: boolean, integer: IntegerWidth, width: Width, a: I64,
+  fb: FunctionBuilder,
+  cpu: I32,
+  unsigned: boolean,
+  integer: IntegerWidth,
+  width: Width,
+  a: I64,
 ): I64 {
   const called = (): I64 => fb.call(fromFixedElement(unsigned, integer, width), cpu, a, fb.i64(0));
   if (width === 16) return called();
@@ -143,7 +153,9 @@ export const formatElement = memo((from: Width, to: Width): Element1 => {
       });
     } else {
       const single = value.toF32();
-      const certain = singleHost(fb).normal(single).or(value.eq(fb.f64(0)));
+      const certain = singleHost(fb)
+        .normal(single)
+        .or(value.eq(fb.f64(0)));
       fb.if(certain, () => {
         fb.if(modeAllows(fb, cpu, 32, [single]), () => {
           noteInexact(fb, cpu, () => single.toF64().ne(value));
@@ -160,7 +172,9 @@ export const narrowOddElement: Element1 = defineFunction("FCVTXN_64", "il", "l",
   const value = a.asF64();
   const single = value.toF32();
   const back = single.toF64();
-  const certain = singleHost(fb).normal(single).or(value.eq(fb.f64(0)));
+  const certain = singleHost(fb)
+    .normal(single)
+    .or(value.eq(fb.f64(0)));
   fb.if(certain.and(isDefaultOrFlushing(fb, cpu)), () => {
     const inexact = back.ne(value);
     noteInexact(fb, cpu, () => inexact);

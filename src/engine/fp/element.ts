@@ -11,8 +11,14 @@ import type { F32, F64, I32, I64, Value } from "../ir/value.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, type ScalarHost, singleHost } from "./host.js";
 import { fpExactImport } from "./imports.js";
-import { isDefault, isDefaultOrFlushing, noteInexact } from "./mode.js";
-import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation, COMPARISONS, type ComparisonName } from "./operations.js";
+import { isDefault, isDefaultOrFlushing, keepsNaNs, noteInexact } from "./mode.js";
+import {
+  ARITHMETIC,
+  type ArithmeticName,
+  type ArithmeticOperation,
+  COMPARISONS,
+  type ComparisonName,
+} from "./operations.js";
 
 export type Width = 16 | 32 | 64;
 
@@ -49,7 +55,13 @@ export function encode(fb: FunctionBuilder, width: Width, value: F32 | F64): I64
 
 /** Asks the exact path. */
 export function exactly(
-  fb: FunctionBuilder, cpu: I32, op: FpOpName, width: Width, a: I64, b: I64 = fb.i64(0), c: I64 = fb.i64(0),
+  fb: FunctionBuilder,
+  cpu: I32,
+  op: FpOpName,
+  width: Width,
+  a: I64,
+  b: I64 = fb.i64(0),
+  c: I64 = fb.i64(0),
 ): I64 {
   return fb.call(fpExactImport, cpu, fb.i32(FpOp[op]), fb.i32(width), a, b, c);
 }
@@ -67,13 +79,23 @@ export function modeAllows(fb: FunctionBuilder, cpu: I32, width: Width, values: 
 
 /** Whether the host's result is the instruction's under FPCR's default. */
 export function certainOf(
-  h: ScalarHost, width: Width, op: ArithmeticOperation, r: F32 | F64, x: F32 | F64, y: F32 | F64,
+  h: ScalarHost,
+  width: Width,
+  op: ArithmeticOperation,
+  r: F32 | F64,
+  x: F32 | F64,
+  y: F32 | F64,
 ): I32 {
   return width === 16 ? fitsHalf(h.fb, r as F64) : op.certain(h, r, x, y);
 }
 
 function roundedOf(
-  fb: FunctionBuilder, width: Width, op: ArithmeticOperation, r: F32 | F64, x: F32 | F64, y: F32 | F64,
+  fb: FunctionBuilder,
+  width: Width,
+  op: ArithmeticOperation,
+  r: F32 | F64,
+  x: F32 | F64,
+  y: F32 | F64,
 ): I32 {
   const { unrounded } = op;
   if (!unrounded) return fb.i32(0);
@@ -81,6 +103,38 @@ function roundedOf(
   if (width === 64) return unrounded.double(fb, r as F64, x as F64, y as F64).eqz();
   const half = unrounded.half?.(r as F64, x as F64) ?? widenHalf(fb, narrowHalf(fb, r as F64)).eq(r as F64);
   return half.eqz();
+}
+
+/** A signaling NaN. */
+function isSignalingNaN(fb: FunctionBuilder, width: Width, bits: I64): I32 {
+  const fmt = formatOf(width);
+  const quiet = bits.bits(0, width - 1).xor(fmt.quietBit);
+  return quiet.gtU(fb.i64(fmt.infinity | fmt.quietBit));
+}
+
+type Decoded = readonly [bits: I64, value: F32 | F64];
+
+/** Returns the result where an operand is infinite, or a quiet NaN and none is a signaling one. */
+function returnSpecial(
+  fb: FunctionBuilder,
+  cpu: I32,
+  width: Width,
+  special: "propagate" | "number",
+  h: ScalarHost,
+  r: F32 | F64,
+  [a, x]: Decoded,
+  [b, y]: Decoded,
+): void {
+  if (width !== 16) {
+    const infinite = h.infinite(x).or(h.infinite(y)).and(h.notNaN(r));
+    fb.if(infinite, () => fb.if(modeAllows(fb, cpu, width, [x, y]), () => fb.return(encode(fb, width, r))));
+  }
+  const [numberX, numberY] = [h.notNaN(x), h.notNaN(y)];
+  fb.if(numberX.and(numberY).eqz().and(keepsNaNs(fb, cpu)), () => {
+    const signaling = isSignalingNaN(fb, width, a).or(isSignalingNaN(fb, width, b));
+    const first = special === "propagate" ? numberX.eqz() : numberX.or(numberY.eqz());
+    fb.if(signaling.eqz(), () => fb.return(first.select(a, b)));
+  });
 }
 
 function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder, cpu: I32, a: I64, b: I64): void {
@@ -95,10 +149,8 @@ function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder
       fb.return(encode(fb, width, r));
     });
   });
-  if (width !== 16 && !op.finiteOnly) {
-    const infinite = h.infinite(x).or(h.infinite(y)).and(h.notNaN(r));
-    fb.if(infinite, () => fb.if(modeAllows(fb, cpu, width, [x, y]), () => fb.return(encode(fb, width, r))));
-  }
+  const { special = "propagate" } = op;
+  if (special !== "invalid") returnSpecial(fb, cpu, width, special, h, r, [a, x], op.operands === 2 ? [b, y] : [a, x]);
   fb.return(exactly(fb, cpu, name, width, a, b));
 }
 
@@ -133,35 +185,28 @@ export const comparisonElement = memo(
     }),
 );
 
-/** A signaling NaN. */
-function isSignalingNaN(fb: FunctionBuilder, width: Width, bits: I64): I32 {
-  const fmt = formatOf(width);
-  const quiet = bits.bits(0, width - 1).xor(fmt.quietBit);
-  return quiet.gtU(fb.i64(fmt.infinity | fmt.quietBit));
-}
-
 /** FCMP and FCMPE: NZCV in bits 3–0. */
-export const compareElement = memo(
-  (signalNaNs: boolean, width: Width): Element2 => {
-    const name = signalNaNs ? "FCMPE" : "FCMP";
-    return defineFunction(`${name}_${width}`, "ill", "l", (fb, cpu, a, b) => {
-      const h = hostOf(fb, width);
-      const [x, y] = [decode(fb, width, a), decode(fb, width, b)];
-      fb.if(h.notNaN(x).and(h.notNaN(y)), () => {
-        fb.if(modeAllows(fb, cpu, width, [x, y]), () => {
-          const ordered = h.lt(x, y).select(fb.i64(0b1000), fb.i64(0b0010));
-          fb.return(h.eq(x, y).select(fb.i64(0b0110), ordered));
-        });
+export const compareElement = memo((signalNaNs: boolean, width: Width): Element2 => {
+  const name = signalNaNs ? "FCMPE" : "FCMP";
+  return defineFunction(`${name}_${width}`, "ill", "l", (fb, cpu, a, b) => {
+    const h = hostOf(fb, width);
+    const [x, y] = [decode(fb, width, a), decode(fb, width, b)];
+    fb.if(h.notNaN(x).and(h.notNaN(y)), () => {
+      fb.if(modeAllows(fb, cpu, width, [x, y]), () => {
+        const ordered = h.lt(x, y).select(fb.i64(0b1000), fb.i64(0b0010));
+        fb.return(h.eq(x, y).select(fb.i64(0b0110), ordered));
       });
-      if (!signalNaNs) {
-        // Flushing a denormal beside a quiet NaN leaves a trace in FPSR.
-        const quiet = isSignalingNaN(fb, width, a).or(isSignalingNaN(fb, width, b)).eqz();
-        fb.if(h.notNaN(x).and(h.notNaN(y)).eqz().and(quiet).and(isDefault(fb, cpu)), () => fb.return(fb.i64(0b0011)));
-      }
-      fb.return(exactly(fb, cpu, name, width, a, b));
     });
-  },
-);
+    if (!signalNaNs) {
+      // Flushing a denormal beside a quiet NaN leaves a trace in FPSR.
+      const quiet = isSignalingNaN(fb, width, a)
+        .or(isSignalingNaN(fb, width, b))
+        .eqz();
+      fb.if(h.notNaN(x).and(h.notNaN(y)).eqz().and(quiet).and(isDefault(fb, cpu)), () => fb.return(fb.i64(0b0011)));
+    }
+    fb.return(exactly(fb, cpu, name, width, a, b));
+  });
+});
 
 /** Operations that have only the exact path. */
 export const exactUnary = memo(

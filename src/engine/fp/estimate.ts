@@ -10,7 +10,11 @@ import { type Element1, exactly, memo, type Width } from "./element.js";
 
 /** a in 256…511 stands for a/512; the result, 256…511, for r/256. */
 function recipEstimate(fb: FunctionBuilder, a: I32): I32 {
-  return fb.i32(1 << 19).divU(a.shl(1).or(1)).add(1).shrU(1);
+  return fb
+    .i32(1 << 19)
+    .divU(a.shl(1).or(1))
+    .add(1)
+    .shrU(1);
 }
 
 /** a in 128…511 stands for a/512; the result, 256…511, for r/256. */
@@ -29,37 +33,62 @@ const biasOf = (fmt: Format): number => fmt.expOnes >> 1;
 
 /** An estimate as the fraction under an exponent field. */
 const encodeEstimate = (fmt: Format, exponent: I64, estimate: I32): I64 =>
-  exponent.shl(fmt.F).or(estimate.toI64U().and(0xff).shl(fmt.F - ESTIMATE_BITS));
+  exponent.shl(fmt.F).or(
+    estimate
+      .toI64U()
+      .and(0xff)
+      .shl(fmt.F - ESTIMATE_BITS),
+  );
 
-export const estimateElement = memo((name: "FRECPE" | "FRSQRTE", width: Width): Element1 =>
-  defineFunction(`${name}_${width}`, "il", "l", (fb, cpu, a) => {
-    const fmt = formatOf(width);
-    const bias = biasOf(fmt);
-    const exponent = a.shrU(fmt.F).and(fmt.expOnes);
-    const fraction = a.bits(fmt.F - ESTIMATE_BITS, ESTIMATE_BITS).wrap().or(1 << ESTIMATE_BITS);
-    const sign = a.bits(width - 1, 1);
-    if (name === "FRECPE") {
-      fb.if(exponent.sub(1).ltU(2 * bias - 2), () => {
-        const magnitude = encodeEstimate(fmt, fb.i64(2 * bias - 1).sub(exponent), recipEstimate(fb, fraction));
-        fb.return(magnitude.or(sign.shl(width - 1)));
-      });
-    } else {
-      fb.if(exponent.sub(1).ltU(fmt.expOnes - 1).and(sign.eqz()), () => {
-        const scaled = exponent.bit(0).select(fraction.shrU(1), fraction);
-        fb.return(encodeEstimate(fmt, fb.i64(3 * bias - 1).sub(exponent).shrU(1), recipSqrtEstimate(fb, scaled)));
-      });
-    }
-    fb.return(exactly(fb, cpu, name, width, a));
-  }),
+export const estimateElement = memo(
+  (name: "FRECPE" | "FRSQRTE", width: Width): Element1 =>
+    defineFunction(`${name}_${width}`, "il", "l", (fb, cpu, a) => {
+      const fmt = formatOf(width);
+      const bias = biasOf(fmt);
+      const exponent = a.shrU(fmt.F).and(fmt.expOnes);
+      const fraction = a
+        .bits(fmt.F - ESTIMATE_BITS, ESTIMATE_BITS)
+        .wrap()
+        .or(1 << ESTIMATE_BITS);
+      const sign = a.bits(width - 1, 1);
+      if (name === "FRECPE") {
+        fb.if(exponent.sub(1).ltU(2 * bias - 2), () => {
+          const magnitude = encodeEstimate(fmt, fb.i64(2 * bias - 1).sub(exponent), recipEstimate(fb, fraction));
+          fb.return(magnitude.or(sign.shl(width - 1)));
+        });
+      } else {
+        fb.if(
+          exponent
+            .sub(1)
+            .ltU(fmt.expOnes - 1)
+            .and(sign.eqz()),
+          () => {
+            const scaled = exponent.bit(0).select(fraction.shrU(1), fraction);
+            fb.return(
+              encodeEstimate(
+                fmt,
+                fb
+                  .i64(3 * bias - 1)
+                  .sub(exponent)
+                  .shrU(1),
+                recipSqrtEstimate(fb, scaled),
+              ),
+            );
+          },
+        );
+      }
+      fb.return(exactly(fb, cpu, name, width, a));
+    }),
 );
 
 /** URECPE and URSQRTE: operand and result are fractions of 2^32; too small an operand gives all ones. */
-export const unsignedEstimateElement = memo((name: "URECPE" | "URSQRTE"): Element1 =>
-  defineFunction(`${name}_32`, "il", "l", (fb, _cpu, a) => {
-    const top = a.bits(23, 9).wrap();
-    const least = name === "URECPE" ? 256 : 128;
-    fb.if(top.ltU(least), () => fb.return(fb.i64(0xffff_ffff)));
-    const estimate = name === "URECPE" ? recipEstimate(fb, top) : recipSqrtEstimate(fb, top);
-    fb.return(estimate.toI64U().shl(23));
-  }),
+export const unsignedEstimateElement = memo(
+  (name: "URECPE" | "URSQRTE"): Element1 =>
+    defineFunction(`${name}_32`, "il", "l", (fb, _cpu, a) => {
+      const top = a.bits(23, 9).wrap();
+      const least = name === "URECPE" ? 256 : 128;
+      fb.if(top.ltU(least), () => fb.return(fb.i64(0xffff_ffff)));
+      const estimate = name === "URECPE" ? recipEstimate(fb, top) : recipSqrtEstimate(fb, top);
+      fb.return(estimate.toI64U().shl(23));
+    }),
 );

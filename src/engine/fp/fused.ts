@@ -82,7 +82,9 @@ function returnDouble(fb: FunctionBuilder, cpu: I32, x: F64, y: F64, c: F64, hal
     fb.if(modeAllows(fb, cpu, 64, [x, y, c]), () => {
       noteInexact(fb, cpu, () => {
         const zeroFactor = h.zero(x).or(h.zero(y));
-        const inexact = errors().map((e) => h.zero(e).eqz()).reduce((any, e) => any.or(e));
+        const inexact = errors()
+          .map((e) => h.zero(e).eqz())
+          .reduce((any, e) => any.or(e));
         return zeroFactor.eqz().and(inexact);
       });
       fb.return((halve ? r.mul(fb.f64(0.5)) : r).bits());
@@ -104,12 +106,25 @@ export function quickSingle(fb: FunctionBuilder, x: F64, y: F64, c: F64): { r: F
   const sum = x.mul(y).add(c);
   const r = sum.toF32();
   const between = sum.bits().wrap().and(BELOW_SINGLE).eq(BETWEEN_SINGLES);
-  return { r, ok: singleHost(fb).normal(r).or(sum.eq(fb.f64(0))).and(between.eqz()) };
+  return {
+    r,
+    ok: singleHost(fb)
+      .normal(r)
+      .or(sum.eq(fb.f64(0)))
+      .and(between.eqz()),
+  };
 }
 
 /** Returns (c + x * y), halved or not, if that can be decided here. Half and single operands come as doubles. */
 function returnNarrow(
-  fb: FunctionBuilder, cpu: I32, width: 16 | 32, allowed: (r: F64) => I32, x: F64, y: F64, c: F64, halve: boolean,
+  fb: FunctionBuilder,
+  cpu: I32,
+  width: 16 | 32,
+  allowed: (r: F64) => I32,
+  x: F64,
+  y: F64,
+  c: F64,
+  halve: boolean,
 ): void {
   const h = doubleHost(fb);
   const p = x.mul(y);
@@ -117,7 +132,12 @@ function returnNarrow(
   const sum = h.roundToOdd(near, sumError(h, near, p, c));
   const value = halve ? sum.mul(fb.f64(0.5)) : sum;
   const single = value.toF32();
-  const fits = width === 16 ? fitsHalf(fb, value) : singleHost(fb).normal(single).or(value.eq(fb.f64(0)));
+  const fits =
+    width === 16
+      ? fitsHalf(fb, value)
+      : singleHost(fb)
+          .normal(single)
+          .or(value.eq(fb.f64(0)));
   fb.if(fits, () => {
     fb.if(allowed(value), () => {
       const bits = encode(fb, width, width === 16 ? value : single);

@@ -16,7 +16,10 @@ const HALF_OVERFLOW = 65520;
 export function widenHalf(fb: FunctionBuilder, bits: I64): F64 {
   const magnitude = bits.bits(0, 15);
   const moved = magnitude.shl(FRACTION_SHIFT);
-  const finite = moved.asF64().mul(fb.f64(2 ** BIAS_DIFFERENCE)).bits();
+  const finite = moved
+    .asF64()
+    .mul(fb.f64(2 ** BIAS_DIFFERENCE))
+    .bits();
   const special = moved.or(0x7ffn << 52n);
   return magnitude.geU(HALF_INFINITY).select(special, finite).or(bits.bits(15, 1).shl(63)).asF64();
 }
@@ -32,7 +35,10 @@ export function narrowHalf(fb: FunctionBuilder, value: F64): I64 {
   const bits = value.bits();
   const magnitude = bits.bits(0, 63);
   const even = magnitude.bits(FRACTION_SHIFT, 1);
-  const rounded = magnitude.add((1n << BigInt(FRACTION_SHIFT - 1)) - 1n).add(even).shrU(FRACTION_SHIFT);
+  const rounded = magnitude
+    .add((1n << BigInt(FRACTION_SHIFT - 1)) - 1n)
+    .add(even)
+    .shrU(FRACTION_SHIFT);
   const half = rounded.sub(BIAS_DIFFERENCE << 10);
   return magnitude.eqz().select(fb.i64(0), half).or(bits.shrU(63).shl(15));
 }

@@ -43,37 +43,83 @@ export class Host<F extends Value, M extends I32 | V128> {
     return fb.v128([...new Uint8Array(bytes.buffer)]) as Value as F;
   }
 
-  add(a: F, b: F): F { return this.float("add", a, b); }
-  sub(a: F, b: F): F { return this.float("sub", a, b); }
-  mul(a: F, b: F): F { return this.float("mul", a, b); }
-  div(a: F, b: F): F { return this.float("div", a, b); }
-  min(a: F, b: F): F { return this.float("min", a, b); }
-  max(a: F, b: F): F { return this.float("max", a, b); }
-  sqrt(a: F): F { return this.float("sqrt", a); }
-  abs(a: F): F { return this.float("abs", a); }
-  neg(a: F): F { return this.float("neg", a); }
-  ceil(a: F): F { return this.float("ceil", a); }
-  floor(a: F): F { return this.float("floor", a); }
-  trunc(a: F): F { return this.float("trunc", a); }
-  nearest(a: F): F { return this.float("nearest", a); }
-  eq(a: F, b: F): M { return this.mask("eq", a, b); }
-  lt(a: F, b: F): M { return this.mask("lt", a, b); }
-  gt(a: F, b: F): M { return this.mask("gt", a, b); }
-  ge(a: F, b: F): M { return this.mask("ge", a, b); }
+  add(a: F, b: F): F {
+    return this.float("add", a, b);
+  }
+  sub(a: F, b: F): F {
+    return this.float("sub", a, b);
+  }
+  mul(a: F, b: F): F {
+    return this.float("mul", a, b);
+  }
+  div(a: F, b: F): F {
+    return this.float("div", a, b);
+  }
+  min(a: F, b: F): F {
+    return this.float("min", a, b);
+  }
+  max(a: F, b: F): F {
+    return this.float("max", a, b);
+  }
+  sqrt(a: F): F {
+    return this.float("sqrt", a);
+  }
+  abs(a: F): F {
+    return this.float("abs", a);
+  }
+  neg(a: F): F {
+    return this.float("neg", a);
+  }
+  ceil(a: F): F {
+    return this.float("ceil", a);
+  }
+  floor(a: F): F {
+    return this.float("floor", a);
+  }
+  trunc(a: F): F {
+    return this.float("trunc", a);
+  }
+  nearest(a: F): F {
+    return this.float("nearest", a);
+  }
+  eq(a: F, b: F): M {
+    return this.mask("eq", a, b);
+  }
+  lt(a: F, b: F): M {
+    return this.mask("lt", a, b);
+  }
+  gt(a: F, b: F): M {
+    return this.mask("gt", a, b);
+  }
+  ge(a: F, b: F): M {
+    return this.mask("ge", a, b);
+  }
 
-  and(a: M, b: M): M { return this.fb.op(this.vector ? "v128.and" : "i32.and", a, b) as M; }
-  or(a: M, b: M): M { return this.fb.op(this.vector ? "v128.or" : "i32.or", a, b) as M; }
+  and(a: M, b: M): M {
+    return this.fb.op(this.vector ? "v128.and" : "i32.and", a, b) as M;
+  }
+  or(a: M, b: M): M {
+    return this.fb.op(this.vector ? "v128.or" : "i32.or", a, b) as M;
+  }
   /** `a` where the condition holds, `b` elsewhere. */
   select(condition: M, a: F, b: F): F {
     if (condition instanceof I32) return this.fb.select(condition, a, b);
     return this.fb.op("v128.bitselect", a, b, condition) as F;
   }
 
-  zero(a: F): M { return this.eq(a, this.constant(0)); }
-  notNaN(a: F): M { return this.eq(a, a); }
-  infinite(a: F): M { return this.eq(this.abs(a), this.constant(Number.POSITIVE_INFINITY)); }
+  zero(a: F): M {
+    return this.eq(a, this.constant(0));
+  }
+  notNaN(a: F): M {
+    return this.eq(a, a);
+  }
+  infinite(a: F): M {
+    return this.eq(this.abs(a), this.constant(Number.POSITIVE_INFINITY));
+  }
   /** Neither infinite nor NaN. */
-  finite(a: F): M { return this.lt(this.abs(a), this.constant(Number.POSITIVE_INFINITY)); }
+  finite(a: F): M {
+    return this.lt(this.abs(a), this.constant(Number.POSITIVE_INFINITY));
+  }
   /**
    * Finite and greater than the smallest normal number in magnitude. That one itself is left out: it may have been
    * reached by rounding a tiny result up, and tininess is detected before rounding.

@@ -26,9 +26,17 @@ export const isFast = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.
 export const isDefault = (fb: FunctionBuilder, cpu: I32): I32 =>
   word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS).eqz();
 
+/** 1 while, beside that, a quiet NaN among the operands is the result. */
+export const keepsNaNs = (fb: FunctionBuilder, cpu: I32): I32 =>
+  word(fb, cpu, CPU.fpcr)
+    .and(FPCR_CHANGES_RESULTS | FPCR.DN)
+    .eqz();
+
 /** 1 while FPCR leaves results as the host computes them where no denormal single or double comes in or out. */
 export const isDefaultOrFlushing = (fb: FunctionBuilder, cpu: I32): I32 =>
-  word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS & ~FPCR.FZ).eqz();
+  word(fb, cpu, CPU.fpcr)
+    .and(FPCR_CHANGES_RESULTS & ~FPCR.FZ)
+    .eqz();
 
 /** Recomputes CPU.fpFast; to be called whenever FPCR or FPSR was written. */
 export const updateFpFast = defineFunction("updateFpFast", "i", "", (fb, cpu) => {

@@ -20,14 +20,20 @@ export interface Unrounded {
   readonly half?: (r: F64, x: F64) => I32;
 }
 
+/**
+ * "propagate": an infinite operand gives what the host has, unrounded, unless that is a NaN; a quiet NaN gives itself.
+ * "number": the same, but one quiet NaN beside a number gives the number. "invalid": neither is for the host.
+ */
+export type Special = "propagate" | "number" | "invalid";
+
 export interface ArithmeticOperation {
   readonly operands: 1 | 2;
   readonly compute: Compute;
   readonly certain: Certain;
   /** Absent: the operation never raises Inexact. */
   readonly unrounded?: Unrounded;
-  /** An infinite operand is never valid; otherwise it is where the host's result is not a NaN, and nothing is rounded. */
-  readonly finiteOnly?: true;
+  /** What becomes of infinities and quiet NaNs; absent: "propagate". */
+  readonly special?: Special;
 }
 
 // --- certain --------------------------------------------------------------------------------------------------------
@@ -49,7 +55,10 @@ export function sumError<F extends Value, M extends I32 | V128>(h: Host<F, M>, r
 /** The significand of a finite double as an odd integer; 0 of a zero. */
 function oddSignificand(fb: FunctionBuilder, x: F64): I64 {
   const bits = x.bits();
-  const hidden = bits.bits(52, 11).eqz().select(fb.i64(0), fb.i64(1n << 52n));
+  const hidden = bits
+    .bits(52, 11)
+    .eqz()
+    .select(fb.i64(0), fb.i64(1n << 52n));
   const significand = bits.bits(0, 52).or(hidden);
   return significand.shrU(significand.ctz());
 }
@@ -76,7 +85,12 @@ const multiplication: Unrounded = {
 };
 
 const division: Unrounded = {
-  single: (fb, r, x, y) => r.toF64().mul(y.toF64()).eq(x.toF64()).or(x.eq(fb.f32(0))),
+  single: (fb, r, x, y) =>
+    r
+      .toF64()
+      .mul(y.toF64())
+      .eq(x.toF64())
+      .or(x.eq(fb.f32(0))),
   double: (fb, _r, x, y) => oddSignificand(fb, x).remU(oddSignificand(fb, y)).eqz(),
 };
 
@@ -84,7 +98,10 @@ const squareRoot: Unrounded = {
   single: (_fb, r, x) => r.toF64().mul(r.toF64()).eq(x.toF64()),
   double: (fb, r, x) => {
     const root = oddSignificand(fb, r);
-    return root.shrU(27).eqz().and(root.mul(root).eq(oddSignificand(fb, x)));
+    return root
+      .shrU(27)
+      .eqz()
+      .and(root.mul(root).eq(oddSignificand(fb, x)));
   },
 };
 
@@ -110,7 +127,7 @@ const integralOf = (bits: 32 | 64, compute: Compute): ArithmeticOperation => ({
   compute,
   certain: (h, r) => h.and(h.ge(r, h.constant(-(2 ** (bits - 1)))), h.lt(r, h.constant(2 ** (bits - 1)))),
   unrounded: rounding,
-  finiteOnly: true,
+  special: "invalid",
 });
 const choice = (compute: Compute): ArithmeticOperation => ({ operands: 2, compute, certain: notNaN });
 
@@ -123,8 +140,8 @@ export const ARITHMETIC = {
   FSQRT: { operands: 1, compute: (h, x) => h.sqrt(x), certain: finite, unrounded: squareRoot },
   FMAX: choice((h, x, y) => h.max(x, y)),
   FMIN: choice((h, x, y) => h.min(x, y)),
-  FMAXNM: choice((h, x, y) => h.max(x, y)),
-  FMINNM: choice((h, x, y) => h.min(x, y)),
+  FMAXNM: { ...choice((h, x, y) => h.max(x, y)), special: "number" },
+  FMINNM: { ...choice((h, x, y) => h.min(x, y)), special: "number" },
   FRINTN: integral((h, x) => h.nearest(x)),
   FRINTP: integral((h, x) => h.ceil(x)),
   FRINTM: integral((h, x) => h.floor(x)),

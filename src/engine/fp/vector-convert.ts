@@ -3,7 +3,12 @@ import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F64, I32, I64, V128 } from "../ir/value.js";
 import {
-  type FixedPoint, formatElement, fromFixedElement, narrowOddElement, type RoundingLetter, toFixedElement,
+  type FixedPoint,
+  formatElement,
+  fromFixedElement,
+  narrowOddElement,
+  type RoundingLetter,
+  toFixedElement,
 } from "./convert.js";
 import { type Element1, memo, type Width } from "./element.js";
 import { vectorHost } from "./host.js";
@@ -36,7 +41,13 @@ const fromFixedLanes = memo((unsigned: boolean, width: Width, full: boolean) =>
 
 /** To integers of the elements' own width; `fbits` absent: no fraction bits. */
 export function toFixedVector(
-  fb: FunctionBuilder, cpu: I32, rounding: RoundingLetter, unsigned: boolean, width: Width, full: boolean, x: V128,
+  fb: FunctionBuilder,
+  cpu: I32,
+  rounding: RoundingLetter,
+  unsigned: boolean,
+  width: Width,
+  full: boolean,
+  x: V128,
   fbits?: I64,
 ): V128 {
   const slow = (): V128 => fb.call(toFixedLanes(rounding, unsigned, width, full), cpu, x, fbits ?? fb.i64(0));
@@ -54,7 +65,13 @@ export function toFixedVector(
 
 /** From integers of the elements' own width. */
 export function fromFixedVector(
-  fb: FunctionBuilder, cpu: I32, unsigned: boolean, width: Width, full: boolean, x: V128, fbits?: I64,
+  fb: FunctionBuilder,
+  cpu: I32,
+  unsigned: boolean,
+  width: Width,
+  full: boolean,
+  x: V128,
+  fbits?: I64,
 ): V128 {
   const slow = (): V128 => fb.call(fromFixedLanes(unsigned, width, full), cpu, x, fbits ?? fb.i64(0));
   if (width !== 32) return slow();

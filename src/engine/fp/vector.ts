@@ -6,14 +6,34 @@ import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { type DefinedFunction, defineFunction } from "../ir/module.js";
 import type { I32, I64, V128 } from "../ir/value.js";
 import {
-  binaryElement, comparisonElement, type Element1, type Element2, type Element3, memo, unaryElement, type Width,
+  binaryElement,
+  comparisonElement,
+  type Element1,
+  type Element2,
+  type Element3,
+  memo,
+  unaryElement,
+  type Width,
 } from "./element.js";
 import {
-  BELOW_SINGLE, BETWEEN_SINGLES, fusedDouble, fusedElement, fusedLongElement, type StepName, stepElement, STEPS,
+  BELOW_SINGLE,
+  BETWEEN_SINGLES,
+  fusedDouble,
+  fusedElement,
+  fusedLongElement,
+  STEPS,
+  type StepName,
+  stepElement,
 } from "./fused.js";
 import { vectorHost } from "./host.js";
 import { isDefault, isFast } from "./mode.js";
-import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation, COMPARISONS, type ComparisonName } from "./operations.js";
+import {
+  ARITHMETIC,
+  type ArithmeticName,
+  type ArithmeticOperation,
+  COMPARISONS,
+  type ComparisonName,
+} from "./operations.js";
 
 export type Vector1 = Callable<"iv", "v">;
 export type Vector2 = Callable<"ivv", "v">;
@@ -31,7 +51,10 @@ export function eachLane(fb: FunctionBuilder, width: number, lanes: number, elem
 
 /** The element function applied to each lane in use of one, two or three vectors. */
 function perElement<P extends "iv" | "ivv" | "ivvv">(
-  element: Element1 | Element2 | Element3, params: P, width: Width, lanes: number,
+  element: Element1 | Element2 | Element3,
+  params: P,
+  width: Width,
+  lanes: number,
 ): DefinedFunction<P, "v"> {
   return {
     name: `${element.name}x${lanes}`,
@@ -52,7 +75,10 @@ const byElement = new Map<string, Callable>();
 
 /** One function per element function and arrangement. */
 function cached<P extends "iv" | "ivv" | "ivvv">(
-  element: Element1 | Element2 | Element3, params: P, width: Width, full: boolean,
+  element: Element1 | Element2 | Element3,
+  params: P,
+  width: Width,
+  full: boolean,
 ): Callable<P, "v"> {
   const lanes = lanesOf(width, full);
   const key = `${element.name}x${lanes}`;
@@ -61,7 +87,8 @@ function cached<P extends "iv" | "ivv" | "ivvv">(
   return known as Callable<P, "v">;
 }
 
-export const unaryLanes = (element: Element1, width: Width, full: boolean): Vector1 => cached(element, "iv", width, full);
+export const unaryLanes = (element: Element1, width: Width, full: boolean): Vector1 =>
+  cached(element, "iv", width, full);
 export const binaryLanes = (element: Element2, width: Width, full: boolean): Vector2 =>
   cached(element, "ivv", width, full);
 export const ternaryLanes = (element: Element3, width: Width, full: boolean): Vector3 =>
@@ -83,7 +110,13 @@ export function everyLane(fb: FunctionBuilder, mask: V128, full: boolean): I32 {
 
 /** A row of ARITHMETIC on vectors; `y` is ignored by one-operand rows. */
 export function arithmeticVector(
-  fb: FunctionBuilder, cpu: I32, name: ArithmeticName, width: Width, full: boolean, x: V128, y: V128,
+  fb: FunctionBuilder,
+  cpu: I32,
+  name: ArithmeticName,
+  width: Width,
+  full: boolean,
+  x: V128,
+  y: V128,
 ): V128 {
   const op: ArithmeticOperation = ARITHMETIC[name];
   const slow = (): V128 =>
@@ -100,17 +133,19 @@ export function arithmeticVector(
 
 /** A row of COMPARISONS on vectors. */
 export function comparisonVector(
-  fb: FunctionBuilder, cpu: I32, name: ComparisonName, width: Width, full: boolean, x: V128, y: V128,
+  fb: FunctionBuilder,
+  cpu: I32,
+  name: ComparisonName,
+  width: Width,
+  full: boolean,
+  x: V128,
+  y: V128,
 ): V128 {
   const slow = (): V128 => fb.call(binaryLanes(comparisonElement(name, width), width, full), cpu, x, y);
   if (width === 16) return slow();
   const h = vectorHost(fb, width);
   const certain = everyLane(fb, h.and(h.notNaN(x), h.notNaN(y)), full);
-  return fb.choose(
-    isDefault(fb, cpu).and(certain),
-    () => inUse(fb, COMPARISONS[name](h, x, y), full),
-    slow,
-  );
+  return fb.choose(isDefault(fb, cpu).and(certain), () => inUse(fb, COMPARISONS[name](h, x, y), full), slow);
 }
 
 // --- fused ------------------------------------------------------------------------------------------------------------
@@ -120,14 +155,22 @@ const LOWER_OF_BOTH = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 const EVEN_WORDS = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
 
 /** A number below 2^32 in both halves. */
-const splat64 = (value: number): number[] => Array.from({ length: 16 }, (_, i) => (i % 8 < 4 ? (value >>> (8 * (i % 4))) & 0xff : 0));
+const splat64 = (value: number): number[] =>
+  Array.from({ length: 16 }, (_, i) => (i % 8 < 4 ? (value >>> (8 * (i % 4))) & 0xff : 0));
 
 /**
  * d + n * m of singles, halved or not, through doubles; `otherwise` decides unless all lanes are certain here. The
  * product is exact; rounding the sum twice goes wrong only where the first rounding ends between two singles.
  */
 function returnFusedSingles(
-  fb: FunctionBuilder, cpu: I32, full: boolean, d: V128, n: V128, m: V128, halve: boolean, otherwise: () => V128,
+  fb: FunctionBuilder,
+  cpu: I32,
+  full: boolean,
+  d: V128,
+  n: V128,
+  m: V128,
+  halve: boolean,
+  otherwise: () => V128,
 ): void {
   const zero = fb.v128Zero();
   const inHalf = (upper: boolean): { sum: V128; single: V128 } => {
@@ -151,7 +194,13 @@ function returnFusedSingles(
 
 /** The same of doubles. */
 function returnFusedDoubles(
-  fb: FunctionBuilder, cpu: I32, d: V128, n: V128, m: V128, halve: boolean, otherwise: () => V128,
+  fb: FunctionBuilder,
+  cpu: I32,
+  d: V128,
+  n: V128,
+  m: V128,
+  halve: boolean,
+  otherwise: () => V128,
 ): void {
   const h = vectorHost(fb, 64);
   const { r, certain } = fusedDouble(h, n, m, d);
@@ -160,50 +209,65 @@ function returnFusedDoubles(
   fb.return(otherwise());
 }
 
-const fusedLanes = memo((width: 32 | 64, full: boolean): Vector3 =>
-  defineFunction(`FMLA_${width}x${lanesOf(width, full)}_simd`, "ivvv", "v", (fb, cpu, d, n, m) => {
-    const otherwise = (): V128 => fb.call(ternaryLanes(fusedElement(width), width, full), cpu, n, m, d);
-    if (width === 32) returnFusedSingles(fb, cpu, full, d, n, m, false, otherwise);
-    else returnFusedDoubles(fb, cpu, d, n, m, false, otherwise);
-  }),
+const fusedLanes = memo(
+  (width: 32 | 64, full: boolean): Vector3 =>
+    defineFunction(`FMLA_${width}x${lanesOf(width, full)}_simd`, "ivvv", "v", (fb, cpu, d, n, m) => {
+      const otherwise = (): V128 => fb.call(ternaryLanes(fusedElement(width), width, full), cpu, n, m, d);
+      if (width === 32) returnFusedSingles(fb, cpu, full, d, n, m, false, otherwise);
+      else returnFusedDoubles(fb, cpu, d, n, m, false, otherwise);
+    }),
 );
 
 /** d + n * m, with one rounding. */
 export function fusedVector(
-  fb: FunctionBuilder, cpu: I32, width: Width, full: boolean, d: V128, n: V128, m: V128,
+  fb: FunctionBuilder,
+  cpu: I32,
+  width: Width,
+  full: boolean,
+  d: V128,
+  n: V128,
+  m: V128,
 ): V128 {
   if (width === 16) return fb.call(ternaryLanes(fusedElement(width), width, full), cpu, n, m, d);
   return fb.call(fusedLanes(width, full), cpu, d, n, m);
 }
 
-const stepLanes = memo((name: StepName, width: 32 | 64, full: boolean): Vector2 =>
-  defineFunction(`${name}_${width}x${lanesOf(width, full)}_simd`, "ivv", "v", (fb, cpu, n, m) => {
-    const { addend, halve } = STEPS[name];
-    const h = vectorHost(fb, width);
-    const d = h.constant(addend);
-    const otherwise = (): V128 => fb.call(binaryLanes(stepElement(name, width), width, full), cpu, n, m);
-    if (width === 32) returnFusedSingles(fb, cpu, full, d, h.neg(n), m, halve, otherwise);
-    else returnFusedDoubles(fb, cpu, d, h.neg(n), m, halve, otherwise);
-  }),
+const stepLanes = memo(
+  (name: StepName, width: 32 | 64, full: boolean): Vector2 =>
+    defineFunction(`${name}_${width}x${lanesOf(width, full)}_simd`, "ivv", "v", (fb, cpu, n, m) => {
+      const { addend, halve } = STEPS[name];
+      const h = vectorHost(fb, width);
+      const d = h.constant(addend);
+      const otherwise = (): V128 => fb.call(binaryLanes(stepElement(name, width), width, full), cpu, n, m);
+      if (width === 32) returnFusedSingles(fb, cpu, full, d, h.neg(n), m, halve, otherwise);
+      else returnFusedDoubles(fb, cpu, d, h.neg(n), m, halve, otherwise);
+    }),
 );
 
 /** FRECPS and FRSQRTS. */
 export function stepVector(
-  fb: FunctionBuilder, cpu: I32, name: StepName, width: Width, full: boolean, n: V128, m: V128,
+  fb: FunctionBuilder,
+  cpu: I32,
+  name: StepName,
+  width: Width,
+  full: boolean,
+  n: V128,
+  m: V128,
 ): V128 {
   if (width === 16) return fb.call(binaryLanes(stepElement(name, width), width, full), cpu, n, m);
   return fb.call(stepLanes(name, width, full), cpu, n, m);
 }
 
 /** Half products added to singles: (cpu, d, n, m), from the upper or the lower half of the elements of n and m. */
-export const fusedLongVector = memo((upper: boolean, full: boolean): Vector3 =>
-  defineFunction(`FMLAL${upper ? 2 : ""}_${full ? "4s" : "2s"}`, "ivvv", "v", (fb, cpu, d, n, m) => {
-    const lanes = lanesOf(32, full);
-    const from = upper ? lanes : 0;
-    fb.return(
-      eachLane(fb, 32, lanes, (lane) =>
-        fb.call(fusedLongElement, cpu, n.element(16, from + lane), m.element(16, from + lane), d.element(32, lane)),
-      ),
-    );
-  }),
+export const fusedLongVector = memo(
+  (upper: boolean, full: boolean): Vector3 =>
+    defineFunction(`FMLAL${upper ? 2 : ""}_${full ? "4s" : "2s"}`, "ivvv", "v", (fb, cpu, d, n, m) => {
+      const lanes = lanesOf(32, full);
+      const from = upper ? lanes : 0;
+      fb.return(
+        eachLane(fb, 32, lanes, (lane) =>
+          fb.call(fusedLongElement, cpu, n.element(16, from + lane), m.element(16, from + lane), d.element(32, lane)),
+        ),
+      );
+    }),
 );

@@ -56,7 +56,11 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
         const offset = host.and(PAGE_SIZE - 1);
         const from = offset.and(-4).shl(1);
         const last = offset.add(size).sub(1);
-        const end = last.gtU(PAGE_SIZE - 1).select(fb.i32(PAGE_SIZE - 1), last).and(-4).shl(1);
+        const end = last
+          .gtU(PAGE_SIZE - 1)
+          .select(fb.i32(PAGE_SIZE - 1), last)
+          .and(-4)
+          .shl(1);
         fb.memoryFill(p.add(from), fb.i32(0), end.sub(from).add(SLOT_SIZE));
       },
     );

@@ -1,12 +1,20 @@
 /**
  * Generates the interpreter: one handler per encoding form, the runtime functions, the loop, and the decode tree.
  */
-import { raise, raiseFpAccess, raiseUndefined, raiseWithFar, eret, switchStack, takeException } from "../../cpu/exceptions.js";
+import {
+  eret,
+  raise,
+  raiseFpAccess,
+  raiseUndefined,
+  raiseWithFar,
+  switchStack,
+  takeException,
+} from "../../cpu/exceptions.js";
 import { buildDecodeTree } from "../../isa/decode.js";
 import type { Feature } from "../../isa/features.js";
-import { expand, fieldsOf, type Form } from "../../isa/pattern.js";
+import { expand, type Form, fieldsOf } from "../../isa/pattern.js";
 import { TABLE } from "../../isa/table/index.js";
-import { refill, raiseDataAbort } from "../../mmu/access.js";
+import { raiseDataAbort, refill } from "../../mmu/access.js";
 import { contextChanged, enterMode, flushBank, flushCpu, invalidateAddress } from "../../mmu/banks.js";
 import { walk } from "../../mmu/walk.js";
 import { ENGINE_IMPORTS } from "../imports.js";
@@ -28,8 +36,24 @@ export interface InterpreterImage {
 
 /** Runtime functions TypeScript calls. */
 const EXPORTED = [
-  run, raise, raiseWithFar, raiseUndefined, raiseDataAbort, takeException, eret, switchStack, enterMode, contextChanged,
-  flushCpu, flushBank, invalidateAddress, walk, refill, codePageFor, allocateCodePage, codeWritten,
+  run,
+  raise,
+  raiseWithFar,
+  raiseUndefined,
+  raiseDataAbort,
+  takeException,
+  eret,
+  switchStack,
+  enterMode,
+  contextChanged,
+  flushCpu,
+  flushBank,
+  invalidateAddress,
+  walk,
+  refill,
+  codePageFor,
+  allocateCodePage,
+  codeWritten,
 ] as const;
 
 /** All forms of the table, in handler order. */

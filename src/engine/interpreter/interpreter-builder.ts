@@ -2,8 +2,9 @@
  * The Builder of the interpreter: fields come out of the instruction word at run time, registers live in the vCPU
  * block, memory goes through the software TLB inline and to runtime functions when that misses.
  */
-import { Operand } from "../../isa/pattern.js";
+
 import { raiseUndefined } from "../../cpu/exceptions.js";
+import type { Operand } from "../../isa/pattern.js";
 import { hostForAtomic, loadSlow, store128Slow, storeSlow, unprivilegedBank } from "../../mmu/access.js";
 import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
 import type { Callable, Linker } from "../ir/function.js";
@@ -107,16 +108,31 @@ export class InterpreterBuilder extends Builder {
 
   /** Host address for an access that hits, else what `miss` gives. */
   private translate(
-    tag: number, size: number, address: I64, options: AccessOptions | undefined, hit: (host: I32) => void, miss: () => void,
+    tag: number,
+    size: number,
+    address: I64,
+    options: AccessOptions | undefined,
+    hit: (host: I32) => void,
+    miss: () => void,
   ): void {
     const entry = this.bank(options).add(
-      address.shrU(PAGE_BITS).wrap().and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size),
+      address
+        .shrU(PAGE_BITS)
+        .wrap()
+        .and(TLB_ENTRIES - 1)
+        .mul(TLB_ENTRY.size),
     );
     // The last byte's page is compared with the first byte's entry, so that an access over a page border misses.
     const last = size === 1 ? address : address.add(size - 1);
     const same = last.and(-(1n << BigInt(PAGE_BITS))).eq(this.load("i64.load", entry, BANK.data + tag) as I64);
     let fits = same;
-    if (options?.aligned && size > 1) fits = same.and(address.wrap().and(size - 1).eqz());
+    if (options?.aligned && size > 1)
+      fits = same.and(
+        address
+          .wrap()
+          .and(size - 1)
+          .eqz(),
+      );
     this.if(
       fits,
       () => hit(address.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32)),
@@ -138,7 +154,10 @@ export class InterpreterBuilder extends Builder {
   readHost(size: number, address: I64, options?: AccessOptions): I32 {
     const host = this.variable(this.i32(0));
     this.translate(
-      TLB_ENTRY.read, size, address, options,
+      TLB_ENTRY.read,
+      size,
+      address,
+      options,
       (h) => host.set(h),
       () => {
         host.set(this.call(loadSlow, this.cpu, address, this.i32(size), this.accessFlags(options)));
@@ -158,7 +177,10 @@ export class InterpreterBuilder extends Builder {
 
   storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void {
     this.translate(
-      TLB_ENTRY.write, size, address, options,
+      TLB_ENTRY.write,
+      size,
+      address,
+      options,
       (host) => this.store(STORE[size], host, value),
       () => {
         const failed = this.call(storeSlow, this.cpu, address, value, this.i32(size), this.accessFlags(options));
@@ -169,7 +191,10 @@ export class InterpreterBuilder extends Builder {
 
   storeMem128(address: I64, value: V128, options?: AccessOptions): void {
     this.translate(
-      TLB_ENTRY.write, 16, address, options,
+      TLB_ENTRY.write,
+      16,
+      address,
+      options,
       (host) => this.store("v128.store", host, value),
       () => {
         const failed = this.call(store128Slow, this.cpu, address, value, this.accessFlags(options));
@@ -181,7 +206,10 @@ export class InterpreterBuilder extends Builder {
   exclusiveHost(size: number, address: I64): I32 {
     const host = this.variable(this.i32(0));
     this.translate(
-      TLB_ENTRY.write, size, address, { aligned: true },
+      TLB_ENTRY.write,
+      size,
+      address,
+      { aligned: true },
       (h) => host.set(h),
       () => {
         host.set(this.call(hostForAtomic, this.cpu, address, this.i32(size)));
@@ -224,7 +252,10 @@ export class InterpreterBuilder extends Builder {
   }
 
   branch(target: I64): void {
-    const within = target.wrap().and(PAGE_SIZE - 1).shl(1);
+    const within = target
+      .wrap()
+      .and(PAGE_SIZE - 1)
+      .shl(1);
     const samePage = target.xor(this.pc()).shrU(PAGE_BITS).eqz().and(target.wrap().and(3).eqz());
     this.if(samePage, () => this.return(this.state32(CPU.slotBase).add(within)));
     this.setState64(CPU.pc, target);

@@ -3,16 +3,26 @@
  * of a page, breakpoints (ARCHITECTURE.md, section 2: a plain loop round `call_indirect`).
  */
 import { EC, raise, raiseUndefined, raiseWithFar, takeInterrupt } from "../../cpu/exceptions.js";
-import { ACCESS, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { noteLargeRange, poisonWrites } from "../../mmu/banks.js";
+import { ACCESS, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
 import { isBreakpoint, shadowPage } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import {
-  AREA, BANK, CODE_PAGE, CPU, Exit, FETCH_ENTRIES, FETCH_ENTRY, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE,
+  AREA,
+  BANK,
+  CODE_PAGE,
+  CPU,
+  Exit,
+  FETCH_ENTRIES,
+  FETCH_ENTRY,
+  GLOBAL,
+  PAGE_BITS,
+  PAGE_FLAG,
+  PAGE_SIZE,
 } from "../layout.js";
-import { HANDLER_BREAKPOINT, HANDLER_UNDEFINED, codePageFor } from "./code-pages.js";
+import { codePageFor, HANDLER_BREAKPOINT, HANDLER_UNDEFINED } from "./code-pages.js";
 import { HANDLER } from "./protocol.js";
 
 /** Instruction Abort at the PC in the block. */
@@ -59,7 +69,11 @@ const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
     });
   });
   const entry = c.get32(CPU.bank).add(
-    page.shrU(PAGE_BITS).wrap().and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size),
+    page
+      .shrU(PAGE_BITS)
+      .wrap()
+      .and(FETCH_ENTRIES - 1)
+      .mul(FETCH_ENTRY.size),
   );
   fb.store("i64.store", entry, page, BANK.fetch + FETCH_ENTRY.tag);
   fb.store("i32.store", entry, code.get(), BANK.fetch + FETCH_ENTRY.codePage);
@@ -75,7 +89,13 @@ const fetch = defineFunction("fetch", "i", "i", (fb, cpu) => {
     fb.return(fb.i32(0));
   });
   const page = pc.and(-BigInt(PAGE_SIZE));
-  const entry = c.get32(CPU.bank).add(page.shrU(PAGE_BITS).wrap().and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size));
+  const entry = c.get32(CPU.bank).add(
+    page
+      .shrU(PAGE_BITS)
+      .wrap()
+      .and(FETCH_ENTRIES - 1)
+      .mul(FETCH_ENTRY.size),
+  );
   const hit = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page);
   const code = fb.choose(
     hit,
@@ -85,7 +105,14 @@ const fetch = defineFunction("fetch", "i", "i", (fb, cpu) => {
   fb.if(code.eqz(), () => fb.return(fb.i32(0)));
   c.set32(CPU.slotBase, code);
   c.set64(CPU.pcBias, page.sub(code.shrU(1).toI64U()));
-  fb.return(code.add(pc.wrap().and(PAGE_SIZE - 1).shl(1)));
+  fb.return(
+    code.add(
+      pc
+        .wrap()
+        .and(PAGE_SIZE - 1)
+        .shl(1),
+    ),
+  );
 });
 
 /** Handler index of an instruction word by the decode tree (isa/decode.ts writes it). */
@@ -205,13 +232,10 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
         exit(fb.i32(Exit.budget));
       });
       c.set32(CPU.budget, left.sub(1));
-      slot.set(fb.callIndirect(
-        HANDLER, fb.load("i32.load", at) as I32, cpu, fb.load("i32.load", at, 4) as I32, at,
-      ));
+      slot.set(fb.callIndirect(HANDLER, fb.load("i32.load", at) as I32, cpu, fb.load("i32.load", at, 4) as I32, at));
       fb.brIf(inner, slot.get());
     });
     fb.br(outer);
   });
   fb.return(fb.i32(Exit.budget));
 });
-

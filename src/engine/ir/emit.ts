@@ -77,7 +77,8 @@ class Emitter {
     this.out.opcode(node.opcode);
     const [first, second] = node.immediates;
     if (node.opcode === CONTROL["memory.fill"]) this.out.u8(0);
-    else if (node.args.length > 0 && node.immediates.length === 16) for (const lane of node.immediates) this.out.u8(lane);
+    else if (node.args.length > 0 && node.immediates.length === 16)
+      for (const lane of node.immediates) this.out.u8(lane);
     else {
       if (first !== undefined) this.out.u32(first);
       if (second !== undefined) this.out.u32(second);

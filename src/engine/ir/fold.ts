@@ -3,7 +3,7 @@
  * compiled code (fields known). Integer operations only.
  */
 import type { OpName } from "../wasm/opcodes.js";
-import { Node } from "./value.js";
+import type { Node } from "./value.js";
 
 type Fold = (a: bigint, b: bigint, bits: number) => bigint;
 const unsigned = (v: bigint, bits: number): bigint => BigInt.asUintN(bits, v);

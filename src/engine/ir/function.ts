@@ -4,7 +4,16 @@
  */
 import type { Signature, TypeTable } from "../wasm/encoder.js";
 import {
-  CONTROL, LANE_OPS, type LaneOpName, LOADS, type LoadName, type OpName, OPS, STORES, type StoreName, type TypeLetter,
+  CONTROL,
+  LANE_OPS,
+  type LaneOpName,
+  LOADS,
+  type LoadName,
+  OPS,
+  type OpName,
+  STORES,
+  type StoreName,
+  type TypeLetter,
 } from "../wasm/opcodes.js";
 import { fold } from "./fold.js";
 import { F32, F64, I32, I64, Node, type Purity, V128, type Value, type ValueOf } from "./value.js";
@@ -85,7 +94,11 @@ export class FunctionBuilder {
   }
 
   private define(
-    type: TypeLetter, purity: Purity, opcode: number, args: readonly Node[], immediates: readonly number[] = [],
+    type: TypeLetter,
+    purity: Purity,
+    opcode: number,
+    args: readonly Node[],
+    immediates: readonly number[] = [],
   ): Value {
     const node = new Node(type, purity, opcode, args, immediates);
     this.current.push({ kind: "def", node });
@@ -134,7 +147,13 @@ export class FunctionBuilder {
 
   laneOp(name: LaneOpName, lane: number, ...args: Value[]): Value {
     const [opcode, , result] = LANE_OPS[name];
-    return this.define(result, "pure", opcode, args.map((a) => a.node), [lane]);
+    return this.define(
+      result,
+      "pure",
+      opcode,
+      args.map((a) => a.node),
+      [lane],
+    );
   }
 
   shuffle(a: V128, b: V128, lanes: readonly number[]): V128 {
@@ -193,24 +212,42 @@ export class FunctionBuilder {
 
   call<P extends string, R extends string>(callee: Callable<P, R>, ...args: ValuesOf<P>): ResultOf<R> {
     const index = this.linker.functionIndex(callee);
-    return this.callWith(CONTROL.call, callee.signature.result, (args as Value[]).map((a) => a.node), [index]) as ResultOf<R>;
+    return this.callWith(
+      CONTROL.call,
+      callee.signature.result,
+      (args as Value[]).map((a) => a.node),
+      [index],
+    ) as ResultOf<R>;
   }
 
   /** `call` where the argument types are not known to TypeScript. */
   callUntyped(callee: Callable, args: readonly Value[]): Value | undefined {
-    return this.callWith(CONTROL.call, callee.signature.result, args.map((a) => a.node), [this.linker.functionIndex(callee)]);
+    return this.callWith(
+      CONTROL.call,
+      callee.signature.result,
+      args.map((a) => a.node),
+      [this.linker.functionIndex(callee)],
+    );
   }
 
   /** `call_indirect` through table 0. */
   callIndirect<P extends string, R extends string>(
-    signature: { params: P; result: R }, element: I32, ...args: ValuesOf<P>
+    signature: { params: P; result: R },
+    element: I32,
+    ...args: ValuesOf<P>
   ): ResultOf<R> {
     const nodes = [...(args as Value[]).map((a) => a.node), element.node];
-    return this.callWith(CONTROL.call_indirect, signature.result, nodes, [this.linker.types.index(signature), 0]) as ResultOf<R>;
+    return this.callWith(CONTROL.call_indirect, signature.result, nodes, [
+      this.linker.types.index(signature),
+      0,
+    ]) as ResultOf<R>;
   }
 
   private callWith(
-    opcode: number, result: string, args: readonly Node[], immediates: readonly number[],
+    opcode: number,
+    result: string,
+    args: readonly Node[],
+    immediates: readonly number[],
   ): Value | undefined {
     if (result !== "") return this.define(result as TypeLetter, "effect", opcode, args, immediates);
     this.effect(opcode, args, immediates);

@@ -3,9 +3,9 @@
  * whoever calls it first; imports are declared the same way (`importFunction`).
  */
 import { encodeModule, type FunctionBody, TypeTable } from "../wasm/encoder.js";
+import type { TypeLetter } from "../wasm/opcodes.js";
 import { emitFunction } from "./emit.js";
 import { type Callable, FunctionBuilder, type Linker } from "./function.js";
-import type { TypeLetter } from "../wasm/opcodes.js";
 import type { Value, ValueOf } from "./value.js";
 
 type ValuesOf<P extends string> = P extends `${infer H extends TypeLetter}${infer Rest}`
@@ -18,7 +18,10 @@ export interface DefinedFunction<P extends string = string, R extends string = s
 
 /** A function of the module. `write` gets the builder and the parameters and must return on every path. */
 export function defineFunction<const P extends string, const R extends string>(
-  name: string, params: P, result: R, write: (fb: FunctionBuilder, ...params: ValuesOf<P>) => void,
+  name: string,
+  params: P,
+  result: R,
+  write: (fb: FunctionBuilder, ...params: ValuesOf<P>) => void,
 ): DefinedFunction<P, R> {
   return {
     name,
@@ -29,7 +32,9 @@ export function defineFunction<const P extends string, const R extends string>(
 
 /** A function the host supplies as "host.name". */
 export function importFunction<const P extends string, const R extends string>(
-  name: string, params: P, result: R,
+  name: string,
+  params: P,
+  result: R,
 ): Callable<P, R> {
   return { name, signature: { params, result } };
 }

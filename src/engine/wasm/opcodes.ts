@@ -3,15 +3,27 @@
  * type. Types are one letter each: i = i32, l = i64, f = f32, d = f64, v = v128, _ = nothing. SIMD opcodes carry
  * 0xfd in bits 16–23, the "misc" ones 0xfc.
  */
-const binary = <const N extends string>(
-  first: number,
-  names: readonly N[],
-): { [K in N]: number } => Object.fromEntries(names.map((n, i) => [n, first + i])) as { [K in N]: number };
+const binary = <const N extends string>(first: number, names: readonly N[]): { [K in N]: number } =>
+  Object.fromEntries(names.map((n, i) => [n, first + i])) as { [K in N]: number };
 
 const I_COMPARE = ["eq", "ne", "lt_s", "lt_u", "gt_s", "gt_u", "le_s", "le_u", "ge_s", "ge_u"] as const;
 const F_COMPARE = ["eq", "ne", "lt", "gt", "le", "ge"] as const;
 const I_BINARY = [
-  "add", "sub", "mul", "div_s", "div_u", "rem_s", "rem_u", "and", "or", "xor", "shl", "shr_s", "shr_u", "rotl", "rotr",
+  "add",
+  "sub",
+  "mul",
+  "div_s",
+  "div_u",
+  "rem_s",
+  "rem_u",
+  "and",
+  "or",
+  "xor",
+  "shl",
+  "shr_s",
+  "shr_u",
+  "rotl",
+  "rotr",
 ] as const;
 const F_UNARY = ["abs", "neg", "ceil", "floor", "trunc", "nearest", "sqrt"] as const;
 const F_BINARY = ["add", "sub", "mul", "div", "min", "max", "copysign"] as const;

@@ -18,6 +18,7 @@ declare namespace WebAssembly {
     set(index: number, value: unknown): void;
   }
   function instantiate(
-    bytes: Uint8Array, imports: Record<string, ModuleImports>,
+    bytes: Uint8Array,
+    imports: Record<string, ModuleImports>,
   ): Promise<{ module: Module; instance: Instance }>;
 }

@@ -28,17 +28,22 @@ interface Three extends Two {
 const widthOf = (f: Sized): Width => (f.sz === undefined ? 16 : f.sz === 1 ? 64 : 32);
 const log2Bytes = (width: Width): number => ({ 16: 1, 32: 2, 64: 3 })[width];
 
-export const threeSame = (op: FpLaneOp) => (b: Builder, f: Three): void => {
-  const width = widthOf(f);
-  if (f.Q === undefined) {
-    const [n, m, d] = [f.Rn, f.Rm, f.Rd].map((r) => readScalar(b, r, width)) as [I64, I64, I64];
-    b.setD(f.Rd, op.element(b, width, n, m, d));
-  } else {
-    b.setV(f.Rd, op.lanes(b, width, f.Q === 1, b.V(f.Rn), b.V(f.Rm), b.V(f.Rd)));
-  }
-};
+export const threeSame =
+  (op: FpLaneOp) =>
+  (b: Builder, f: Three): void => {
+    const width = widthOf(f);
+    if (f.Q === undefined) {
+      const [n, m, d] = [f.Rn, f.Rm, f.Rd].map((r) => readScalar(b, r, width)) as [I64, I64, I64];
+      b.setD(f.Rd, op.element(b, width, n, m, d));
+    } else {
+      b.setV(f.Rd, op.lanes(b, width, f.Q === 1, b.V(f.Rn), b.V(f.Rm), b.V(f.Rd)));
+    }
+  };
 
-export const twoRegister = (op: FpLaneOp) => (b: Builder, f: Two): void => threeSame(op)(b, { ...f, Rm: f.Rn });
+export const twoRegister =
+  (op: FpLaneOp) =>
+  (b: Builder, f: Two): void =>
+    threeSame(op)(b, { ...f, Rm: f.Rn });
 
 /** The shuffles that put even and odd elements of m:n side by side. */
 function evenAndOdd(width: Width, full: boolean, n: V128, m: V128): [V128, V128] {
@@ -46,40 +51,49 @@ function evenAndOdd(width: Width, full: boolean, n: V128, m: V128): [V128, V128]
   const inVector = 128 / width;
   const inUse = full ? inVector : inVector / 2;
   const take = (odd: number): V128 =>
-    n.shuffle(m, elementShuffle(size, (e) => {
-      const at = 2 * (e % inUse) + odd;
-      return at < inUse ? at : at - inUse + inVector;
-    }));
+    n.shuffle(
+      m,
+      elementShuffle(size, (e) => {
+        const at = 2 * (e % inUse) + odd;
+        return at < inUse ? at : at - inUse + inVector;
+      }),
+    );
   return [take(0), take(1)];
 }
 
 /** Neighbouring elements of m:n. */
-export const pairwise = (op: FpLaneOp) => (b: Builder, f: Three & { readonly Q: number }): void => {
-  const width = widthOf(f);
-  const full = f.Q === 1;
-  const [even, odd] = evenAndOdd(width, full, b.V(f.Rn), b.V(f.Rm));
-  b.setV(f.Rd, op.lanes(b, width, full, even, odd, even));
-};
+export const pairwise =
+  (op: FpLaneOp) =>
+  (b: Builder, f: Three & { readonly Q: number }): void => {
+    const width = widthOf(f);
+    const full = f.Q === 1;
+    const [even, odd] = evenAndOdd(width, full, b.V(f.Rn), b.V(f.Rm));
+    b.setV(f.Rd, op.lanes(b, width, full, even, odd, even));
+  };
 
 /** The two lowest elements of n. */
-export const pairwiseScalar = (op: FpLaneOp) => (b: Builder, f: Two): void => {
-  const width = widthOf(f);
-  const n = b.V(f.Rn);
-  const first = n.element(width, 0);
-  b.setD(f.Rd, op.element(b, width, first, n.element(width, 1), first));
-};
+export const pairwiseScalar =
+  (op: FpLaneOp) =>
+  (b: Builder, f: Two): void => {
+    const width = widthOf(f);
+    const n = b.V(f.Rn);
+    const first = n.element(width, 0);
+    b.setD(f.Rd, op.element(b, width, first, n.element(width, 1), first));
+  };
 
 /** Reduce: of two halves, each reduced first. */
-export const acrossLanes = (op: FpLaneOp) => (b: Builder, f: Two & { readonly Q: number }): void => {
-  const width = widthOf(f);
-  const n = b.V(f.Rn);
-  const reduce = (from: number, count: number): I64 => {
-    if (count === 1) return n.element(width, from);
-    const [low, high] = [reduce(from, count / 2), reduce(from + count / 2, count / 2)];
-    return op.element(b, width, low, high, low);
+export const acrossLanes =
+  (op: FpLaneOp) =>
+  (b: Builder, f: Two & { readonly Q: number }): void => {
+    const width = widthOf(f);
+    const n = b.V(f.Rn);
+    const reduce = (from: number, count: number): I64 => {
+      if (count === 1) return n.element(width, from);
+      const [low, high] = [reduce(from, count / 2), reduce(from + count / 2, count / 2)];
+      return op.element(b, width, low, high, low);
+    };
+    b.setD(f.Rd, reduce(0, (64 << f.Q) / width));
   };
-  b.setD(f.Rd, reduce(0, (64 << f.Q) / width));
-};
 
 // --- by element -------------------------------------------------------------------------------------------------------
 
@@ -97,15 +111,17 @@ const elementIndex = (b: Builder, f: ByElement): I32 =>
 const broadcast = (b: Builder, width: Width, m: V128, index: I32): V128 =>
   new Lanes(b, log2Bytes(width)).broadcast(m, index);
 
-export const byElement = (op: FpLaneOp) => (b: Builder, f: ByElement): void => {
-  const width = widthOf(f);
-  const m = broadcast(b, width, b.V(f.Rm), elementIndex(b, f));
-  if (f.Q === undefined) {
-    b.setD(f.Rd, op.element(b, width, readScalar(b, f.Rn, width), m.element(width, 0), readScalar(b, f.Rd, width)));
-  } else {
-    b.setV(f.Rd, op.lanes(b, width, f.Q === 1, b.V(f.Rn), m, b.V(f.Rd)));
-  }
-};
+export const byElement =
+  (op: FpLaneOp) =>
+  (b: Builder, f: ByElement): void => {
+    const width = widthOf(f);
+    const m = broadcast(b, width, b.V(f.Rm), elementIndex(b, f));
+    if (f.Q === undefined) {
+      b.setD(f.Rd, op.element(b, width, readScalar(b, f.Rn, width), m.element(width, 0), readScalar(b, f.Rd, width)));
+    } else {
+      b.setV(f.Rd, op.lanes(b, width, f.Q === 1, b.V(f.Rn), m, b.V(f.Rd)));
+    }
+  };
 
 // --- FMLAL, FCMLA, FCADD ------------------------------------------------------------------------------------------------
 
@@ -116,11 +132,14 @@ function accumulateLong(b: Builder, f: Two & { readonly Q: number }, negate: boo
 }
 
 /** FMLAL, FMLSL and (`upper`) FMLAL2, FMLSL2. */
-export const multiplyLong = (negate: boolean, upper: boolean) => (b: Builder, f: Three & { readonly Q: number }): void =>
-  accumulateLong(b, f, negate, upper, b.V(f.Rm));
+export const multiplyLong =
+  (negate: boolean, upper: boolean) =>
+  (b: Builder, f: Three & { readonly Q: number }): void =>
+    accumulateLong(b, f, negate, upper, b.V(f.Rm));
 
 export const multiplyLongByElement =
-  (negate: boolean, upper: boolean) => (b: Builder, f: ByElement & { readonly Q: number }): void =>
+  (negate: boolean, upper: boolean) =>
+  (b: Builder, f: ByElement & { readonly Q: number }): void =>
     accumulateLong(b, f, negate, upper, broadcast(b, 16, b.V(f.Rm), elementIndex(b, f)));
 
 /** Elements of complex numbers: (real, imaginary) pairs. */
@@ -139,12 +158,20 @@ const signsOfPart = (b: Builder, width: Width, part: 0 | 1): V128 => {
 
 /** In every pair, elements `real` and `imaginary` of v's pair. */
 const pairShuffle = (width: Width, v: V128, real: 0 | 1, imaginary: 0 | 1): V128 =>
-  v.shuffle(v, elementShuffle(log2Bytes(width), (e) => (e & ~1) + (e % 2 === 0 ? real : imaginary)));
+  v.shuffle(
+    v,
+    elementShuffle(log2Bytes(width), (e) => (e & ~1) + (e % 2 === 0 ? real : imaginary)),
+  );
 
 const widthOfSize = (size: number): Width => (8 << size) as Width;
 
 /** d + n * m, of n's real part (rotation 0, 180) or imaginary part (90, 270), with the product so rotated. */
-function accumulateComplex(b: Builder, f: Two & { readonly Q: number; readonly rot: number }, width: Width, m: V128): void {
+function accumulateComplex(
+  b: Builder,
+  f: Two & { readonly Q: number; readonly rot: number },
+  width: Width,
+  m: V128,
+): void {
   const crossed = (f.rot & 1) === 1;
   const part = crossed ? 1 : 0;
   const n = pairShuffle(width, b.V(f.Rn), part, part);
@@ -181,7 +208,10 @@ export function complexAdd(b: Builder, f: Complex): void {
 /** Fixed-point forms: immh:immb without its leading 1 is `shift`, counted down from twice the width. */
 export const fixedPoint =
   (op: FixedPointOp, width: Width) =>
-  (b: Builder, f: { readonly Q?: number; readonly shift: Operand; readonly Rn: Operand; readonly Rd: Operand }): void => {
+  (
+    b: Builder,
+    f: { readonly Q?: number; readonly shift: Operand; readonly Rn: Operand; readonly Rd: Operand },
+  ): void => {
     const fbits = (): I64 => b.i64(width).sub(b.operand(f.shift).toI64U());
     const sized = width === 16 ? f : { ...f, sz: width === 64 ? 1 : 0 };
     twoRegister(op(fbits))(b, sized);
@@ -200,10 +230,12 @@ export function lengthen(b: Builder, f: Resized): void {
 }
 
 /** FCVTN, FCVTXN; the "2" forms write the upper half and keep the lower. */
-export const narrow = (odd: boolean) => (b: Builder, f: Resized): void => {
-  const r = narrowVector(b, b.cpu, f.sz === 1 ? 64 : 32, odd, b.V(f.Rn));
-  b.setV(f.Rd, f.Q === 1 ? b.V(f.Rd).withElement(64, 1, r.i64(0)) : r);
-};
+export const narrow =
+  (odd: boolean) =>
+  (b: Builder, f: Resized): void => {
+    const r = narrowVector(b, b.cpu, f.sz === 1 ? 64 : 32, odd, b.V(f.Rn));
+    b.setV(f.Rd, f.Q === 1 ? b.V(f.Rd).withElement(64, 1, r.i64(0)) : r);
+  };
 
 export function narrowOddScalar(b: Builder, f: { readonly Rn: Operand; readonly Rd: Operand }): void {
   b.setD(f.Rd, b.call(narrowOddElement, b.cpu, b.D(f.Rn)));
@@ -212,7 +244,10 @@ export function narrowOddScalar(b: Builder, f: { readonly Rn: Operand; readonly 
 /** FMOV of an immediate to every element. */
 export const moveImmediate =
   (width: Width) =>
-  (b: Builder, f: { readonly Q: number; readonly abc: Operand; readonly defgh: Operand; readonly Rd: Operand }): void => {
+  (
+    b: Builder,
+    f: { readonly Q: number; readonly abc: Operand; readonly defgh: Operand; readonly Rd: Operand },
+  ): void => {
     const imm8 = b.operand(f.abc).shl(5).or(b.operand(f.defgh));
     const element = b.v128Zero().withElement(64, 0, expandImmediate(b, imm8, width));
     const all = broadcast(b, width, element, b.i32(0));

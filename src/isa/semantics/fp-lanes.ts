@@ -4,12 +4,23 @@
  */
 import type { Builder } from "../../engine/builder.js";
 import {
-  fromFixedElement, fromInteger as scalarFromInteger, type RoundingLetter, toFixedElement, towardsZero,
+  fromFixedElement,
+  type RoundingLetter,
+  fromInteger as scalarFromInteger,
+  toFixedElement,
+  towardsZero,
 } from "../../engine/fp/convert.js";
 import { comparisonElement, type Element1, type Width } from "../../engine/fp/element.js";
 import { fusedScalar, negated, type StepName, stepElement } from "../../engine/fp/fused.js";
 import type { ArithmeticName, ComparisonName } from "../../engine/fp/operations.js";
-import { arithmeticVector, comparisonVector, fusedVector, inUse, stepVector, unaryLanes } from "../../engine/fp/vector.js";
+import {
+  arithmeticVector,
+  comparisonVector,
+  fusedVector,
+  inUse,
+  stepVector,
+  unaryLanes,
+} from "../../engine/fp/vector.js";
 import { fromFixedVector, toFixedVector } from "../../engine/fp/vector-convert.js";
 import type { I64, V128 } from "../../engine/ir/value.js";
 import { arithmetic } from "./fp-scalar.js";
@@ -60,8 +71,7 @@ export const comparisonZero = (name: ComparisonName, zeroFirst = false): FpLaneO
 /** FMLA, and FMLS, which turns the product's sign. */
 export const multiplyAccumulate = (negate: boolean): FpLaneOp => ({
   element: (b, width, n, m, d) => fusedScalar(b, b.cpu, width, negated(n, width, negate), m, d),
-  lanes: (b, width, full, n, m, d) =>
-    fusedVector(b, b.cpu, width, full, d, negate ? n.xor(signs(b, width)) : n, m),
+  lanes: (b, width, full, n, m, d) => fusedVector(b, b.cpu, width, full, d, negate ? n.xor(signs(b, width)) : n, m),
 });
 
 export const step = (name: StepName): FpLaneOp => ({
@@ -88,25 +98,30 @@ export const negate: FpLaneOp = {
 /** An operation with a run-time count of fraction bits. */
 export type FixedPointOp = (fbits: (b: Builder) => I64 | undefined) => FpLaneOp;
 
-export const toFixed = (rounding: RoundingLetter, unsigned: boolean): FixedPointOp => (fbits) => ({
-  element: (b, width, n) => {
-    const count = fbits(b);
-    if (rounding === "Z" && count === undefined) return towardsZero(b, b.cpu, unsigned, width, width, n);
-    return b.call(toFixedElement(rounding, unsigned, width, width), b.cpu, n, count ?? b.i64(0));
-  },
-  lanes: (b, width, full, n) => toFixedVector(b, b.cpu, rounding, unsigned, width, full, n, fbits(b)),
-});
+export const toFixed =
+  (rounding: RoundingLetter, unsigned: boolean): FixedPointOp =>
+  (fbits) => ({
+    element: (b, width, n) => {
+      const count = fbits(b);
+      if (rounding === "Z" && count === undefined) return towardsZero(b, b.cpu, unsigned, width, width, n);
+      return b.call(toFixedElement(rounding, unsigned, width, width), b.cpu, n, count ?? b.i64(0));
+    },
+    lanes: (b, width, full, n) => toFixedVector(b, b.cpu, rounding, unsigned, width, full, n, fbits(b)),
+  });
 
-export const fromFixed = (unsigned: boolean): FixedPointOp => (fbits) => ({
-  element: (b, width, n) => {
-    const count = fbits(b);
-    if (count === undefined) return scalarFromInteger(b, b.cpu, unsigned, width, width, n);
-    return b.call(fromFixedElement(unsigned, width, width), b.cpu, n, count);
-  },
-  lanes: (b, width, full, n) => fromFixedVector(b, b.cpu, unsigned, width, full, n, fbits(b)),
-});
+export const fromFixed =
+  (unsigned: boolean): FixedPointOp =>
+  (fbits) => ({
+    element: (b, width, n) => {
+      const count = fbits(b);
+      if (count === undefined) return scalarFromInteger(b, b.cpu, unsigned, width, width, n);
+      return b.call(fromFixedElement(unsigned, width, width), b.cpu, n, count);
+    },
+    lanes: (b, width, full, n) => fromFixedVector(b, b.cpu, unsigned, width, full, n, fbits(b)),
+  });
 
 const integral = (): undefined => undefined;
 /** Between floating point and integers without fraction bits. */
-export const toInteger = (rounding: RoundingLetter, unsigned: boolean): FpLaneOp => toFixed(rounding, unsigned)(integral);
+export const toInteger = (rounding: RoundingLetter, unsigned: boolean): FpLaneOp =>
+  toFixed(rounding, unsigned)(integral);
 export const fromInteger = (unsigned: boolean): FpLaneOp => fromFixed(unsigned)(integral);

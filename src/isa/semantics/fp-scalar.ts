@@ -4,11 +4,24 @@
  */
 import type { Builder } from "../../engine/builder.js";
 import {
-  formatElement, fromFixedElement, fromInteger as scalarFromInteger, type IntegerWidth, javaScriptElement,
-  type RoundingLetter, toFixedElement, towardsZero,
+  formatElement,
+  fromFixedElement,
+  type IntegerWidth,
+  javaScriptElement,
+  type RoundingLetter,
+  fromInteger as scalarFromInteger,
+  toFixedElement,
+  towardsZero,
 } from "../../engine/fp/convert.js";
 import {
-  binaryElement, certainOf, compareElement, decode, encode, hostOf, unaryElement, type Width,
+  binaryElement,
+  certainOf,
+  compareElement,
+  decode,
+  encode,
+  hostOf,
+  unaryElement,
+  type Width,
 } from "../../engine/fp/element.js";
 import { fusedScalar, negated } from "../../engine/fp/fused.js";
 import { isDefault, isFast } from "../../engine/fp/mode.js";
@@ -51,27 +64,34 @@ interface Typed2 extends Typed {
 }
 
 /** FSQRT, FRINT<r>, FRINT32<r>, FRINT64<r>. */
-export const unary = (name: ArithmeticName) => (b: Builder, f: Typed): void => {
-  const width = widthOfType(f.ftype);
-  b.setD(f.Rd, arithmetic(b, name, width, readScalar(b, f.Rn, width)));
-};
+export const unary =
+  (name: ArithmeticName) =>
+  (b: Builder, f: Typed): void => {
+    const width = widthOfType(f.ftype);
+    b.setD(f.Rd, arithmetic(b, name, width, readScalar(b, f.Rn, width)));
+  };
 
 /** FMOV, FABS, FNEG: bits only. */
-export const signOperation = (name: "FMOV" | "FABS" | "FNEG") => (b: Builder, f: Typed): void => {
-  const width = widthOfType(f.ftype);
-  const bits = readScalar(b, f.Rn, width);
-  b.setD(f.Rd, name === "FMOV" ? bits : name === "FABS" ? bits.and(signBit(width) - 1n) : bits.xor(signBit(width)));
-};
+export const signOperation =
+  (name: "FMOV" | "FABS" | "FNEG") =>
+  (b: Builder, f: Typed): void => {
+    const width = widthOfType(f.ftype);
+    const bits = readScalar(b, f.Rn, width);
+    b.setD(f.Rd, name === "FMOV" ? bits : name === "FABS" ? bits.and(signBit(width) - 1n) : bits.xor(signBit(width)));
+  };
 
-export const binary = (name: ArithmeticName, negateResult = false) => (b: Builder, f: Typed2): void => {
-  const width = widthOfType(f.ftype);
-  const r = arithmetic(b, name, width, readScalar(b, f.Rn, width), readScalar(b, f.Rm, width));
-  b.setD(f.Rd, negated(r, width, negateResult));
-};
+export const binary =
+  (name: ArithmeticName, negateResult = false) =>
+  (b: Builder, f: Typed2): void => {
+    const width = widthOfType(f.ftype);
+    const r = arithmetic(b, name, width, readScalar(b, f.Rn, width), readScalar(b, f.Rm, width));
+    b.setD(f.Rd, negated(r, width, negateResult));
+  };
 
 /** FMADD and its three negating forms. */
 export const multiplyAdd =
-  (negateProduct: boolean, negateAddend: boolean) => (b: Builder, f: Typed2 & { readonly Ra: Operand }): void => {
+  (negateProduct: boolean, negateAddend: boolean) =>
+  (b: Builder, f: Typed2 & { readonly Ra: Operand }): void => {
     const width = widthOfType(f.ftype);
     const n = negated(readScalar(b, f.Rn, width), width, negateProduct);
     const addend = negated(readScalar(b, f.Ra, width), width, negateAddend);
@@ -96,20 +116,29 @@ function setCompareFlags(b: Builder, width: Width, signalNaNs: boolean, a: I64, 
 
 type Compared = Omit<Typed2, "Rd">;
 
-export const compare = (signalNaNs: boolean) => (b: Builder, f: Compared): void => {
-  const width = widthOfType(f.ftype);
-  setCompareFlags(b, width, signalNaNs, readScalar(b, f.Rn, width), readScalar(b, f.Rm, width));
-};
+export const compare =
+  (signalNaNs: boolean) =>
+  (b: Builder, f: Compared): void => {
+    const width = widthOfType(f.ftype);
+    setCompareFlags(b, width, signalNaNs, readScalar(b, f.Rn, width), readScalar(b, f.Rm, width));
+  };
 
-export const compareZero = (signalNaNs: boolean) => (b: Builder, f: Omit<Compared, "Rm">): void => {
-  const width = widthOfType(f.ftype);
-  setCompareFlags(b, width, signalNaNs, readScalar(b, f.Rn, width), b.i64(0));
-};
+export const compareZero =
+  (signalNaNs: boolean) =>
+  (b: Builder, f: Omit<Compared, "Rm">): void => {
+    const width = widthOfType(f.ftype);
+    setCompareFlags(b, width, signalNaNs, readScalar(b, f.Rn, width), b.i64(0));
+  };
 
 export function conditionalCompare(
-  b: Builder, f: Compared & { readonly cond: number; readonly op: number; readonly nzcv: Operand },
+  b: Builder,
+  f: Compared & { readonly cond: number; readonly op: number; readonly nzcv: Operand },
 ): void {
-  b.if(b.condition(f.cond), () => compare(f.op === 1)(b, f), () => b.setNzcv(b.operand(f.nzcv).shl(28)));
+  b.if(
+    b.condition(f.cond),
+    () => compare(f.op === 1)(b, f),
+    () => b.setNzcv(b.operand(f.nzcv).shl(28)),
+  );
 }
 
 export function conditionalSelect(b: Builder, f: Typed2 & { readonly cond: number }): void {
@@ -122,14 +151,21 @@ export function conditionalSelect(b: Builder, f: Typed2 & { readonly cond: numbe
 /** VFPExpandImm, zero-extended. */
 export function expandImmediate(b: Builder, imm8: I32, width: Width): I64 {
   const [ones, zeros, at] = (
-    { 16: [0x3000n, 0x4000n, 6], 32: [0x3e00_0000n, 0x4000_0000n, 19], 64: [0x3fc0n << 48n, 0x4000n << 48n, 48] } as const
+    {
+      16: [0x3000n, 0x4000n, 6],
+      32: [0x3e00_0000n, 0x4000_0000n, 19],
+      64: [0x3fc0n << 48n, 0x4000n << 48n, 48],
+    } as const
   )[width];
   const wide = imm8.toI64U();
   const base = imm8.and(0x40).select(b.i64(ones), b.i64(zeros));
   return base.or(wide.and(0x3f).shl(at)).or(wide.shrU(7).shl(width - 1));
 }
 
-export function moveImmediate(b: Builder, f: { readonly ftype: number; readonly imm8: Operand; readonly Rd: Operand }): void {
+export function moveImmediate(
+  b: Builder,
+  f: { readonly ftype: number; readonly imm8: Operand; readonly Rd: Operand },
+): void {
   b.setD(f.Rd, expandImmediate(b, b.operand(f.imm8), widthOfType(f.ftype)));
 }
 
@@ -179,16 +215,15 @@ export const toInteger =
   };
 
 /** SCVTF, UCVTF from a general register. */
-export const fromInteger = (unsigned: boolean) => (b: Builder, f: General, fbits?: I64): void => {
-  const width = widthOfType(f.ftype);
-  const integer = integerWidth(f.sf);
-  const a = b.X(f.Rn);
-  const element = fromFixedElement(unsigned, integer, width);
-  b.setD(
-    f.Rd,
-    fbits ? b.call(element, b.cpu, a, fbits) : scalarFromInteger(b, b.cpu, unsigned, integer, width, a),
-  );
-};
+export const fromInteger =
+  (unsigned: boolean) =>
+  (b: Builder, f: General, fbits?: I64): void => {
+    const width = widthOfType(f.ftype);
+    const integer = integerWidth(f.sf);
+    const a = b.X(f.Rn);
+    const element = fromFixedElement(unsigned, integer, width);
+    b.setD(f.Rd, fbits ? b.call(element, b.cpu, a, fbits) : scalarFromInteger(b, b.cpu, unsigned, integer, width, a));
+  };
 
 /** FJCVTZS: Z says that nothing was lost. */
 export function toJavaScriptInteger(b: Builder, f: { readonly Rn: Operand; readonly Rd: Operand }): void {

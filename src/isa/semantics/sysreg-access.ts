@@ -2,12 +2,13 @@
  * MRS and MSR (register): plain registers go straight to their slot, everything else to TypeScript
  * (cpu/sysreg/access.ts). The index entry says which (engine/layout.ts, SYSREG_ENTRY).
  */
+
+import { sysregOffset } from "../../cpu/sysreg/table.js";
 import type { Builder } from "../../engine/builder.js";
 import { sysregAccess } from "../../engine/imports.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
 import { AREA, CPU, SYSREG_ENTRY, SYSREG_FLAG } from "../../engine/layout.js";
 import { contextChanged } from "../../mmu/banks.js";
-import { sysregOffset } from "../../cpu/sysreg/table.js";
 import type { Operand } from "../pattern.js";
 
 interface Entry {
@@ -21,8 +22,9 @@ function lookUp(b: Builder, encoding: I32, write: boolean): Entry {
   const word = (offset: number): I32 => b.load("i32.load", at, AREA.sysregIndex + offset) as I32;
   const flags = word(SYSREG_ENTRY.flags);
   const lowest = flags.shrU(write ? 4 : 0).and(15);
-  const traps = word(write ? SYSREG_ENTRY.writeTraps : SYSREG_ENTRY.readTraps)
-    .and(b.state32(write ? CPU.writeTraps : CPU.readTraps));
+  const traps = word(write ? SYSREG_ENTRY.writeTraps : SYSREG_ENTRY.readTraps).and(
+    b.state32(write ? CPU.writeTraps : CPU.readTraps),
+  );
   const allowed = b.state32(CPU.el).geU(lowest).and(traps.eqz());
   return { flags, offset: word(SYSREG_ENTRY.offset), allowed };
 }
@@ -38,15 +40,22 @@ const TICK_SHIFT = 2;
 export function readSysreg(b: Builder, sysreg: Operand, rt: Operand): void {
   const encoding = b.operand(sysreg);
   const { flags, offset, allowed } = lookUp(b, encoding, false);
-  b.if(flags.and(SYSREG_FLAG.plainRead).ne(0).and(allowed).eqz(), () => {
-    const counter = flags.and(SYSREG_FLAG.virtualCounter | SYSREG_FLAG.physicalCounter).ne(0).and(allowed);
-    b.if(counter.eqz(), () => b.leave(sysregAccess, encoding.or(1 << 15), b.i32(1), b.operand(rt)));
-    const virtual = flags.and(SYSREG_FLAG.virtualCounter);
-    const ticks = now(b).shrU(TICK_SHIFT);
-    b.setX(rt, ticks.sub(virtual.select(b.state64(sysregOffset("CNTVOFF_EL2")), b.i64(0))));
-  }, () => {
-    b.setX(rt, b.load("i64.load", b.cpu.add(offset)) as I64);
-  });
+  b.if(
+    flags.and(SYSREG_FLAG.plainRead).ne(0).and(allowed).eqz(),
+    () => {
+      const counter = flags
+        .and(SYSREG_FLAG.virtualCounter | SYSREG_FLAG.physicalCounter)
+        .ne(0)
+        .and(allowed);
+      b.if(counter.eqz(), () => b.leave(sysregAccess, encoding.or(1 << 15), b.i32(1), b.operand(rt)));
+      const virtual = flags.and(SYSREG_FLAG.virtualCounter);
+      const ticks = now(b).shrU(TICK_SHIFT);
+      b.setX(rt, ticks.sub(virtual.select(b.state64(sysregOffset("CNTVOFF_EL2")), b.i64(0))));
+    },
+    () => {
+      b.setX(rt, b.load("i64.load", b.cpu.add(offset)) as I64);
+    },
+  );
 }
 
 export function writeSysreg(b: Builder, sysreg: Operand, rt: Operand): void {

@@ -5,6 +5,7 @@
 import { EC, raise, switchStack, trapWait } from "../../cpu/exceptions.js";
 import type { Builder } from "../../engine/builder.js";
 import { CpuView } from "../../engine/cpu-view.js";
+import { sysregAccess } from "../../engine/imports.js";
 import { defineFunction } from "../../engine/ir/module.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
 import { CONTEXT, CPU, Exit, PAGE_BITS } from "../../engine/layout.js";
@@ -81,7 +82,10 @@ const daifAtEl0 = defineFunction("daifAtEl0", "iii", "", (fb, cpu, crm, op2) => 
     },
     () => {
       // ISS: Op0 0, Op2, Op1 3, CRn 4, Rt 31, CRm, write.
-      const iss = op2.shl(17).or((3 << 14) | (4 << 10) | (31 << 5)).or(crm.shl(1));
+      const iss = op2
+        .shl(17)
+        .or((3 << 14) | (4 << 10) | (31 << 5))
+        .or(crm.shl(1));
       fb.call(raise, cpu, fb.i32(0), fb.i32(EC.sysreg), iss, c.get64(CPU.pc));
     },
   );
@@ -99,6 +103,18 @@ export function daifClear(b: Builder, crm: Operand): void {
   // What was masked may be pending: look before the next instruction.
   b.if(b.state32(CPU.irqLines).or(b.state32(CPU.virtualPending)), () => b.synchronize());
 }
+
+/** MSR DAIF, Xt. At EL0 the slow path decides whether it may. */
+export function daifWrite(b: Builder, rt: Operand): void {
+  b.if(b.state32(CPU.el).eqz(), () => b.leave(sysregAccess, b.i32(DAIF_ENCODING), b.i32(0), b.operand(rt)));
+  const value = b.W(rt).and(0x3c0);
+  b.setState32(CPU.daif, value);
+  const unmasked = value.ne(0x3c0).and(b.state32(CPU.irqLines).or(b.state32(CPU.virtualPending)).ne(0));
+  b.if(unmasked, () => b.synchronize());
+}
+
+/** op0 3, op1 3, CRn 4, CRm 2, op2 1, as `sysregAccess` takes it. */
+const DAIF_ENCODING = (3 << 14) | (3 << 11) | (4 << 7) | (2 << 3) | 1;
 
 // --- traps of SYS instructions --------------------------------------------------------------------------------------
 
@@ -118,7 +134,12 @@ const checkSys = defineFunction("checkSys", "iiiii", "i", (fb, cpu, iss, hcrBit,
   const host = c.get32(CPU.context).eq(CONTEXT.el20User);
   const sctlr = host.select(c.sys("SCTLR_EL2"), c.sys("SCTLR_EL1"));
   fb.if(user.and(sctlr.shrU(sctlrBit.toI64U()).wrap().and(1).eqz()), () => stop(0, EC.sysreg));
-  const trapped = c.sys("HCR_EL2").shrU(hcrBit.toI64U()).wrap().and(c.get32(CPU.el2Enabled)).and(el.leU(1))
+  const trapped = c
+    .sys("HCR_EL2")
+    .shrU(hcrBit.toI64U())
+    .wrap()
+    .and(c.get32(CPU.el2Enabled))
+    .and(el.leU(1))
     .and(host.eqz());
   fb.if(trapped.and(1), () => stop(2, EC.sysreg));
   fb.return(fb.i32(0));
@@ -137,7 +158,15 @@ const sysIss = defineFunction("sysIss", "i", "i", (fb, cpu) => {
   const crn = word.shrU(12).and(15);
   const crm = word.shrU(8).and(15);
   const op2 = word.shrU(5).and(7);
-  fb.return(fb.i32(1 << 20).or(op2.shl(17)).or(op1.shl(14)).or(crn.shl(10)).or(word.and(31).shl(5)).or(crm.shl(1)));
+  fb.return(
+    fb
+      .i32(1 << 20)
+      .or(op2.shl(17))
+      .or(op1.shl(14))
+      .or(crn.shl(10))
+      .or(word.and(31).shl(5))
+      .or(crm.shl(1)),
+  );
 });
 
 /** Leaves the instruction when it may not run here. */
@@ -249,7 +278,12 @@ const invalidateEverywhere = defineFunction("invalidateEverywhere", "iil", "", (
 });
 
 export function tlbInvalidate(
-  b: Builder, rt: Operand, kind: keyof typeof KIND, everywhere: boolean, lowest: number, hcrBit: number,
+  b: Builder,
+  rt: Operand,
+  kind: keyof typeof KIND,
+  everywhere: boolean,
+  lowest: number,
+  hcrBit: number,
 ): void {
   permit(b, hcrBit, lowest, SCTLR.never);
   b.callRuntime(everywhere ? invalidateEverywhere : invalidateLocal, b.i32(KIND[kind]), b.X(rt));
@@ -301,7 +335,13 @@ const atContext = defineFunction("atContext", "iii", "i", (fb, cpu, which, withP
 const REGIME = { el0: 0, el1: 1, el2: 2, el3: 3 } as const;
 
 export function addressTranslate(
-  b: Builder, rt: Operand, regime: keyof typeof REGIME, write: boolean, both: boolean, lowest: number, pan: boolean,
+  b: Builder,
+  rt: Operand,
+  regime: keyof typeof REGIME,
+  write: boolean,
+  both: boolean,
+  lowest: number,
+  pan: boolean,
 ): void {
   // No HCR_EL2 bit traps AT in ARMv8.0–v8.4 without nested virtualization; bit 63 is never set.
   permit(b, 63, lowest, SCTLR.never);

@@ -7,8 +7,22 @@ import type { ArithmeticName } from "../../engine/fp/operations.js";
 import type { Feature } from "../features.js";
 import { type Row, row } from "../pattern.js";
 import {
-  binary, compare, compareZero, conditionalCompare, conditionalSelect, convertFormat, fractionBits,
-  fromInteger, moveFromGeneral, moveImmediate, moveToGeneral, multiplyAdd, signOperation, toInteger, toJavaScriptInteger, unary,
+  binary,
+  compare,
+  compareZero,
+  conditionalCompare,
+  conditionalSelect,
+  convertFormat,
+  fractionBits,
+  fromInteger,
+  moveFromGeneral,
+  moveImmediate,
+  moveToGeneral,
+  multiplyAdd,
+  signOperation,
+  toInteger,
+  toJavaScriptInteger,
+  unary,
 } from "../semantics/fp-scalar.js";
 
 interface Typed {
@@ -38,13 +52,22 @@ const oneSource: readonly Row[] = [
     row(`${name}_float`, `000 11110 ftype=2 1 0100 ${opcode} 10000 Rn:5 Rd:5`, WITHOUT_HALF, unary(name)),
   ),
   row(
-    "FCVT_float", "000 11110 ftype=2 1 0001 opc=2 10000 Rn:5 Rd:5",
-    { fp: true, when: (v) => v.ftype !== 2 && v.opc !== 2 && v.ftype !== v.opc }, convertFormat,
+    "FCVT_float",
+    "000 11110 ftype=2 1 0001 opc=2 10000 Rn:5 Rd:5",
+    { fp: true, when: (v) => v.ftype !== 2 && v.opc !== 2 && v.ftype !== v.opc },
+    convertFormat,
   ),
 ];
 
 const TWO_SOURCE = {
-  FMUL: "0000", FDIV: "0001", FADD: "0010", FSUB: "0011", FMAX: "0100", FMIN: "0101", FMAXNM: "0110", FMINNM: "0111",
+  FMUL: "0000",
+  FDIV: "0001",
+  FADD: "0010",
+  FSUB: "0011",
+  FMAX: "0100",
+  FMIN: "0101",
+  FMAXNM: "0110",
+  FMINNM: "0111",
 } as const satisfies Partial<Record<ArithmeticName, string>>;
 
 const twoSource: readonly Row[] = [
@@ -73,12 +96,16 @@ const comparison: readonly Row[] = [
 const moves: readonly Row[] = [
   row("FMOV_imm_float", "000 11110 ftype=2 1 imm8:8 100 00000 Rd:5", TYPED, moveImmediate),
   row(
-    "FMOV_to_general", "sf=1 00 11110 ftype=2 1 00 110 000000 Rn:5 Rd:5",
-    { fp: true, when: (v) => v.ftype === 3 || v.ftype === v.sf, feature: featureOf }, moveToGeneral,
+    "FMOV_to_general",
+    "sf=1 00 11110 ftype=2 1 00 110 000000 Rn:5 Rd:5",
+    { fp: true, when: (v) => v.ftype === 3 || v.ftype === v.sf, feature: featureOf },
+    moveToGeneral,
   ),
   row(
-    "FMOV_from_general", "sf=1 00 11110 ftype=2 1 00 111 000000 Rn:5 Rd:5",
-    { fp: true, when: (v) => v.ftype === 3 || v.ftype === v.sf, feature: featureOf }, moveFromGeneral,
+    "FMOV_from_general",
+    "sf=1 00 11110 ftype=2 1 00 111 000000 Rn:5 Rd:5",
+    { fp: true, when: (v) => v.ftype === 3 || v.ftype === v.sf, feature: featureOf },
+    moveFromGeneral,
   ),
   row("FMOV_top_to_general", "1 00 11110 10 1 01 110 000000 Rn:5 Rd:5", { fp: true }, (b, f) => {
     b.setX(f.Rd, b.V(f.Rn).i64(1));
@@ -90,36 +117,46 @@ const moves: readonly Row[] = [
 
 /** rmode, and the upper two bits of opcode. */
 const TO_INTEGER = {
-  N: ["00", "00"], P: ["01", "00"], M: ["10", "00"], Z: ["11", "00"], A: ["00", "10"],
+  N: ["00", "00"],
+  P: ["01", "00"],
+  M: ["10", "00"],
+  Z: ["11", "00"],
+  A: ["00", "10"],
 } as const;
 const UNSIGNED = { S: "0", U: "1" } as const;
 
 /** A 32-bit integer has at most 32 fraction bits: scale is at least 32. */
-const FIXED = { ...TYPED, when: (v: Typed & { sf: number; top: number }) => v.ftype !== 2 && (v.sf === 1 || v.top === 1) };
+const FIXED = {
+  ...TYPED,
+  when: (v: Typed & { sf: number; top: number }) => v.ftype !== 2 && (v.sf === 1 || v.top === 1),
+};
 
 const conversion: readonly Row[] = [
   ...entries(UNSIGNED).flatMap(([sign, bit]) => [
     ...entries(TO_INTEGER).map(([letter, [rmode, opcode]]) =>
       row(
-        `FCVT${letter}${sign}_float`, `sf=1 00 11110 ftype=2 1 ${rmode} ${opcode} ${bit} 000000 Rn:5 Rd:5`, TYPED,
+        `FCVT${letter}${sign}_float`,
+        `sf=1 00 11110 ftype=2 1 ${rmode} ${opcode} ${bit} 000000 Rn:5 Rd:5`,
+        TYPED,
         toInteger(letter, sign === "U"),
       ),
     ),
-    row(
-      `${sign}CVTF_float`, `sf=1 00 11110 ftype=2 1 00 01 ${bit} 000000 Rn:5 Rd:5`, TYPED, fromInteger(sign === "U"),
+    row(`${sign}CVTF_float`, `sf=1 00 11110 ftype=2 1 00 01 ${bit} 000000 Rn:5 Rd:5`, TYPED, fromInteger(sign === "U")),
+    row(`FCVTZ${sign}_fixed`, `sf=1 00 11110 ftype=2 0 11 00 ${bit} top=1 scale:5 Rn:5 Rd:5`, FIXED, (b, f) =>
+      toInteger("Z", sign === "U")(b, f, fractionBits(b, f)),
     ),
-    row(
-      `FCVTZ${sign}_fixed`, `sf=1 00 11110 ftype=2 0 11 00 ${bit} top=1 scale:5 Rn:5 Rd:5`, FIXED,
-      (b, f) => toInteger("Z", sign === "U")(b, f, fractionBits(b, f)),
-    ),
-    row(
-      `${sign}CVTF_fixed`, `sf=1 00 11110 ftype=2 0 00 01 ${bit} top=1 scale:5 Rn:5 Rd:5`, FIXED,
-      (b, f) => fromInteger(sign === "U")(b, f, fractionBits(b, f)),
+    row(`${sign}CVTF_fixed`, `sf=1 00 11110 ftype=2 0 00 01 ${bit} top=1 scale:5 Rn:5 Rd:5`, FIXED, (b, f) =>
+      fromInteger(sign === "U")(b, f, fractionBits(b, f)),
     ),
   ]),
   row("FJCVTZS", "0 00 11110 01 1 11 110 000000 Rn:5 Rd:5", { fp: true, feature: "JSCVT" }, toJavaScriptInteger),
 ];
 
 export const fpScalar: readonly Row[] = [
-  ...oneSource, ...twoSource, ...threeSource, ...comparison, ...moves, ...conversion,
+  ...oneSource,
+  ...twoSource,
+  ...threeSource,
+  ...comparison,
+  ...moves,
+  ...conversion,
 ];

@@ -7,12 +7,38 @@ import { exactUnary } from "../../engine/fp/element.js";
 import { estimateElement, unsignedEstimateElement } from "../../engine/fp/estimate.js";
 import { type Row, row } from "../pattern.js";
 import {
-  acrossLanes, byElement, complexAdd, complexMultiply, complexMultiplyByElement, fixedPoint, lengthen, moveImmediate,
-  multiplyLong, multiplyLongByElement, narrow, narrowOddScalar, pairwise, pairwiseScalar, threeSame, twoRegister,
+  acrossLanes,
+  byElement,
+  complexAdd,
+  complexMultiply,
+  complexMultiplyByElement,
+  fixedPoint,
+  lengthen,
+  moveImmediate,
+  multiplyLong,
+  multiplyLongByElement,
+  narrow,
+  narrowOddScalar,
+  pairwise,
+  pairwiseScalar,
+  threeSame,
+  twoRegister,
 } from "../semantics/fp-forms.js";
 import {
-  absolute, absoluteDifference, comparison, comparisonZero, type FpLaneOp, fromFixed, fromInteger,
-  multiplyAccumulate, negate, perElement, simple, step, toFixed, toInteger,
+  absolute,
+  absoluteDifference,
+  comparison,
+  comparisonZero,
+  type FpLaneOp,
+  fromFixed,
+  fromInteger,
+  multiplyAccumulate,
+  negate,
+  perElement,
+  simple,
+  step,
+  toFixed,
+  toInteger,
 } from "../semantics/fp-lanes.js";
 
 type Bit = "0" | "1";
@@ -89,7 +115,9 @@ const ACROSS: readonly (readonly [name: string, a: Bit, opcode: Bits5, op: FpLan
 ];
 
 const acrossRows: readonly Row[] = ACROSS.flatMap(([name, a, opcode, op]) => [
-  row(`${name}`, `0 1 1 01110 ${a} 0 11000 ${opcode} 10 Rn:5 Rd:5`, SIMD, (b, f) => acrossLanes(op)(b, { ...f, Q: 1, sz: 0 })),
+  row(`${name}`, `0 1 1 01110 ${a} 0 11000 ${opcode} 10 Rn:5 Rd:5`, SIMD, (b, f) =>
+    acrossLanes(op)(b, { ...f, Q: 1, sz: 0 }),
+  ),
   row(`${name}_h`, `0 Q=1 0 01110 ${a} 0 11000 ${opcode} 10 Rn:5 Rd:5`, HALF, acrossLanes(op)),
 ]);
 
@@ -175,11 +203,19 @@ const byElementRows: readonly Row[] = BY_ELEMENT.flatMap(([name, U, opcode, op])
   const body = byElement(op);
   return [
     row(`${name}_elt_h`, `0 Q=1 ${U} 01111 00 L:1 M:1 Rm:4 ${opcode} H:1 0 Rn:5 Rd:5`, HALF, body),
-    row(`${name}_elt_s`, `0 Q=1 ${U} 01111 10 L:1 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5`, SIMD, (b, f) => body(b, { ...f, sz: 0 })),
-    row(`${name}_elt_d`, `0 1 ${U} 01111 11 0 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5`, SIMD, (b, f) => body(b, { ...f, Q: 1, sz: 1 })),
+    row(`${name}_elt_s`, `0 Q=1 ${U} 01111 10 L:1 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5`, SIMD, (b, f) =>
+      body(b, { ...f, sz: 0 }),
+    ),
+    row(`${name}_elt_d`, `0 1 ${U} 01111 11 0 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5`, SIMD, (b, f) =>
+      body(b, { ...f, Q: 1, sz: 1 }),
+    ),
     row(`${name}_elt_scalar_h`, `01 ${U} 11111 00 L:1 M:1 Rm:4 ${opcode} H:1 0 Rn:5 Rd:5`, HALF, body),
-    row(`${name}_elt_scalar_s`, `01 ${U} 11111 10 L:1 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5`, SIMD, (b, f) => body(b, { ...f, sz: 0 })),
-    row(`${name}_elt_scalar_d`, `01 ${U} 11111 11 0 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5`, SIMD, (b, f) => body(b, { ...f, sz: 1 })),
+    row(`${name}_elt_scalar_s`, `01 ${U} 11111 10 L:1 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5`, SIMD, (b, f) =>
+      body(b, { ...f, sz: 0 }),
+    ),
+    row(`${name}_elt_scalar_d`, `01 ${U} 11111 11 0 Rm:5 ${opcode} H:1 0 Rn:5 Rd:5`, SIMD, (b, f) =>
+      body(b, { ...f, sz: 1 }),
+    ),
   ];
 });
 
@@ -195,7 +231,9 @@ const FHM = { fp: true, feature: "FHM" } as const;
 const longRows: readonly Row[] = LONG.flatMap(([name, U, a, opcode, elementU, elementOpcode, negated, upper]) => [
   row(`${name}`, `0 Q=1 ${U} 01110 ${a} 01 Rm:5 ${opcode} 1 Rn:5 Rd:5`, FHM, multiplyLong(negated, upper)),
   row(
-    `${name}_elt`, `0 Q=1 ${elementU} 01111 10 L:1 M:1 Rm:4 ${elementOpcode} H:1 0 Rn:5 Rd:5`, FHM,
+    `${name}_elt`,
+    `0 Q=1 ${elementU} 01111 10 L:1 M:1 Rm:4 ${elementOpcode} H:1 0 Rn:5 Rd:5`,
+    FHM,
     multiplyLongByElement(negated, upper),
   ),
 ]);
@@ -206,29 +244,36 @@ interface ComplexSize {
 }
 const complexFeature = (v: ComplexSize) => (v.size === 1 ? (["FCMA", "FP16"] as const) : ("FCMA" as const));
 const COMPLEX = {
-  fp: true, when: (v: ComplexSize) => v.size !== 0 && (v.size < 3 || v.Q === 1), feature: complexFeature,
+  fp: true,
+  when: (v: ComplexSize) => v.size !== 0 && (v.size < 3 || v.Q === 1),
+  feature: complexFeature,
 } as const;
 
 const complexRows: readonly Row[] = [
   row("FCMLA", "0 Q=1 1 01110 size=2 0 Rm:5 110 rot=2 1 Rn:5 Rd:5", COMPLEX, complexMultiply),
   row("FCADD", "0 Q=1 1 01110 size=2 0 Rm:5 111 rot=1 0 1 Rn:5 Rd:5", COMPLEX, complexAdd),
   row(
-    "FCMLA_elt_4h", "0 0 1 01111 01 L:1 Rm:5 0 rot=2 1 0 0 Rn:5 Rd:5", { fp: true, feature: ["FCMA", "FP16"] },
+    "FCMLA_elt_4h",
+    "0 0 1 01111 01 L:1 Rm:5 0 rot=2 1 0 0 Rn:5 Rd:5",
+    { fp: true, feature: ["FCMA", "FP16"] },
     (b, f) => complexMultiplyByElement(b, { ...f, Q: 0, size: 1 }),
   ),
   row(
-    "FCMLA_elt_8h", "0 1 1 01111 01 L:1 Rm:5 0 rot=2 1 H:1 0 Rn:5 Rd:5", { fp: true, feature: ["FCMA", "FP16"] },
+    "FCMLA_elt_8h",
+    "0 1 1 01111 01 L:1 Rm:5 0 rot=2 1 H:1 0 Rn:5 Rd:5",
+    { fp: true, feature: ["FCMA", "FP16"] },
     (b, f) => complexMultiplyByElement(b, { ...f, Q: 1, size: 1 }),
   ),
-  row(
-    "FCMLA_elt_4s", "0 1 1 01111 10 0 Rm:5 0 rot=2 1 H:1 0 Rn:5 Rd:5", { fp: true, feature: "FCMA" },
-    (b, f) => complexMultiplyByElement(b, { ...f, Q: 1, size: 2 }),
+  row("FCMLA_elt_4s", "0 1 1 01111 10 0 Rm:5 0 rot=2 1 H:1 0 Rn:5 Rd:5", { fp: true, feature: "FCMA" }, (b, f) =>
+    complexMultiplyByElement(b, { ...f, Q: 1, size: 2 }),
   ),
 ];
 
 /** The element's size is the place of the highest 1 in immh. */
 const FIXED_SIZES = [
-  ["h", "001 shift:4", 16], ["s", "01 shift:5", 32], ["d", "1 shift:6", 64],
+  ["h", "001 shift:4", 16],
+  ["s", "01 shift:5", 32],
+  ["d", "1 shift:6", 64],
 ] as const;
 const FIXED = [
   ["SCVTF", "0", "11100", fromFixed(false)],
@@ -244,7 +289,9 @@ const fixedRows: readonly Row[] = FIXED.flatMap(([name, U, opcode, op]) =>
     return [
       row(`${name}_fixed_scalar_${letter}`, `01 ${U} 111110 ${imm} ${opcode} 1 Rn:5 Rd:5`, options, body),
       width === 64
-        ? row(`${name}_fixed_vec_d`, `0 1 ${U} 011110 1 shift:6 ${opcode} 1 Rn:5 Rd:5`, SIMD, (b, f) => body(b, { ...f, Q: 1 }))
+        ? row(`${name}_fixed_vec_d`, `0 1 ${U} 011110 1 shift:6 ${opcode} 1 Rn:5 Rd:5`, SIMD, (b, f) =>
+            body(b, { ...f, Q: 1 }),
+          )
         : row(`${name}_fixed_vec_${letter}`, `0 Q=1 ${U} 011110 ${imm} ${opcode} 1 Rn:5 Rd:5`, options, body),
     ];
   }),
@@ -253,7 +300,9 @@ const fixedRows: readonly Row[] = FIXED.flatMap(([name, U, opcode, op]) =>
 const immediateRows: readonly Row[] = [
   row("FMOV_imm_vec_h", "0 Q=1 0 0111100000 abc:3 1111 1 1 defgh:5 Rd:5", HALF, moveImmediate(16)),
   row("FMOV_imm_vec_s", "0 Q=1 0 0111100000 abc:3 1111 0 1 defgh:5 Rd:5", SIMD, moveImmediate(32)),
-  row("FMOV_imm_vec_d", "0 1 1 0111100000 abc:3 1111 0 1 defgh:5 Rd:5", SIMD, (b, f) => moveImmediate(64)(b, { ...f, Q: 1 })),
+  row("FMOV_imm_vec_d", "0 1 1 0111100000 abc:3 1111 0 1 defgh:5 Rd:5", SIMD, (b, f) =>
+    moveImmediate(64)(b, { ...f, Q: 1 }),
+  ),
 ];
 
 export const fpVector: readonly Row[] = [

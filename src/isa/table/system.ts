@@ -2,14 +2,28 @@
  * Exception generation, barriers, hints, PSTATE and system-register access, SYS instructions (DDI 0487, C4.1.94
  * "Branches, Exception Generating and System instructions").
  */
-import { row, type Row } from "../pattern.js";
+
 import { brk, eret, hvc, raiseUndefined, smc, svc } from "../../cpu/exceptions.js";
-import {
-  addressTranslate, cacheByVa, cacheMaintenance, clearExclusive, daifClear, daifSet, instructionCacheByVa, setPan,
-  setSpSel, sendEvent, tlbInvalidate, waitForEvent, waitForInterrupt, zeroBlock,
-} from "../semantics/system.js";
-import { readSysreg, writeSysreg } from "../semantics/sysreg-access.js";
 import { CPU } from "../../engine/layout.js";
+import { type Row, row } from "../pattern.js";
+import { readSysreg, writeSysreg } from "../semantics/sysreg-access.js";
+import {
+  addressTranslate,
+  cacheByVa,
+  cacheMaintenance,
+  clearExclusive,
+  daifClear,
+  daifSet,
+  daifWrite,
+  instructionCacheByVa,
+  sendEvent,
+  setPan,
+  setSpSel,
+  tlbInvalidate,
+  waitForEvent,
+  waitForInterrupt,
+  zeroBlock,
+} from "../semantics/system.js";
 
 const exceptions = [
   row("SVC", "11010100000 imm16:16 00001", {}, (b, f) => b.leave(svc, b.operand(f.imm16))),
@@ -56,14 +70,18 @@ const pstate = [
     b.callRuntime(setSpSel, b.operand(f.CRm).and(1));
   }),
   row("MSR_imm_SSBS", "1101010100000 011 0100 CRm:4 001 11111", { feature: "SSBS" }, (b, f) =>
-    b.setState32(CPU.ssbs, b.operand(f.CRm).and(1))),
+    b.setState32(CPU.ssbs, b.operand(f.CRm).and(1)),
+  ),
   row("MSR_imm_DIT", "1101010100000 011 0100 CRm:4 010 11111", { feature: "DIT" }, (b, f) =>
-    b.setState32(CPU.dit, b.operand(f.CRm).and(1))),
+    b.setState32(CPU.dit, b.operand(f.CRm).and(1)),
+  ),
   row("MSR_imm_DAIFSet", "1101010100000 011 0100 CRm:4 110 11111", {}, (b, f) => daifSet(b, f.CRm)),
   row("MSR_imm_DAIFClr", "1101010100000 011 0100 CRm:4 111 11111", {}, (b, f) => daifClear(b, f.CRm)),
 ];
 
 const registers = [
+  // The one special register that kernels write at every lock and interrupt.
+  row("MSR_DAIF", "110101010001 1 011 0100 0010 001 Rt:5", { over: ["MSR_reg"] }, (b, f) => daifWrite(b, f.Rt)),
   row("MSR_reg", "110101010001 sysreg:15 Rt:5", {}, (b, f) => writeSysreg(b, f.sysreg, f.Rt)),
   row("MRS", "110101010011 sysreg:15 Rt:5", {}, (b, f) => readSysreg(b, f.sysreg, f.Rt)),
 ];
@@ -105,63 +123,120 @@ const IPA = "stage2";
 
 /** name without suffix, op1, op2, what it drops, lowest EL. CRm 7 is local, 3 Inner Shareable, 1 Outer Shareable. */
 const TLBI: readonly (readonly [string, number, number, "address" | "asid" | "all" | "range" | "stage2", number])[] = [
-  ["VMALLE1", 0, 0, ALL, 1], ["VAE1", 0, 1, VA, 1], ["ASIDE1", 0, 2, ASID, 1], ["VAAE1", 0, 3, VA, 1],
-  ["VALE1", 0, 5, VA, 1], ["VAALE1", 0, 7, VA, 1],
-  ["ALLE2", 4, 0, ALL, 2], ["VAE2", 4, 1, VA, 2], ["ALLE1", 4, 4, ALL, 2], ["VALE2", 4, 5, VA, 2],
-  ["VMALLS12E1", 4, 6, ALL, 2], ["ALLE3", 6, 0, ALL, 3], ["VAE3", 6, 1, VA, 3], ["VALE3", 6, 5, VA, 3],
+  ["VMALLE1", 0, 0, ALL, 1],
+  ["VAE1", 0, 1, VA, 1],
+  ["ASIDE1", 0, 2, ASID, 1],
+  ["VAAE1", 0, 3, VA, 1],
+  ["VALE1", 0, 5, VA, 1],
+  ["VAALE1", 0, 7, VA, 1],
+  ["ALLE2", 4, 0, ALL, 2],
+  ["VAE2", 4, 1, VA, 2],
+  ["ALLE1", 4, 4, ALL, 2],
+  ["VALE2", 4, 5, VA, 2],
+  ["VMALLS12E1", 4, 6, ALL, 2],
+  ["ALLE3", 6, 0, ALL, 3],
+  ["VAE3", 6, 1, VA, 3],
+  ["VALE3", 6, 5, VA, 3],
 ];
 const TLBI_RANGE: typeof TLBI = [
-  ["RVAE1", 0, 1, RANGE, 1], ["RVAAE1", 0, 3, RANGE, 1], ["RVALE1", 0, 5, RANGE, 1], ["RVAALE1", 0, 7, RANGE, 1],
-  ["RVAE2", 4, 1, RANGE, 2], ["RVALE2", 4, 5, RANGE, 2], ["RVAE3", 6, 1, RANGE, 3], ["RVALE3", 6, 5, RANGE, 3],
+  ["RVAE1", 0, 1, RANGE, 1],
+  ["RVAAE1", 0, 3, RANGE, 1],
+  ["RVALE1", 0, 5, RANGE, 1],
+  ["RVAALE1", 0, 7, RANGE, 1],
+  ["RVAE2", 4, 1, RANGE, 2],
+  ["RVALE2", 4, 5, RANGE, 2],
+  ["RVAE3", 6, 1, RANGE, 3],
+  ["RVALE3", 6, 5, RANGE, 3],
 ];
 
 /** (CRm, suffix, reaches other vCPUs, feature). */
-const SHAREABILITY = [[7, "", false, undefined], [3, "IS", true, undefined], [1, "OS", true, "TLBIOS"]] as const;
-const RANGE_SHAREABILITY = [[6, ""], [2, "IS"], [5, "OS"]] as const;
+const SHAREABILITY = [
+  [7, "", false, undefined],
+  [3, "IS", true, undefined],
+  [1, "OS", true, "TLBIOS"],
+] as const;
+const RANGE_SHAREABILITY = [
+  [6, ""],
+  [2, "IS"],
+  [5, "OS"],
+] as const;
 
 const tlb: Row[] = [
   ...TLBI.flatMap(([name, op1, op2, kind, el]) =>
     SHAREABILITY.map(([crm, suffix, all, feature]) =>
       row(`TLBI_${name}${suffix}`, sysPattern(op1, 8, crm, op2), feature ? { feature } : {}, (b, f) =>
-        tlbInvalidate(b, f.Rt, kind, all, el, HCR.TTLB)),
+        tlbInvalidate(b, f.Rt, kind, all, el, HCR.TTLB),
+      ),
     ),
   ),
   ...TLBI_RANGE.flatMap(([name, op1, op2, kind, el]) =>
     RANGE_SHAREABILITY.map(([crm, suffix]) =>
       row(`TLBI_${name}${suffix}`, sysPattern(op1, 8, crm, op2), { feature: "TLBIRANGE" }, (b, f) =>
-        tlbInvalidate(b, f.Rt, kind, suffix !== "", el, HCR.TTLB)),
+        tlbInvalidate(b, f.Rt, kind, suffix !== "", el, HCR.TTLB),
+      ),
     ),
   ),
   // Stage 2 by IPA: local, Inner Shareable; last level only or not.
-  ...([[4, ""], [0, "IS"]] as const).flatMap(([crm, suffix]) =>
-    ([[1, "IPAS2E1"], [5, "IPAS2LE1"]] as const).map(([op2, name]) =>
+  ...(
+    [
+      [4, ""],
+      [0, "IS"],
+    ] as const
+  ).flatMap(([crm, suffix]) =>
+    (
+      [
+        [1, "IPAS2E1"],
+        [5, "IPAS2LE1"],
+      ] as const
+    ).map(([op2, name]) =>
       row(`TLBI_${name}${suffix}`, sysPattern(4, 8, crm, op2), {}, (b, f) =>
-        tlbInvalidate(b, f.Rt, IPA, suffix !== "", 2, HCR.TTLB)),
+        tlbInvalidate(b, f.Rt, IPA, suffix !== "", 2, HCR.TTLB),
+      ),
     ),
   ),
 ];
 
 /** name, op1, CRm, op2, regime, write, both stages, feature. */
 const AT = [
-  ["S1E1R", 0, 8, 0, "el1", false, false], ["S1E1W", 0, 8, 1, "el1", true, false],
-  ["S1E0R", 0, 8, 2, "el0", false, false], ["S1E0W", 0, 8, 3, "el0", true, false],
-  ["S1E2R", 4, 8, 0, "el2", false, false], ["S1E2W", 4, 8, 1, "el2", true, false],
-  ["S12E1R", 4, 8, 4, "el1", false, true], ["S12E1W", 4, 8, 5, "el1", true, true],
-  ["S12E0R", 4, 8, 6, "el0", false, true], ["S12E0W", 4, 8, 7, "el0", true, true],
-  ["S1E3R", 6, 8, 0, "el3", false, false], ["S1E3W", 6, 8, 1, "el3", true, false],
+  ["S1E1R", 0, 8, 0, "el1", false, false],
+  ["S1E1W", 0, 8, 1, "el1", true, false],
+  ["S1E0R", 0, 8, 2, "el0", false, false],
+  ["S1E0W", 0, 8, 3, "el0", true, false],
+  ["S1E2R", 4, 8, 0, "el2", false, false],
+  ["S1E2W", 4, 8, 1, "el2", true, false],
+  ["S12E1R", 4, 8, 4, "el1", false, true],
+  ["S12E1W", 4, 8, 5, "el1", true, true],
+  ["S12E0R", 4, 8, 6, "el0", false, true],
+  ["S12E0W", 4, 8, 7, "el0", true, true],
+  ["S1E3R", 6, 8, 0, "el3", false, false],
+  ["S1E3W", 6, 8, 1, "el3", true, false],
 ] as const;
 
 const translate: Row[] = [
   ...AT.map(([name, op1, crm, op2, regime, write, both]) =>
     row(`AT_${name}`, sysPattern(op1, 7, crm, op2), {}, (b, f) =>
-      addressTranslate(b, f.Rt, regime, write, both, op1 === 6 ? 3 : op1 === 4 ? 2 : 1, false)),
+      addressTranslate(b, f.Rt, regime, write, both, op1 === 6 ? 3 : op1 === 4 ? 2 : 1, false),
+    ),
   ),
-  ...([[0, "S1E1RP"], [1, "S1E1WP"]] as const).map(([op2, name]) =>
+  ...(
+    [
+      [0, "S1E1RP"],
+      [1, "S1E1WP"],
+    ] as const
+  ).map(([op2, name]) =>
     row(`AT_${name}`, sysPattern(0, 7, 9, op2), { feature: "PAN2" }, (b, f) =>
-      addressTranslate(b, f.Rt, "el1", op2 === 1, false, 1, true)),
+      addressTranslate(b, f.Rt, "el1", op2 === 1, false, 1, true),
+    ),
   ),
 ];
 
 export const system: readonly Row[] = [
-  ...exceptions, ...hints, ...barriers, ...pstate, ...registers, ...cache, ...tlb, ...translate,
+  ...exceptions,
+  ...hints,
+  ...barriers,
+  ...pstate,
+  ...registers,
+  ...cache,
+  ...tlb,
+  ...translate,
 ];
