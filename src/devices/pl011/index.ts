@@ -1,4 +1,5 @@
 /** PL011 UART (Arm DDI 0183G). */
+export type { Timekeeping } from "./input-gate.js";
 export {
   type LineErrors,
   type ModemInputs,

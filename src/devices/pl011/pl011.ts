@@ -10,6 +10,7 @@ import {
   type Stateful,
   type Width,
 } from "../../bus/contract.js";
+import { InputGate, type InputGateState, type Timekeeping } from "./input-gate.js";
 import { PL011_REGISTERS } from "./registers.js";
 import { CR, CR_RESET, DR, FR, IFLS_RESET, INT, LCR_H, RSR, triggerLevel } from "./spec.js";
 
@@ -40,6 +41,8 @@ export interface Pl011Wiring {
   /** UARTINTR, the combined interrupt. */
   readonly irq: IrqLine;
   readonly backend: SerialBackend;
+  /** With it, input waits until a guest's driver has had time to start; the alarm's answer is `tick()`. */
+  readonly time?: Timekeeping;
 }
 
 /** The modem status inputs, true where the (active-low) line is asserted. */
@@ -79,22 +82,21 @@ export interface Pl011State {
   modemInputs: number;
   /** UARTFR's modem bits when last looked at, to see them change. */
   modemSeen: number;
-  /** Reads of UARTFR since the last write or taken character: many mean a guest that polls for input. */
-  flagPolls: number;
 }
 
-export interface Pl011Snapshot extends Snapshot, Readonly<Pl011State> {}
+export interface Pl011Snapshot extends Snapshot, Readonly<Pl011State> {
+  readonly gate: InputGateState;
+}
 
 /** Registers that a write only stores. */
-type PlainRegister = "ilpr" | "ibrd" | "fbrd" | "cr" | "ifls" | "imsc" | "dmacr";
+type PlainRegister = "ilpr" | "ibrd" | "fbrd" | "ifls" | "imsc" | "dmacr";
 
 const SNAPSHOT_VERSION = 1;
-/** No transmitter reads UARTFR this often between two characters, since the FIFO never fills up. */
-const POLLS_OF_A_LISTENER = 8;
 
 export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
   readonly #depth: number;
   readonly #ignoreEnables: boolean;
+  readonly #gate: InputGate;
   #hadRoom = false;
   state: Pl011State = resetState();
 
@@ -104,6 +106,7 @@ export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
   ) {
     this.#depth = config.fifoDepth ?? 32;
     this.#ignoreEnables = config.ignoreEnables ?? true;
+    this.#gate = new InputGate(wiring.time);
   }
 
   /** UARTPeriphID2's revision, by which drivers know the FIFO depth. */
@@ -118,7 +121,7 @@ export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
   }
 
   write(offset: number, width: Width, value: bigint): void {
-    this.state.flagPolls = 0;
+    this.#gate.didOtherThings();
     PL011_REGISTERS.write(this, offset, width, value);
     this.sync();
   }
@@ -127,14 +130,18 @@ export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
     return PL011_REGISTERS.peek(this, offset, width);
   }
 
+  /** Virtual time has reached the alarm's deadline. */
+  tick(): void {
+    this.sync();
+  }
+
   /**
-   * How many characters the host may deliver now. Zero until the guest listens (it has unmasked a receive
-   * interrupt, or polls UARTFR): what is typed ahead must not be lost in a driver's start-up, which empties the
-   * FIFO.
+   * How many characters the host may deliver now. Zero until the guest listens: it has its receive interrupts
+   * served, or polls UARTFR (see InputGate).
    */
   roomForInput(): number {
     const { cr, rxFifo } = this.state;
-    if (!this.#receives() || !this.#listening()) return 0;
+    if (!this.#receives() || !this.#gate.isOpen()) return 0;
     const limit = cr & CR.RTSEN ? Math.max(1, this.#rxTrigger()) : this.#fifoDepth();
     return Math.max(0, limit - rxFifo.length);
   }
@@ -167,24 +174,27 @@ export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
   }
 
   reset(): void {
+    this.#gate.reset();
     this.restoreState(resetState());
   }
 
   save(): Pl011Snapshot {
     const { state } = this;
-    return { version: SNAPSHOT_VERSION, ...state, rxFifo: [...state.rxFifo], txFifo: [...state.txFifo] };
+    const fifos = { rxFifo: [...state.rxFifo], txFifo: [...state.txFifo] };
+    return { version: SNAPSHOT_VERSION, ...state, ...fifos, gate: this.#gate.save() };
   }
 
   restore(snapshot: Pl011Snapshot): void {
     requireVersion("pl011", snapshot, SNAPSHOT_VERSION);
-    const { version: _, ...state } = snapshot;
+    const { version: _, gate, ...state } = snapshot;
+    this.#gate.restore(gate);
     this.restoreState({ ...state, rxFifo: [...state.rxFifo], txFifo: [...state.txFifo] });
   }
 
   /** UARTDR, read: takes the oldest character. */
   popData(): number {
     const { state } = this;
-    state.flagPolls = 0;
+    this.#gate.didOtherThings();
     const value = this.frontData();
     if (state.rxFifo.shift() === undefined) return value;
     state.rsr = (state.rsr & RSR.OE) | ((value >> 8) & (RSR.FE | RSR.PE | RSR.BE));
@@ -206,9 +216,9 @@ export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
     if (txFifo.length > this.#txTrigger()) this.state.ris &= ~INT.TX;
   }
 
-  /** UARTFR, read by the guest: a long row of such reads is a guest waiting for input. */
+  /** UARTFR, read by the guest. */
   pollFlags(): number {
-    this.state.flagPolls = Math.min(this.state.flagPolls + 1, POLLS_OF_A_LISTENER);
+    this.#gate.polled();
     return this.flags();
   }
 
@@ -226,6 +236,11 @@ export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
 
   set(register: PlainRegister, value: number): void {
     this.state[register] = value;
+  }
+
+  setControl(value: number): void {
+    this.state.cr = value;
+    this.#gate.tookControl();
   }
 
   /** UARTLCR_H: FEN changes the depth of both FIFOs, BRK the line. */
@@ -280,6 +295,7 @@ export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
 
     this.#driveIrq();
 
+    this.#gate.update(state.cr, state.imsc);
     const hasRoom = this.roomForInput() > 0;
     const rose = hasRoom && !this.#hadRoom;
     this.#hadRoom = hasRoom;
@@ -333,10 +349,6 @@ export class Pl011 implements MmioDevice, Stateful<Pl011Snapshot> {
     );
   }
 
-  #listening(): boolean {
-    return (this.state.imsc & (INT.RX | INT.RT)) !== 0 || this.state.flagPolls >= POLLS_OF_A_LISTENER;
-  }
-
   #receives(): boolean {
     const enables = CR.UARTEN | CR.RXE;
     return this.#ignoreEnables || (this.state.cr & enables) === enables;
@@ -381,6 +393,5 @@ function resetState(): Pl011State {
     rxTriggered: false,
     modemInputs: modem,
     modemSeen: modem,
-    flagPolls: 0,
   };
 }

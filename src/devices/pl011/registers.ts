@@ -112,7 +112,7 @@ const ROWS: readonly Register<Pl011>[] = [
       UARTEN: [0, 0],
     },
     read: (uart) => uart.state.cr,
-    write: (uart, _, value) => uart.set("cr", value & CR_WRITABLE),
+    write: (uart, _, value) => uart.setControl(value & CR_WRITABLE),
   },
   {
     name: "UARTIFLS",
