@@ -163,7 +163,9 @@ describe("boot", () => {
   });
 
   it("goes on when the disk is full, and says so once", async () => {
-    const { status, stderr } = await run("boot --kernel @Image --serial file:/dev/full --log psci --log-file /dev/full");
+    const { status, stderr } = await run(
+      "boot --kernel @Image --serial file:/dev/full --log psci --log-file /dev/full",
+    );
     expect(status).toBe(0);
     expect(stderr).toBe(
       "trapframe: /dev/full: the serial output ends here: no space left on the device\n" +

@@ -1,0 +1,84 @@
+/** The command line with the machine itself behind it, on guests of a few instructions. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCli } from "../../src/cli/cli.js";
+import { loadMachine } from "../../src/cli/load-machine.js";
+
+const UART = 0x0900_0000;
+const SYSTEM_OFF = 0x8400_0008;
+const SYSTEM_RESET = 0x8400_0009;
+
+const movz = (register: number, value: number, shift: 0 | 16) =>
+  (0xd2800000 | ((shift / 16) << 21) | (value << 5) | register) >>> 0;
+const movk = (register: number, value: number, shift: 0 | 16) => (movz(register, value, shift) | 0x20000000) >>> 0;
+const load = (register: number, value: number) => [
+  movz(register, value & 0xffff, 0),
+  movk(register, Math.floor(value / 0x10000), 16),
+];
+/** str w2, [x1] */
+const STR_W2_X1 = 0xb9000022;
+const HVC_0 = 0xd4000002;
+
+/** A raw binary that prints a text on the UART and then makes a PSCI call. */
+function guest(text: string, psciCall: number): Buffer {
+  const print = [...text].flatMap((character) => [movz(2, character.charCodeAt(0), 0), STR_W2_X1]);
+  const words = [...load(1, UART), ...print, ...load(0, psciCall), HVC_0];
+  const code = Buffer.alloc(words.length * 4);
+  for (const [index, word] of words.entries()) {
+    code.writeUInt32LE(word, index * 4);
+  }
+  return code;
+}
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "trapframe-real-"));
+  writeFileSync(join(directory, "off"), guest("Hello.\n", SYSTEM_OFF));
+  writeFileSync(join(directory, "reset"), guest("again\n", SYSTEM_RESET));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+async function run(kernel: string, ...options: string[]) {
+  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
+  const argv = ["boot", "--kernel", join(directory, kernel), "--memory", "16M", ...options];
+  const status = await runCli(argv, { ...streams, loadMachine });
+  const text = (stream: PassThrough) => (stream.read() as Buffer | null)?.toString() ?? "";
+  return { status, stdout: text(streams.stdout), stderr: text(streams.stderr) };
+}
+
+describe("a guest on the real machine", () => {
+  it("prints, switches off, and its end is status 0", async () => {
+    expect(await run("off")).toEqual({ status: 0, stdout: "Hello.\n", stderr: "" });
+  });
+
+  it("ends at a reset with --no-reboot", async () => {
+    expect(await run("reset", "--no-reboot")).toEqual({ status: 0, stdout: "again\n", stderr: "" });
+  });
+
+  it("is counted", async () => {
+    const { stderr } = await run("off", "--stats");
+    // 2 + 7 × 2 + 2 + 1, of which the HVC may or may not be counted as retired.
+    expect(stderr).toMatch(/^instructions +1[89]$/m);
+    expect(stderr).toMatch(/^exits +\d+$/m);
+  });
+
+  it("writes its console to a file", async () => {
+    const file = join(directory, "console");
+    expect(await run("off", "--serial", `file:${file}`)).toMatchObject({ status: 0, stdout: "" });
+    expect(readFileSync(file, "utf8")).toBe("Hello.\n");
+  });
+
+  it.each([
+    [["--memory", "3G", "--cpus", "124"], "124 CPUs: virt has from 1 to 123"],
+    [["--el2", "hosted", "--el3", "guest"], "--el2 hosted with --el3 guest"],
+    [["--log", "everything"], '--log "everything" is not one of exceptions, '],
+  ])("is refused with %o", async (options, message) => {
+    const { status, stdout, stderr } = await run("off", ...options);
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^trapframe: [^\n]+\n$/);
+    expect(stderr).toContain(message);
+  });
+});
