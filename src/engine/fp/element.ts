@@ -207,9 +207,3 @@ export const compareElement = memo((signalNaNs: boolean, width: Width): Element2
     fb.return(exactly(fb, cpu, name, width, a, b));
   });
 });
-
-/** Operations that have only the exact path. */
-export const exactUnary = memo(
-  (name: FpOpName, width: Width): Element1 =>
-    defineFunction(`${name}_${width}`, "il", "l", (fb, cpu, a) => fb.return(exactly(fb, cpu, name, width, a))),
-);

@@ -2,6 +2,7 @@
  * Reciprocal estimates on integers (DDI 0487, Shared pseudocode, RecipEstimate, RecipSqrtEstimate and their users).
  * Normal operands with normal results are the same in every mode and raise nothing; the rest is the exact path's.
  */
+import type { FpOpName } from "../../cpu/fp/exact.js";
 import { type Format, formatOf } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
@@ -31,6 +32,8 @@ const ESTIMATE_BITS = 8;
 /** The exponent field of 1.0. */
 const biasOf = (fmt: Format): number => fmt.expOnes >> 1;
 
+const isNormal = (fmt: Format, exponent: I64): I32 => exponent.sub(1).ltU(fmt.expOnes - 1);
+
 /** An estimate as the fraction under an exponent field. */
 const encodeEstimate = (fmt: Format, exponent: I64, estimate: I32): I64 =>
   exponent.shl(fmt.F).or(
@@ -40,43 +43,44 @@ const encodeEstimate = (fmt: Format, exponent: I64, estimate: I32): I64 =>
       .shl(fmt.F - ESTIMATE_BITS),
   );
 
+/** The result without its sign, and the condition under which it is that. */
+interface Estimated {
+  readonly certain: I32;
+  readonly magnitude: () => I64;
+}
+
+type Estimate = (fb: FunctionBuilder, fmt: Format, exponent: I64, fraction: I32, sign: I64) => Estimated;
+
+const ESTIMATES = {
+  FRECPE: (fb, fmt, exponent, fraction) => ({
+    certain: exponent.sub(1).ltU(2 * biasOf(fmt) - 2),
+    magnitude: () => encodeEstimate(fmt, fb.i64(2 * biasOf(fmt) - 1).sub(exponent), recipEstimate(fb, fraction)),
+  }),
+  FRSQRTE: (fb, fmt, exponent, fraction, sign) => {
+    const twice = fb.i64(3 * biasOf(fmt) - 1).sub(exponent);
+    const scaled = exponent.bit(0).select(fraction.shrU(1), fraction);
+    return {
+      certain: isNormal(fmt, exponent).and(sign.eqz()),
+      magnitude: () => encodeEstimate(fmt, twice.shrU(1), recipSqrtEstimate(fb, scaled)),
+    };
+  },
+  FRECPX: (fb, fmt, exponent) => ({
+    certain: isNormal(fmt, exponent),
+    magnitude: () => fb.i64(fmt.expOnes).sub(exponent).shl(fmt.F),
+  }),
+} as const satisfies Partial<Record<FpOpName, Estimate>>;
+export type EstimateName = keyof typeof ESTIMATES;
+
 export const estimateElement = memo(
-  (name: "FRECPE" | "FRSQRTE", width: Width): Element1 =>
+  (name: EstimateName, width: Width): Element1 =>
     defineFunction(`${name}_${width}`, "il", "l", (fb, cpu, a) => {
       const fmt = formatOf(width);
-      const bias = biasOf(fmt);
       const exponent = a.shrU(fmt.F).and(fmt.expOnes);
-      const fraction = a
-        .bits(fmt.F - ESTIMATE_BITS, ESTIMATE_BITS)
-        .wrap()
-        .or(1 << ESTIMATE_BITS);
+      const top = a.bits(fmt.F - ESTIMATE_BITS, ESTIMATE_BITS).wrap();
       const sign = a.bits(width - 1, 1);
-      if (name === "FRECPE") {
-        fb.if(exponent.sub(1).ltU(2 * bias - 2), () => {
-          const magnitude = encodeEstimate(fmt, fb.i64(2 * bias - 1).sub(exponent), recipEstimate(fb, fraction));
-          fb.return(magnitude.or(sign.shl(width - 1)));
-        });
-      } else {
-        fb.if(
-          exponent
-            .sub(1)
-            .ltU(fmt.expOnes - 1)
-            .and(sign.eqz()),
-          () => {
-            const scaled = exponent.bit(0).select(fraction.shrU(1), fraction);
-            fb.return(
-              encodeEstimate(
-                fmt,
-                fb
-                  .i64(3 * bias - 1)
-                  .sub(exponent)
-                  .shrU(1),
-                recipSqrtEstimate(fb, scaled),
-              ),
-            );
-          },
-        );
-      }
+      const estimate: Estimate = ESTIMATES[name];
+      const { certain, magnitude } = estimate(fb, fmt, exponent, top.or(1 << ESTIMATE_BITS), sign);
+      fb.if(certain, () => fb.return(magnitude().or(sign.shl(width - 1))));
       fb.return(exactly(fb, cpu, name, width, a));
     }),
 );

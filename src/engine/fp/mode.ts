@@ -38,12 +38,6 @@ export const isDefaultOrFlushing = (fb: FunctionBuilder, cpu: I32): I32 =>
     .and(FPCR_CHANGES_RESULTS & ~FPCR.FZ)
     .eqz();
 
-/** Recomputes CPU.fpFast; to be called whenever FPCR or FPSR was written. */
-export const updateFpFast = defineFunction("updateFpFast", "i", "", (fb, cpu) => {
-  const inexact = word(fb, cpu, CPU.fpsr).and(FPSR.IXC).ne(0);
-  fb.store("i32.store", cpu, isDefault(fb, cpu).and(inexact), CPU.fpFast);
-});
-
 /** Sets FPSR.IXC. */
 export const raiseInexact = defineFunction("raiseInexact", "i", "", (fb, cpu) => {
   fb.store("i32.store", cpu, word(fb, cpu, CPU.fpsr).or(FPSR.IXC), CPU.fpsr);

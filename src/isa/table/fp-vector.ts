@@ -3,7 +3,6 @@
  * lanes, by element, shift by immediate, modified immediate, each in vector and scalar forms, single and double (sz)
  * and half precision (FEAT_FP16, encodings of their own).
  */
-import { exactUnary } from "../../engine/fp/element.js";
 import { estimateElement, unsignedEstimateElement } from "../../engine/fp/estimate.js";
 import { type Row, row } from "../pattern.js";
 import {
@@ -158,7 +157,7 @@ const TWO_REGISTER: readonly TwoRegister[] = [
   ["UCVTF", "1", "0", "11101", fromInteger(true), "scalar"],
   ["FRECPE", "0", "1", "11101", perElement((width) => estimateElement("FRECPE", width)), "scalar"],
   ["FRSQRTE", "1", "1", "11101", perElement((width) => estimateElement("FRSQRTE", width)), "scalar"],
-  ["FRECPX", "0", "1", "11111", perElement((width) => exactUnary("FRECPX", width)), "scalar only"],
+  ["FRECPX", "0", "1", "11111", perElement((width) => estimateElement("FRECPX", width)), "scalar only"],
   ["FSQRT", "1", "1", "11111", simple("FSQRT"), "vector"],
 ];
 

@@ -5,13 +5,28 @@ import { describe, expect, it } from "vitest";
 import { FpOp, type FpOpName, fpExact } from "../../../src/cpu/fp/exact.js";
 import { FPSR } from "../../../src/cpu/fp/format.js";
 import {
-  formatElement, fromFixedElement, javaScriptElement, narrowOddElement, toFixedElement,
+  formatElement,
+  fromFixedElement,
+  javaScriptElement,
+  narrowOddElement,
+  toFixedElement,
 } from "../../../src/engine/fp/convert.js";
-import { binaryElement, compareElement, comparisonElement, unaryElement, type Width } from "../../../src/engine/fp/element.js";
+import {
+  binaryElement,
+  compareElement,
+  comparisonElement,
+  unaryElement,
+  type Width,
+} from "../../../src/engine/fp/element.js";
 import { estimateElement, unsignedEstimateElement } from "../../../src/engine/fp/estimate.js";
 import { fusedElement, fusedLongElement, stepElement } from "../../../src/engine/fp/fused.js";
 import { fpFastOf } from "../../../src/engine/fp/mode.js";
-import { ARITHMETIC, type ArithmeticName, COMPARISONS, type ComparisonName } from "../../../src/engine/fp/operations.js";
+import {
+  ARITHMETIC,
+  type ArithmeticName,
+  COMPARISONS,
+  type ComparisonName,
+} from "../../../src/engine/fp/operations.js";
 import type { Callable } from "../../../src/engine/ir/function.js";
 import { CPU } from "../../../src/engine/layout.js";
 import { Operands } from "../../cpu/fp/operands.js";
@@ -51,7 +66,7 @@ function* cases(): Generator<Case> {
     for (const op of ["FRECPS", "FRSQRTS"] as const) {
       yield { callee: stepElement(op, width), op, width, operands: [width, width] };
     }
-    for (const op of ["FRECPE", "FRSQRTE"] as const) {
+    for (const op of ["FRECPE", "FRSQRTE", "FRECPX"] as const) {
       yield { callee: estimateElement(op, width), op, width, operands: [width] };
     }
     for (const to of WIDTHS) {

@@ -6,8 +6,19 @@ import { FpOp, type FpOpName, fpExact } from "../../../src/cpu/fp/exact.js";
 import { FPSR } from "../../../src/cpu/fp/format.js";
 import type { Width } from "../../../src/engine/fp/element.js";
 import { fpFastOf } from "../../../src/engine/fp/mode.js";
-import { ARITHMETIC, type ArithmeticName, COMPARISONS, type ComparisonName } from "../../../src/engine/fp/operations.js";
-import { arithmeticVector, comparisonVector, fusedLongVector, fusedVector, stepVector } from "../../../src/engine/fp/vector.js";
+import {
+  ARITHMETIC,
+  type ArithmeticName,
+  COMPARISONS,
+  type ComparisonName,
+} from "../../../src/engine/fp/operations.js";
+import {
+  arithmeticVector,
+  comparisonVector,
+  fusedLongVector,
+  fusedVector,
+  stepVector,
+} from "../../../src/engine/fp/vector.js";
 import { fromFixedVector, narrowVector, toFixedVector, widenVector } from "../../../src/engine/fp/vector-convert.js";
 import type { Callable, FunctionBuilder } from "../../../src/engine/ir/function.js";
 import { defineFunction } from "../../../src/engine/ir/module.js";
@@ -73,9 +84,12 @@ function* cases(): Generator<Case> {
       for (const unsigned of [false, true]) {
         const sign = unsigned ? "U" : "S";
         for (const rounding of ["N", "P", "M", "Z", "A"] as const) {
-          yield same(`FCVT${rounding}${sign}`, 1, (fb, cpu, n) => toFixedVector(fb, cpu, rounding, unsigned, width, full, n));
+          yield same(`FCVT${rounding}${sign}`, 1, (fb, cpu, n) =>
+            toFixedVector(fb, cpu, rounding, unsigned, width, full, n),
+          );
         }
-        const scaled: Write = (fb, cpu, n, _m, _d, fbits) => toFixedVector(fb, cpu, "Z", unsigned, width, full, n, fbits);
+        const scaled: Write = (fb, cpu, n, _m, _d, fbits) =>
+          toFixedVector(fb, cpu, "Z", unsigned, width, full, n, fbits);
         yield same(`FCVTZ${sign}`, 1, scaled, true);
         yield same(`${sign}CVTF`, 1, (fb, cpu, n) => fromFixedVector(fb, cpu, unsigned, width, full, n));
         const from: Write = (fb, cpu, n, _m, _d, fbits) => fromFixedVector(fb, cpu, unsigned, width, full, n, fbits);
@@ -98,7 +112,11 @@ function* cases(): Generator<Case> {
       yield { name, op: `FCVT_${FORMATS[to]}`, callee, ...shape };
     }
   }
-  for (const [width, odd] of [[32, false], [64, false], [64, true]] as const) {
+  for (const [width, odd] of [
+    [32, false],
+    [64, false],
+    [64, true],
+  ] as const) {
     const [to, name] = [width === 32 ? 16 : 32, `FCVT${odd ? "X" : ""}N ${width}`] as const;
     const callee = wrap(name, (fb, cpu, n) => narrowVector(fb, cpu, width, odd, n));
     const op: FpOpName = odd ? "FCVTXN" : `FCVT_${FORMATS[to]}`;
