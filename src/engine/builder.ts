@@ -47,6 +47,9 @@ export abstract class Builder extends FunctionBuilder {
   abstract storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void;
   abstract loadMem128(address: I64, options?: AccessOptions): V128;
   abstract storeMem128(address: I64, value: V128, options?: AccessOptions): void;
+  /** Two neighbouring accesses of `size` bytes each (LDP, STP), which the MMU need be asked about only once. */
+  abstract loadPair(size: 4 | 8, address: I64): [I64, I64];
+  abstract storePair(size: 4 | 8, address: I64, first: I64, second: I64): void;
   /** Host address at which `size` (1–16) bytes may be read (LDXR). A fault ends the instruction. */
   abstract readHost(size: number, address: I64, options?: AccessOptions): I32;
   /** Host address at which `size` (1–16) bytes may be read and written at once (atomics). A fault ends the instruction. */

@@ -171,6 +171,43 @@ export class InterpreterBuilder extends Builder {
     return this.load(LOAD[size], this.readHost(size, address, options)) as I64;
   }
 
+  loadPair(size: 4 | 8, address: I64): [I64, I64] {
+    const values = [this.variable(this.i64(0)), this.variable(this.i64(0))] as const;
+    this.translate(
+      TLB_ENTRY.read, 2 * size, address, undefined,
+      (host) => {
+        values.forEach((value, i) => {
+          value.set(this.load(LOAD[size], host, i * size) as I64);
+        });
+      },
+      () => {
+        values.forEach((value, i) => {
+          const host = this.call(loadSlow, this.cpu, address.add(i * size), this.i32(size), this.accessFlags(undefined));
+          this.if(host.eqz(), () => this.return(this.i32(0)));
+          value.set(this.load(LOAD[size], host) as I64);
+        });
+      },
+    );
+    return [values[0].get(), values[1].get()];
+  }
+
+  storePair(size: 4 | 8, address: I64, first: I64, second: I64): void {
+    this.translate(
+      TLB_ENTRY.write, 2 * size, address, undefined,
+      (host) => {
+        this.store(STORE[size], host, first);
+        this.store(STORE[size], host, second, size);
+      },
+      () => {
+        [first, second].forEach((value, i) => {
+          const at = address.add(i * size);
+          const failed = this.call(storeSlow, this.cpu, at, value, this.i32(size), this.accessFlags(undefined));
+          this.if(failed, () => this.return(this.i32(0)));
+        });
+      },
+    );
+  }
+
   loadMem128(address: I64, options?: AccessOptions): V128 {
     return this.load("v128.load", this.readHost(16, address, options)) as V128;
   }

@@ -138,18 +138,12 @@ function pairAddress(b: Builder, f: PairFields, log2: number, index: PairIndex, 
 
 function storePair(b: Builder, f: PairFields & { sf: number }, index: PairIndex): void {
   const [first, second] = [b.X(f.Rt), b.X(f.Rt2)];
-  const size = f.sf ? 8 : 4;
-  pairAddress(b, f, 2 + f.sf, index, (address) => {
-    b.storeMem(size, address, first);
-    b.storeMem(size, address.add(size), second);
-  });
+  pairAddress(b, f, 2 + f.sf, index, (address) => b.storePair(f.sf ? 8 : 4, address, first, second));
 }
 
 function loadPair(b: Builder, f: PairFields, log2: number, signed: boolean, index: PairIndex): void {
-  const size = bytes(log2);
   pairAddress(b, f, log2, index, (address) => {
-    const first = b.loadMem(size, address);
-    const second = b.loadMem(size, address.add(size));
+    const [first, second] = b.loadPair(log2 === 3 ? 8 : 4, address);
     b.setX(f.Rt, signed ? first.extend32S() : first);
     b.setX(f.Rt2, signed ? second.extend32S() : second);
   });
