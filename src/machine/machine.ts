@@ -2,6 +2,7 @@
  * A machine: engine, vCPUs, devices and hosted levels, from a description and boot options; and its life: run, stop,
  * reset, end. Configuration errors are ConfigErrors thrown by `create`; after that, nothing a guest does throws.
  */
+import { createHash } from "node:crypto";
 import type { AccessFault } from "../bus/address-space.js";
 import type { Width } from "../bus/contract.js";
 import { cpuModel, type CpuModel } from "../cpu/model.js";
@@ -12,15 +13,18 @@ import { resetSysregs } from "../cpu/sysreg/reset.js";
 import { GenericTimer } from "../cpu/timer.js";
 import { DAIF, Vcpu } from "../cpu/vcpu.js";
 import { Engine, type EngineHost, MemoryTooLarge } from "../engine/engine.js";
-import { CPU, CPU_BLOCK_SIZE, CPU_FEATURE, GLOBAL, IRQ_LINE } from "../engine/layout.js";
+import { CPU, CPU_BLOCK_SIZE, CPU_FEATURE, IRQ_LINE } from "../engine/layout.js";
+import type { Endpoint } from "../gdb/endpoint.js";
+import type { GdbServer } from "../gdb/server.js";
 import type { CpuOutputs } from "../devices/gicv3/index.js";
 import { Alarms } from "./alarms.js";
 import { type BootImage, type BootOptions, prepareBoot } from "./boot.js";
 import { affinityOf } from "./description.js";
+import type { MachineTarget } from "./debug-target.js";
 import { ConfigError } from "./errors.js";
 import { HostedLevels } from "./hosted-levels.js";
 import { buildPlatform, type Platform } from "./platform.js";
-import { type Core, NANOSECONDS_PER_INSTRUCTION, Scheduler } from "./scheduler.js";
+import { type Core, type DebugEvent, NANOSECONDS_PER_INSTRUCTION, Scheduler } from "./scheduler.js";
 
 /** The far end of the console's wire. */
 export interface ConsoleBackend {
@@ -60,28 +64,35 @@ export interface MachineStats {
 /** 2024-01-01T00:00:00Z. */
 const DEFAULT_EPOCH = 1_704_067_200;
 
-/** A stop that a vCPU ran into, for a debugger. */
-export type DebugStop = { readonly core: Core; readonly kind: "breakpoint" | "watchpoint" };
-
 /** What a debugger adds to a running machine. */
 export interface DebugHooks {
   /** The engine's questions about breakpoints and watchpoints. */
   readonly engine: Pick<EngineHost, "shadowPage" | "isBreakpoint" | "watchAccess">;
-  debugStop(stop: DebugStop): void;
+  debugStop(core: Core, event: DebugEvent): void;
+  /** `setPaused` has taken effect: every vCPU stands. Comes at least once, perhaps again while the pause lasts. */
+  paused(): void;
   /** The machine ended: nothing will run any more. */
   ended(exit: MachineExit): void;
-  /** The machine was reset by the guest or from outside. */
-  wasReset(): void;
 }
 
 const NO_DEBUGGER: DebugHooks = {
   engine: { shadowPage: (_cpu, _page, shared) => shared, isBreakpoint: () => 0, watchAccess: () => 0 },
   debugStop() {},
+  paused() {},
   ended() {},
-  wasReset() {},
 };
 
+/** How `listenGdb` listens. */
+export interface GdbOptions {
+  /** The machine stands at its first instruction until a debugger lets it go. */
+  readonly wait: boolean;
+  /** Something the user should know: one line. By default a warning of the process. */
+  readonly warn?: (line: string) => void;
+}
+
 export class Machine {
+  static readonly logCategories = LOG_CATEGORIES;
+
   readonly model: CpuModel;
   readonly platform: Platform;
   readonly scheduler: Scheduler;
@@ -89,6 +100,8 @@ export class Machine {
   readonly hosted: HostedLevels;
   /** Set by a debugger that attaches; see debug-target.ts. */
   debug: DebugHooks = NO_DEBUGGER;
+  private target: MachineTarget | undefined;
+  private readonly gdbServers: GdbServer[] = [];
   private readonly boot: BootImage;
   private readonly alarms: Alarms;
   readonly sysregHost: SysregHost;
@@ -168,13 +181,13 @@ export class Machine {
         hypervisorVirtual: line(HYPERVISOR_VIRTUAL_PPI),
         secure: line(ppi.secure),
       });
-      return { index, vcpu, timer, state: "off" as const, held: false } as Core;
+      return { index, vcpu, timer, state: "off", held: false, stepping: false };
     });
     this.scheduler = new Scheduler(engine, this.cores, {
       hosted: (core, level) => this.hosted.handle(core, level),
       nextAlarm: () => this.alarms.next(),
       ringAlarms: () => this.alarms.ring(now()),
-      debugStop: (core, kind) => this.debug.debugStop({ core, kind }),
+      debugStop: (core, event) => this.debug.debugStop(core, event),
     });
     this.sysregHost = this.makeSysregHost();
     this.hosted = new HostedLevels(this);
@@ -209,9 +222,11 @@ export class Machine {
   resetCore({ index, vcpu, timer }: Core): void {
     const { engine, config, model } = this;
     const lines = vcpu.get32(CPU.irqLines);
+    const watch = vcpu.get32(CPU.watch);
     engine.bytes.fill(0, vcpu.base, vcpu.base + CPU_BLOCK_SIZE);
     vcpu.set32(CPU.index, index);
     vcpu.set32(CPU.irqLines, lines);
+    vcpu.set32(CPU.watch, watch);
     vcpu.set32(CPU.hasEl2, 1);
     vcpu.set32(CPU.hasEl3, 1);
     vcpu.set32(CPU.hosted, (config.el2 === "hosted" ? 1 << 2 : 0) | (config.el3 === "hosted" ? 1 << 3 : 0));
@@ -266,7 +281,6 @@ export class Machine {
     this.exit = undefined;
     this.resetRequested = false;
     this.powerOn();
-    this.debug.wasReset();
   }
 
   // --- life -----------------------------------------------------------------------------------------------------------
@@ -278,7 +292,8 @@ export class Machine {
     while (this.exit === undefined) {
       if (this.resetRequested) this.reset();
       if (this.paused) {
-        await this.sleep(undefined);
+        this.debug.paused();
+        if (this.paused) this.wallIdle += await this.sleep(undefined);
         continue;
       }
       if (this.scheduler.runTurn(stop) === "idle" && !stop()) await this.idle();
@@ -298,22 +313,21 @@ export class Machine {
       await nextTurn();
       return;
     }
-    const start = performance.now();
-    await this.sleep(wait);
-    const elapsed = performance.now() - start;
+    const elapsed = await this.sleep(wait);
     this.wallIdle += elapsed;
     this.scheduler.passIdle(elapsed);
   }
 
-  /** Waits for `ms` milliseconds (for ever if undefined) or until something from outside happens. */
-  private sleep(ms: number | undefined): Promise<void> {
+  /** Waits `ms` milliseconds (for ever if undefined), less if something from outside happens; how long it was. */
+  private sleep(ms: number | undefined): Promise<number> {
+    const start = performance.now();
     return new Promise((resolve) => {
       // Without a deadline a long timer keeps the process alive: the guest may still be spoken to.
       const timer = setTimeout(() => this.wakeLoop?.(), ms ?? 60_000);
       this.wakeLoop = () => {
         clearTimeout(timer);
         this.wakeLoop = undefined;
-        resolve();
+        resolve(performance.now() - start);
       };
     });
   }
@@ -323,11 +337,31 @@ export class Machine {
     this.end({ reason: "stopped" });
   }
 
+  /**
+   * A GDB stub listens at `address`; resolves to where it does, with the port really taken. A client gives the same
+   * view of the machine wherever it connects. @throws EndpointError when it cannot listen.
+   */
+  async listenGdb(address: Endpoint, { wait, warn = (line) => process.emitWarning(line) }: GdbOptions): Promise<Endpoint> {
+    const [{ MachineTarget }, { listenForGdb }] = await Promise.all([
+      import("./debug-target.js"),
+      import("../gdb/server.js"),
+    ]);
+    this.target ??= new MachineTarget(this, { wait });
+    const server = await listenForGdb({ target: this.target, endpoint: address, warn });
+    this.gdbServers.push(server);
+    return server.endpoint;
+  }
+
+  /** Closes the stub. The console's backend is the caller's. */
+  async close(): Promise<void> {
+    await Promise.all(this.gdbServers.splice(0).map((server) => server.close()));
+  }
+
   /** A debugger halts or releases the whole machine; takes effect at the next instruction boundary. */
   setPaused(paused: boolean): void {
     this.paused = paused;
     if (paused) this.scheduler.endSlice();
-    else this.wakeLoop?.();
+    this.wakeLoop?.();
   }
 
   get isPaused(): boolean {
@@ -361,6 +395,21 @@ export class Machine {
       wallSeconds: (this.wallTotal + running) / 1000,
       idleSeconds: this.wallIdle / 1000,
     };
+  }
+
+  /** SHA-256 of all architectural state: RAM, vCPUs, devices, time. Equal runs have equal ones. */
+  stateHash(): string {
+    const hash = createHash("sha256");
+    const { engine } = this;
+    for (const { host, size } of engine.regions) hash.update(engine.bytes.subarray(host, host + size));
+    for (const { vcpu, state } of this.cores) {
+      const words = Array.from({ length: 31 }, (_, n) => vcpu.x(n));
+      hash.update(JSON.stringify([...words, vcpu.sp, vcpu.pc, vcpu.pstate, vcpu.fpcr, vcpu.fpsr, state], asText));
+      hash.update(engine.bytes.subarray(vcpu.base + CPU.v, vcpu.base + CPU_BLOCK_SIZE));
+    }
+    for (const { device } of this.platform.devices) hash.update(JSON.stringify(device.save(), asText));
+    hash.update(String(this.scheduler.now()));
+    return hash.digest("hex");
   }
 
   // --- what the engine and devices reach ------------------------------------------------------------------------------
@@ -463,16 +512,17 @@ export class Machine {
       ({ index, vcpu, state }) => `CPU${index} EL${vcpu.el} PC 0x${vcpu.pc.toString(16)} ${state}`,
     );
   }
-
-  /** Non-zero while breakpoints exist: fetch asks for shadow pages then. */
-  set breakpointsExist(exist: boolean) {
-    this.engine.view.setInt32(GLOBAL.breakpoints, exist ? 1 : 0, true);
-  }
 }
 
 /** PPI numbers that the machine file does not name: EL2 virtual timer (BSA), PMU (ARCHITECTURE.md, section 5). */
 const HYPERVISOR_VIRTUAL_PPI = 12;
 const PMU_PPI = 7;
+
+/** For JSON: snapshots hold bigints and typed arrays. */
+function asText(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return `${value}n`;
+  return ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex") : value;
+}
 
 /** Lets the event loop have its turn: console, sockets, signals. */
 function nextTurn(): Promise<void> {

@@ -31,7 +31,7 @@ export interface Platform {
 export interface PlatformDevice {
   readonly name: string;
   readonly type: DeviceDescription["type"];
-  readonly device: { reset(): void };
+  readonly device: { reset(): void; save(): object };
 }
 
 /** Where a UART that is not the console sends. */

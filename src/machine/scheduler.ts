@@ -12,8 +12,8 @@ import { CPU, Exit } from "../engine/layout.js";
 export const NANOSECONDS_PER_INSTRUCTION = 4n;
 
 /** Instructions a vCPU runs before the next one has its turn; alone, before outside input is looked at. */
-const QUANTUM_SHARED = 50_000;
-const QUANTUM_ALONE = 1_000_000;
+const QUANTUM_SHARED = 50_000n;
+const QUANTUM_ALONE = 1_000_000n;
 /** How long the event loop is kept waiting, in milliseconds. */
 const TURN = 8;
 /** The longest real wait before looking again, in milliseconds. */
@@ -29,6 +29,18 @@ export interface Core {
   state: CoreState;
   /** A debugger holds it while others run. */
   held: boolean;
+  /** A debugger stops the machine after its next instruction. */
+  stepping: boolean;
+}
+
+/** What a debugger hears of: the vCPU stands at a breakpoint, before a watched access, or after its one instruction. */
+export type DebugEvent = "breakpoint" | "watchpoint" | "step";
+
+/** A vCPU's turn. What a debugger does in the middle of it does not end it: the guest runs as if nobody looked. */
+interface Turn {
+  readonly core: Core;
+  /** Virtual time at which it is over at the latest. */
+  end: bigint;
 }
 
 /** What the scheduler cannot decide itself. */
@@ -39,8 +51,8 @@ export interface SchedulerHost {
   nextAlarm(): bigint | undefined;
   /** Virtual time has reached that deadline. */
   ringAlarms(): void;
-  /** The vCPU stands at a breakpoint or before a watched access. */
-  debugStop(core: Core, exit: "breakpoint" | "watchpoint"): void;
+  /** `runTurn` is to be left. */
+  debugStop(core: Core, event: DebugEvent): void;
 }
 
 /** Counters for `--stats`. */
@@ -51,11 +63,20 @@ export interface SchedulerCounters {
   idle: bigint;
 }
 
+/** What `Scheduler.save` gives. */
+export interface SchedulerState {
+  readonly time: bigint;
+  readonly next: number;
+  readonly turn: { readonly core: number; readonly end: bigint } | undefined;
+}
+
 const EXIT_NAMES = Object.fromEntries(Object.entries(Exit).map(([name, code]) => [code, name]));
 
 export class Scheduler {
   private time = 0n;
+  /** The vCPU that executes now. */
   private current: Core | undefined;
+  private turn: Turn | undefined;
   private next = 0;
   readonly counters: SchedulerCounters = { exits: {}, instructions: 0n, idle: 0n };
 
@@ -78,38 +99,43 @@ export class Scheduler {
   reset(): void {
     this.time = 0n;
     this.next = 0;
+    this.turn = undefined;
   }
 
-  /** Time, and whose turn is next. */
-  save(): { time: bigint; next: number } {
-    return { time: this.time, next: this.next };
+  /** Time, whose turn it is and until when, and whose is next. vCPUs by index. */
+  save(): SchedulerState {
+    const { time, next, turn } = this;
+    return { time, next, turn: turn && { core: turn.core.index, end: turn.end } };
   }
 
-  restore(state: { time: bigint; next: number }): void {
-    this.time = state.time;
-    this.next = state.next;
+  restore({ time, next, turn }: SchedulerState): void {
+    this.time = time;
+    this.next = next;
+    this.turn = turn && { core: this.cores[turn.core] as Core, end: turn.end };
   }
 
   /** A deadline was set while a vCPU runs: its slice must not run past it. */
   deadlineSet(deadline: bigint | undefined): void {
-    const core = this.current;
-    if (core === undefined || deadline === undefined) return;
-    const excess = core.vcpu.get64(CPU.sliceEnd) - deadline;
-    if (excess <= 0n) return;
-    const left = BigInt(core.vcpu.get32(CPU.budget) | 0);
-    this.cut(core, excess < left ? excess : left);
+    if (deadline !== undefined) this.endBy(deadline);
   }
 
   /** Ends the running slice after the current instruction. */
   endSlice(): void {
-    const core = this.current;
-    if (core !== undefined) this.cut(core, BigInt(core.vcpu.get32(CPU.budget) | 0));
+    this.endBy(0n);
   }
 
-  private cut({ vcpu }: Core, instructions: bigint): void {
-    if (instructions <= 0n) return;
-    vcpu.set32(CPU.budget, (vcpu.get32(CPU.budget) | 0) - Number(instructions));
-    vcpu.set64(CPU.sliceEnd, vcpu.get64(CPU.sliceEnd) - instructions);
+  /** The running slice, and the turn, are over at `time`, or after the current instruction if that is later. */
+  private endBy(time: bigint): void {
+    const { current, turn } = this;
+    if (current === undefined || turn === undefined) return;
+    const { vcpu } = current;
+    const now = this.sliceNow(current);
+    const end = time > now ? time : now;
+    if (end < turn.end) turn.end = end;
+    const excess = vcpu.get64(CPU.sliceEnd) - turn.end;
+    if (excess <= 0n) return;
+    vcpu.set32(CPU.budget, (vcpu.get32(CPU.budget) | 0) - Number(excess));
+    vcpu.set64(CPU.sliceEnd, turn.end);
   }
 
   private nextDeadline(): bigint | undefined {
@@ -131,22 +157,17 @@ export class Scheduler {
     if (alarm !== undefined && alarm <= this.time) this.host.ringAlarms();
   }
 
-  /** One slice of at most `limit` instructions on one vCPU. */
-  runSlice(core: Core, limit: number): void {
+  /** Runs a vCPU until the virtual time `end`, or until it has to stop earlier. */
+  private runSlice(core: Core, end: bigint): DebugEvent | undefined {
     const { vcpu } = core;
-    const deadline = this.nextDeadline();
-    let budget = BigInt(limit);
-    if (deadline !== undefined && deadline - this.time < budget) {
-      budget = deadline > this.time ? deadline - this.time : 1n;
-    }
-    vcpu.set32(CPU.budget, Number(budget));
-    vcpu.set64(CPU.sliceEnd, this.time + budget);
+    vcpu.set32(CPU.budget, Number(end - this.time));
+    vcpu.set64(CPU.sliceEnd, end);
     this.current = core;
     const start = this.time;
+    let outcome: DebugEvent | "goes on" | undefined;
     try {
-      while (this.step(core)) {
-        // Exits that do not end the slice have been dealt with.
-      }
+      do outcome = this.enter(core);
+      while (outcome === "goes on");
     } finally {
       this.time = this.sliceNow(core);
       this.current = undefined;
@@ -155,10 +176,26 @@ export class Scheduler {
     this.counters.instructions += used;
     vcpu.set64(CPU.retired, vcpu.get64(CPU.retired) + used);
     this.ring();
+    return outcome;
   }
 
-  /** Runs the engine once; whether the slice goes on. */
-  private step(core: Core): boolean {
+  /**
+   * Exactly one instruction of a vCPU. Interrupts that are pending stay so, as with QEMU's stub by default; a breakpoint
+   * on the instruction is passed; WFI and WFE do not wait.
+   */
+  private stepInstruction(core: Core): DebugEvent {
+    const { vcpu } = core;
+    vcpu.set32(CPU.holdInterrupts, 1);
+    vcpu.set32(CPU.passBreakpoint, 1);
+    const event = this.runSlice(core, this.time + 1n) ?? "step";
+    vcpu.set32(CPU.holdInterrupts, 0);
+    vcpu.set32(CPU.passBreakpoint, 0);
+    if (core.state !== "off") core.state = "running";
+    return event;
+  }
+
+  /** Runs the engine once. */
+  private enter(core: Core): DebugEvent | "goes on" | undefined {
     const { vcpu } = core;
     const reason = this.engine.exports.run(vcpu.base);
     const name = EXIT_NAMES[reason] ?? "unknown";
@@ -166,31 +203,39 @@ export class Scheduler {
     switch (reason) {
       case Exit.wfi:
         core.state = "wfi";
-        return false;
+        return undefined;
       case Exit.wfe:
         core.state = "wfe";
-        return false;
+        return undefined;
       case Exit.hosted2:
       case Exit.hosted3:
         this.host.hosted(core, reason === Exit.hosted2 ? 2 : 3);
-        return core.state === "running" && (vcpu.get32(CPU.budget) | 0) > 0;
+        return core.state === "running" && (vcpu.get32(CPU.budget) | 0) > 0 ? "goes on" : undefined;
       case Exit.codeFull:
         this.engine.dropCode();
-        return true;
+        this.notExecuted(core);
+        return "goes on";
       case Exit.breakpoint:
+        return "breakpoint";
       case Exit.watchpoint:
-        this.host.debugStop(core, reason === Exit.breakpoint ? "breakpoint" : "watchpoint");
-        return false;
+        this.notExecuted(core);
+        return "watchpoint";
       default:
-        return false;
+        return undefined;
     }
+  }
+
+  /** The engine counted an instruction that it then left for later. */
+  private notExecuted({ vcpu }: Core): void {
+    vcpu.set32(CPU.budget, vcpu.get32(CPU.budget) + 1);
   }
 
   /** Whether anything can wake a waiting vCPU now. */
   private wake(core: Core): void {
     if (core.state !== "wfi" && core.state !== "wfe") return;
     const { vcpu } = core;
-    if (vcpu.get32(CPU.irqLines) !== 0 || vcpu.get32(CPU.virtualPending) !== 0) core.state = "running";
+    const pending = vcpu.get32(CPU.irqLines) !== 0 || vcpu.get32(CPU.virtualPending) !== 0;
+    if (pending || core.stepping) core.state = "running";
     else if (core.state === "wfe" && vcpu.get32(CPU.event) !== 0) {
       vcpu.set32(CPU.event, 0);
       core.state = "running";
@@ -210,36 +255,64 @@ export class Scheduler {
    */
   runTurn(stop: () => boolean): "more" | "idle" {
     const until = performance.now() + TURN;
-    const count = this.cores.length;
     while (!stop()) {
-      let ready = 0;
-      for (const core of this.cores) {
-        if (core.held) continue;
-        this.wake(core);
-        if (core.state === "running") ready++;
-      }
-      if (ready === 0) return "idle";
-      const core = this.nextReady(count);
-      this.runSlice(core, ready > 1 ? QUANTUM_SHARED : QUANTUM_ALONE);
-      if (count > 1) {
-        this.leaveCore(core);
-        // WFE may end at any time; after somebody else ran it is worth looking again.
-        for (const other of this.cores) if (other !== core && other.state === "wfe") other.state = "running";
-      }
+      const turn = this.takeTurn();
+      if (turn === undefined) return "idle";
+      const { core } = turn;
+      const event = core.stepping ? this.stepInstruction(core) : this.runSlice(core, turn.end);
+      if (core.state !== "running" || this.time >= turn.end) this.endTurn(core);
+      if (event !== undefined) this.host.debugStop(core, event);
       if (performance.now() >= until) break;
     }
     return "more";
   }
 
-  private nextReady(count: number): Core {
+  /** The turn that a debugger's stop interrupted, or that of the next vCPU which is ready; undefined when none is. */
+  private takeTurn(): Turn | undefined {
+    const kept = this.turn;
+    if (kept !== undefined) {
+      kept.end = this.deadlineBefore(kept.end);
+      if (kept.core.state === "running" && !kept.core.held) return kept;
+      this.endTurn(kept.core);
+    }
+    let ready = 0;
+    for (const core of this.cores) {
+      if (core.held) continue;
+      this.wake(core);
+      if (core.state === "running") ready++;
+    }
+    const core = this.upNext();
+    if (core === undefined) return undefined;
+    this.next = (core.index + 1) % this.cores.length;
+    const quantum = ready > 1 ? QUANTUM_SHARED : QUANTUM_ALONE;
+    this.turn = { core, end: this.deadlineBefore(this.time + quantum) };
+    return this.turn;
+  }
+
+  /** The next deadline, if it comes before `end`; at least one instruction ahead. */
+  private deadlineBefore(end: bigint): bigint {
+    const deadline = this.nextDeadline();
+    if (deadline === undefined || deadline >= end) return end;
+    return deadline > this.time ? deadline : this.time + 1n;
+  }
+
+  private endTurn(core: Core): void {
+    this.turn = undefined;
+    if (this.cores.length === 1) return;
+    this.leaveCore(core);
+    // WFE may end at any time; after somebody else ran it is worth looking again.
+    for (const other of this.cores) if (other !== core && other.state === "wfe") other.state = "running";
+  }
+
+  /** The vCPU that executes the next instruction; undefined while all of them wait. */
+  upNext(): Core | undefined {
+    if (this.turn !== undefined) return this.turn.core;
+    const count = this.cores.length;
     for (let i = 0; i < count; i++) {
       const core = this.cores[(this.next + i) % count] as Core;
-      if (core.state === "running" && !core.held) {
-        this.next = (core.index + 1) % count;
-        return core;
-      }
+      if (core.state === "running" && !core.held) return core;
     }
-    throw new Error("no vCPU is ready");
+    return undefined;
   }
 
   /** The earliest time at which something happens by itself while all vCPUs wait. */

@@ -1,0 +1,117 @@
+/**
+ * Breakpoints by virtual address, outside guest memory: a virtual page that has some is executed from a predecode page
+ * of its own, a shadow, in which their slots stop the engine (engine/interpreter/loop.ts, `fetchSlow`). The guest's
+ * code, and the predecode page that other virtual addresses of it share, stay as they are.
+ */
+import type { Engine } from "../../engine/engine.js";
+import {
+  BANK, BANKS_PER_CPU, CODE_PAGE, FETCH_ENTRIES, FETCH_ENTRY, GLOBAL, PAGE_BITS, PAGE_SIZE, SLOT_SIZE,
+} from "../../engine/layout.js";
+import type { Point } from "../../gdb/target.js";
+
+const PAGE_MASK = BigInt(PAGE_SIZE - 1);
+
+const pageOf = (address: bigint): bigint => address & ~PAGE_MASK;
+
+/** An address as 64 unsigned bits: WebAssembly hands out signed ones. */
+const unsigned = (address: bigint): bigint => BigInt.asUintN(64, address);
+
+export class Breakpoints {
+  /** By address; several clients, or kinds, may have set the same one. */
+  private readonly points = new Map<bigint, Point[]>();
+  /** Number of addresses in `points`, by virtual page. */
+  private readonly pages = new Map<bigint, number>();
+  /** Shadows by virtual page and, because it may be mapped to different memory, by the shared predecode page. */
+  private shadows = new Map<bigint, Map<number, number>>();
+  private generation = 0;
+
+  constructor(private readonly engine: Engine) {}
+
+  insert(point: Point): void {
+    const address = unsigned(point.address);
+    const here = this.points.get(address);
+    if (here !== undefined) {
+      here.push(point);
+      return;
+    }
+    this.points.set(address, [point]);
+    this.countPage(address, 1);
+  }
+
+  /** Removes the very object that was inserted. */
+  remove(point: Point): void {
+    const address = unsigned(point.address);
+    const rest = this.points.get(address)?.filter((other) => other !== point);
+    if (rest === undefined) return;
+    if (rest.length > 0) {
+      this.points.set(address, rest);
+      return;
+    }
+    this.points.delete(address);
+    this.countPage(address, -1);
+  }
+
+  /** The breakpoint at an address. */
+  at(address: bigint): Point | undefined {
+    return this.points.get(unsigned(address))?.[0];
+  }
+
+  /** The engine asks, for each fetch that misses: the predecode page for a virtual page; 0 when there is no room. */
+  shadowPage(virtualPage: bigint, shared: number): number {
+    const page = unsigned(virtualPage);
+    if (!this.pages.has(page)) return shared;
+    const shadows = this.shadowsOf(page);
+    const known = shadows.get(shared);
+    if (known !== undefined) return known;
+    const shadow = this.allocate(page, shared);
+    if (shadow !== 0) shadows.set(shared, shadow);
+    return shadow;
+  }
+
+  /** Links a new shadow behind the shared page, where a guest write to the code finds it. */
+  private allocate(page: bigint, shared: number): number {
+    const { view, exports } = this.engine;
+    const shadow = exports.allocateCodePage(view.getInt32(shared + CODE_PAGE.host, true)) >>> 0;
+    if (shadow === 0) return 0;
+    view.setBigUint64(shadow + CODE_PAGE.shadowVa, page, true);
+    view.setInt32(shadow + CODE_PAGE.isShadow, 1, true);
+    view.setInt32(shadow + CODE_PAGE.nextShadow, view.getInt32(shared + CODE_PAGE.nextShadow, true), true);
+    view.setInt32(shared + CODE_PAGE.nextShadow, shadow, true);
+    return shadow;
+  }
+
+  private shadowsOf(page: bigint): Map<number, number> {
+    if (this.generation !== this.engine.codeGeneration) {
+      this.generation = this.engine.codeGeneration;
+      this.shadows.clear();
+    }
+    const known = this.shadows.get(page);
+    if (known !== undefined) return known;
+    const none = new Map<number, number>();
+    this.shadows.set(page, none);
+    return none;
+  }
+
+  /** A breakpoint came to an address (1) or left it (-1). */
+  private countPage(address: bigint, change: 1 | -1): void {
+    const page = pageOf(address);
+    const count = (this.pages.get(page) ?? 0) + change;
+    if (count > 0) this.pages.set(page, count);
+    else this.pages.delete(page);
+    this.engine.view.setInt32(GLOBAL.breakpoints, this.pages.size, true);
+    // In a shadow that is there already, the slot is decoded again and asks whether it is a breakpoint.
+    const offset = (Number(address & PAGE_MASK) / 4) * SLOT_SIZE;
+    for (const shadow of this.shadowsOf(page).values()) this.engine.view.setBigUint64(shadow + offset, 0n, true);
+    this.forgetFetches(page);
+  }
+
+  /** Every vCPU looks up the predecode page of a virtual page again. */
+  private forgetFetches(page: bigint): void {
+    const { view, cpuBases } = this.engine;
+    const index = Number((page >> BigInt(PAGE_BITS)) & BigInt(FETCH_ENTRIES - 1));
+    const first = view.getInt32(GLOBAL.bankBase, true) + BANK.fetch + index * FETCH_ENTRY.size + FETCH_ENTRY.tag;
+    for (let bank = 0; bank < cpuBases.length * BANKS_PER_CPU; bank++) {
+      view.setBigInt64(first + bank * BANK.size, -1n, true);
+    }
+  }
+}
