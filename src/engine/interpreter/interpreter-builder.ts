@@ -3,7 +3,7 @@
  * block, memory goes through the software TLB inline and to runtime functions when that misses.
  */
 
-import { raiseUndefined } from "../../cpu/exceptions.js";
+import { raiseIfStackMisaligned, raiseUndefined } from "../../cpu/exceptions.js";
 import type { Operand } from "../../isa/pattern.js";
 import { hostForAtomic, loadSlow, store128Slow, storeSlow, unprivilegedBank } from "../../mmu/access.js";
 import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
@@ -35,6 +35,10 @@ export class InterpreterBuilder extends Builder {
     const top = o.lo + o.width === 32;
     const shifted = this.word.shrU(o.lo);
     return top ? shifted : shifted.and((1 << o.width) - 1);
+  }
+
+  override signed(o: Operand): I64 {
+    return this.word.shl(32 - o.lo - o.width).shrS(32 - o.width).toI64S();
   }
 
   pc(): I64 {
@@ -75,6 +79,16 @@ export class InterpreterBuilder extends Builder {
 
   setXSP(o: Operand, value: I64): void {
     this.store("i64.store", this.cpu.add(this.spOffset(o)), value, CPU.x);
+  }
+
+  base(o: Operand): I64 {
+    const value = this.XSP(o);
+    const isSp = this.operand(o).add(1).shrU(5);
+    this.if(value.wrap().and(isSp.mul(15)), () => {
+      this.setState64(CPU.pc, this.pc());
+      this.abandonIf(this.call(raiseIfStackMisaligned, this.cpu));
+    });
+    return value;
   }
 
   V(o: Operand, delta = 0): V128 {
@@ -300,8 +314,9 @@ export class InterpreterBuilder extends Builder {
   }
 
   branchDirect(offset: I64): void {
-    const within = this.slot.add(offset.wrap().shl(1)).sub(this.state32(CPU.slotBase));
-    this.if(within.ltU(SLOTS_PER_PAGE * SLOT_SIZE), () => this.return(this.state32(CPU.slotBase).add(within)));
+    const target = this.slot.add(offset.wrap().shl(1));
+    const within = target.sub(this.state32(CPU.slotBase)).ltU(SLOTS_PER_PAGE * SLOT_SIZE);
+    this.if(within, () => this.return(target));
     this.setState64(CPU.pc, this.pc().add(offset));
     this.return(this.i32(0));
   }
