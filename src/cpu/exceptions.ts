@@ -6,7 +6,7 @@ import { CpuView } from "../engine/cpu-view.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import { CPU, Exit, IRQ_LINE } from "../engine/layout.js";
+import { CONTEXT, CPU, Exit, IRQ_LINE } from "../engine/layout.js";
 import { enterMode } from "../mmu/banks.js";
 import { sysregOffset } from "./sysreg/table.js";
 
@@ -158,6 +158,20 @@ export const raiseWithFar = defineFunction("raiseWithFar", "iiiill", "", (fb, cp
 export const raiseUndefined = defineFunction("raiseUndefined", "i", "", (fb, cpu) => {
   fb.call(raise, cpu, fb.i32(0), fb.i32(EC.unknown), fb.i32(0), new CpuView(fb, cpu).get64(CPU.pc));
   fb.return();
+});
+
+/**
+ * CheckSPAlignment for a misaligned SP: 1 with an SP alignment fault taken when SCTLR_ELx.SA (SA0 at EL0) asks for it.
+ */
+export const raiseIfStackMisaligned = defineFunction("raiseIfStackMisaligned", "i", "i", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  const el = c.get32(CPU.el);
+  const host = c.get32(CPU.context).eq(CONTEXT.el20User);
+  const user = host.select(c.sys("SCTLR_EL2"), c.sys("SCTLR_EL1")).bit(4);
+  const checked = el.eqz().select(user, c.sysByEl(SCTLR, el).bit(3));
+  fb.if(checked.eqz(), () => fb.return(fb.i32(0)));
+  fb.call(raise, cpu, fb.i32(0), fb.i32(EC.spAlignment), fb.i32(0), c.get64(CPU.pc));
+  fb.return(fb.i32(1));
 });
 
 /** FP or SIMD access while trapped: EC 0x07 to the level whose register says so (CPACR_EL1, CPTR_EL2, CPTR_EL3). */

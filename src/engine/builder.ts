@@ -38,6 +38,8 @@ export abstract class Builder extends FunctionBuilder {
   /** X[n] or SP for 31. */
   abstract XSP(o: Operand): I64;
   abstract setXSP(o: Operand, value: I64): void;
+  /** The base register of a load or store: X[n], or SP for 31, checked for alignment where SCTLR_ELx.SA asks. */
+  abstract base(o: Operand): I64;
   /** Whole vector register; `delta` counts modulo 32 (multi-register forms). */
   abstract V(o: Operand, delta?: number): V128;
   abstract setV(o: Operand, value: V128, delta?: number): void;

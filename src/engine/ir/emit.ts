@@ -27,8 +27,8 @@ function countUses(statements: readonly Statement[]): void {
         break;
       case "if":
         use(s.condition);
-        countUses(s.then);
-        countUses(s.else);
+        countUses(s.taken);
+        countUses(s.otherwise);
         break;
       case "br":
         if (s.condition) use(s.condition);
@@ -146,10 +146,10 @@ class Emitter {
         this.out.opcode(CONTROL.if);
         this.out.u8(VOID_BLOCK);
         this.labels.push(undefined);
-        this.statements(s.then);
-        if (s.else.length > 0) {
+        this.statements(s.taken);
+        if (s.otherwise.length > 0) {
           this.out.opcode(CONTROL.else);
-          this.statements(s.else);
+          this.statements(s.otherwise);
         }
         this.labels.pop();
         this.out.opcode(CONTROL.end);

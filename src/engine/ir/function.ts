@@ -40,7 +40,7 @@ export type Statement =
   | { kind: "effect"; node: Node }
   | { kind: "set"; local: number; node: Node }
   | { kind: "scope"; label: Label; body: Statement[] }
-  | { kind: "if"; condition: Node; then: Statement[]; else: Statement[] }
+  | { kind: "if"; condition: Node; taken: Statement[]; otherwise: Statement[] }
   | { kind: "br"; label: Label; condition: Node | undefined }
   | { kind: "table"; index: Node; labels: Label[]; fallback: Label }
   | { kind: "return"; node: Node | undefined };
@@ -277,7 +277,7 @@ export class FunctionBuilder {
     }
     const thenBody = this.nest(then);
     const elseBody = otherwise ? this.nest(otherwise) : [];
-    this.current.push({ kind: "if", condition: condition.node, then: thenBody, else: elseBody });
+    this.current.push({ kind: "if", condition: condition.node, taken: thenBody, otherwise: elseBody });
   }
 
   /** A value from one of two branches of which only one runs. */

@@ -11,12 +11,12 @@ export function bytes(log2: number): AccessSize {
 
 /** Base plus an unsigned immediate counted in units of 1 << `log2` bytes. */
 export function scaledOffset(b: Builder, f: { Rn: Operand; imm12: Operand }, log2: number): I64 {
-  return b.XSP(f.Rn).add(b.operand(f.imm12).shl(log2).toI64U());
+  return b.base(f.Rn).add(b.operand(f.imm12).shl(log2).toI64U());
 }
 
 /** Base plus a register, extended as `option` says (UXTW, LSL, SXTW, SXTX) and shifted. */
 export function registerOffset(b: Builder, f: { Rn: Operand; Rm: Operand; option: number }, shift: number): I64 {
-  return b.XSP(f.Rn).add(extended(b.X(f.Rm), f.option).shl(shift));
+  return b.base(f.Rn).add(extended(b.X(f.Rm), f.option).shl(shift));
 }
 
 /** Register offsets are words or doublewords; the other options are unallocated. */

@@ -62,11 +62,11 @@ interface Pair extends Location {
 }
 
 export function loadExclusive(b: Builder, log2: number, f: Location): void {
-  b.setX(f.Rt, loadAt(b, log2, arm(b, 1 << log2, b.XSP(f.Rn))));
+  b.setX(f.Rt, loadAt(b, log2, arm(b, 1 << log2, b.base(f.Rn))));
 }
 
 export function loadExclusivePair(b: Builder, log2: number, f: Pair): void {
-  const host = arm(b, 2 << log2, b.XSP(f.Rn));
+  const host = arm(b, 2 << log2, b.base(f.Rn));
   const [first, second] = [loadAt(b, log2, host), loadAt(b, log2, host, 1 << log2)];
   b.setX(f.Rt, first);
   b.setX(f.Rt2, second);
@@ -74,12 +74,12 @@ export function loadExclusivePair(b: Builder, log2: number, f: Pair): void {
 
 export function storeExclusive(b: Builder, log2: number, f: Location & { Rs: Operand }): void {
   const value = b.X(f.Rt);
-  storeIfExclusive(b, 1 << log2, f.Rs, b.XSP(f.Rn), (host) => storeAt(b, log2, host, value));
+  storeIfExclusive(b, 1 << log2, f.Rs, b.base(f.Rn), (host) => storeAt(b, log2, host, value));
 }
 
 export function storeExclusivePair(b: Builder, log2: number, f: Pair & { Rs: Operand }): void {
   const [first, second] = [b.X(f.Rt), b.X(f.Rt2)];
-  storeIfExclusive(b, 2 << log2, f.Rs, b.XSP(f.Rn), (host) => {
+  storeIfExclusive(b, 2 << log2, f.Rs, b.base(f.Rn), (host) => {
     storeAt(b, log2, host, first);
     storeAt(b, log2, host, second, 1 << log2);
   });
@@ -96,7 +96,7 @@ export function readModifyWrite(b: Builder, log2: number, address: I64, operate:
 export function compareAndSwap(b: Builder, log2: number, f: Location & { Rs: Operand }): void {
   const expected = lowBytes(b.X(f.Rs), log2);
   const value = b.X(f.Rt);
-  const old = readModifyWrite(b, log2, b.XSP(f.Rn), (found) => found.eq(expected).select(value, found));
+  const old = readModifyWrite(b, log2, b.base(f.Rn), (found) => found.eq(expected).select(value, found));
   b.setX(f.Rs, old);
 }
 
@@ -105,7 +105,7 @@ export function compareAndSwapPair(b: Builder, log2: number, f: Location & { Rs:
   b.undefinedIf(b.operand(f.Rs).or(b.operand(f.Rt)).and(1));
   const expected = [0, 1].map((i) => lowBytes(b.X(f.Rs, i), log2));
   const values = [0, 1].map((i) => b.X(f.Rt, i));
-  const host = b.exclusiveHost(2 << log2, b.XSP(f.Rn));
+  const host = b.exclusiveHost(2 << log2, b.base(f.Rn));
   const old = [0, 1].map((i) => loadAt(b, log2, host, i << log2));
   const same = old[0]!.eq(expected[0]!).and(old[1]!.eq(expected[1]!));
   for (const i of [0, 1]) storeAt(b, log2, host, same.select(values[i]!, old[i]!), i << log2);

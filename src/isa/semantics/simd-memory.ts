@@ -37,19 +37,19 @@ function moveSingle(b: Builder, f: Single, address: I64): void {
 }
 
 export const unsignedOffset = (b: Builder, f: Single & { readonly imm12: Operand }): void =>
-  moveSingle(b, f, b.XSP(f.Rn).add(b.operand(f.imm12).shl(scaleOf(f)).toI64U()));
+  moveSingle(b, f, b.base(f.Rn).add(b.operand(f.imm12).shl(scaleOf(f)).toI64U()));
 
 export const unscaledOffset = (b: Builder, f: Single & { readonly imm9: Operand }): void =>
-  moveSingle(b, f, b.XSP(f.Rn).add(b.signed(f.imm9)));
+  moveSingle(b, f, b.base(f.Rn).add(b.signed(f.imm9)));
 
 export function preIndex(b: Builder, f: Single & { readonly imm9: Operand }): void {
-  const address = b.XSP(f.Rn).add(b.signed(f.imm9));
+  const address = b.base(f.Rn).add(b.signed(f.imm9));
   moveSingle(b, f, address);
   b.setXSP(f.Rn, address);
 }
 
 export function postIndex(b: Builder, f: Single & { readonly imm9: Operand }): void {
-  const address = b.XSP(f.Rn);
+  const address = b.base(f.Rn);
   moveSingle(b, f, address);
   b.setXSP(f.Rn, address.add(b.signed(f.imm9)));
 }
@@ -65,7 +65,7 @@ export function registerOffset(b: Builder, f: RegisterOffset): void {
   const whole = (f.option & 1) === 1;
   const signed = (f.option & 4) !== 0;
   const offset = whole ? b.X(f.Rm) : signed ? b.W(f.Rm).toI64S() : b.W(f.Rm).toI64U();
-  moveSingle(b, f, b.XSP(f.Rn).add(f.S === 1 ? offset.shl(scaleOf(f)) : offset));
+  moveSingle(b, f, b.base(f.Rn).add(f.S === 1 ? offset.shl(scaleOf(f)) : offset));
 }
 
 /** S, D or Q at PC + imm19 × 4. */
@@ -104,16 +104,16 @@ function movePair(b: Builder, f: Pair, address: I64): void {
 
 const pairOffset = (b: Builder, f: Pair): I64 => b.signed(f.imm7).shl(2 + f.opc);
 
-export const pairSignedOffset = (b: Builder, f: Pair): void => movePair(b, f, b.XSP(f.Rn).add(pairOffset(b, f)));
+export const pairSignedOffset = (b: Builder, f: Pair): void => movePair(b, f, b.base(f.Rn).add(pairOffset(b, f)));
 
 export function pairPreIndex(b: Builder, f: Pair): void {
-  const address = b.XSP(f.Rn).add(pairOffset(b, f));
+  const address = b.base(f.Rn).add(pairOffset(b, f));
   movePair(b, f, address);
   b.setXSP(f.Rn, address);
 }
 
 export function pairPostIndex(b: Builder, f: Pair): void {
-  const address = b.XSP(f.Rn);
+  const address = b.base(f.Rn);
   movePair(b, f, address);
   b.setXSP(f.Rn, address.add(pairOffset(b, f)));
 }
@@ -174,7 +174,7 @@ export const consecutive =
   (registers: number) =>
   (b: Builder, f: Structure & { readonly Q: number }): void => {
     const bytes = 8 << f.Q;
-    const base = b.XSP(f.Rn);
+    const base = b.base(f.Rn);
     const address = (n: number): I64 => base.add(n * bytes);
     if (f.L === 1) {
       const loaded = Array.from({ length: registers }, (_, n) =>
@@ -204,7 +204,7 @@ export const interleaved =
     const perRegister = 8 << f.Q;
     const bytes = registers * perRegister;
     const width = 1 << f.size;
-    const base = b.XSP(f.Rn);
+    const base = b.base(f.Rn);
     if (f.L === 1) {
       const parts = loadParts(b, base, bytes);
       const values = Array.from({ length: registers }, (_, r) =>
@@ -240,7 +240,7 @@ export const singleElement =
     if (f.S) index = index.shl(1).or(b.operand(f.S));
     if (f.low) index = index.shl(f.low.width).or(b.operand(f.low));
     const width = (1 << size) as AccessSize;
-    const base = b.XSP(f.Rn);
+    const base = b.base(f.Rn);
     const numbers = Array.from({ length: registers }, (_, r) => r);
     if (f.L === 1) {
       const loaded = numbers.map((r) => b.loadMem(width, base.add(r * width)));
@@ -259,7 +259,7 @@ export const replicated =
   (b: Builder, f: Interleaved): void => {
     const width = (1 << f.size) as AccessSize;
     const lanes = new Lanes(b, f.size);
-    const base = b.XSP(f.Rn);
+    const base = b.base(f.Rn);
     const loaded = Array.from({ length: registers }, (_, r) => b.loadMem(width, base.add(r * width)));
     loaded.forEach((value, r) => {
       const v = lanes.splat(value);

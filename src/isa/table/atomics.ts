@@ -16,7 +16,7 @@ function atomic(b: Builder, f: AtomicFields, operate: (old: I64, operand: I64) =
   const operand = b.X(f.Rs);
   b.setX(
     f.Rt,
-    readModifyWrite(b, f.size, b.XSP(f.Rn), (old) => operate(old, operand)),
+    readModifyWrite(b, f.size, b.base(f.Rn), (old) => operate(old, operand)),
   );
 }
 

@@ -21,26 +21,26 @@ const limited = (v: { o0: number }): "LOR" | undefined => (v.o0 === 0 ? "LOR" : 
 
 const ordered: Row[] = [
   row("STLR", "size=2 001000 1 0 0 xxxxx o0=1 xxxxx Rn:5 Rt:5", { feature: limited }, (b, f) => {
-    b.storeMem(bytes(f.size), b.XSP(f.Rn), b.X(f.Rt), ALIGNED);
+    b.storeMem(bytes(f.size), b.base(f.Rn), b.X(f.Rt), ALIGNED);
   }),
   row("LDAR", "size=2 001000 1 1 0 xxxxx o0=1 xxxxx Rn:5 Rt:5", { feature: limited }, (b, f) => {
-    b.setX(f.Rt, b.loadMem(bytes(f.size), b.XSP(f.Rn), ALIGNED));
+    b.setX(f.Rt, b.loadMem(bytes(f.size), b.base(f.Rn), ALIGNED));
   }),
   row("LDAPR", "size=2 111 0 00 1 0 1 11111 1 100 00 Rn:5 Rt:5", { feature: "LRCPC" }, (b, f) => {
-    b.setX(f.Rt, b.loadMem(bytes(f.size), b.XSP(f.Rn), ALIGNED));
+    b.setX(f.Rt, b.loadMem(bytes(f.size), b.base(f.Rn), ALIGNED));
   }),
   row("STLUR", "size=2 011001 00 0 imm9:9 00 Rn:5 Rt:5", { feature: "LRCPC2" }, (b, f) => {
-    b.storeMem(bytes(f.size), b.XSP(f.Rn).add(b.signed(f.imm9)), b.X(f.Rt), ALIGNED);
+    b.storeMem(bytes(f.size), b.base(f.Rn).add(b.signed(f.imm9)), b.X(f.Rt), ALIGNED);
   }),
   row("LDAPUR", "size=2 011001 01 0 imm9:9 00 Rn:5 Rt:5", { feature: "LRCPC2" }, (b, f) => {
-    b.setX(f.Rt, b.loadMem(bytes(f.size), b.XSP(f.Rn).add(b.signed(f.imm9)), ALIGNED));
+    b.setX(f.Rt, b.loadMem(bytes(f.size), b.base(f.Rn).add(b.signed(f.imm9)), ALIGNED));
   }),
   row(
     "LDAPURS",
     "size=2 011001 1 to32=1 0 imm9:9 00 Rn:5 Rt:5",
     { feature: "LRCPC2", when: (v) => v.size < 2 || (v.size === 2 && v.to32 === 0) },
     (b, f) => {
-      const value = b.loadMem(bytes(f.size), b.XSP(f.Rn).add(b.signed(f.imm9)), ALIGNED);
+      const value = b.loadMem(bytes(f.size), b.base(f.Rn).add(b.signed(f.imm9)), ALIGNED);
       b.setX(f.Rt, loadedSigned(value, f.size, f.to32 === 1));
     },
   ),

@@ -34,17 +34,17 @@ const extends_ = (v: { size: number; to32: number }): boolean => v.size < 2 || (
 
 /** Runs `access` at the base and moves the base by imm9 afterwards. */
 function postIndexed(b: Builder, f: Base & { imm9: Operand }, access: (address: I64, then: Then) => void): void {
-  const base = b.XSP(f.Rn);
+  const base = b.base(f.Rn);
   access(base, () => b.setXSP(f.Rn, base.add(b.signed(f.imm9))));
 }
 
 /** Runs `access` at the base moved by imm9, where the base then stays. */
 function preIndexed(b: Builder, f: Base & { imm9: Operand }, access: (address: I64, then: Then) => void): void {
-  const address = b.XSP(f.Rn).add(b.signed(f.imm9));
+  const address = b.base(f.Rn).add(b.signed(f.imm9));
   access(address, () => b.setXSP(f.Rn, address));
 }
 
-const unscaled = (b: Builder, f: Base & { imm9: Operand }): I64 => b.XSP(f.Rn).add(b.signed(f.imm9));
+const unscaled = (b: Builder, f: Base & { imm9: Operand }): I64 => b.base(f.Rn).add(b.signed(f.imm9));
 
 const UNPRIVILEGED: AccessOptions = { unprivileged: true };
 
@@ -130,7 +130,7 @@ type PairIndex = "offset" | "post" | "pre";
 
 /** Runs `access` at the pair's address and writes the base back where the form says so. */
 function pairAddress(b: Builder, f: PairFields, log2: number, index: PairIndex, access: (address: I64) => void): void {
-  const base = b.XSP(f.Rn);
+  const base = b.base(f.Rn);
   const moved = base.add(b.signed(f.imm7).shl(log2));
   access(index === "post" ? base : moved);
   if (index !== "offset") b.setXSP(f.Rn, moved);
