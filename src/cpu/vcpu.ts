@@ -2,6 +2,7 @@
  * One vCPU as TypeScript sees it: a view over its block in the machine's memory (engine/layout.ts). Nothing is kept
  * here that the block does not hold; `controls` is a digest of slots.
  */
+import { fpFastOf } from "../engine/fp/mode.js";
 import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE } from "../engine/layout.js";
 import { type Controls, HCR, readControls } from "./sysreg/controls.js";
 import { sysregOffset } from "./sysreg/table.js";
@@ -22,9 +23,6 @@ const FLAG_FIELDS = [
 
 const STACK_POINTERS = ["SP_EL0", "SP_EL1", "SP_EL2", "SP_EL3"] as const;
 
-/** FPCR.{AHP, DN, FZ, RMode, FZ16}: all clear is what the host's float instructions do. */
-const FPCR_NOT_DEFAULT = 0x07c8_0000;
-const FPSR_IXC = 1 << 4;
 
 export class Vcpu {
   private readonly view: DataView;
@@ -114,7 +112,7 @@ export class Vcpu {
     this.chooseFpPath();
   }
   private chooseFpPath(): void {
-    this.set32(CPU.fpFast, (this.fpcr & FPCR_NOT_DEFAULT) === 0 && (this.fpsr & FPSR_IXC) !== 0 ? 1 : 0);
+    this.set32(CPU.fpFast, fpFastOf(this.fpcr, this.fpsr));
   }
 
   // --- PSTATE -------------------------------------------------------------------------------------------------------

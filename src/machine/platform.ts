@@ -61,7 +61,11 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
         break;
       case "pl011": {
         const isConsole = d.name === description.console;
-        const uart = new Pl011({ irq: irqOf(d.spi), backend: isConsole ? wiring.serial : NOWHERE });
+        const uart: Pl011 = new Pl011({
+          irq: irqOf(d.spi),
+          backend: isConsole ? wiring.serial : NOWHERE,
+          time: { clock: wiring.clock, alarm: wiring.alarm(() => uart.tick()) },
+        });
         if (isConsole) console = uart;
         map(d.name, d.base, d.size, uart);
         devices.push({ name: d.name, type: d.type, device: uart });
