@@ -3,7 +3,7 @@ import type { Difference } from "./compare.js";
 import { Conformance, TESTED_ROWS } from "./conformance.js";
 import { referencePresent } from "./reference.js";
 
-const TESTS_PER_ROW = 200;
+const TESTS_PER_ROW = 400;
 const SEED = 1;
 /** A row that is wrong is often wrong everywhere: this many of its differences are enough to see how. */
 const SHOWN = 3;
