@@ -1,12 +1,6 @@
 /** The real machine behind the command line's view of one. Heavy modules are loaded here and not before. */
-import type { DebugTarget } from "../gdb/target.js";
 import type { Machine } from "../machine/machine.js";
 import type { MachineFactory, MachineInstance } from "./machine-api.js";
-
-/** What machine/debug-target.ts exports: a target that stands at the first instruction when `wait` is set. */
-interface DebugTargetModule {
-  readonly MachineDebugTarget: new (machine: Machine, options: { readonly wait: boolean }) => DebugTarget;
-}
 
 export async function loadMachine(): Promise<MachineFactory> {
   const { LOG_CATEGORIES, Machine } = await import("../index.js");
@@ -23,17 +17,12 @@ function withDebugger(machine: Machine): MachineInstance {
     stop: () => machine.stop(),
     stats: () => machine.stats(),
     close: () => closeServer(),
-    async listenGdb(endpoint, options) {
-      const debugTarget: string = "../machine/debug-target.js";
-      const [{ MachineDebugTarget }, { listenForGdb }] = await Promise.all([
-        import(debugTarget) as Promise<DebugTargetModule>,
+    async listenGdb(endpoint, { wait, warn }) {
+      const [{ MachineTarget }, { listenForGdb }] = await Promise.all([
+        import("../machine/debug-target.js"),
         import("../gdb/index.js"),
       ]);
-      const server = await listenForGdb({
-        target: new MachineDebugTarget(machine, options),
-        endpoint,
-        warn: options.warn,
-      });
+      const server = await listenForGdb({ target: new MachineTarget(machine, { wait }), endpoint, warn });
       closeServer = () => server.close();
       return server.endpoint;
     },
