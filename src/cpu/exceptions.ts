@@ -38,8 +38,24 @@ export const EC = {
   brk: 0x3c,
 } as const;
 
-const HCR = { FMO: 3, IMO: 4, AMO: 5, TGE: 27, TWI: 13, TWE: 14, HCD: 29, TSC: 19, E2H: 34 } as const;
+const HCR = {
+  FMO: 3,
+  IMO: 4,
+  AMO: 5,
+  VF: 6,
+  VI: 7,
+  VSE: 8,
+  TWI: 13,
+  TWE: 14,
+  TSC: 19,
+  TGE: 27,
+  HCD: 29,
+  E2H: 34,
+} as const;
 const SCR = { NS: 0, IRQ: 1, FIQ: 2, EA: 3, SMD: 7, HCE: 8, TWI: 12, TWE: 13 } as const;
+
+/** IFSC of debug exceptions. */
+const FSC_DEBUG = 0x22;
 
 export const SPSR_BITS = { DIT: 24, UAO: 23, PAN: 22, SS: 21, IL: 20, SSBS: 12 } as const;
 
@@ -205,16 +221,56 @@ export const raiseFpAccess = defineFunction("raiseFpAccess", "i", "", (fb, cpu) 
         cptr.bit(10),
       ),
     );
-  const to2 = tge.and(el.eqz()).select(fb.i32(2), fb.i32(1));
-  const target = byCpacr.select(to2, byCptr2.select(fb.i32(2), fb.i32(3)));
+  // An EL0 access that CPACR_EL1 forbids while HCR_EL2.TGE sends it to EL2 is reported as UNDEFINED.
+  fb.if(byCpacr.and(tge).and(el.eqz()), () => {
+    fb.call(raiseUndefined, cpu);
+    fb.return();
+  });
+  const target = byCpacr.select(fb.i32(1), byCptr2.select(fb.i32(2), fb.i32(3)));
   // CV = 1, COND = 0b1110: an A64 instruction has no condition.
   fb.call(raise, cpu, target, fb.i32(EC.fpAccess), fb.i32(0x1e00000), c.get64(CPU.pc));
   fb.return();
 });
 
+/** MDSCR_EL1 and OSLSR_EL1 bits that software step depends on. */
+const MDSCR = { SS: 0, KDE: 13 } as const;
+const OSLSR_OSLK = 1;
+
+/**
+ * Whether debug exceptions are enabled from a level with PSTATE.D as given (AArch64.GenerateDebugExceptionsFrom), the
+ * level they go to in `target`.
+ */
+function debugEnabledFrom(fb: FunctionBuilder, c: CpuView, el: I32, masked: I32): { enabled: I32; target: I32 } {
+  const to2 = c.get32(CPU.el2Enabled).and(c.sys("MDCR_EL2").bit(8).or(c.sys("HCR_EL2").bit(HCR.TGE)));
+  const target = to2.select(fb.i32(2), fb.i32(1));
+  const kernel = c.sys("MDSCR_EL1").bit(MDSCR.KDE).and(masked.eqz());
+  const locked = c.sys("OSLSR_EL1").bit(OSLSR_OSLK);
+  return { enabled: el.ltU(target).or(el.eq(target).and(kernel)).and(locked.eqz()), target };
+}
+
+/** Debug exceptions masked at the current level: PSTATE.D. */
+const debugMasked = (c: CpuView): I32 => c.get32(CPU.daif).shrU(9).and(1);
+
+/**
+ * Software step (D2.12), asked between instructions while MDSCR_EL1.SS is set: 0 when it is not active here, 1 when one
+ * instruction may run now (active-not-pending), 2 after taking the Software Step exception (active-pending).
+ */
+export const softwareStep = defineFunction("softwareStep", "i", "i", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  const { enabled, target } = debugEnabledFrom(fb, c, c.get32(CPU.el), debugMasked(c));
+  fb.if(enabled.eqz(), () => fb.return(fb.i32(0)));
+  fb.if(c.get32(CPU.ss), () => fb.return(fb.i32(1)));
+  // ISV = 1: EX says whether the stepped instruction was a load-exclusive.
+  const iss = fb.i32((1 << 24) | FSC_DEBUG).or(c.get32(CPU.steppedExclusive).shl(6));
+  fb.call(raise, cpu, target, fb.i32(EC.softwareStep), iss, c.get64(CPU.pc));
+  fb.return(fb.i32(2));
+});
+
 /** SVC #imm. The PC in the block is the instruction's. */
 export const svc = defineFunction("svc", "ii", "", (fb, cpu, imm) => {
   const c = new CpuView(fb, cpu);
+  // The instruction is complete: a step that was to end after it is pending then.
+  c.set32(CPU.ss, 0);
   fb.call(raise, cpu, fb.i32(0), fb.i32(EC.svc), imm, c.get64(CPU.pc).add(4));
   fb.return();
 });
@@ -234,6 +290,7 @@ export const hvc = defineFunction("hvc", "ii", "", (fb, cpu, imm) => {
     fb.return();
   });
   const target = el.eq(3).select(fb.i32(3), fb.i32(2));
+  c.set32(CPU.ss, 0);
   fb.call(raise, cpu, target, fb.i32(EC.hvc), imm, c.get64(CPU.pc).add(4));
   fb.return();
 });
@@ -256,6 +313,7 @@ export const smc = defineFunction("smc", "ii", "", (fb, cpu, imm) => {
     fb.call(raiseUndefined, cpu);
     fb.return();
   });
+  c.set32(CPU.ss, 0);
   fb.call(raise, cpu, fb.i32(3), fb.i32(EC.smc), imm, c.get64(CPU.pc).add(4));
   fb.return();
 });
@@ -298,8 +356,11 @@ export const eret = defineFunction("eret", "i", "", (fb, cpu) => {
   const address = c.sysByEl(ELR, el);
   c.set32(CPU.exclusive, 0);
   c.set32(CPU.event, 1);
-  // MDSCR_EL1.SS decides whether SPSR.SS arms software step (D2.12); stepping itself is looked at by the loop.
-  c.set32(CPU.ss, spsr.shrU(SPSR_BITS.SS).and(1).and(c.sys("MDSCR_EL1").wrap()));
+  // DebugExceptionReturnSS: SPSR.SS arms software step only where it begins to be possible.
+  const here = debugEnabledFrom(fb, c, el, debugMasked(c));
+  const there = debugEnabledFrom(fb, c, newEl, spsr.shrU(9).and(1));
+  const stepBegins = c.sys("MDSCR_EL1").bit(MDSCR.SS).and(here.enabled.eqz()).and(there.enabled);
+  c.set32(CPU.ss, spsr.shrU(SPSR_BITS.SS).and(stepBegins));
   const wide = spsr.toI64U();
   c.set64(CPU.flagN, wide.shl(32));
   c.set64(CPU.flagZ, wide.shrU(30).and(1).xor(1));
@@ -324,11 +385,14 @@ export const eret = defineFunction("eret", "i", "", (fb, cpu) => {
   fb.return();
 });
 
+/** ESR_ELx of an SError interrupt: IL set, nothing said about the cause. */
+const SERROR_SYNDROME = (BigInt(EC.serror) << 26n) | (1n << 25n);
+
 /** Lines that would be taken now, as one exception: returns 1 and enters it, or 0. Called between instructions. */
 export const takeInterrupt = defineFunction("takeInterrupt", "i", "i", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   const lines = c.get32(CPU.irqLines);
-  fb.if(lines.eqz(), () => fb.return(fb.i32(0)));
+  fb.if(lines.or(c.get32(CPU.virtualPending)).eqz(), () => fb.return(fb.i32(0)));
   const el = c.get32(CPU.el);
   const daif = c.get32(CPU.daif);
   const hcr = c.sys("HCR_EL2");
@@ -347,7 +411,7 @@ export const takeInterrupt = defineFunction("takeInterrupt", "i", "i", (fb, cpu)
       const owner = el.eqz().and(target.eq(host.select(fb.i32(2), fb.i32(1))));
       const masked = target.ltU(el).or(target.eq(el).or(owner).and(daif.and(mask).ne(0)));
       fb.if(masked.eqz(), () => {
-        fb.if(fb.i32(kind).eq(0x180), () => c.setSysByEl(ESR, target, fb.i64(BigInt(EC.serror << 26) | (1n << 25n))));
+        if (kind === 0x180) c.setSysByEl(ESR, target, fb.i64(SERROR_SYNDROME));
         fb.call(takeException, cpu, target, fb.i32(kind), c.get64(CPU.pc));
         c.count(CPU.statInterrupts);
         fb.return(fb.i32(1));
@@ -367,15 +431,20 @@ export const takeInterrupt = defineFunction("takeInterrupt", "i", "i", (fb, cpu)
       .and(hcr.bit(HCR.TGE).eqz())
       .and(daif.and(mask).eqz());
     fb.if(taken, () => {
-      if (kind === 0x180) c.setSys("ESR_EL1", fb.i64((BigInt(EC.serror) << 26n) | (1n << 25n)));
+      if (kind === 0x180) {
+        c.setSys("ESR_EL1", fb.i64(SERROR_SYNDROME));
+        // Taking a virtual SError clears HCR_EL2.VSE; VF and VI stay until software clears them.
+        c.setSys("HCR_EL2", hcr.and(~(1n << BigInt(HCR.VSE))));
+        c.set32(CPU.virtualPending, hcr.bit(HCR.VF).or(hcr.bit(HCR.VI)));
+      }
       fb.call(takeException, cpu, fb.i32(1), fb.i32(kind), c.get64(CPU.pc));
       c.count(CPU.statInterrupts);
       fb.return(fb.i32(1));
     });
   };
-  virtual(lines.and(IRQ_LINE.vfiq).ne(0).or(hcr.bit(6)), 0x100, 0x40, HCR.FMO);
-  virtual(lines.and(IRQ_LINE.virq).ne(0).or(hcr.bit(7)), 0x80, 0x80, HCR.IMO);
-  virtual(hcr.bit(8), 0x180, 0x100, HCR.AMO);
+  virtual(lines.and(IRQ_LINE.virq).ne(0).or(hcr.bit(HCR.VI)), 0x80, 0x80, HCR.IMO);
+  virtual(lines.and(IRQ_LINE.vfiq).ne(0).or(hcr.bit(HCR.VF)), 0x100, 0x40, HCR.FMO);
+  virtual(hcr.bit(HCR.VSE), 0x180, 0x100, HCR.AMO);
   fb.return(fb.i32(0));
 });
 

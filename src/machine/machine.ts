@@ -445,7 +445,7 @@ export class Machine {
       tableBaseChanged: (vcpu) => exports.contextChanged(vcpu.base),
       modesChanged: (vcpu) => exports.enterMode(vcpu.base),
       interruptsChanged: () => {},
-      debugChanged: () => {},
+      debugChanged: (vcpu) => vcpu.set32(CPU.softwareStep, Number(vcpu.sysreg("MDSCR_EL1") & 1n)),
     };
   }
 

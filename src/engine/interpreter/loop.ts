@@ -2,7 +2,7 @@
  * The interpreter loop and the handlers that are not instructions: fetch of a new page, decoding of a slot, the end
  * of a page, breakpoints (ARCHITECTURE.md, section 2: a plain loop round `call_indirect`).
  */
-import { EC, raise, raiseUndefined, raiseWithFar, takeInterrupt } from "../../cpu/exceptions.js";
+import { EC, raise, raiseUndefined, raiseWithFar, softwareStep, takeInterrupt } from "../../cpu/exceptions.js";
 import { noteLargeRange, poisonWrites } from "../../mmu/banks.js";
 import { ACCESS, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
@@ -196,6 +196,9 @@ export const undefinedHandler = defineFunction("undefined", "iii", "i", (fb, cpu
   fb.return(fb.i32(0));
 });
 
+/** LDXR, LDAXR, LDXP, LDAXP of any size. */
+const LOAD_EXCLUSIVE = { mask: 0x3fc00000, value: 0x08400000 } as const;
+
 /**
  * Runs a vCPU until CPU.budget is used up or something needs TypeScript. Returns the exit reason (Exit), with the PC
  * and what is left of the budget in the block.
@@ -218,10 +221,31 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
       fb.br(outer);
     });
+    const stepping = fb.variable(fb.i32(0));
+    fb.if(c.get32(CPU.softwareStep), () => {
+      stepping.set(fb.call(softwareStep, cpu));
+      fb.if(stepping.get().eq(2), () => {
+        c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
+        fb.br(outer);
+      });
+    });
     const slot = fb.variable(fb.call(fetch, cpu));
     // A fetch that faults costs an instruction too: vectors that cannot be fetched would never end otherwise.
     fb.if(slot.get().eqz(), () => {
       c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
+      fb.br(outer);
+    });
+    fb.if(stepping.get(), () => {
+      const at = slot.get();
+      c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
+      const next = fb.callIndirect(HANDLER, fb.load("i32.load", at), cpu, fb.load("i32.load", at, 4), at);
+      fb.if(next, () => {
+        c.set64(CPU.pc, c.get64(CPU.pcBias).add(next.shrU(1).toI64U()));
+      });
+      // ISS.EX: the word is in the slot now, decoded or not before.
+      c.set32(CPU.steppedExclusive, fb.load("i32.load", at, 4).and(LOAD_EXCLUSIVE.mask).eq(LOAD_EXCLUSIVE.value));
+      // An exception that the instruction took has cleared SS already.
+      c.set32(CPU.ss, 0);
       fb.br(outer);
     });
     fb.loop((inner) => {
