@@ -6,16 +6,25 @@
  * A step executes one instruction of the vCPU's current context: interrupts that are pending wait until it continues,
  * WFI and WFE end at once, an exception that the instruction itself causes stops at the vector.
  */
+
+import {
+  type DebugTarget,
+  Errno,
+  type Point,
+  type PointKind,
+  pointKinds,
+  type ResumeAction,
+  type Stop,
+  TargetError,
+  type TargetListener,
+  type Vcpu,
+} from "../gdb/target.js";
 import { Breakpoints } from "./debug/breakpoints.js";
 import { DebugMemory } from "./debug/memory.js";
 import { runMonitor } from "./debug/monitor.js";
-import { readRegister, REGISTER_FEATURES, writeRegister } from "./debug/registers.js";
+import { REGISTER_FEATURES, readRegister, writeRegister } from "./debug/registers.js";
 import { listVcpus } from "./debug/vcpus.js";
-import { type WatchHit, Watchpoints, type WatchPoint } from "./debug/watchpoints.js";
-import {
-  type DebugTarget, Errno, type Point, type PointKind, pointKinds, type ResumeAction, type Stop, TargetError,
-  type TargetListener, type Vcpu,
-} from "../gdb/target.js";
+import { type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
 import type { Core, DebugEvent } from "./scheduler.js";
 

@@ -5,7 +5,15 @@
  */
 import type { Engine } from "../../engine/engine.js";
 import {
-  BANK, BANKS_PER_CPU, CODE_PAGE, FETCH_ENTRIES, FETCH_ENTRY, GLOBAL, PAGE_BITS, PAGE_SIZE, SLOT_SIZE,
+  BANK,
+  BANKS_PER_CPU,
+  CODE_PAGE,
+  FETCH_ENTRIES,
+  FETCH_ENTRY,
+  GLOBAL,
+  PAGE_BITS,
+  PAGE_SIZE,
+  SLOT_SIZE,
 } from "../../engine/layout.js";
 import type { Point } from "../../gdb/target.js";
 

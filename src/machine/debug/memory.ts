@@ -2,8 +2,9 @@
  * Guest memory through a vCPU's current translation, for a debugger (DDI 0487, D8): without effect on devices, TLBs,
  * access flags or statistics, and with the eyes of the regime's privileged level, whatever a page's permissions are.
  */
-import type { Vcpu } from "../../cpu/vcpu.js";
+
 import type { Width } from "../../bus/contract.js";
+import type { Vcpu } from "../../cpu/vcpu.js";
 import { CONTEXT, CPU, PAGE_SIZE } from "../../engine/layout.js";
 import { Errno, TargetError } from "../../gdb/target.js";
 import { ACCESS, FAULT, FSC } from "../../mmu/walk.js";
