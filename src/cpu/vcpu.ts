@@ -6,7 +6,7 @@ import { fpFastOf } from "../engine/fp/mode.js";
 import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE } from "../engine/layout.js";
 import { type Controls, HCR, readControls } from "./sysreg/controls.js";
 import { sysregOffset } from "./sysreg/table.js";
-import { activeTraps, fpTrapTarget, zeroingProhibited } from "./sysreg/traps.js";
+import { activeTraps, fpTrapTarget, STACK_POINTER_TRAP, zeroingProhibited } from "./sysreg/traps.js";
 
 /** DAIF bits in place, as in SPSR_ELx. */
 export const DAIF = { D: 1 << 9, A: 1 << 8, I: 1 << 7, F: 1 << 6, all: 0x3c0 } as const;
@@ -169,7 +169,9 @@ export class Vcpu {
 
   /** PSTATE.SP: 0 for SP_EL0, 1 for SP_ELx. Nothing changes at EL0. */
   setSpSel(value: number): void {
-    if (this.el !== 0) this.switchStack(this.el, value);
+    if (this.el === 0) return;
+    this.switchStack(this.el, value);
+    this.selectMode();
   }
 
   private switchStack(el: number, spSel: number): void {
@@ -226,8 +228,9 @@ export class Vcpu {
   selectMode(): void {
     const row = CPU.modes + MODE.size * this.el;
     const context = this.get32(row + MODE.context);
-    this.set32(CPU.readTraps, this.get32(row + MODE.readTraps));
-    this.set32(CPU.writeTraps, this.get32(row + MODE.writeTraps));
+    const always = this.get32(CPU.spSel) === 0 ? STACK_POINTER_TRAP : 0;
+    this.set32(CPU.readTraps, this.get32(row + MODE.readTraps) | always);
+    this.set32(CPU.writeTraps, this.get32(row + MODE.writeTraps) | always);
     this.set32(CPU.fpTrap, this.get32(row + MODE.fpTrap));
     this.set32(CPU.context, (context & 0xff) + ((context & ADD_PAN) !== 0 ? this.get32(CPU.pan) : 0));
   }
@@ -235,10 +238,13 @@ export class Vcpu {
   /** ISR_EL1: pending interrupts of the current EL, virtual ones at EL1 where HCR_EL2 sends physical ones to EL2. */
   interruptStatus(): bigint {
     const lines = this.get32(CPU.irqLines);
-    const virtual = (bit: number): boolean => this.el === 1 && (this.controls.hcr & bit) !== 0;
-    const irq = lines & (virtual(HCR.IMO) ? IRQ_LINE.virq : IRQ_LINE.irq) ? DAIF.I : 0;
-    const fiq = lines & (virtual(HCR.FMO) ? IRQ_LINE.vfiq : IRQ_LINE.fiq) ? DAIF.F : 0;
-    const serror = lines & IRQ_LINE.serror ? DAIF.A : 0;
+    // HCR_EL2.VSE is cleared by the engine when the virtual SError is taken: the digest may be behind.
+    const hcr = this.controls.el2 ? this.sysregLow("HCR_EL2") : 0;
+    const pending = (mask: number, line: number, virtualLine: number, virtualBit: number): boolean =>
+      this.el === 1 && (hcr & mask) !== 0 ? (lines & virtualLine) !== 0 || (hcr & virtualBit) !== 0 : (lines & line) !== 0;
+    const irq = pending(HCR.IMO, IRQ_LINE.irq, IRQ_LINE.virq, HCR.VI) ? DAIF.I : 0;
+    const fiq = pending(HCR.FMO, IRQ_LINE.fiq, IRQ_LINE.vfiq, HCR.VF) ? DAIF.F : 0;
+    const serror = pending(HCR.AMO, IRQ_LINE.serror, 0, HCR.VSE) ? DAIF.A : 0;
     return BigInt(irq | fiq | serror);
   }
 

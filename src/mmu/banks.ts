@@ -3,6 +3,7 @@
  * change of context is a change of base pointer (ARCHITECTURE.md, section 3). TLB maintenance works on banks.
  * Arm DDI 0487, D8.13 "Translation Lookaside Buffers", D8.14 "TLB maintenance".
  */
+import { STACK_POINTER_TRAP } from "../cpu/sysreg/traps.js";
 import { CpuView } from "../engine/cpu-view.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
@@ -121,8 +122,9 @@ export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   const row = cpu.add(c.get32(CPU.el).shl(4));
   const mode = (field: number): I32 => fb.load("i32.load", row, CPU.modes + field) as I32;
-  c.set32(CPU.readTraps, mode(MODE.readTraps));
-  c.set32(CPU.writeTraps, mode(MODE.writeTraps));
+  const always = c.get32(CPU.spSel).select(fb.i32(0), fb.i32(STACK_POINTER_TRAP));
+  c.set32(CPU.readTraps, mode(MODE.readTraps).or(always));
+  c.set32(CPU.writeTraps, mode(MODE.writeTraps).or(always));
   c.set32(CPU.fpTrap, mode(MODE.fpTrap));
   const word = mode(MODE.context);
   const context = word.and(0xff).add(word.shrU(8).and(c.get32(CPU.pan)));

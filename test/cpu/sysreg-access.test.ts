@@ -5,6 +5,7 @@ import { modelSysregs } from "../../src/cpu/sysreg/model-table.js";
 import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
 import { ALL, encode, NEVER } from "../../src/cpu/sysreg/row.js";
 import { SYSREGS, sysregByName } from "../../src/cpu/sysreg/table.js";
+import { STACK_POINTER_TRAP } from "../../src/cpu/sysreg/traps.js";
 import { CPU } from "../../src/engine/layout.js";
 import { Bench, EVERYTHING } from "./sysreg-fixture.js";
 
@@ -147,8 +148,12 @@ describe("PSTATE and FP control", () => {
     bench.msr("SPSel", 0n);
     expect(bench.vcpu.sp).toBe(0x2222n);
     expect(bench.mrs("SP_EL0")).toBe("undefined");
+    // Engines take SP_EL0 from its slot but for this bit.
+    expect(bench.vcpu.get32(CPU.readTraps) & STACK_POINTER_TRAP).not.toBe(0);
+    expect(bench.vcpu.get32(CPU.writeTraps) & STACK_POINTER_TRAP).not.toBe(0);
     expect(bench.vcpu.spOf(1)).toBe(0x1111n);
     bench.msr("SPSel", 1n);
+    expect(bench.vcpu.get32(CPU.readTraps) & STACK_POINTER_TRAP).toBe(0);
     expect(bench.vcpu.sp).toBe(0x1111n);
   });
 

@@ -10,7 +10,7 @@ import { inFeatureIdSpace } from "./identification.js";
 import { modelSysregs } from "./model-table.js";
 import { decode, type SysregRow } from "./row.js";
 import { sysregByEncoding, sysregByName } from "./table.js";
-import { inHost, TRAP_CLASSES } from "./traps.js";
+import { forbiddenByCpacr, inHost, TRAP_CLASSES } from "./traps.js";
 
 export const EC_SYSREG = 0x18;
 const EC_FP = 0x07;
@@ -74,6 +74,8 @@ function decide(
   if (row.trap !== undefined) {
     const trap = TRAP_CLASSES[row.trap];
     const target = trap.check(vcpu.controls, el, !isRead);
+    // FP at EL0 that CPACR_EL1 forbids is UNDEFINED, not a trap, where HCR_EL2.TGE sends it to EL2.
+    if (target === 2 && trap.ec === EC_FP && tge && forbiddenByCpacr(vcpu.controls, el)) return "undefined";
     if (target !== 0) return trapTo(target, trap.ec);
   }
   return reached(row, vcpu);

@@ -10,6 +10,7 @@ const bit = (n: number): number => 1 << n;
 export const HCR = {
   FMO: bit(3),
   IMO: bit(4),
+  AMO: bit(5),
   VF: bit(6),
   VI: bit(7),
   VSE: bit(8),

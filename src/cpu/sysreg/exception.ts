@@ -7,7 +7,7 @@ import { hiddenSlot, mask, register } from "./row.js";
 export const EXCEPTION = [
   register("SPSR_EL1", [3, 0, 4, 0, 0], { e2h: "SPSR_EL2" }),
   register("ELR_EL1", [3, 0, 4, 0, 1], { e2h: "ELR_EL2" }),
-  register("SP_EL0", [3, 0, 4, 1, 0]),
+  register("SP_EL0", [3, 0, 4, 1, 0], { trap: "stackPointer" }),
   register("ESR_EL1", [3, 0, 5, 2, 0], { trap: "virtualMemory", e2h: "ESR_EL2" }),
   register("FAR_EL1", [3, 0, 6, 0, 0], { trap: "virtualMemory", e2h: "FAR_EL2" }),
   register("VBAR_EL1", [3, 0, 12, 0, 0], { e2h: "VBAR_EL2" }),

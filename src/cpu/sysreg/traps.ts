@@ -87,12 +87,16 @@ const icc =
   };
 const ROUTED = SCR.IRQ | SCR.FIQ;
 
+/** Whether CPACR_EL1.FPEN traps FP and Advanced SIMD at `el`. */
+export function forbiddenByCpacr(c: Controls, el: number): boolean {
+  if (el > 1 || (el === 0 && c.host0)) return false;
+  const fpen = (c.cpacr >>> 20) & 3;
+  return (fpen & 1) === 0 || (fpen === 1 && el === 0);
+}
+
 /** EL that traps an FP or Advanced SIMD access at `el`; 0 when allowed (DDI 0487, CheckFPAdvSIMDEnabled64). */
 export function fpTrapTarget(c: Controls, el: number): TrapTarget {
-  if (el === 1 || (el === 0 && !c.host0)) {
-    const fpen = (c.cpacr >>> 20) & 3;
-    if ((fpen & 1) === 0 || (fpen === 1 && el === 0)) return el === 0 ? fromEl0(c) : 1;
-  }
+  if (forbiddenByCpacr(c, el)) return el === 0 ? fromEl0(c) : 1;
   if (el < 3 && c.el2) {
     const fpen = (c.cptr2 >>> 20) & 3;
     if (c.e2h ? (fpen & 1) === 0 || (fpen === 1 && el === 0 && c.tge) : (c.cptr2 & CPTR_EL2.TFP) !== 0) return 2;
@@ -109,6 +113,8 @@ export function zeroingProhibited(c: Controls, el: number): boolean {
 const rows = {
   /** An encoding that VHE sends to an EL2 register: never a trap, but not the plain slot either. */
   redirect: { inline: true, check: () => 0, active: inHost },
+  /** Never a trap: engines add the bit while SP_EL0 is the stack pointer in use, and so not to be had by name. */
+  stackPointer: { inline: true, check: () => 0 },
   virtualMemory: {
     inline: true,
     check: (c, el, write) => (el === 1 && (c.hcr & (write ? HCR.TVM : HCR.TRVM)) !== 0 ? 2 : 0),
@@ -200,6 +206,9 @@ if (INLINE.length > 32) throw new Error(`${INLINE.length} inline trap classes, b
 export const TRAP_BIT: Readonly<Partial<Record<TrapClass, number>>> = Object.fromEntries(
   INLINE.map((name, position) => [name, position]),
 );
+
+/** Bit of the class of SP_EL0. */
+export const STACK_POINTER_TRAP = 1 << INLINE.indexOf("stackPointer");
 
 /** For each bit, whether engines must leave an access of the class at `el` to the slow path. */
 const ACTIVE = INLINE.map((name) => {

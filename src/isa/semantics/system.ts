@@ -58,6 +58,7 @@ export const setPan = defineFunction("setPan", "ii", "", (fb, cpu, value) => {
 
 export const setSpSel = defineFunction("setSpSel", "ii", "", (fb, cpu, value) => {
   fb.call(switchStack, cpu, new CpuView(fb, cpu).get32(CPU.el), value);
+  fb.call(enterMode, cpu);
   fb.return();
 });
 
