@@ -10,12 +10,15 @@ export interface GdbOptions {
   readonly interruptWhen?: () => boolean;
   /** How to connect; "target remote" unless told otherwise. */
   readonly connect?: string;
+  /** An ELF file to load before that. */
+  readonly symbols?: string;
 }
 
 /** Connects to `place`, carries out `commands`, each as `-ex`, and gives all a user would see, errors included. */
 export function gdb(place: string, commands: readonly string[], options: GdbOptions = {}): Promise<string> {
-  const { interruptWhen, connect = "target remote" } = options;
-  const before = ["set pagination off", "set confirm off", "set architecture aarch64", `${connect} ${place}`];
+  const { interruptWhen, connect = "target remote", symbols } = options;
+  const file = symbols === undefined ? [] : [`file ${symbols}`];
+  const before = ["set pagination off", "set confirm off", "set architecture aarch64", ...file, `${connect} ${place}`];
   const args = ["-nx", "-batch", ...[...before, ...commands].flatMap((line) => ["-ex", line])];
   return new Promise((resolve, reject) => {
     // One pipe for both streams, so that errors stand where they belong.
