@@ -78,6 +78,7 @@ const IMPLEMENTED: readonly Feature[] = [
   // Exceptions, translation, speculation.
   "PAN",
   "PAN2",
+  "UAO",
   "VHE",
   "HPDS",
   "VMID16",

@@ -155,7 +155,10 @@ export const flushCpu = defineFunction("flushCpu", "i", "", (fb, cpu) => {
 
 /** The bank of the unprivileged context that goes with the current EL (LDTR, STTR). */
 export const unprivilegedContext = defineFunction("unprivilegedContext", "i", "i", (fb, cpu) => {
-  const context = new CpuView(fb, cpu).get32(CPU.context);
+  const c = new CpuView(fb, cpu);
+  const context = c.get32(CPU.context);
+  // PSTATE.UAO makes them ordinary accesses.
+  fb.if(c.get32(CPU.uao), () => fb.return(context));
   const user = context.geU(CONTEXT.el20).and(context.leU(CONTEXT.el20Pan));
   const el1 = context.eq(CONTEXT.el10).or(context.eq(CONTEXT.el10Pan));
   fb.return(el1.select(fb.i32(CONTEXT.el10User), user.select(fb.i32(CONTEXT.el20User), context)));
