@@ -95,6 +95,8 @@ export interface RigOptions extends Partial<HypervisorConfig> {
   readonly cpus?: number;
   readonly affinities?: readonly bigint[];
   readonly listRegisters?: number;
+  /** Interrupts are not virtualised. */
+  readonly ownGic?: boolean;
 }
 
 export class Machine {
@@ -118,7 +120,7 @@ export class Machine {
   instruction: number | undefined;
   time = 0n;
 
-  constructor({ cpus = 1, affinities, listRegisters = 4, ...overrides }: RigOptions = {}) {
+  constructor({ cpus = 1, affinities, listRegisters = 4, ownGic = false, ...overrides }: RigOptions = {}) {
     const model = cpuModel("cortex-a72");
     const buffer = new ArrayBuffer(cpus * CPU_BLOCK_SIZE);
     this.power = new FakePower(affinities ?? Array.from({ length: cpus }, (_, n) => BigInt(n)));
@@ -175,7 +177,7 @@ export class Machine {
       stage2: this.stage2,
       firmware: this.firmware,
       power: this.power,
-      gic: { distributor: GICD, redistributors: GICR, maintenanceIntid: MAINTENANCE },
+      ...(ownGic ? {} : { gic: { distributor: GICD, redistributors: GICR, maintenanceIntid: MAINTENANCE } }),
       el3: "hosted",
       now: () => this.time,
       log: (line) => this.logged.push(line),

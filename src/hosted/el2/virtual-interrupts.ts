@@ -119,11 +119,6 @@ export class VirtualInterrupts {
     this.#update();
   }
 
-  /** Whether anything is held back that `maintain` might hand over. */
-  get isWaiting(): boolean {
-    return this.#queue.length > 0 || this.#parked.length > 0;
-  }
-
   /** Gives back every interrupt that the guest has not acknowledged. They come again if they still apply. */
   withdraw(): void {
     this.#inList.forEach((held, n) => {

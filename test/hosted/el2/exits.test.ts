@@ -38,12 +38,28 @@ describe("entry", () => {
     expect(vcpu().sysreg("SCR_EL3") & 0x501n).toBe(0x501n);
   });
 
-  it("leaves SMC to guest code at EL3, and the GIC to a guest without a layout for it", () => {
-    machine = new Machine({ el3: "guest" });
+  it("makes the CPU follow what it has programmed", () => {
+    vcpu().setSysreg("CNTV_CTL_EL0", 1n);
     machine.start();
+    expect(vcpu().controls.hcr & 1).toBe(1);
+    const bank = machine.gic.cpuInterface(0).redistributor.bank;
+    expect((bank.level[0] as number) & (1 << 27), "a timer that is due raises its line").not.toBe(0);
+  });
+
+  it("leaves SMC to guest code at EL3", () => {
+    machine = new Machine({ el3: "guest" }).start();
     expect(vcpu().sysreg("HCR_EL2") & (1n << 19n)).toBe(0n);
-    const { hypervisor } = new Machine();
-    expect(hypervisor.counters).toEqual({});
+    expect(vcpu().sysreg("SCR_EL3"), "and EL3's registers too").not.toBe(
+      new Machine().start().vcpu().sysreg("SCR_EL3"),
+    );
+  });
+
+  it("without a GIC layout routes no interrupts to EL2 and takes none", () => {
+    machine = new Machine({ ownGic: true }).start();
+    expect(vcpu().sysreg("HCR_EL2") & 0x18n).toBe(0n);
+    expect(machine.trap(0n, { offset: 0x480 }).kind).toBe("resume");
+    machine.mmio(DEVICE, false);
+    expect(machine.exits.map(({ reason }) => reason)).toEqual(["Nothing", "MmioRead"]);
   });
 });
 
@@ -157,6 +173,8 @@ describe("stage 2 faults that are no device access", () => {
     machine.trap((0x24n << 26n) | IL | (1n << 7n) | (1n << 6n) | 7n, { far: 0x1234n, ipa: DEVICE });
     expect(vcpu().sysreg("ESR_EL1")).toBe((0x25n << 26n) | IL | 0x50n);
     expect(vcpu().sysreg("FAR_EL1")).toBe(0x1234n);
+    machine.trap((0x24n << 26n) | IL | (1n << 7n) | 7n, { far: 0x1234n, ipa: DEVICE });
+    expect(vcpu().sysreg("ESR_EL1")).toBe((0x25n << 26n) | IL | 0x10n);
   });
 
   it("may be mapped by a handler: the guest tries the same instruction again", () => {

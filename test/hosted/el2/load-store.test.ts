@@ -1,7 +1,7 @@
 /** Accesses to devices that have no syndrome (ISS.ISV = 0): real encodings, element by element. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { readVector, writeVector } from "../../../src/hosted/el2/vector-register.js";
-import { DEVICE, Machine, RAM } from "../rig.js";
+import { DEVICE, GICD, Machine, RAM } from "../rig.js";
 
 const IL = 1n << 25n;
 const VBAR = 0x1_0000n;
@@ -174,6 +174,32 @@ describe("what reaches over a page border", () => {
     expect(vcpu().sysreg("ESR_EL1")).toBe((0x25n << 26n) | IL | 0x07n);
     expect(vcpu().sysreg("FAR_EL1")).toBe(0x7ff8n);
     expect(vcpu().x(0)).toBe(3n);
+    vcpu().pstate = 0x3c5;
+    vcpu().setX(2, 0x7ff8n);
+    run(0xa9000440, 0x8000, true, DEVICE);
+    expect(vcpu().sysreg("ESR_EL1"), "a store says so").toBe((0x25n << 26n) | IL | 0x47n);
+  });
+});
+
+describe("interrupts that wait for the guest", () => {
+  beforeEach(() => {
+    machine.startGic();
+    machine.poke(GICD + 0x104, 2);
+    machine.gic.spi(1).set(true);
+    machine.pump();
+  });
+
+  it("are back in the distributor before an LDP looks there", () => {
+    vcpu().setX(2, BigInt(GICD + 0x200));
+    run(0x29400440, GICD + 0x200, false);
+    expect(vcpu().x(1)).toBe(2n);
+  });
+
+  it("are gone when an STP has lowered their wire", () => {
+    machine.device.touched = () => machine.gic.spi(1).set(false);
+    vcpu().setX(2, BigInt(DEVICE));
+    run(0x29000440, DEVICE, true);
+    expect(machine.icv("ICC_IAR1_EL1")).toBe(1023);
   });
 });
 

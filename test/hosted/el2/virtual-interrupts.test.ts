@@ -1,7 +1,7 @@
 /** Interrupts through hosted EL2 with the real GIC: acknowledged there, handed over in list registers, ended by the guest. */
 import { describe, expect, it } from "vitest";
 import { LrState, packLr, unpackLr } from "../../../src/hosted/el2/list-register.js";
-import { DEVICE, GICD, GICR, Machine, SGI_FRAME } from "../rig.js";
+import { DEVICE, GICD, GICR, Machine, RAM, SGI_FRAME } from "../rig.js";
 
 const VTIMER = 27;
 const SPURIOUS = 1023;
@@ -49,6 +49,7 @@ const sendSgi = (machine: Machine, value: bigint, cpu = 0): void => {
 describe("one interrupt", () => {
   it.each([
     { what: "a timer's PPI", intid: VTIMER },
+    { what: "the first PPI", intid: 16 },
     { what: "a device's SPI", intid: spi(1) },
   ])("$what: EL2 acknowledges it, the guest's EOI deactivates it", ({ intid }) => {
     const machine = start();
@@ -165,6 +166,24 @@ describe("level-sensitive wires that fall before the guest looks", () => {
     machine.timers[0]?.update();
     machine.pump();
     expect(machine.icv("ICC_IAR1_EL1")).toBe(VTIMER);
+  });
+
+  it("while it waits behind more urgent ones: it never comes", () => {
+    const machine = start({ listRegisters: 1 });
+    for (const n of [1, 2, 3]) {
+      machine.poke(GICD + 0x400 + spi(n), 0x40 + 0x10 * n, 1);
+      enable(machine, spi(n));
+      machine.gic.spi(n).set(true);
+      machine.pump();
+    }
+    machine.gic.spi(2).set(false);
+    machine.hypervisor.resample(machine.vcpu());
+    expect(isActive(machine, spi(2))).toBe(false);
+    expect(machine.icv("ICC_IAR1_EL1")).toBe(spi(1));
+    machine.gic.spi(1).set(false);
+    machine.setIcv("ICC_EOIR1_EL1", spi(1));
+    machine.pump();
+    expect(machine.icv("ICC_IAR1_EL1")).toBe(spi(3));
   });
 
   it("does not take away what the guest has acknowledged", () => {
@@ -308,6 +327,27 @@ describe("SGIs", () => {
     expect(serveAll(machine, 1)).toEqual([2]);
   });
 
+  it("one that comes again before it is acknowledged is one, in a list register without a physical INTID", () => {
+    const machine = start({ cpus: 2 });
+    for (let n = 0; n < 3; n++) {
+      sendSgi(machine, (2n << 24n) | 0b10n);
+      machine.pump();
+    }
+    const { virtual } = machine.gic.cpuInterface(1);
+    expect(unpackLr(virtual.readListRegister(0))).toEqual({
+      state: LrState.pending,
+      intid: 2,
+      priority: 0xa0,
+      group: 1,
+      hw: false,
+    });
+    expect(virtual.readElrsr()).toBe(0b1110);
+    expect(machine.icv("ICC_IAR1_EL1", 1)).toBe(2);
+    sendSgi(machine, (2n << 24n) | 0b10n);
+    machine.pump();
+    expect(unpackLr(virtual.readListRegister(0)).state).toBe(LrState.pendingActive);
+  });
+
   it("one held for the guest is visible in GICR_ISPENDR0 and can be cleared there", () => {
     const machine = start({ cpus: 2 });
     sendSgi(machine, (2n << 24n) | 0b10n);
@@ -414,14 +454,33 @@ describe.each([1, 2, 4])("more interrupts than the %s list registers", (listRegi
   });
 });
 
+it("of equal priority the one that came first is served first", () => {
+  const machine = start({ listRegisters: 1 });
+  machine.poke(GICD + 0xc08, 0xaaaa_aaaa);
+  const order = [4, 1, 6, 2, 9, 0];
+  for (const n of order) enable(machine, spi(n));
+  for (const n of order) {
+    machine.gic.spi(n).set(true);
+    machine.pump();
+  }
+  expect(serveAll(machine)).toEqual(order.map(spi));
+});
+
 describe("vCPUs that stop and start", () => {
-  it("what a vCPU held goes back when it goes off", () => {
+  it.each([
+    { what: "off", id: 0x8400_0002, args: [] },
+    { what: "to sleep", id: 0xc400_0001, args: [0x1_0000, RAM] },
+    { what: "on standby", id: 0xc400_0001, args: [0] },
+  ])("what a vCPU held goes back when it goes $what", ({ id, args }) => {
     const machine = start({ cpus: 2 });
     machine.poke(GICD + 0xc08, 0b1000);
     enable(machine, spi(1));
     machine.gic.spi(1).set(true);
     machine.pump();
-    expect(machine.hvc(0x8400_0002).kind).toBe("gone");
+    expect(isActive(machine, spi(1))).toBe(true);
+    machine.hvc(id, ...args);
+    expect(isActive(machine, spi(1))).toBe(false);
+    expect(machine.lines[0], "it can wake the vCPU").toMatchObject({ irq: { level: true }, virq: { level: false } });
     machine.poke(GICD + 0x6000 + 8 * spi(1), 1, 8, 1);
     machine.pump();
     expect(machine.icv("ICC_IAR1_EL1", 1)).toBe(spi(1));
