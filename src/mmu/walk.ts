@@ -174,6 +174,25 @@ const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa
   fb.return(fb.call(walkStage2, cpu, ipa, access));
 });
 
+const TOP_BYTE_MASK = (1n << 56n) - 1n;
+
+/** TCR_ELx.TBI of the range that holds `va`, where `twoRanges` says that the regime has two. */
+function topByteIgnored(tcr: I64, twoRanges: I32, va: I64): I32 {
+  return twoRanges.select(va.bit(55).select(tcr.bit(38), tcr.bit(37)), tcr.bit(20));
+}
+
+/** (cpu, context, address) → where a branch to the address leads: the tag goes where it is ignored (AArch64.BranchAddr). */
+export const branchAddress = defineFunction("branchAddress", "iil", "l", (fb, cpu, context, va) => {
+  const c = new CpuView(fb, cpu);
+  const el10 = context.leU(CONTEXT.el10Pan);
+  const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
+  const el3 = context.eq(CONTEXT.el3);
+  const tcr = el10.select(c.sys("TCR_EL1"), el3.select(c.sys("TCR_EL3"), c.sys("TCR_EL2")));
+  const twoRanges = el10.or(el20);
+  fb.if(topByteIgnored(tcr, twoRanges, va).eqz(), () => fb.return(va));
+  fb.return(twoRanges.select(va.shl(8).shrS(8), va.and(TOP_BYTE_MASK)));
+});
+
 /** Whether stage 2 applies to a context now (HCR_EL2.VM or DC, EL2 enabled, not a host's). */
 function stage2On(c: CpuView, el10: I32): I32 {
   const hcr = c.sys("HCR_EL2");
@@ -209,29 +228,29 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const fault: Fault = (code) => fb.return(code.add(level.get()).or(FAULT.valid));
 
   // Stage 1 off: flat, Device for data unless HCR_EL2.DC (D8.2.10).
+  const tcr = byRegime("TCR_EL1", "TCR_EL2", "TCR_EL3");
+  const tbi = topByteIgnored(tcr, twoRanges, rawVa);
   const off = sctlr
     .bit(0)
     .eqz()
     .or(dc)
     .or(el10.and(el2Enabled).and(hcr.bit(27)).and(hcr.bit(34).eqz()));
   fb.if(off, () => {
-    const tbiOff = rawVa.and((1n << 56n) - 1n);
-    fb.if(tbiOff.shrU(44).ne(0), () => fault(fb.i32(FSC.addressSize)));
-    c.set64(CPU.walkIpa, tbiOff);
+    const flat = tbi.select(rawVa.and(TOP_BYTE_MASK), rawVa);
+    fb.if(flat.shrU(44).ne(0), () => fault(fb.i32(FSC.addressSize)));
+    c.set64(CPU.walkIpa, flat);
     c.set32(CPU.walkMemory, dc.select(fb.i32(0x3ff), fb.i32(0x200)));
     fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
-    const f = fb.call(throughStage2, cpu, tbiOff, access, s2);
+    const f = fb.call(throughStage2, cpu, flat, access, s2);
     fb.if(f, () => fb.return(f));
     const device = dc.or(isExecute).eqz().shl(3);
     c.set32(CPU.walkAttributes, c.get32(CPU.walkAttributes).or(device));
     fb.return(fb.i32(0));
   });
 
-  const tcr = byRegime("TCR_EL1", "TCR_EL2", "TCR_EL3");
   const high = twoRanges.and(rawVa.bit(55));
-  const tbi = twoRanges.select(high.select(tcr.bit(38), tcr.bit(37)), tcr.bit(20));
   const signed = rawVa.shl(8).shrS(8);
-  const unsigned = rawVa.and((1n << 56n) - 1n);
+  const unsigned = rawVa.and(TOP_BYTE_MASK);
   const va = tbi.select(twoRanges.select(signed, unsigned), rawVa);
   const tsz = high.select(tcr.bits(16, 6), tcr.bits(0, 6)).wrap();
   const tg = twoRanges.and(high).select(tcr.bits(30, 2), tcr.bits(14, 2)).wrap();

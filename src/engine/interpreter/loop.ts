@@ -4,7 +4,7 @@
  */
 import { EC, raise, raiseUndefined, raiseWithFar, softwareStep, takeInterrupt } from "../../cpu/exceptions.js";
 import { noteLargeRange, poisonWrites } from "../../mmu/banks.js";
-import { ACCESS, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
+import { ACCESS, branchAddress, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
 import { isBreakpoint, shadowPage } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
@@ -40,6 +40,10 @@ const abortFetch = defineFunction("abortFetch", "ii", "", (fb, cpu, fault) => {
 const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   c.count(CPU.statFetchMiss);
+  // Only an address without its tag is ever in the fetch TLB, so that a tagged one always comes here.
+  fb.if(c.get64(CPU.pc).bits(56, 8).ne(0), () => {
+    c.set64(CPU.pc, fb.call(branchAddress, cpu, c.get32(CPU.context), c.get64(CPU.pc)));
+  });
   const pc = c.get64(CPU.pc);
   const page = pc.and(-BigInt(PAGE_SIZE));
   const fault = fb.call(walk, cpu, c.get32(CPU.context), pc, fb.i32(ACCESS.execute));
@@ -104,7 +108,8 @@ const fetch = defineFunction("fetch", "i", "i", (fb, cpu) => {
   );
   fb.if(code.eqz(), () => fb.return(fb.i32(0)));
   c.set32(CPU.slotBase, code);
-  c.set64(CPU.pcBias, page.sub(code.shrU(1).toI64U()));
+  // A miss may have taken the tag off the PC.
+  c.set64(CPU.pcBias, c.get64(CPU.pc).and(-BigInt(PAGE_SIZE)).sub(code.shrU(1).toI64U()));
   fb.return(
     code.add(
       pc
