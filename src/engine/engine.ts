@@ -21,6 +21,7 @@ import {
   REGION,
   REGION_READ_ONLY,
 } from "./layout.js";
+import type { Regions } from "./regions/regions.js";
 
 /** RAM or ROM of the guest. Sizes and bases are multiples of the page size. */
 export interface RegionSpec {
@@ -67,6 +68,8 @@ export interface EngineExports {
 }
 
 export interface EngineOptions {
+  /** Compile hot code. The run is the same without. */
+  readonly compile?: boolean;
   readonly cpus: number;
   readonly regions: readonly RegionSpec[];
   readonly features: ReadonlySet<Feature>;
@@ -87,6 +90,7 @@ export class MemoryTooLarge extends Error {
 export class Engine {
   /** Counts `dropCode`: who keeps addresses of predecode pages must forget them when it has changed. */
   codeGeneration = 0;
+  private compiler: Regions | "loading" | undefined;
   readonly view: DataView;
   readonly bytes: Uint8Array;
 
@@ -96,6 +100,8 @@ export class Engine {
     readonly cpuBases: readonly number[],
     readonly regions: readonly Region[],
     private readonly codeStart: number,
+    private readonly hot: number[],
+    private readonly imports: Readonly<Record<string, unknown>>,
   ) {
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
@@ -151,12 +157,39 @@ export class Engine {
     });
     writeDecodeTree(view, image.tree.words, image.handlers, options.features);
 
-    const wasm = await WebAssembly.instantiate(image.module, {
-      env: { memory },
-      host: { fpExact: bindFpExact(memory.buffer), ...host } as unknown as WebAssembly.ModuleImports,
-    });
+    const hot: number[] = [];
+    const imports = {
+      fpExact: bindFpExact(memory.buffer),
+      hotSlot: (_cpu: number, slot: number) => {
+        if (options.compile) hot.push(slot);
+      },
+      ...host,
+    } as unknown as WebAssembly.ModuleImports;
+    const wasm = await WebAssembly.instantiate(image.module, { env: { memory }, host: imports });
     const exports = wasm.instance.exports as unknown as EngineExports;
-    return new Engine(memory, exports, cpuBases, regions, codeStart);
+    return new Engine(memory, exports, cpuBases, regions, codeStart, hot, imports);
+  }
+
+  /** Compiles what has become hot. Cheap when there is nothing; called between slices. */
+  compileHot(): void {
+    if (this.hot.length === 0) return;
+    if (this.compiler === undefined) {
+      // The compiler brings the whole instruction table with it, so it is loaded when it is first wanted.
+      this.compiler = "loading";
+      void import("./regions/regions.js").then(({ Regions }) => {
+        const { table } = this.exports as unknown as { table: WebAssembly.Table };
+        this.compiler = new Regions(this, table, this.imports);
+      });
+    } else if (this.compiler !== "loading") {
+      for (const slot of this.hot.splice(0)) this.compiler.note(slot);
+      this.compiler.compilePending();
+    }
+  }
+
+  /** Regions compiled so far, and the bytes of their modules. */
+  get compiled(): { regions: number; bytes: number } {
+    const compiler = this.compiler === "loading" ? undefined : this.compiler;
+    return { regions: compiler?.compiled ?? 0, bytes: compiler?.codeBytes ?? 0 };
   }
 
   /** The region of a guest physical address, or undefined. */
@@ -197,6 +230,8 @@ export class Engine {
   /** Drops all decoded code and what points to it. Guest state is untouched. */
   dropCode(): void {
     this.codeGeneration++;
+    this.hot.length = 0;
+    if (this.compiler !== "loading") this.compiler?.reset();
     const used = this.view.getUint32(GLOBAL.codeNext, true);
     for (let page = this.codeStart; page < used; page += CODE_PAGE.size) {
       const number = this.view.getUint32(page + CODE_PAGE.host, true) >>> PAGE_BITS;

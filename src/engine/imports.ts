@@ -13,4 +13,15 @@ export const isBreakpoint = importFunction("isBreakpoint", "il", "i");
 /** A watched page is accessed: (cpu, VA, size, access) → 1 when the machine must stop before it. */
 export const watchAccess = importFunction("watchAccess", "ilii", "i");
 
-export const ENGINE_IMPORTS = [ioAccess, sysregAccess, shadowPage, isBreakpoint, watchAccess, fpExactImport] as const;
+/** A slot has become hot: (cpu, slot). It may be compiled; nothing the guest sees depends on it. */
+export const hotSlot = importFunction("hotSlot", "ii", "");
+
+export const ENGINE_IMPORTS = [
+  hotSlot,
+  ioAccess,
+  sysregAccess,
+  shadowPage,
+  isBreakpoint,
+  watchAccess,
+  fpExactImport,
+] as const;

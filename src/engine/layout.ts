@@ -153,7 +153,7 @@ export const CONTEXT = { el10User: 0, el10: 1, el10Pan: 2, el2: 3, el20User: 4, 
 export const CPU_SYSREG_SLOTS = 1024;
 export const CPU_BLOCK_SIZE = CPU.sysregs + CPU_SYSREG_SLOTS * 8;
 
-/** A predecode slot: handler index (u32), instruction word (u32). Slot address / 2 advances like the PC. */
+/** A predecode slot: handler index (u16), heat (u16: taken backward branches to it), instruction word (u32). Slot address / 2 advances like the PC. */
 export const SLOT_SIZE = 8;
 export const SLOTS_PER_PAGE = 1024;
 /**
@@ -169,6 +169,8 @@ export const CODE_PAGE = {
   nextShadow: SLOTS_PER_PAGE * SLOT_SIZE + 28,
   /** Guest writes to the page since its code was last dropped or decoded. */
   writes: SLOTS_PER_PAGE * SLOT_SIZE + 32,
+  /** Compiled regions begin in this page: a write to it drops all of it. */
+  hasRegions: SLOTS_PER_PAGE * SLOT_SIZE + 36,
   size: SLOTS_PER_PAGE * SLOT_SIZE + 64,
 } as const;
 

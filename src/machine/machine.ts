@@ -34,6 +34,8 @@ export interface ConsoleBackend {
 
 export interface MachineConfig extends BootOptions {
   readonly serial: ConsoleBackend;
+  /** Default "compile": hot code becomes WebAssembly. The run is the same either way. */
+  readonly engine?: "interpreter" | "compile";
   readonly idle: "realtime" | "skip";
   /** PSCI SYSTEM_RESET ends `run` rather than starting over. */
   readonly noReboot: boolean;
@@ -135,6 +137,7 @@ export class Machine {
             ...HostedLevels.regions(config),
           ],
           features: model.features,
+          compile: config.engine !== "interpreter",
         },
         host,
       );

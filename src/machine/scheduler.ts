@@ -176,6 +176,7 @@ export class Scheduler {
     this.counters.instructions += used;
     vcpu.set64(CPU.retired, vcpu.get64(CPU.retired) + used);
     this.ring();
+    this.engine.compileHot();
     return outcome;
   }
 

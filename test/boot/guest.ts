@@ -16,7 +16,7 @@ export interface GuestRun {
   readonly machine: Machine;
 }
 
-export interface GuestOptions extends Partial<Pick<MachineConfig, "cpu" | "cpus" | "memory" | "el2" | "el3">> {
+export interface GuestOptions extends Partial<Pick<MachineConfig, "cpu" | "cpus" | "memory" | "el2" | "el3" | "engine">> {
   readonly kernel?: DebianRequest;
   /** Shell commands between mounting /proc and /sys and switching off. */
   readonly commands: string;
@@ -53,6 +53,7 @@ export async function bootLinux(options: GuestOptions): Promise<GuestRun> {
     serial: { transmit: (byte) => bytes.push(byte), onReceive() {} },
     el2: options.el2 ?? "hosted",
     el3: options.el3 ?? "hosted",
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
     idle: "skip",
     noReboot: true,
   });

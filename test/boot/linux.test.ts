@@ -36,10 +36,15 @@ for i in 1 2 3 4; do (j=0; while [ $j -lt 2000 ]; do j=$((j+1)); done; echo done
     expect(machine.stats().exits).toMatchObject({ CpuUp: 4, CpuDown: 1 });
   });
 
-  it("is the same run with four vCPUs too", async () => {
-    const commands = "for i in 1 2 3 4; do (echo $i; cat /proc/uptime) & done; wait; cat /proc/interrupts";
+  it("is the same run with four vCPUs, compiled or interpreted", async () => {
+    const commands = `
+for i in 1 2 3 4; do (echo $i; head -c 100000 /dev/zero | gzip -c | sha256sum; cat /proc/uptime) & done
+wait
+cat /proc/interrupts`;
     const first = await bootLinux({ cpus: 4, commands });
-    const second = await bootLinux({ cpus: 4, commands });
+    const second = await bootLinux({ cpus: 4, commands, engine: "interpreter" });
+    expect(first.machine.engine.compiled.regions).toBeGreaterThan(100);
+    expect(second.machine.engine.compiled.regions).toBe(0);
     expect(second.console).toBe(first.console);
     expect(second.machine.stateHash()).toBe(first.machine.stateHash());
   });

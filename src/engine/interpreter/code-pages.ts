@@ -46,7 +46,8 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
   const page = fb.variable(first);
   const writes = (fb.load("i32.load", first, CODE_PAGE.writes) as I32).add(1);
   fb.store("i32.store", first, writes, CODE_PAGE.writes);
-  const dropAll = writes.gtU(WRITES_BEFORE_DROP).or(size.gtU(256));
+  const regions = fb.load("i32.load", first, CODE_PAGE.hasRegions) as I32;
+  const dropAll = writes.gtU(WRITES_BEFORE_DROP).or(size.gtU(256)).or(regions);
   fb.loop((again) => {
     const p = page.get();
     fb.if(
@@ -69,6 +70,7 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
   });
   fb.if(dropAll, () => {
     fb.store("i32.store", first, fb.i32(0), CODE_PAGE.writes);
+    fb.store("i32.store", first, fb.i32(0), CODE_PAGE.hasRegions);
     const flags = fb.load("i32.load8_u", flagAt, AREA.pageFlags) as I32;
     fb.store("i32.store8", flagAt, flags.and(~PAGE_FLAG.hasCode), AREA.pageFlags);
   });

@@ -12,8 +12,7 @@ import {
 } from "../../cpu/exceptions.js";
 import { buildDecodeTree } from "../../isa/decode.js";
 import type { Feature } from "../../isa/features.js";
-import { expand, type Form, fieldsOf } from "../../isa/pattern.js";
-import { TABLE } from "../../isa/table/index.js";
+import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { raiseDataAbort, refill } from "../../mmu/access.js";
 import { contextChanged, enterMode, flushBank, flushCpu, invalidateAddress } from "../../mmu/banks.js";
 import { walk } from "../../mmu/walk.js";
@@ -22,8 +21,9 @@ import { emitFunction } from "../ir/emit.js";
 import { type DefinedFunction, ModuleBuilder } from "../ir/module.js";
 import { AREA, CPU } from "../layout.js";
 import { allocateCodePage, codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER } from "./code-pages.js";
+import { allForms } from "./forms.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
-import { breakpointHandler, decodeHandler, pageEndHandler, run, undefinedHandler } from "./loop.js";
+import { breakpointHandler, decodeHandler, interpretOne, pageEndHandler, run, undefinedHandler } from "./loop.js";
 import { HANDLER } from "./protocol.js";
 
 /** Everything the engine needs at run time, as plain data that a build step can keep in a file. */
@@ -55,11 +55,6 @@ const EXPORTED = [
   allocateCodePage,
   codeWritten,
 ] as const;
-
-/** All forms of the table, in handler order. */
-export function allForms(): Form[] {
-  return TABLE.flatMap(expand);
-}
 
 /** One form as a function of the handler signature. */
 function handlerOf(form: Form): DefinedFunction {
@@ -101,6 +96,8 @@ export function generateInterpreter(): InterpreterImage {
   });
   for (const f of EXPORTED) module.export(f);
   const special = [decodeHandler, pageEndHandler, breakpointHandler, undefinedHandler];
+  module.exportRuntime(new Set<DefinedFunction>([...special, ...handlers]));
+  module.functionIndex(interpretOne);
   const bytes = module.finish([...special, ...handlers], { initial: 1, maximum: 65536 });
   const tree = buildDecodeTree(
     forms.map((form, i) => ({ form, handler: FIRST_INSTRUCTION_HANDLER + i })),

@@ -7,6 +7,7 @@ import { raiseIfStackMisaligned, raiseUndefined } from "../../cpu/exceptions.js"
 import type { Operand } from "../../isa/pattern.js";
 import { hostForAtomic, loadSlow, store128Slow, storeSlow, unprivilegedBank } from "../../mmu/access.js";
 import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
+import { hotSlot } from "../imports.js";
 import type { Callable, Linker } from "../ir/function.js";
 import type { I32, I64, V128, Value } from "../ir/value.js";
 import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SLOT_SIZE, SLOTS_PER_PAGE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
@@ -14,6 +15,9 @@ import type { LoadName, StoreName } from "../wasm/opcodes.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
 const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
+
+/** Backward branches to a slot before it counts as hot. */
+const HOT = 1000;
 
 /** Bits of the `flags` argument of the slow paths. */
 export const ACCESS_ALIGNED = 1;
@@ -38,7 +42,10 @@ export class InterpreterBuilder extends Builder {
   }
 
   override signed(o: Operand): I64 {
-    return this.word.shl(32 - o.lo - o.width).shrS(32 - o.width).toI64S();
+    return this.word
+      .shl(32 - o.lo - o.width)
+      .shrS(32 - o.width)
+      .toI64S();
   }
 
   pc(): I64 {
@@ -188,7 +195,10 @@ export class InterpreterBuilder extends Builder {
   loadPair(size: 4 | 8, address: I64): [I64, I64] {
     const values = [this.variable(this.i64(0)), this.variable(this.i64(0))] as const;
     this.translate(
-      TLB_ENTRY.read, 2 * size, address, undefined,
+      TLB_ENTRY.read,
+      2 * size,
+      address,
+      undefined,
       (host) => {
         values.forEach((value, i) => {
           value.set(this.load(LOAD[size], host, i * size) as I64);
@@ -196,7 +206,13 @@ export class InterpreterBuilder extends Builder {
       },
       () => {
         values.forEach((value, i) => {
-          const host = this.call(loadSlow, this.cpu, address.add(i * size), this.i32(size), this.accessFlags(undefined));
+          const host = this.call(
+            loadSlow,
+            this.cpu,
+            address.add(i * size),
+            this.i32(size),
+            this.accessFlags(undefined),
+          );
           this.if(host.eqz(), () => this.return(this.i32(0)));
           value.set(this.load(LOAD[size], host) as I64);
         });
@@ -207,7 +223,10 @@ export class InterpreterBuilder extends Builder {
 
   storePair(size: 4 | 8, address: I64, first: I64, second: I64): void {
     this.translate(
-      TLB_ENTRY.write, 2 * size, address, undefined,
+      TLB_ENTRY.write,
+      2 * size,
+      address,
+      undefined,
       (host) => {
         this.store(STORE[size], host, first);
         this.store(STORE[size], host, second, size);
@@ -316,9 +335,19 @@ export class InterpreterBuilder extends Builder {
   branchDirect(offset: I64): void {
     const target = this.slot.add(offset.wrap().shl(1));
     const within = target.sub(this.state32(CPU.slotBase)).ltU(SLOTS_PER_PAGE * SLOT_SIZE);
-    this.if(within, () => this.return(target));
+    this.if(within, () => {
+      this.if(target.leU(this.slot), () => this.heat(target));
+      this.return(target);
+    });
     this.setState64(CPU.pc, this.pc().add(offset));
     this.return(this.i32(0));
+  }
+
+  /** A backward branch: its target may be the head of a loop worth compiling. */
+  private heat(target: I32): void {
+    const heat = this.load("i32.load16_u", target, 2).add(1);
+    this.store("i32.store16", target, heat, 2);
+    this.if(heat.eq(HOT), () => this.call(hotSlot, this.cpu, target));
   }
 
   branchDirectIf(condition: I32, offset: I64): void {

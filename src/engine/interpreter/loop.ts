@@ -201,6 +201,16 @@ export const undefinedHandler = defineFunction("undefined", "iii", "i", (fb, cpu
   fb.return(fb.i32(0));
 });
 
+/** Runs the one instruction of a slot by its own handler, whatever the slot holds: (cpu, slot) → next slot or 0. */
+export const interpretOne = defineFunction("interpretOne", "ii", "i", (fb, cpu, slot) => {
+  const code = new CpuView(fb, cpu).get32(CPU.slotBase);
+  const hostPage = fb.load("i32.load", code, CODE_PAGE.host) as I32;
+  const word = fb.load("i32.load", hostPage.add(slot.sub(code).shrU(1))) as I32;
+  // Syndromes are made from the word in the slot, which nobody may have decoded yet.
+  fb.store("i32.store", slot, word, 4);
+  fb.return(fb.callIndirect(HANDLER, fb.call(decodeWord, word), cpu, word, slot));
+});
+
 /** LDXR, LDAXR, LDXP, LDAXP of any size. */
 const LOAD_EXCLUSIVE = { mask: 0x3fc00000, value: 0x08400000 } as const;
 
@@ -243,7 +253,7 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
     fb.if(stepping.get(), () => {
       const at = slot.get();
       c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
-      const next = fb.callIndirect(HANDLER, fb.load("i32.load", at), cpu, fb.load("i32.load", at, 4), at);
+      const next = fb.call(interpretOne, cpu, at);
       fb.if(next, () => {
         c.set64(CPU.pc, c.get64(CPU.pcBias).add(next.shrU(1).toI64U()));
       });
@@ -261,7 +271,9 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
         exit(fb.i32(Exit.budget));
       });
       c.set32(CPU.budget, left.sub(1));
-      slot.set(fb.callIndirect(HANDLER, fb.load("i32.load", at) as I32, cpu, fb.load("i32.load", at, 4) as I32, at));
+      slot.set(
+        fb.callIndirect(HANDLER, fb.load("i32.load16_u", at) as I32, cpu, fb.load("i32.load", at, 4) as I32, at),
+      );
       fb.brIf(inner, slot.get());
     });
     fb.br(outer);

@@ -68,7 +68,7 @@ type ResultOf<R extends string> = R extends TypeLetter ? ValueOf[R] : undefined;
 export class FunctionBuilder {
   readonly locals: TypeLetter[] = [];
   readonly root: Statement[] = [];
-  private current: Statement[] = this.root;
+  protected current: Statement[] = this.root;
 
   constructor(
     readonly linker: Linker,
@@ -256,7 +256,8 @@ export class FunctionBuilder {
 
   // --- control ------------------------------------------------------------------------------------------------
 
-  private nest(write: () => void): Statement[] {
+  /** What `write` says, kept apart. */
+  protected nest(write: () => void): Statement[] {
     const outer = this.current;
     const body: Statement[] = [];
     this.current = body;

@@ -77,11 +77,24 @@ export class ModuleBuilder implements Linker {
     this.exports.push({ name, callee });
   }
 
+  /** Exports every function pulled in so far or later, except those left out, under "rt." and its name. */
+  exportRuntime(except: ReadonlySet<DefinedFunction>): void {
+    this.runtimeExcept = except;
+  }
+  private runtimeExcept: ReadonlySet<DefinedFunction> | undefined;
+
   /** Builds everything reachable. `table` fills table 0. */
   finish(table: readonly Callable[], memory: { initial: number; maximum: number; shared?: boolean }): Uint8Array {
     const tableIndices = table.map((f) => this.functionIndex(f));
     for (let i = 0; i < this.queue.length; i++) {
       this.bodies.push(this.buildFunction(this.queue[i] as DefinedFunction));
+    }
+    const { runtimeExcept } = this;
+    if (runtimeExcept) {
+      for (const f of this.queue) if (!runtimeExcept.has(f)) this.exports.push({ name: `rt.${f.name}`, callee: f });
+      const names = this.exports.map((e) => e.name);
+      const twice = names.find((name, i) => names.indexOf(name) !== i);
+      if (twice !== undefined) throw new Error(`two functions are called ${twice}`);
     }
     return encodeModule(this.types, {
       functionImports: this.imports.map((f) => ({ module: "host", name: f.name, signature: f.signature })),

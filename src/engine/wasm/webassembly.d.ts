@@ -14,6 +14,7 @@ declare namespace WebAssembly {
   }
   class Table {
     constructor(descriptor: { element: "anyfunc"; initial: number });
+    readonly length: number;
     grow(delta: number): number;
     set(index: number, value: unknown): void;
   }
