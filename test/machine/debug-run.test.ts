@@ -1,5 +1,6 @@
 /** Run control of the real machine: steps, breakpoints, interrupts, power; and that looking changes nothing. */
 import { describe, expect, it } from "vitest";
+import { CODE_PAGE, GLOBAL } from "../../src/engine/layout.js";
 import { CoreRegister } from "../../src/gdb/index.js";
 import { assemble, Rig, TEXT } from "./debug-rig.js";
 
@@ -251,6 +252,26 @@ describe("a breakpoint", () => {
     await rig.step();
     expect(await rig.continue()).toEqual(breakpoint());
     expect(rig.x(0)).toBe(1n);
+  });
+
+  it("is the same, and counts the same instructions, when the engine has hardly any room for code", async () => {
+    // Three pages of code, room for two: every jump from page to page drops all code.
+    const far = (label: string, next: string) => `${label}: add x1, x1, #1\nb ${next}\n.balign 4096\n`;
+    const rig = await Rig.create(assemble(far("one", "two") + far("two", "three") + far("three", "one")));
+    const { view } = rig.machine.engine;
+    const room = view.getInt32(GLOBAL.codeStart, true) + 2 * CODE_PAGE.size;
+    view.setInt32(GLOBAL.codeEnd, room, true);
+    for (let n = 1; n <= 7; n++) {
+      await rig.step();
+      expect(rig.machine.stats().instructions).toBe(n);
+    }
+    rig.break("three");
+    for (const n of [5n, 8n]) {
+      expect(await rig.continue()).toEqual(breakpoint());
+      expect([rig.x(1), rig.machine.stats().instructions]).toEqual([n, 2 * Number(n)]);
+      await rig.step();
+    }
+    expect(rig.machine.stats().exits.codeFull).toBeGreaterThan(3);
   });
 
   it("does not hide that the guest rewrites the code around it, or under it", async () => {
