@@ -18,6 +18,8 @@ const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16"
 /** Bits of the `flags` argument of the slow paths. */
 export const ACCESS_ALIGNED = 1;
 export const ACCESS_UNPRIVILEGED = 2;
+/** From this bit: log2 of the element that is to be aligned, plus 1. */
+const ACCESS_ELEMENT = 4;
 
 export class InterpreterBuilder extends Builder {
   readonly cpu: I32;
@@ -38,7 +40,10 @@ export class InterpreterBuilder extends Builder {
   }
 
   override signed(o: Operand): I64 {
-    return this.word.shl(32 - o.lo - o.width).shrS(32 - o.width).toI64S();
+    return this.word
+      .shl(32 - o.lo - o.width)
+      .shrS(32 - o.width)
+      .toI64S();
   }
 
   pc(): I64 {
@@ -162,7 +167,8 @@ export class InterpreterBuilder extends Builder {
   }
 
   private accessFlags(options: AccessOptions | undefined): I32 {
-    return this.i32((options?.aligned ? ACCESS_ALIGNED : 0) | (options?.unprivileged ? ACCESS_UNPRIVILEGED : 0));
+    const flags = (options?.aligned ? ACCESS_ALIGNED : 0) | (options?.unprivileged ? ACCESS_UNPRIVILEGED : 0);
+    return options?.element === undefined ? this.i32(flags) : options.element.add(1).shl(ACCESS_ELEMENT).or(flags);
   }
 
   readHost(size: number, address: I64, options?: AccessOptions): I32 {
@@ -188,7 +194,10 @@ export class InterpreterBuilder extends Builder {
   loadPair(size: 4 | 8, address: I64): [I64, I64] {
     const values = [this.variable(this.i64(0)), this.variable(this.i64(0))] as const;
     this.translate(
-      TLB_ENTRY.read, 2 * size, address, undefined,
+      TLB_ENTRY.read,
+      2 * size,
+      address,
+      undefined,
       (host) => {
         values.forEach((value, i) => {
           value.set(this.load(LOAD[size], host, i * size) as I64);
@@ -196,7 +205,13 @@ export class InterpreterBuilder extends Builder {
       },
       () => {
         values.forEach((value, i) => {
-          const host = this.call(loadSlow, this.cpu, address.add(i * size), this.i32(size), this.accessFlags(undefined));
+          const host = this.call(
+            loadSlow,
+            this.cpu,
+            address.add(i * size),
+            this.i32(size),
+            this.accessFlags(undefined),
+          );
           this.if(host.eqz(), () => this.return(this.i32(0)));
           value.set(this.load(LOAD[size], host) as I64);
         });
@@ -207,7 +222,10 @@ export class InterpreterBuilder extends Builder {
 
   storePair(size: 4 | 8, address: I64, first: I64, second: I64): void {
     this.translate(
-      TLB_ENTRY.write, 2 * size, address, undefined,
+      TLB_ENTRY.write,
+      2 * size,
+      address,
+      undefined,
       (host) => {
         this.store(STORE[size], host, first);
         this.store(STORE[size], host, second, size);
