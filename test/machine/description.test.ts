@@ -84,6 +84,14 @@ describe("a broken machine", () => {
     ["more RAM than there can be", (m) => (m.ram.default = "4G"), '"ram.default": 4 GiB is above "ram.maximum", 3 GiB'],
     ["an SPI twice", (m) => (m.devices[2].spi = 1), "uart0 and rtc both have SPI 1"],
     ["an SPI too high", (m) => (m.devices[2].spi = 256), "rtc: SPI 256 is above what gic has (0 to 255)"],
+    ["a second flash", (m) => m.devices.push({ ...m.devices[3], name: "rom", banks: [] }), '"devices.6.banks": '],
+    ["a sector of no power of two", (m) => (m.devices[3].sector = 0x30000), "flash: a sector of 0x30000 bytes"],
+    [
+      "a bank that is no whole sector",
+      (m) => (m.devices[3].banks[1].size = 0x1000),
+      "flash1: its size is a power of two",
+    ],
+    ["no such line", (m) => (m.devices[5].powerKey = 8), '"devices.5.powerKey": expected a line, 0 to 7, found 8'],
     ["a PPI twice", (m) => (m.timer.ppi.secure = 9), "share PPI 9"],
     ["no room for a CPU", (m) => (m.devices[0].redistributors.size = 0x10000), "the redistributors need 0x20000 bytes"],
   ])("%s", (_, damage, message) => {
