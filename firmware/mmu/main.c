@@ -13,4 +13,11 @@ void main(void *device_tree)
     print("\n");
     granules();
     ranges();
+    permissions();
+    identifiers();
+    maintenance();
+    address_translation();
+    crossings();
+    cache_operations();
+    changing_code();
 }

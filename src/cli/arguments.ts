@@ -10,6 +10,9 @@ export interface BootArguments {
   readonly memory?: string | undefined;
   readonly kernel?: string | undefined;
   readonly initrd?: string | undefined;
+  readonly bios?: string | undefined;
+  readonly flash0?: string | undefined;
+  readonly flash1?: string | undefined;
   readonly append?: string | undefined;
   readonly dtb?: string | undefined;
   readonly dumpDtb?: string | undefined;
@@ -56,6 +59,9 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   memory: { describe: "SIZE of RAM: 512M, 2G" },
   kernel: { describe: "FILE to boot: arm64 Image, gzip'd or EFI zboot Image, ELF, raw binary" },
   initrd: { describe: "FILE with the initial RAM disk" },
+  bios: { describe: "FILE with firmware: the same as --flash0 FILE. It gets --kernel and --initrd through fw_cfg" },
+  flash0: { describe: "FILE[,rw] in flash bank 0, where the machine then starts; ,rw keeps in it what is written" },
+  flash1: { describe: "FILE[,rw] in flash bank 1: the firmware's variables" },
   append: { describe: "TEXT of the kernel command line" },
   dtb: { describe: "FILE with a device tree, in place of the generated one" },
   "dump-dtb": { describe: "Write the device tree to FILE and exit" },
@@ -103,8 +109,8 @@ export async function parseArguments(argv: readonly string[]): Promise<Invocatio
     )
     .command(
       "fetch <guest>",
-      "Fetch guest images: debian",
-      (args) => options(args.positional("guest", { type: "string", describe: "debian" }), FETCH_OPTIONS),
+      "Fetch guest images: debian, u-boot, edk2",
+      (args) => options(args.positional("guest", { type: "string", describe: "debian, u-boot, edk2" }), FETCH_OPTIONS),
       (args) => choose({ command: "fetch", arguments: args as unknown as FetchArguments }),
     )
     .command("machines", "List the machine files", {}, () => choose({ command: "machines" }))

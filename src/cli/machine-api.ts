@@ -3,6 +3,7 @@
  * answers. Everything wrong with the options is a ConfigError from `create`, before anything has started.
  */
 import type { Endpoint } from "../gdb/endpoint.js";
+import type { FlashImage } from "../machine/boot.js";
 import type { MachineDescription } from "../machine/description.js";
 import type { LoadedKernel } from "../machine/loaders/kernel.js";
 import type { SerialBackend } from "./serial/backend.js";
@@ -14,8 +15,11 @@ export interface MachineOptions {
   readonly cpus: number;
   /** Bytes of RAM. */
   readonly memory: number;
-  readonly kernel: LoadedKernel;
+  /** Handed over by fw_cfg when there is firmware in flash bank 0; without either the machine has nothing to run. */
+  readonly kernel?: LoadedKernel;
   readonly initrd?: Uint8Array;
+  /** By flash bank. */
+  readonly flash?: readonly (FlashImage | undefined)[];
   /** The kernel command line. */
   readonly append?: string;
   /** A device tree to use in place of the generated one; /chosen and /memory are patched. */

@@ -1,12 +1,14 @@
 /** From the words of the command line to machine options: files read, numbers checked, nothing started. */
 import { readFileSync } from "node:fs";
 import type { Endpoint } from "../gdb/endpoint.js";
+import type { FlashImage } from "../machine/boot.js";
 import { CPU_MODELS } from "../machine/cpu-models.js";
 import { loadMachineDescription } from "../machine/description.js";
 import { ConfigError, systemReason } from "../machine/errors.js";
-import { type LoadedKernel, loadKernelFile } from "../machine/loaders/kernel.js";
+import { loadKernelFile } from "../machine/loaders/kernel.js";
 import type { BootArguments } from "./arguments.js";
 import { choiceFlag, countFlag, gdbFlag, type SerialChoice, serialFlag, sizeFlag } from "./flags.js";
+import { openFlash } from "./flash.js";
 import type { MachineOptions } from "./machine-api.js";
 
 export interface BootPlan {
@@ -16,20 +18,29 @@ export interface BootPlan {
   readonly wait: boolean;
 }
 
-/** No kernel: the tree alone is wanted. */
-const NO_KERNEL: LoadedKernel = { kind: "raw", name: "no kernel", segments: [], entry: { base: "ram", offset: 0 } };
-
-/** @throws ConfigError for the first thing that is wrong. */
-export function planBoot(args: BootArguments, onTerminal: boolean): BootPlan {
+/**
+ * @param warn gets what the user should know later, while the machine runs: a line each.
+ * @throws ConfigError for the first thing that is wrong.
+ */
+export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: string) => void): BootPlan {
   const description = loadMachineDescription(args.machine);
   const serial = serialFlag(args.serial);
   const gdb = gdbFlag(args.gdb ?? "none");
   if (args.wait && !gdb) {
     throw new ConfigError("USAGE", "--wait waits for a debugger, and there is none without --gdb");
   }
-  if (args.kernel === undefined && args.dumpDtb === undefined) {
-    throw new ConfigError("USAGE", "nothing to boot: give --kernel FILE (or 'trapframe start' for Debian's)");
+  if (args.bios !== undefined && args.flash0 !== undefined) {
+    throw new ConfigError("USAGE", "--bios and --flash0 are the same flash bank: give one of them");
   }
+  const firmware = args.flash0 ?? args.bios;
+  if (args.kernel === undefined && firmware === undefined && args.dumpDtb === undefined) {
+    throw new ConfigError(
+      "USAGE",
+      "nothing to boot: give --kernel FILE or --bios FILE (or 'trapframe start' for Debian's kernel)",
+    );
+  }
+  const flash = (file: string | undefined): FlashImage | undefined =>
+    file === undefined ? undefined : openFlash(file, warn);
   const el3 = choiceFlag("el3", args.el3, ["hosted", "guest"]);
   const idle = args.idle ?? (onTerminal && serial.kind === "stdio" ? "realtime" : "skip");
   return {
@@ -49,7 +60,8 @@ export function planBoot(args: BootArguments, onTerminal: boolean): BootPlan {
       ...(args.append === undefined ? {} : { append: args.append }),
       ...(args.dtb === undefined ? {} : { dtb: readInput(args.dtb, "the device tree") }),
       ...(args.initrd === undefined ? {} : { initrd: readInput(args.initrd, "the initrd") }),
-      kernel: args.kernel === undefined ? NO_KERNEL : loadKernelFile(args.kernel),
+      ...(args.kernel === undefined ? {} : { kernel: loadKernelFile(args.kernel) }),
+      ...(firmware === undefined && args.flash1 === undefined ? {} : { flash: [firmware, args.flash1].map(flash) }),
     },
   };
 }

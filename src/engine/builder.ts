@@ -20,6 +20,8 @@ export interface AccessOptions {
   readonly unprivileged?: boolean;
   /** Acquire, release, exclusive, atomic: unaligned is an Alignment fault whatever SCTLR_ELx.A says. */
   readonly aligned?: boolean;
+  /** log2 of the bytes to which the access is aligned where alignment is asked for; default: its size. */
+  readonly element?: I32;
 }
 
 export abstract class Builder extends FunctionBuilder {

@@ -227,6 +227,15 @@ export class Engine {
     }
   }
 
+  /** Takes a region out of the guest's sight, or back: while it is out, accesses there are a device's. */
+  setRegionPresent(region: Region, present: boolean): void {
+    const at = GLOBAL.regions + this.regions.indexOf(region) * REGION.rowSize + REGION.size;
+    const size = present ? BigInt(region.size) : 0n;
+    if (this.view.getBigUint64(at, true) === size) return;
+    this.view.setBigUint64(at, size, true);
+    for (const cpu of this.cpuBases) this.exports.flushCpu(cpu);
+  }
+
   /** Drops all decoded code and what points to it. Guest state is untouched. */
   dropCode(): void {
     this.codeGeneration++;

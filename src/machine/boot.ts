@@ -1,6 +1,8 @@
 /** Everything that is in RAM when the first instruction runs: kernel, initrd and device tree, placed and patched. */
+
+import type { HandedOver } from "../devices/fw-cfg/index.js";
 import { CPU_MODELS } from "./cpu-models.js";
-import { type MachineDescription, maximumCpus } from "./description.js";
+import { flashOf, type MachineDescription, maximumCpus } from "./description.js";
 import { readFdt, writeFdt } from "./device-tree/fdt.js";
 import { generateDeviceTree } from "./device-tree/generate.js";
 import { patchBoot } from "./device-tree/patch.js";
@@ -16,13 +18,25 @@ export interface BootOptions {
   readonly cpus: number;
   /** Bytes of RAM. */
   readonly memory: number;
-  readonly kernel: LoadedKernel;
+  /** Without it the machine has firmware, or stands at the start of RAM with nothing there. */
+  readonly kernel?: LoadedKernel;
+  /** Firmware and its variables, by flash bank. With one in the first bank the machine starts there. */
+  readonly flash?: readonly (FlashImage | undefined)[];
   readonly initrd?: Uint8Array;
   readonly append?: string;
   /** In place of the generated tree. */
   readonly dtb?: Uint8Array;
   readonly el2: "hosted" | "guest";
   readonly el3: "hosted" | "guest";
+}
+
+/** A file in a flash bank, from its first byte on. */
+export interface FlashImage {
+  /** For errors. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Keeps what the guest has written at `offset`. Without it the bank is read-only. */
+  write?(offset: number, bytes: Uint8Array): void;
 }
 
 /** Bytes for RAM at a physical address. */
@@ -34,19 +48,27 @@ export interface BootLoad {
 
 export interface BootImage {
   readonly loads: readonly BootLoad[];
-  /** Where the boot CPU begins, with x0 = dtbAddress and x1 to x3 zero. */
+  /** Where the boot CPU begins, with X0 = context and X1 to X3 zero. */
   readonly entry: number;
+  /** The tree's address for a kernel; firmware finds the registers as a reset leaves them. */
+  readonly context: number;
   readonly dtbAddress: number;
   /** The tree as the guest sees it. */
   readonly dtb: Uint8Array;
+  /** What fw_cfg hands over to firmware. */
+  readonly handedOver: HandedOver;
 }
 
 const PAGE = 0x1000;
 
+const NO_KERNEL: LoadedKernel = { kind: "raw", name: "no kernel", segments: [], entry: { base: "ram", offset: 0 } };
+
 /** @throws ConfigError for whatever of the options cannot be: nothing has been touched then. */
 export function prepareBoot(options: BootOptions): BootImage {
-  const { description, kernel, initrd, memory } = options;
+  const { description, kernel = NO_KERNEL, initrd, memory } = options;
   checkOptions(options);
+  checkFlash(options);
+  if (options.flash?.[0]) return firmwareBoot(options);
   const ram = { base: description.ram.base, size: memory };
   const parameters = { ram, ...(options.append === undefined ? {} : { append: options.append }) };
   const tree = options.dtb ? readFdt(options.dtb, "the given device tree") : generateTree(options);
@@ -72,7 +94,62 @@ export function prepareBoot(options: BootOptions): BootImage {
     loads.push({ what: "initrd", address: place.initrd, bytes: initrd });
   }
   loads.push({ what: "dtb", address: place.dtb, bytes: dtb });
-  return { loads, entry: place.entry, dtbAddress: place.dtb, dtb };
+  const handedOver = { memory, cpus: options.cpus };
+  return { loads, entry: place.entry, context: place.dtb, dtbAddress: place.dtb, dtb, handedOver };
+}
+
+/** Firmware runs from the first flash bank and finds the tree at the start of RAM; the rest it has from fw_cfg. */
+function firmwareBoot(options: BootOptions): BootImage {
+  const { description, kernel, initrd, append, memory, cpus } = options;
+  const { base } = description.ram;
+  const tree = options.dtb ? readFdt(options.dtb, "the given device tree") : generateTree(options);
+  patchBoot(tree, { ram: { base, size: memory }, ...(append === undefined ? {} : { append }) });
+  const dtb = writeFdt(tree);
+  const handedOver: HandedOver = {
+    memory,
+    cpus,
+    ...(kernel ? { kernel: kernelImage(kernel) } : {}),
+    ...(initrd ? { initrd } : {}),
+    ...(append === undefined ? {} : { append }),
+  };
+  const loads: BootLoad[] = [{ what: "dtb", address: base, bytes: dtb }];
+  return { loads, entry: flashOf(description)!.banks[0]!.base, context: 0, dtbAddress: base, dtb, handedOver };
+}
+
+function kernelImage(kernel: LoadedKernel): Uint8Array {
+  const segment = kernel.segments[0];
+  if (segment === undefined || (kernel.kind !== "image" && kernel.kind !== "raw")) {
+    throw new ConfigError(
+      "NOT_A_KERNEL",
+      `${kernel.name}: firmware starts an arm64 Image, and this is an ELF file; give it the kernel's Image`,
+    );
+  }
+  return segment.bytes;
+}
+
+function checkFlash({ description, flash = [] }: BootOptions): void {
+  const banks = flashOf(description)?.banks ?? [];
+  for (const [index, image] of flash.entries()) {
+    if (!image) continue;
+    const bank = banks[index];
+    if (!bank) {
+      throw new ConfigError("USAGE", `${image.name}: ${description.name} has no flash bank ${index}`);
+    }
+    const size = image.bytes.length;
+    if (size > bank.size) {
+      throw new ConfigError(
+        "NO_ROOM",
+        `${image.name}: ${formatSize(size)} do not fit in flash bank ${index}, which has ${formatSize(bank.size)}`,
+      );
+    }
+    if (image.write && size !== bank.size) {
+      throw new ConfigError(
+        "USAGE",
+        `${image.name}: a writable file is as large as its flash bank, ${formatSize(bank.size)}, and this one has ` +
+          `${formatSize(size)}; make it so with truncate -s ${bank.size}`,
+      );
+    }
+  }
 }
 
 /** PSCI is reached through the lowest level that is ours: HVC into hosted EL2, else SMC into hosted EL3. */

@@ -22,7 +22,8 @@ import {
 import { Breakpoints } from "./debug/breakpoints.js";
 import { DebugMemory } from "./debug/memory.js";
 import { runMonitor } from "./debug/monitor.js";
-import { REGISTER_FEATURES, readRegister, writeRegister } from "./debug/registers.js";
+import { DebugRegisters } from "./debug/registers.js";
+import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
 import { type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
@@ -31,7 +32,7 @@ import type { Core, DebugEvent } from "./scheduler.js";
 const INSTRUCTION_SIZE = 4n;
 
 export class MachineTarget implements DebugTarget, DebugHooks {
-  readonly features = REGISTER_FEATURES;
+  readonly features: DebugTarget["features"];
   readonly pointKinds: ReadonlySet<PointKind> = new Set(pointKinds);
   standing: Stop | undefined;
   readonly engine: DebugHooks["engine"];
@@ -39,6 +40,8 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   private readonly breakpoints: Breakpoints;
   private readonly watchpoints: Watchpoints;
   private readonly memory: DebugMemory;
+  private readonly system: SystemRegisters;
+  private readonly registers: DebugRegisters;
   private watchHit: WatchHit | undefined;
   /** What stopped a vCPU, until all of them stand and it is reported. */
   private pending: Stop | undefined;
@@ -52,6 +55,9 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.breakpoints = new Breakpoints(machine.engine);
     this.watchpoints = new Watchpoints(machine.engine);
     this.memory = new DebugMemory(machine);
+    this.system = new SystemRegisters(machine);
+    this.registers = new DebugRegisters(machine, this.system);
+    this.features = this.registers.features;
     this.engine = {
       shadowPage: (_cpu, page, shared) => this.breakpoints.shadowPage(page, shared),
       isBreakpoint: (_cpu, pc) => (this.breakpoints.at(pc) === undefined ? 0 : 1),
@@ -171,11 +177,11 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   }
 
   readRegister(vcpu: number, feature: number, index: number): Uint8Array | TargetError {
-    return readRegister(this.core(vcpu).vcpu, feature, index);
+    return this.registers.read(this.core(vcpu).vcpu, feature, index);
   }
 
   writeRegister(vcpu: number, feature: number, index: number, value: Uint8Array): TargetError | undefined {
-    return writeRegister(this.machine, this.core(vcpu).vcpu, feature, index, value);
+    return this.registers.write(this.core(vcpu).vcpu, feature, index, value);
   }
 
   readMemory(vcpu: number, address: bigint, length: number): Uint8Array | TargetError {

@@ -15,6 +15,7 @@ const MACHINES_DIRECTORY = fileURLToPath(new URL("../../machines", import.meta.u
 const REDISTRIBUTOR_STRIDE = 0x20000;
 /** INTIDs 32 to 1019 are SPIs (IHI 0069, 2.2). */
 const MAX_SPIS = 988;
+const PAGE = 0x1000;
 /** 48-bit physical addresses: the most that any CPU model offers. */
 const MAX_ADDRESS = 2 ** 48;
 
@@ -55,7 +56,29 @@ const PrimeCell = { name: Name, base: Address, size: Size, spi: Spi, clock: Coun
 const Pl011 = v.strictObject({ type: v.literal("pl011"), ...PrimeCell });
 const Pl031 = v.strictObject({ type: v.literal("pl031"), ...PrimeCell });
 
-const Device = v.variant("type", [GicV3, Pl011, Pl031], "a device type this version builds: gicv3, pl011, pl031");
+const Pl061 = v.strictObject({
+  type: v.literal("pl061"),
+  ...PrimeCell,
+  /** The line that the power key pulls up; its gpio-keys node is in the device tree. */
+  powerKey: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7, "a line, 0 to 7"))),
+});
+
+/** NOR flash; firmware starts at the base of the first bank. */
+const CfiFlash = v.strictObject({
+  type: v.literal("cfi-flash"),
+  name: Name,
+  banks: v.pipe(v.array(Region), v.minLength(1, "one bank at least"), v.maxLength(2, "two banks at most")),
+  /** Bytes of an erase block. */
+  sector: Size,
+});
+
+const FwCfg = v.strictObject({ type: v.literal("fw-cfg"), name: Name, base: Address });
+
+const Device = v.variant(
+  "type",
+  [GicV3, Pl011, Pl031, Pl061, CfiFlash, FwCfg],
+  "a device type this version builds: gicv3, pl011, pl031, pl061, cfi-flash, fw-cfg",
+);
 
 const Machine = v.strictObject({
   name: Name,
@@ -78,6 +101,7 @@ const Machine = v.strictObject({
 export type MachineDescription = v.InferOutput<typeof Machine>;
 export type DeviceDescription = MachineDescription["devices"][number];
 export type Gicv3Description = v.InferOutput<typeof GicV3>;
+export type FlashDescription = v.InferOutput<typeof CfiFlash>;
 
 /** One occupied piece of the physical address space. Addresses and sizes in bytes. */
 export interface MappedRegion {
@@ -88,14 +112,31 @@ export interface MappedRegion {
 
 /** Every register window of the machine, in the file's order. */
 export function deviceRegions(description: MachineDescription): MappedRegion[] {
-  return description.devices.flatMap((device) =>
-    device.type === "gicv3"
-      ? [
+  return description.devices.flatMap((device) => {
+    switch (device.type) {
+      case "gicv3":
+        return [
           { name: `${device.name} distributor`, ...device.distributor },
           { name: `${device.name} redistributors`, ...device.redistributors },
-        ]
-      : [{ name: device.name, base: device.base, size: device.size }],
-  );
+        ];
+      case "cfi-flash":
+        return device.banks.map((bank, index) => ({ name: flashBankName(device, index), ...bank }));
+      case "fw-cfg":
+        return [{ name: device.name, base: device.base, size: PAGE }];
+      default:
+        return [{ name: device.name, base: device.base, size: device.size }];
+    }
+  });
+}
+
+/** `flash0`: what a bank is called in messages, and its memory in the engine. */
+export function flashBankName({ name }: FlashDescription, bank: number): string {
+  return `${name}${bank}`;
+}
+
+/** The flash, if the machine has any; a checked description has one at most. */
+export function flashOf(description: MachineDescription): FlashDescription | undefined {
+  return description.devices.find((device) => device.type === "cfi-flash");
 }
 
 /** The interrupt controller; a checked description has exactly one. */
@@ -204,7 +245,27 @@ function firstFault(description: MachineDescription): string | undefined {
   if (console !== undefined && consoleDevice?.type !== "pl011") {
     return `"console": no pl011 is called "${console}"`;
   }
-  return overlap(description) ?? interruptFault(description);
+  return flashFault(devices) ?? overlap(description) ?? interruptFault(description);
+}
+
+/** What a chip's identification can say, and the address lines can reach. */
+function flashFault(devices: MachineDescription["devices"]): string | undefined {
+  const [flash, another] = devices.filter((device) => device.type === "cfi-flash");
+  if (!flash) {
+    return undefined;
+  }
+  if (another) {
+    return `"devices": a machine has one flash, of one or two banks; ${flash.name} and ${another.name} are two`;
+  }
+  const isPowerOfTwo = (size: number) => Number.isInteger(Math.log2(size));
+  const { banks, sector } = flash;
+  if (!isPowerOfTwo(sector) || sector < PAGE) {
+    return `${flash.name}: a sector of ${hex(sector)} bytes: it is a power of two, of 4 KiB or more`;
+  }
+  const bad = banks.findIndex(({ base, size }) => !isPowerOfTwo(size) || size < sector || base % sector !== 0);
+  return bad < 0
+    ? undefined
+    : `${flashBankName(flash, bad)}: its size is a power of two, of a sector or more, and its base a multiple of one`;
 }
 
 function overlap(description: MachineDescription): string | undefined {
@@ -213,7 +274,7 @@ function overlap(description: MachineDescription): string | undefined {
     { name: "ram", base: description.ram.base, size: description.ram.maximum },
   ].sort((a, b) => a.base - b.base);
   for (const [index, region] of regions.entries()) {
-    if (region.name !== "ram" && (region.base % 0x1000 !== 0 || region.size % 0x1000 !== 0)) {
+    if (region.name !== "ram" && (region.base % PAGE !== 0 || region.size % PAGE !== 0)) {
       return `${region.name} at ${hex(region.base)}, ${hex(region.size)} long, is not made of whole 4 KiB pages`;
     }
     const next = regions[index + 1];
@@ -232,7 +293,7 @@ function interruptFault(description: MachineDescription): string | undefined {
   }
   const owners = new Map<number, string>();
   for (const device of description.devices) {
-    if (device.type === "gicv3") {
+    if (!("spi" in device)) {
       continue;
     }
     if (device.spi >= gic.spis) {

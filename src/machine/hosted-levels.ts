@@ -60,7 +60,11 @@ export class HostedLevels implements PowerController {
     return el2 === "hosted" ? [TABLES] : [];
   }
 
-  /** The guest's RAM at its own addresses; everything else faults to EL2. */
+  static isOwnMemory({ name }: RegionSpec): boolean {
+    return name === TABLES.name;
+  }
+
+  /** The guest's memory at its own addresses; everything else faults to EL2. */
   private buildStage2(): Stage2Tables {
     const { engine, model } = this.machine;
     const tables = engine.regions.find((r) => r.name === TABLES.name);
@@ -153,7 +157,7 @@ export class HostedLevels implements PowerController {
 
   isExecutable(address: bigint): boolean {
     const region = this.machine.engine.regionAt(address);
-    return region !== undefined && region.name !== TABLES.name;
+    return region !== undefined && !HostedLevels.isOwnMemory(region);
   }
 
   cpuOn(target: number, at: PowerUp): void {

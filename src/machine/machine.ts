@@ -5,23 +5,25 @@
 import { createHash } from "node:crypto";
 import type { AccessFault } from "../bus/address-space.js";
 import type { Width } from "../bus/contract.js";
-import { cpuModel, type CpuModel } from "../cpu/model.js";
+import { type CpuModel, cpuModel } from "../cpu/model.js";
 import { accessSysreg } from "../cpu/sysreg/access.js";
 import { buildSysregIndex } from "../cpu/sysreg/engine-index.js";
 import type { GicCpuInterface, SysregHost } from "../cpu/sysreg/host.js";
 import { resetSysregs } from "../cpu/sysreg/reset.js";
 import { GenericTimer } from "../cpu/timer.js";
 import { DAIF, Vcpu } from "../cpu/vcpu.js";
+import { machineItems } from "../devices/fw-cfg/index.js";
+import type { CpuOutputs } from "../devices/gicv3/index.js";
 import { Engine, type EngineHost, MemoryTooLarge } from "../engine/engine.js";
 import { CPU, CPU_BLOCK_SIZE, CPU_FEATURE, IRQ_LINE } from "../engine/layout.js";
 import type { Endpoint } from "../gdb/endpoint.js";
 import type { GdbServer } from "../gdb/server.js";
-import type { CpuOutputs } from "../devices/gicv3/index.js";
 import { Alarms } from "./alarms.js";
 import { type BootImage, type BootOptions, prepareBoot } from "./boot.js";
-import { affinityOf } from "./description.js";
 import type { MachineTarget } from "./debug-target.js";
+import { affinityOf } from "./description.js";
 import { ConfigError } from "./errors.js";
+import { dmaMemory, flashBank, flashRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
 import { buildPlatform, type Platform } from "./platform.js";
 import { type Core, type DebugEvent, NANOSECONDS_PER_INSTRUCTION, Scheduler } from "./scheduler.js";
@@ -134,6 +136,7 @@ export class Machine {
           cpus: config.cpus,
           regions: [
             { name: "ram", base: BigInt(config.description.ram.base), size: config.memory },
+            ...flashRegions(config.description),
             ...HostedLevels.regions(config),
           ],
           features: model.features,
@@ -172,6 +175,11 @@ export class Machine {
       },
       epoch: config.epoch ?? DEFAULT_EPOCH,
       securityExtensions: config.el3 === "guest",
+      flashBank: (bank) => flashBank(engine, config, bank),
+      fwCfg: {
+        items: machineItems(boot.handedOver),
+        memory: dmaMemory(engine, (region) => !HostedLevels.isOwnMemory(region)),
+      },
       onFault: (fault) => this.onBusFault(fault),
     });
     const ppi = config.description.timer.ppi;
@@ -217,7 +225,7 @@ export class Machine {
     }
     this.hosted.reset();
     const first = this.cores[0] as Core;
-    this.hosted.start(first, { entry: BigInt(this.boot.entry), context: BigInt(this.boot.dtbAddress) });
+    this.hosted.start(first, { entry: BigInt(this.boot.entry), context: BigInt(this.boot.context) });
     first.state = "running";
   }
 
@@ -243,7 +251,10 @@ export class Machine {
     vcpu.set64(CPU.flagZ, 1n);
     vcpu.daif = DAIF.all;
     resetSysregs(vcpu, {
-      model, index, cpus: config.cpus, affinity: this.affinityOf(index),
+      model,
+      index,
+      cpus: config.cpus,
+      affinity: this.affinityOf(index),
     });
     timer.update();
     engine.exports.flushCpu(vcpu.base);
@@ -344,7 +355,10 @@ export class Machine {
    * A GDB stub listens at `address`; resolves to where it does, with the port really taken. A client gives the same
    * view of the machine wherever it connects. @throws EndpointError when it cannot listen.
    */
-  async listenGdb(address: Endpoint, { wait, warn = (line) => process.emitWarning(line) }: GdbOptions): Promise<Endpoint> {
+  async listenGdb(
+    address: Endpoint,
+    { wait, warn = (line) => process.emitWarning(line) }: GdbOptions,
+  ): Promise<Endpoint> {
     const [{ MachineTarget }, { listenForGdb }] = await Promise.all([
       import("./debug-target.js"),
       import("../gdb/server.js"),
@@ -376,8 +390,7 @@ export class Machine {
   }
 
   stats(): MachineStats {
-    const total = (offset: number): number =>
-      this.cores.reduce((sum, { vcpu }) => sum + Number(vcpu.get64(offset)), 0);
+    const total = (offset: number): number => this.cores.reduce((sum, { vcpu }) => sum + Number(vcpu.get64(offset)), 0);
     const { counters } = this.scheduler;
     const instructions = Number(counters.instructions);
     const running = this.wallStart === 0 ? 0 : performance.now() - this.wallStart;
@@ -429,7 +442,10 @@ export class Machine {
       },
     });
     return {
-      irq: line(IRQ_LINE.irq), fiq: line(IRQ_LINE.fiq), virq: line(IRQ_LINE.virq), vfiq: line(IRQ_LINE.vfiq),
+      irq: line(IRQ_LINE.irq),
+      fiq: line(IRQ_LINE.fiq),
+      virq: line(IRQ_LINE.virq),
+      vfiq: line(IRQ_LINE.vfiq),
     };
   }
 
@@ -511,9 +527,7 @@ export class Machine {
 
   /** Where the vCPUs stand, one line each: for logs and errors. */
   describeCores(): string[] {
-    return this.cores.map(
-      ({ index, vcpu, state }) => `CPU${index} EL${vcpu.el} PC 0x${vcpu.pc.toString(16)} ${state}`,
-    );
+    return this.cores.map(({ index, vcpu, state }) => `CPU${index} EL${vcpu.el} PC 0x${vcpu.pc.toString(16)} ${state}`);
   }
 }
 
@@ -524,7 +538,9 @@ const PMU_PPI = 7;
 /** For JSON: snapshots hold bigints and typed arrays. */
 function asText(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return `${value}n`;
-  return ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex") : value;
+  return ArrayBuffer.isView(value)
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")
+    : value;
 }
 
 /** Lets the event loop have its turn: console, sockets, signals. */

@@ -1,10 +1,13 @@
 /** Devices of a machine, built and wired from its description; nothing here runs yet. */
 import { type AccessFault, AddressSpace } from "../bus/address-space.js";
 import type { Alarm, Clock, IrqLine, MmioDevice } from "../bus/contract.js";
+import { FwCfg, type FwCfgItems, type FwCfgMemory, WINDOW_SIZE } from "../devices/fw-cfg/index.js";
 import { type CpuWiring, Gicv3 } from "../devices/gicv3/index.js";
+import { type FlashMemory, Pflash } from "../devices/pflash/index.js";
 import { Pl011, type SerialBackend } from "../devices/pl011/index.js";
 import { Pl031 } from "../devices/pl031/index.js";
-import { type DeviceDescription, gicOf, type MachineDescription } from "./description.js";
+import { Pl061 } from "../devices/pl061/index.js";
+import { type DeviceDescription, flashBankName, gicOf, type MachineDescription } from "./description.js";
 
 /** What the machine gives its devices. */
 export interface PlatformWiring {
@@ -17,6 +20,9 @@ export interface PlatformWiring {
   readonly epoch: number;
   /** Two security states in the GIC: EL3 belongs to the guest. */
   readonly securityExtensions: boolean;
+  /** The memory behind a flash bank, and whether it can be written. */
+  flashBank(bank: number): { readonly memory: FlashMemory; readonly readOnly: boolean };
+  readonly fwCfg: { readonly items: FwCfgItems; readonly memory: FwCfgMemory };
   onFault(fault: AccessFault): void;
 }
 
@@ -25,6 +31,8 @@ export interface Platform {
   readonly gic: Gicv3;
   /** The UART that the console is connected to. */
   readonly console: Pl011 | undefined;
+  /** Holds the power key down, or lets it go; undefined where there is none. */
+  readonly powerKey: ((pressed: boolean) => void) | undefined;
   readonly devices: readonly PlatformDevice[];
 }
 
@@ -49,6 +57,7 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
   });
   const devices: PlatformDevice[] = [];
   let console: Pl011 | undefined;
+  let powerKey: Platform["powerKey"];
   const map = (name: string, base: number, size: number, device: MmioDevice): void =>
     bus.map({ name, base, size, device });
   const irqOf = (spi: number): IrqLine => gic.spi(spi);
@@ -80,7 +89,30 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
         devices.push({ name: d.name, type: d.type, device: rtc });
         break;
       }
+      case "pl061": {
+        const gpio = new Pl061(irqOf(d.spi));
+        const line = d.powerKey;
+        if (line !== undefined) powerKey = (pressed) => gpio.setInput(line, pressed);
+        map(d.name, d.base, d.size, gpio);
+        devices.push({ name: d.name, type: d.type, device: gpio });
+        break;
+      }
+      case "cfi-flash":
+        for (const [index, { base, size }] of d.banks.entries()) {
+          const { memory, readOnly } = wiring.flashBank(index);
+          const bank = new Pflash(memory, { sector: d.sector, readOnly });
+          const name = flashBankName(d, index);
+          map(name, base, size, bank);
+          devices.push({ name, type: d.type, device: bank });
+        }
+        break;
+      case "fw-cfg": {
+        const fwCfg = new FwCfg(wiring.fwCfg.items, wiring.fwCfg.memory);
+        map(d.name, d.base, WINDOW_SIZE, fwCfg);
+        devices.push({ name: d.name, type: d.type, device: fwCfg });
+        break;
+      }
     }
   }
-  return { bus, gic, console, devices };
+  return { bus, gic, console, powerKey, devices };
 }

@@ -30,8 +30,9 @@ import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
 const FAILED = 0;
 const DEVICE = 1;
 
-/** Bits of the `flags` argument, as the interpreter passes them. */
+/** Bits of the `flags` argument, as the interpreter passes them; above them log2 of the element plus 1, or 0. */
 const FLAG = { aligned: 1, unprivileged: 2 } as const;
+const FLAG_ELEMENT = 4;
 
 const pageOf = (va: I64): I64 => va.and(-BigInt(PAGE_SIZE));
 
@@ -176,6 +177,13 @@ function contextFor(fb: FunctionBuilder, c: CpuView, flags: I32): I32 {
   );
 }
 
+/** Non-zero when the access is not aligned to its element, which is all of it unless the flags say otherwise. */
+function misalignment(fb: FunctionBuilder, va: I64, size: I32, flags: I32): I32 {
+  const element = flags.shrU(FLAG_ELEMENT);
+  const bytes = element.select(fb.i32(1).shl(element.sub(1)), size);
+  return va.wrap().and(bytes.sub(1));
+}
+
 /** Alignment fault where one is due for an unaligned access: returns 1 after raising it. */
 function checkAlignment(
   fb: FunctionBuilder,
@@ -186,8 +194,7 @@ function checkAlignment(
   context: I32,
   access: I32,
 ): void {
-  const unaligned = va.wrap().and(size.sub(1));
-  fb.if(unaligned, () => {
+  fb.if(misalignment(fb, va, size, flags), () => {
     const wanted = flags.and(FLAG.aligned).or(alignmentChecked(c, context));
     fb.if(wanted, () => {
       fb.call(abortAccess, c.base, va, fb.i32(FSC.alignment | FAULT.valid), access);
@@ -243,14 +250,14 @@ export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, si
     const host = fb.call(resolve, cpu, context, va, read);
     fb.if(host.eq(FAILED), () => fail(va));
     fb.if(host.eq(DEVICE), () => {
-      fb.if(va.wrap().and(size.sub(1)), () => {
+      fb.if(misalignment(fb, va, size, flags), () => {
         c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
         fail(va);
       });
       deviceAccess(fb, c, va, size, ACCESS.read);
       fb.return(bounce);
     });
-    fb.if(va.wrap().and(size.sub(1)), () => {
+    fb.if(misalignment(fb, va, size, flags), () => {
       fb.if(fb.call(isDevice, cpu, context, va), () => {
         c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
         fail(va);
@@ -295,7 +302,7 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
     c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
     fail(at);
   };
-  const unaligned = va.wrap().and(size.sub(1));
+  const unaligned = misalignment(fb, va, size, flags);
   fb.if(
     crosses,
     () => {
@@ -360,19 +367,37 @@ export const store128Slow = defineFunction("store128Slow", "ilvi", "i", (fb, cpu
   fb.return(fb.call(storeBounce, cpu, va, fb.i32(16), flags));
 });
 
-/** Host address for an atomic access: aligned, readable and writable RAM, or 0 when abandoned. */
+/** Whether the instruction reads and writes at once: LD<op>, SWP, CAS, CASP, but no store-exclusive. */
+function isReadModifyWrite(word: I32): I32 {
+  const loadOperation = word.and(0x3b200c00).eq(0x38200000);
+  const exclusiveGroup = word.and(0x3f207c00).eq(0x08207c00);
+  return loadOperation.or(exclusiveGroup.and(word.shrU(23).and(1).or(word.shrU(31).eqz())));
+}
+
+/** DC ZVA's block, the only access of this size. */
+const ZERO_BLOCK = 64;
+
+/**
+ * Host address for an atomic access or DC ZVA: aligned, readable and writable RAM, or 0 when abandoned. The fault of an
+ * access that reads and writes is one of reading if reading alone has it too.
+ */
 export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cpu, va, size) => {
   const c = new CpuView(fb, cpu);
   const context = c.get32(CPU.context);
-  const write = fb.i32(ACCESS.write);
-  const fail = (): void => {
-    fb.call(abortAccess, cpu, va, c.get32(CPU.walkFault), write);
+  const word = fb.load("i32.load", c.get32(CPU.ip), 4) as I32;
+  const zeroes = size.eq(ZERO_BLOCK);
+  const readFirst = isReadModifyWrite(word);
+  const fail = (access: I32): void => {
+    // DC ZVA reports the address that it was given.
+    const given = fb.load("i64.load", cpu.add(word.and(31).shl(3)), CPU.x) as I64;
+    fb.call(abortAccess, cpu, zeroes.select(given, va), c.get32(CPU.walkFault), access);
     fb.return(fb.i32(0));
   };
-  fb.if(va.wrap().and(size.sub(1)), () => {
-    c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
-    fail();
-  });
+  const failWith = (code: number): void => {
+    c.set32(CPU.walkFault, code | FAULT.valid);
+    fail(readFirst.eqz());
+  };
+  fb.if(va.wrap().and(size.sub(1)), () => failWith(FSC.alignment));
   fb.if(c.get32(CPU.watch), () => {
     savePc(c);
     for (const access of [ACCESS.read, ACCESS.write]) {
@@ -382,13 +407,18 @@ export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cp
       });
     }
   });
-  const host = fb.call(resolve, cpu, context, va, write);
-  fb.if(host.eq(FAILED), fail);
+  fb.if(readFirst, () => {
+    const readable = fb.call(resolve, cpu, context, va, fb.i32(ACCESS.read));
+    fb.if(readable.eq(FAILED), () => fail(fb.i32(ACCESS.read)));
+  });
+  const host = fb.call(resolve, cpu, context, va, fb.i32(ACCESS.write));
+  fb.if(host.eq(FAILED), () => fail(fb.i32(ACCESS.write)));
   // Exclusives and atomics to devices: an implementation-defined abort (B2.9, "unsupported exclusive or atomic").
   fb.if(host.eq(DEVICE), () => {
-    c.set32(CPU.walkFault, 0x35 | FAULT.valid);
-    fail();
+    fb.if(zeroes, () => failWith(FSC.alignment));
+    failWith(FSC.unsupportedAtomic);
   });
+  fb.if(zeroes.and(fb.call(isDevice, cpu, context, va)), () => failWith(FSC.alignment));
   fb.if(pageFlags(fb, host).and(PAGE_FLAG.hasCode), () => fb.call(codeWritten, host, size));
   fb.return(host);
 });

@@ -63,6 +63,11 @@ export function forEachCpu(fb: FunctionBuilder, visit: (cpu: I32) => void): void
   });
 }
 
+/** The bits of an ASID that count: 16 with TCR_ELx.AS, else 8. */
+export function asidMask(fb: FunctionBuilder, tcr: I64): I64 {
+  return tcr.bit(36).select(fb.i64(0xffff), fb.i64(0xff));
+}
+
 /**
  * The key of a context: context number, ASID and VMID where the regime has them. Two states with the same key may
  * share translations.
@@ -70,7 +75,7 @@ export function forEachCpu(fb: FunctionBuilder, visit: (cpu: I32) => void): void
 function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   const hcr = c.sys("HCR_EL2");
   const asid = (tcr: string, ttbr0: string, ttbr1: string): I64 =>
-    c.sys(tcr).bit(22).select(c.sys(ttbr1), c.sys(ttbr0)).shrU(48);
+    c.sys(tcr).bit(22).select(c.sys(ttbr1), c.sys(ttbr0)).shrU(48).and(asidMask(fb, c.sys(tcr)));
   const el10 = context.leU(CONTEXT.el10Pan);
   const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
   const vm = el10.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0));
@@ -78,7 +83,8 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
     asid("TCR_EL1", "TTBR0_EL1", "TTBR1_EL1"),
     el20.select(asid("TCR_EL2", "TTBR0_EL2", "TTBR1_EL2"), fb.i64(0)),
   );
-  const v = vm.select(c.sys("VTTBR_EL2").shrU(48).or(0x10000), fb.i64(0));
+  const vmidMask = c.sys("VTCR_EL2").bit(19).select(fb.i64(0xffff), fb.i64(0xff));
+  const v = vm.select(c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000), fb.i64(0));
   return context.toI64U().or(a.shl(8)).or(v.shl(24));
 }
 

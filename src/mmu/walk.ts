@@ -20,6 +20,7 @@ export const FSC = {
   externalOnWalk: 0x14,
   external: 0x10,
   alignment: 0x21,
+  unsupportedAtomic: 0x35,
 } as const;
 /** Bits above the fault status code in a walk's fault word. No fault is 0: FSC 0 with `valid`. */
 export const FAULT = { valid: 0x800, stage2: 0x100, onWalk: 0x200 } as const;
@@ -358,7 +359,9 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const device = attribute.and(0xf0).eqz();
   const notGlobal = twoRanges.and(d.bit(11));
   const levelSize = shift.get();
-  c.set32(CPU.walkMemory, attribute.or(d.bits(8, 2).wrap().shl(8)));
+  // Device memory, and Normal memory that is Non-cacheable inside and outside, is Outer Shareable.
+  const shareability = device.or(attribute.eq(0x44)).select(fb.i32(2), d.bits(8, 2).wrap());
+  c.set32(CPU.walkMemory, attribute.or(shareability.shl(8)));
   c.set64(CPU.walkIpa, ipa);
   fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
   const f = fb.call(throughStage2, cpu, ipa, access, s2);

@@ -43,9 +43,12 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
   it.each([
     ["", "no command was given; see trapframe --help"],
     ["fly", 'there is no option or argument "fly"; see trapframe --help'],
-    ["boot", "nothing to boot: give --kernel FILE"],
+    ["boot", "nothing to boot: give --kernel FILE or --bios FILE"],
     ["boot @Image", "there is no option or argument"],
     ["boot --kernel", "--kernel needs a value; see trapframe boot --help"],
+    ["boot --bios @none", "none: cannot read the flash image: no such file or directory"],
+    ["boot --bios @raw --flash1 @none,rw", "none: cannot open the flash image for reading and writing: no such file"],
+    ["boot --bios @raw --flash0 @raw", "--bios and --flash0 are the same flash bank: give one of them"],
     ["boot --kernel @Image --colour red", 'there is no option or argument "colour"'],
     ["boot --kernel @none", "none: cannot read the kernel: no such file or directory"],
     ["boot --kernel @text", "text: not an AArch64 kernel: a text file"],
@@ -127,6 +130,23 @@ describe("boot", () => {
       idle: "realtime",
       noReboot: true,
     });
+  });
+
+  it("fills the flash banks: read-only, or with what the guest writes kept in the file", async () => {
+    await run("boot --bios @raw --kernel @Image");
+    expect(factory.created).toMatchObject({
+      kernel: { kind: "image" },
+      flash: [{ name: join(directory, "raw"), bytes: Buffer.from(RAW_CODE) }, undefined],
+    });
+    expect(factory.created?.flash?.[0]?.write).toBeUndefined();
+
+    const variables = join(directory, "variables");
+    writeFileSync(variables, "0123456789");
+    expect(await run("boot --flash0 @raw --flash1 @variables,rw")).toMatchObject({ status: 0, stderr: "" });
+    const bank = factory.created?.flash?.[1];
+    expect(bank).toMatchObject({ name: variables, bytes: Buffer.from("0123456789") });
+    bank?.write?.(3, Buffer.from("ab"));
+    expect(readFileSync(variables, "utf8")).toBe("012ab56789");
   });
 
   it("takes EL2 along when EL3 is the guest's", async () => {

@@ -3,9 +3,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AddressSpace } from "../../src/bus/address-space.js";
 import type { MmioDevice, Width } from "../../src/bus/contract.js";
+import { FwCfg, machineItems } from "../../src/devices/fw-cfg/index.js";
 import { GIC_SYSTEM_REGISTERS, type GicRegister } from "../../src/devices/gicv3/index.js";
+import { Pflash } from "../../src/devices/pflash/index.js";
 import { Pl011 } from "../../src/devices/pl011/index.js";
 import { Pl031 } from "../../src/devices/pl031/index.js";
+import { Pl061 } from "../../src/devices/pl061/index.js";
 import { ManualAlarm, ManualClock, Wire } from "../bus/wires.js";
 import { Rig } from "./gicv3/rig.js";
 
@@ -26,6 +29,18 @@ const SPECIMENS: Record<string, () => Specimen> = {
     device: new Pl031({ irq: new Wire(), clock: new ManualClock(), alarm: new ManualAlarm() }, { epoch: 1 }),
     size: 0x1000,
   }),
+  pl061: () => ({ device: new Pl061(new Wire()), size: 0x1000 }),
+  "fw-cfg": () => ({
+    device: new FwCfg(machineItems({ memory: 1, cpus: 1, append: "console=ttyAMA0" }), {
+      read: (address, size) => (address % 3 === 0 ? new Uint8Array(size).fill(address & 0xff) : undefined),
+      write: (address) => address % 2 === 0,
+    }),
+    size: 0x18,
+  }),
+  flash: () => {
+    const memory = { bytes: new Uint8Array(0x1_0000), setReadable() {}, changed() {} };
+    return { device: new Pflash(memory, { sector: 0x1000, readOnly: false }), size: 0x1_0000 };
+  },
   GICD: () => ({ device: new Rig(2).gic.distributor, size: 0x1_0000 }),
   "GICD, two security states": () => ({
     device: new Rig(2, { securityExtensions: true, spis: 32 }).gic.distributor,

@@ -14,6 +14,9 @@ import {
 } from "../../src/index.js";
 import { type GdbOptions, gdb } from "../gdb/gdb-client.js";
 
+/** A session with a whole boot in it, on a machine that others use too. */
+const PATIENCE_MS = 120_000;
+
 const SOURCES = fileURLToPath(new URL("./firmware", import.meta.url));
 
 /** Builds the firmware, with debug information; its ELF file. `dispose` takes it away. */
@@ -68,7 +71,7 @@ export class Session {
 
   /** One run of gdb-multiarch with the symbols, from attaching to its quitting: all that a user would see. */
   gdb(commands: readonly string[], options?: GdbOptions): Promise<string> {
-    return gdb(this.place, commands, { symbols: this.symbols, ...options });
+    return gdb(this.place, commands, { symbols: this.symbols, patience: PATIENCE_MS, ...options });
   }
 
   /** A condition: a debugger has had the machine stand, has let it go on, and `more` is true. Polled. */

@@ -2,9 +2,6 @@
 
 import { spawn } from "node:child_process";
 
-/** How long one session may take, in milliseconds. */
-const PATIENCE_MS = 40_000;
-
 export interface GdbOptions {
   /** Ctrl-C is pressed once this has become true. */
   readonly interruptWhen?: () => boolean;
@@ -12,11 +9,13 @@ export interface GdbOptions {
   readonly connect?: string;
   /** An ELF file to load before that. */
   readonly symbols?: string;
+  /** How long the session may take, in milliseconds; 40 s without. */
+  readonly patience?: number;
 }
 
 /** Connects to `place`, carries out `commands`, each as `-ex`, and gives all a user would see, errors included. */
 export function gdb(place: string, commands: readonly string[], options: GdbOptions = {}): Promise<string> {
-  const { interruptWhen, connect = "target remote", symbols } = options;
+  const { interruptWhen, connect = "target remote", symbols, patience: limit = 40_000 } = options;
   const file = symbols === undefined ? [] : [`file ${symbols}`];
   const before = ["set pagination off", "set confirm off", "set architecture aarch64", ...file, `${connect} ${place}`];
   const args = ["-nx", "-batch", ...[...before, ...commands].flatMap((line) => ["-ex", line])];
@@ -25,7 +24,7 @@ export function gdb(place: string, commands: readonly string[], options: GdbOpti
     const child = spawn("sh", ["-c", 'exec gdb-multiarch "$@" 2>&1', "sh", ...args], {
       stdio: ["ignore", "pipe", "ignore"],
     });
-    const patience = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+    const patience = setTimeout(() => child.kill("SIGKILL"), limit);
     const watch = setInterval(() => {
       if (!interruptWhen?.()) return;
       clearInterval(watch);

@@ -62,6 +62,36 @@ describe("prepareBoot", () => {
     expect(given.child("chosen")!.properties.has("linux,initrd-start")).toBe(false);
   });
 
+  it("starts firmware in the first flash bank, the tree at the start of RAM, the rest for fw_cfg", () => {
+    const kernel = arm64Image();
+    const initrd = new Uint8Array([7]);
+    const flash = [{ name: "firmware", bytes: new Uint8Array(4096) }];
+    const image = prepareBoot(options({ flash, kernel: loadKernel(kernel, "Image"), initrd, append: "quiet" }));
+    expect([image.entry, image.context]).toEqual([0, 0]);
+    expect(image.loads.map(({ what, address }) => [what, address])).toEqual([["dtb", 0x4000_0000]]);
+    expect(image.handedOver).toEqual({ memory: 256 * MIB, cpus: 1, kernel, initrd, append: "quiet" });
+    const chosen = readFdt(image.dtb, "x").child("chosen")!;
+    expect(chosen.text("bootargs")).toBe("quiet");
+    expect(chosen.properties.has("linux,initrd-start")).toBe(false);
+  });
+
+  it("boots the kernel itself when only the second bank is filled", () => {
+    const image = prepareBoot(options({ flash: [undefined, { name: "variables", bytes: new Uint8Array(1) }] }));
+    expect([image.entry, image.context]).toEqual([0x4020_0000, image.dtbAddress]);
+  });
+
+  const write = (): void => {};
+  it.each([
+    [[{ name: "big", bytes: { length: 65 * MIB } as Uint8Array }], "big: 65 MiB do not fit in flash bank 0"],
+    [
+      [undefined, { name: "small", bytes: new Uint8Array(MIB), write }],
+      "small: a writable file is as large as its flash",
+    ],
+    [[undefined, undefined, { name: "third", bytes: new Uint8Array(1) }], "third: virt has no flash bank 2"],
+  ])("refuses a flash image that does not fit its bank", (flash, message) => {
+    expect(() => prepareBoot(options({ flash }))).toThrow(message);
+  });
+
   it.each([
     [{ cpu: "cortex-m0" }, 'no CPU is called "cortex-m0"; there is cortex-a72, max'],
     [{ cpus: 0 }, "0 CPUs: virt has from 1 to 123"],

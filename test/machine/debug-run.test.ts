@@ -1,7 +1,11 @@
 /** Run control of the real machine: steps, breakpoints, interrupts, power; and that looking changes nothing. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { CODE_PAGE, GLOBAL } from "../../src/engine/layout.js";
 import { CoreRegister } from "../../src/gdb/index.js";
 import { assemble, Rig, TEXT } from "./debug-rig.js";
+
+// Other tests may have the processor.
+vi.setConfig({ testTimeout: 60_000 });
 
 const COUNT = `
       mov   x0, #0
@@ -225,6 +229,27 @@ describe("a breakpoint", () => {
     expect(rig.pc()).toBe(TEXT + 4n);
   });
 
+  it("can be set in code that runs already, and costs only its own page", async () => {
+    const far = (label: string, next: string) => `${label}: add x1, x1, #1\nb ${next}\n.balign 4096\n`;
+    const rig = await Rig.create(assemble(far("one", "two") + far("two", "three") + far("three", "one")));
+    const running = rig.continue();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    rig.target.interrupt();
+    await running;
+    const { view } = rig.machine.engine;
+    const pagesUsed = (): number =>
+      (view.getInt32(GLOBAL.codeNext, true) - view.getInt32(GLOBAL.codeStart, true)) / CODE_PAGE.size;
+    expect(pagesUsed()).toBe(3);
+    const remove = rig.break("two");
+    expect(await rig.continue()).toEqual(breakpoint());
+    expect(rig.pc()).toBe(rig.program.at("two"));
+    await rig.step();
+    await rig.continue();
+    expect([pagesUsed(), view.getInt32(GLOBAL.breakpoints, true)]).toEqual([4, 1]);
+    remove();
+    expect(view.getInt32(GLOBAL.breakpoints, true)).toBe(0);
+  });
+
   it("holds as long as one of several at the same place is left", async () => {
     const rig = await Rig.create(assemble(COUNT));
     const removeFirst = rig.break("loop");
@@ -251,6 +276,26 @@ describe("a breakpoint", () => {
     await rig.step();
     expect(await rig.continue()).toEqual(breakpoint());
     expect(rig.x(0)).toBe(1n);
+  });
+
+  it("is the same, and counts the same instructions, when the engine has hardly any room for code", async () => {
+    // Three pages of code, room for two: every jump from page to page drops all code.
+    const far = (label: string, next: string) => `${label}: add x1, x1, #1\nb ${next}\n.balign 4096\n`;
+    const rig = await Rig.create(assemble(far("one", "two") + far("two", "three") + far("three", "one")));
+    const { view } = rig.machine.engine;
+    const room = view.getInt32(GLOBAL.codeStart, true) + 2 * CODE_PAGE.size;
+    view.setInt32(GLOBAL.codeEnd, room, true);
+    for (let n = 1; n <= 7; n++) {
+      await rig.step();
+      expect(rig.machine.stats().instructions).toBe(n);
+    }
+    rig.break("three");
+    for (const n of [5n, 8n]) {
+      expect(await rig.continue()).toEqual(breakpoint());
+      expect([rig.x(1), rig.machine.stats().instructions]).toEqual([n, 2 * Number(n)]);
+      await rig.step();
+    }
+    expect(rig.machine.stats().exits.codeFull).toBeGreaterThan(3);
   });
 
   it("does not hide that the guest rewrites the code around it, or under it", async () => {
@@ -384,6 +429,26 @@ second: add x0, x0, #1
 `;
 }
 
+describe("a listener", () => {
+  it("may let the machine go on at once, as a step over a range does", async () => {
+    const rig = await Rig.create(assemble(COUNT));
+    const pcs: bigint[] = [];
+    const done = new Promise<void>((resolve) => {
+      const stopListening = rig.target.listen({
+        stopped() {
+          pcs.push(rig.pc() - TEXT);
+          if (pcs.length === 4) stopListening();
+          if (pcs.length === 4) resolve();
+          else rig.target.resume(new Map([[0, { kind: "step" }]]));
+        },
+      });
+    });
+    rig.target.resume(new Map([[0, { kind: "step" }]]));
+    await done;
+    expect(pcs).toEqual([4n, 8n, 12n, 4n]);
+  });
+});
+
 describe("several vCPUs", () => {
   it("holds those that no action names", async () => {
     const rig = await Rig.create(assemble(twoCounters()), { cpus: 2 });
@@ -448,6 +513,26 @@ describe("several vCPUs", () => {
     expect(await rig.ended).toEqual({ reason: "system-off" });
     expect(rig.console).toBe(alone.console);
     expect(rig.machine.stateHash()).toBe(alone.machine.stateHash());
+  });
+});
+
+describe("a reset in the middle of a turn", () => {
+  it("leads to the same run as power-on", async () => {
+    const guest = assemble(racers());
+    const alone = await Rig.create(guest, { cpus: 3, wait: false });
+    await alone.ended;
+    const rig = await Rig.create(guest, { cpus: 3 });
+    const remove = rig.break("visit");
+    for (let n = 0; n < 9; n++) {
+      const { vcpu } = await rig.continue();
+      await rig.step(vcpu);
+    }
+    rig.target.reset();
+    remove();
+    rig.target.detach();
+    expect(await rig.ended).toEqual({ reason: "system-off" });
+    expect(rig.console.endsWith(alone.console)).toBe(true);
+    expect(rig.machine.scheduler.now()).toBe(alone.machine.scheduler.now());
   });
 });
 

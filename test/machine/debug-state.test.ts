@@ -1,7 +1,10 @@
 /** Registers, memory and watchpoints of the real machine, as a debugger sees and changes them. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { CoreRegister, FpuRegister, TargetError, type WatchKind } from "../../src/gdb/index.js";
 import { assemble, Rig, TEXT } from "./debug-rig.js";
+
+// Other tests may have the processor.
+vi.setConfig({ testTimeout: 60_000 });
 
 const { sp, pc, cpsr } = CoreRegister;
 
@@ -263,6 +266,37 @@ describe("watchpoints", () => {
     remove();
     expect((await rig.continue()).reason.kind).toBe("breakpoint");
     expect(rig.machine.stats().instructions).toBe(retired + 1);
+  });
+
+  it("are seen where the guest has been before, on either side of a page border", async () => {
+    const rig = await Rig.create(
+      assemble(`adr x0, data\nadd x1, x0, #4096\n1: str w2, [x0]\nstr w2, [x1]\nb 1b\n.balign 4096\ndata: .space 8192`),
+    );
+    await cacheable(rig);
+    for (let n = 0; n < 10; n++) await rig.step();
+    const border = rig.program.at("data") + 4096n;
+    const remove = rig.point({ kind: "write", address: border - 2n, length: 4 });
+    const reason = { kind: "watchpoint", via: "write" };
+    expect(await rig.continue()).toEqual({ vcpu: 0, reason: { ...reason, address: border } });
+    remove();
+    rig.point({ kind: "write", address: border - 4098n, length: 4 });
+    expect(await rig.continue()).toEqual({ vcpu: 0, reason: { ...reason, address: border - 4096n } });
+  });
+
+  it("see an access through a tagged pointer, and take a tagged address", async () => {
+    const tag = 0xa5n << 56n;
+    const rig = await Rig.create(assemble(`adr x0, data\nmovk x0, #0xa500, lsl #48\nldr x1, [x0]\nnop\ndata: .quad 9`));
+    await cacheable(rig);
+    const { vcpu } = rig.machine.cores[0]!;
+    vcpu.setSysreg("TCR_EL1", TCR | (1n << 37n));
+    const data = rig.program.at("data");
+    for (const address of [data, data | tag]) {
+      rig.setRegister(pc, TEXT);
+      const remove = rig.point({ kind: "read", address, length: 8 });
+      expect((await rig.continue()).reason.kind).toBe("watchpoint");
+      expect(rig.pc()).toBe(TEXT + 8n);
+      remove();
+    }
   });
 
   it("let the fault come first", async () => {

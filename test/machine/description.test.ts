@@ -25,6 +25,10 @@ describe("the virt machine", () => {
       { name: "gic redistributors", base: 0x080a_0000, size: 0xf6_0000 },
       { name: "uart0", base: 0x0900_0000, size: 0x1000 },
       { name: "rtc", base: 0x0901_0000, size: 0x1000 },
+      { name: "flash0", base: 0, size: 64 * 2 ** 20 },
+      { name: "flash1", base: 0x0400_0000, size: 64 * 2 ** 20 },
+      { name: "fw-cfg", base: 0x0902_0000, size: 0x1000 },
+      { name: "gpio", base: 0x0903_0000, size: 0x1000 },
     ]);
     expect(virt.timer.ppi).toEqual({ secure: 13, nonSecure: 14, virtual: 11, hypervisor: 10 });
     expect(maximumCpus(virt)).toBe(123);
@@ -59,7 +63,7 @@ describe("a broken machine", () => {
     [
       "a device type we have not",
       (m) => (m.devices[1].type = "ne2000"),
-      '"devices.1.type": expected a device type this version builds: gicv3, pl011, pl031, found "ne2000"',
+      '"devices.1.type": expected a device type this version builds: gicv3, pl011, pl031, pl061, cfi-flash, fw-cfg, found "ne2000"',
     ],
     ["a PPI out of range", (m) => (m.timer.ppi.virtual = 16), '"timer.ppi.virtual": expected a PPI, 0 to 15, found 16'],
     ["no controller", (m) => m.devices.shift(), "a machine has one interrupt controller (gicv3), this one has 0"],
@@ -80,6 +84,14 @@ describe("a broken machine", () => {
     ["more RAM than there can be", (m) => (m.ram.default = "4G"), '"ram.default": 4 GiB is above "ram.maximum", 3 GiB'],
     ["an SPI twice", (m) => (m.devices[2].spi = 1), "uart0 and rtc both have SPI 1"],
     ["an SPI too high", (m) => (m.devices[2].spi = 256), "rtc: SPI 256 is above what gic has (0 to 255)"],
+    ["a second flash", (m) => m.devices.push({ ...m.devices[3], name: "rom", banks: [] }), '"devices.6.banks": '],
+    ["a sector of no power of two", (m) => (m.devices[3].sector = 0x30000), "flash: a sector of 0x30000 bytes"],
+    [
+      "a bank that is no whole sector",
+      (m) => (m.devices[3].banks[1].size = 0x1000),
+      "flash1: its size is a power of two",
+    ],
+    ["no such line", (m) => (m.devices[5].powerKey = 8), '"devices.5.powerKey": expected a line, 0 to 7, found 8'],
     ["a PPI twice", (m) => (m.timer.ppi.secure = 9), "share PPI 9"],
     ["no room for a CPU", (m) => (m.devices[0].redistributors.size = 0x10000), "the redistributors need 0x20000 bytes"],
   ])("%s", (_, damage, message) => {

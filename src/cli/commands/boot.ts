@@ -22,7 +22,7 @@ interface Log {
 
 /** The process's exit status. @throws ConfigError before anything has started. */
 export async function boot(args: BootArguments, environment: CliEnvironment): Promise<number> {
-  const plan = planBoot(args, Boolean(environment.stdin.isTTY));
+  const plan = planBoot(args, Boolean(environment.stdin.isTTY), (line) => say(environment, line));
   if (args.dumpDtb !== undefined) {
     return dumpDeviceTree(plan, args.dumpDtb);
   }

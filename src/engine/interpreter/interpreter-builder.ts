@@ -22,6 +22,8 @@ const HOT = 1000;
 /** Bits of the `flags` argument of the slow paths. */
 export const ACCESS_ALIGNED = 1;
 export const ACCESS_UNPRIVILEGED = 2;
+/** From this bit: log2 of the element that is to be aligned, plus 1. */
+const ACCESS_ELEMENT = 4;
 
 export class InterpreterBuilder extends Builder {
   readonly cpu: I32;
@@ -169,7 +171,8 @@ export class InterpreterBuilder extends Builder {
   }
 
   private accessFlags(options: AccessOptions | undefined): I32 {
-    return this.i32((options?.aligned ? ACCESS_ALIGNED : 0) | (options?.unprivileged ? ACCESS_UNPRIVILEGED : 0));
+    const flags = (options?.aligned ? ACCESS_ALIGNED : 0) | (options?.unprivileged ? ACCESS_UNPRIVILEGED : 0);
+    return options?.element === undefined ? this.i32(flags) : options.element.add(1).shl(ACCESS_ELEMENT).or(flags);
   }
 
   readHost(size: number, address: I64, options?: AccessOptions): I32 {

@@ -39,7 +39,7 @@ export const readOne = command({
     const slot = session.registers.slots[number];
     if (slot === undefined) return noSuchRegister(number);
     const value = session.target.readRegister(session.general, slot.feature, slot.index);
-    return value instanceof TargetError ? value : hex(value);
+    return value instanceof TargetError ? explained(session, value) : hex(value);
   },
 });
 
@@ -54,9 +54,15 @@ export const writeOne = command({
     const slot = session.registers.slots[number];
     if (slot === undefined) return noSuchRegister(number);
     if (value.length !== slot.size) return invalid(`${slot.name} has ${slot.size} bytes, not ${value.length}`);
-    return writeSlot(session, slot, value) ?? OK;
+    const refusal = writeSlot(session, slot, value);
+    return refusal === undefined ? OK : explained(session, refusal);
   },
 });
+
+/** Every GDB shows the words of an error to `p` and `P`, long before it says that it does to other packets. */
+function explained({ clientFeatures }: Session, error: TargetError): Reply {
+  return clientFeatures.has("qRelocInsn+") ? `E.${error.text}` : error;
+}
 
 function readSlot({ target, general }: Session, { feature, index }: RegisterSlot): string | undefined {
   const value = target.readRegister(general, feature, index);

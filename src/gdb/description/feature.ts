@@ -23,6 +23,8 @@ export interface RegisterSpec {
   readonly type: string;
   /** The group of `info registers GROUP`; without one, GDB chooses by type. */
   readonly group?: string;
+  /** False: GDB leaves it alone around a function that it calls in the guest. */
+  readonly saveRestore?: false;
 }
 
 export interface RegisterFeature {

@@ -58,8 +58,12 @@ function typeTag(type: RegisterType): string {
   }
 }
 
-function registerTag({ name, bits, type, group }: RegisterSpec): string {
-  return tag("reg", { name, bitsize: bits, type, ...(group === undefined ? {} : { group }) });
+function registerTag({ name, bits, type, group, saveRestore }: RegisterSpec): string {
+  const optional = {
+    ...(group === undefined ? {} : { group }),
+    ...(saveRestore === undefined ? {} : { "save-restore": "no" }),
+  };
+  return tag("reg", { name, bitsize: bits, type, ...optional });
 }
 
 /** The document of `qXfer:threads:read`. `threadId` gives a vCPU's id in the client's notation. */

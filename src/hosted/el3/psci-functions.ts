@@ -80,8 +80,3 @@ export function psciRow(id: number): { readonly row: PsciFunction; readonly bits
   const wide = (id & 0x4000_0000) !== 0;
   return row === undefined || (wide && !row.smc64) ? undefined : { row, bits: wide ? 64 : 32 };
 }
-
-/** The identifier of a function, as a guest passes it in W0. */
-export function psciId(name: keyof typeof PSCI, bits: 32 | 64 = 32): number {
-  return ((bits === 64 ? 0xc400_0000 : 0x8400_0000) | PSCI[name]) >>> 0;
-}

@@ -2,7 +2,7 @@
  * Loads and stores of SIMD&FP registers (DDI 0487, C4.1 "Loads and Stores"): single registers, pairs, and structures
  * (LD1–LD4 and their kin). Elements are little-endian, so a structure is moved in the largest pieces and rearranged.
  */
-import type { AccessSize, Builder } from "../../engine/builder.js";
+import type { AccessOptions, AccessSize, Builder } from "../../engine/builder.js";
 import type { I64, V128 } from "../../engine/ir/value.js";
 import type { Operand } from "../pattern.js";
 import { Lanes } from "./simd-lanes.js";
@@ -153,40 +153,42 @@ function gather(parts: readonly V128[], from: (i: number) => number): V128 {
 }
 
 /** Consecutive memory in vectors of 16 bytes; the last may hold 8. */
-function loadParts(b: Builder, address: I64, bytes: number): V128[] {
+function loadParts(b: Builder, address: I64, bytes: number, options: AccessOptions): V128[] {
   const parts: V128[] = [];
   for (let at = 0; at < bytes; at += 16) {
-    parts.push(bytes - at >= 16 ? b.loadMem128(address.add(at)) : fromLow(b, b.loadMem(8, address.add(at))));
+    const from = address.add(at);
+    parts.push(bytes - at >= 16 ? b.loadMem128(from, options) : fromLow(b, b.loadMem(8, from, options)));
   }
   return parts;
 }
 
-function storeParts(b: Builder, address: I64, bytes: number, part: (n: number) => V128): void {
+function storeParts(b: Builder, address: I64, bytes: number, part: (n: number) => V128, options: AccessOptions): void {
   for (let at = 0; at < bytes; at += 16) {
     const value = part(at >> 4);
-    if (bytes - at >= 16) b.storeMem128(address.add(at), value);
-    else b.storeMem(8, address.add(at), value.i64(0));
+    if (bytes - at >= 16) b.storeMem128(address.add(at), value, options);
+    else b.storeMem(8, address.add(at), value.i64(0), options);
   }
 }
 
 /** LD1/ST1 of 1 to 4 registers, one after another. */
 export const consecutive =
   (registers: number) =>
-  (b: Builder, f: Structure & { readonly Q: number }): void => {
+  (b: Builder, f: Structure & { readonly Q: number; readonly size: Operand }): void => {
     const bytes = 8 << f.Q;
+    const options = { element: b.operand(f.size) };
     const base = b.base(f.Rn);
     const address = (n: number): I64 => base.add(n * bytes);
     if (f.L === 1) {
       const loaded = Array.from({ length: registers }, (_, n) =>
-        f.Q === 1 ? b.loadMem128(address(n)) : fromLow(b, b.loadMem(8, address(n))),
+        f.Q === 1 ? b.loadMem128(address(n), options) : fromLow(b, b.loadMem(8, address(n), options)),
       );
       loaded.forEach((v, n) => {
         b.setV(f.Rt, v, n);
       });
     } else {
       for (let n = 0; n < registers; n++) {
-        if (f.Q === 1) b.storeMem128(address(n), b.V(f.Rt, n));
-        else b.storeMem(8, address(n), b.D(f.Rt, n));
+        if (f.Q === 1) b.storeMem128(address(n), b.V(f.Rt, n), options);
+        else b.storeMem(8, address(n), b.D(f.Rt, n), options);
       }
     }
     moveOn(b, f, base, registers * bytes);
@@ -206,7 +208,7 @@ export const interleaved =
     const width = 1 << f.size;
     const base = b.base(f.Rn);
     if (f.L === 1) {
-      const parts = loadParts(b, base, bytes);
+      const parts = loadParts(b, base, bytes, { element: b.i32(f.size) });
       const values = Array.from({ length: registers }, (_, r) =>
         gather(parts, (i) => (((i % perRegister) >> f.size) * registers + r) * width + (i % width)),
       );
@@ -216,12 +218,12 @@ export const interleaved =
       });
     } else {
       const sources = Array.from({ length: registers }, (_, r) => b.V(f.Rt, r));
-      storeParts(b, base, bytes, (n) =>
+      const part = (n: number): V128 =>
         gather(sources, (i) => {
           const number = ((16 * n + i) % bytes) >> f.size;
           return (number % registers) * 16 + Math.floor(number / registers) * width + (i % width);
-        }),
-      );
+        });
+      storeParts(b, base, bytes, part, { element: b.i32(f.size) });
     }
     moveOn(b, f, base, bytes);
   };

@@ -10,7 +10,7 @@ import { defineFunction } from "../../engine/ir/module.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
 import { CONTEXT, CPU, Exit, PAGE_BITS } from "../../engine/layout.js";
 import { raiseDataAbort, refill } from "../../mmu/access.js";
-import { enterMode, flushCpu, forEachCpu, invalidateAddress, invalidateBanks } from "../../mmu/banks.js";
+import { asidMask, enterMode, flushCpu, forEachCpu, invalidateAddress, invalidateBanks } from "../../mmu/banks.js";
 import { ACCESS, FAULT, walk } from "../../mmu/walk.js";
 import type { Operand } from "../pattern.js";
 
@@ -184,10 +184,10 @@ export function cacheMaintenance(b: Builder, hcrBit: number): void {
   permit(b, hcrBit, 1, SCTLR.never);
 }
 
-/** The address must translate: (cpu, VA) → 0, or 1 with a Data Abort taken (CM and WnR set). */
-const probeAddress = defineFunction("probeAddress", "il", "i", (fb, cpu, va) => {
+/** The address must translate: (cpu, VA, access) → 0, or 1 with a Data Abort taken (CM and WnR set). */
+const probeAddress = defineFunction("probeAddress", "ili", "i", (fb, cpu, va, access) => {
   const c = new CpuView(fb, cpu);
-  const host = fb.call(refill, cpu, c.get32(CPU.context), va, fb.i32(ACCESS.read));
+  const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
   fb.if(host, () => fb.return(fb.i32(0)));
   fb.call(raiseDataAbort, cpu, va, c.get32(CPU.walkFault), fb.i32((1 << 8) | (1 << 6)));
   fb.return(fb.i32(1));
@@ -195,13 +195,19 @@ const probeAddress = defineFunction("probeAddress", "il", "i", (fb, cpu, va) => 
 
 export function cacheByVa(b: Builder, rt: Operand, hcrBit: number, user: boolean): void {
   permit(b, hcrBit, 1, user ? SCTLR.UCI : SCTLR.never);
-  b.abandonIf(b.callRuntime(probeAddress, b.X(rt)) as I32);
+  b.abandonIf(b.callRuntime(probeAddress, b.X(rt), b.i32(ACCESS.read)) as I32);
+}
+
+/** DC IVAC throws data away, and so needs to be allowed to write. */
+export function invalidateByVa(b: Builder, rt: Operand, hcrBit: number): void {
+  permit(b, hcrBit, 1, SCTLR.never);
+  b.abandonIf(b.callRuntime(probeAddress, b.X(rt), b.i32(ACCESS.write)) as I32);
 }
 
 /** Decoded code is dropped when memory is written, so nothing is left to do but the checks. */
 export function instructionCacheByVa(b: Builder, rt: Operand, hcrBit: number): void {
   permit(b, hcrBit, 1, SCTLR.UCI);
-  b.abandonIf(b.callRuntime(probeAddress, b.X(rt)) as I32);
+  b.abandonIf(b.callRuntime(probeAddress, b.X(rt), b.i32(ACCESS.read)) as I32);
 }
 
 const ZERO_BLOCK = 64;
@@ -230,7 +236,12 @@ const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, v
     kind,
     [
       () => fb.call(invalidateAddress, cpu, operandVa(value)),
-      () => fb.call(invalidateBanks, cpu, fb.i64(0xffffn << 8n), value.shrU(48).shl(8)),
+      () => {
+        const c = new CpuView(fb, cpu);
+        const host = c.sys("HCR_EL2").bit(34).and(c.sys("HCR_EL2").bit(27));
+        const mask = asidMask(fb, host.select(c.sys("TCR_EL2"), c.sys("TCR_EL1")));
+        fb.call(invalidateBanks, cpu, fb.i64(0xffffn << 8n), value.shrU(48).and(mask).shl(8));
+      },
       () => fb.call(flushCpu, cpu),
       () => {
         // TG 47–46, SCALE 45–44, NUM 43–39, BaseADDR 36–0 in units of the granule (C5.5 "TLBI RVAE1").

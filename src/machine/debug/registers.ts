@@ -1,16 +1,26 @@
 /**
  * The registers of a vCPU as a debugger sees them: `org.gnu.gdb.aarch64.core` and `.fpu` (GDB manual, "AArch64
- * Features"), over the vCPU's block. cpsr is PSTATE in the format of SPSR_ELx (DDI 0487, C5.2.18).
+ * Features"), over the vCPU's block, and system registers behind them. cpsr is PSTATE in the format of SPSR_ELx (DDI 0487, C5.2.18).
  */
 import type { Vcpu } from "../../cpu/vcpu.js";
 import { CPU, CPU_FEATURE } from "../../engine/layout.js";
-import { CORE, CoreRegister, coreFeature, Errno, FpuRegister, fpuFeature, TargetError } from "../../gdb/index.js";
+import {
+  CORE,
+  CoreRegister,
+  coreFeature,
+  Errno,
+  FpuRegister,
+  fpuFeature,
+  type RegisterFeature,
+  TargetError,
+} from "../../gdb/index.js";
 import type { Machine } from "../machine.js";
+import type { SystemRegisters } from "./system-registers.js";
 
-export const REGISTER_FEATURES = [coreFeature, fpuFeature] as const;
+const GENERAL: readonly RegisterFeature[] = [coreFeature, fpuFeature];
 
 interface Access {
-  read(vcpu: Vcpu): bigint;
+  read(vcpu: Vcpu): bigint | TargetError;
   write(vcpu: Vcpu, value: bigint, machine: Machine): TargetError | undefined;
 }
 
@@ -81,37 +91,48 @@ const SPECIAL: readonly Readonly<Record<number, Access>>[] = [
   { [FpuRegister.fpsr]: fpsr, [FpuRegister.fpcr]: fpcr },
 ];
 
-const ACCESS = REGISTER_FEATURES.map(({ registers }, feature) =>
+const ACCESS = GENERAL.map(({ registers }, feature) =>
   registers.map(
     (_, index): Access =>
       SPECIAL[feature]?.[index] ?? (feature === CORE ? cell(CPU.x + 8 * index) : vector(CPU.v + 16 * index)),
   ),
 );
 
-function find(feature: number, index: number): { readonly access: Access; readonly size: number } {
-  const spec = REGISTER_FEATURES[feature]?.registers[index];
-  const access = ACCESS[feature]?.[index];
-  if (spec === undefined || access === undefined) throw new Error(`no register ${index} in feature ${feature}`);
-  return { access, size: spec.bits / 8 };
-}
+/** All registers of a machine's vCPUs: by feature and index, little endian, as long as they are wide. */
+export class DebugRegisters {
+  readonly features: readonly RegisterFeature[];
 
-/** The register's value, little endian, as long as it is wide. */
-export function readRegister(vcpu: Vcpu, feature: number, index: number): Uint8Array {
-  const { access, size } = find(feature, index);
-  const value = access.read(vcpu);
-  return Uint8Array.from({ length: size }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
-}
+  constructor(
+    private readonly machine: Machine,
+    private readonly system: SystemRegisters,
+  ) {
+    this.features = [...GENERAL, system.feature];
+  }
 
-/** The same form; an error when the register cannot take the value. */
-export function writeRegister(
-  machine: Machine,
-  vcpu: Vcpu,
-  feature: number,
-  index: number,
-  value: Uint8Array,
-): TargetError | undefined {
-  const number = value.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-  return find(feature, index).access.write(vcpu, number, machine);
+  private accessOf(feature: number, index: number): Access {
+    return ACCESS[feature]?.[index] ?? this.systemAccess(index);
+  }
+
+  private systemAccess(index: number): Access {
+    const row = this.system.at(index);
+    return {
+      read: (vcpu) => this.system.read(vcpu, row),
+      write: (vcpu, value) => this.system.write(vcpu, row, value),
+    };
+  }
+
+  read(vcpu: Vcpu, feature: number, index: number): Uint8Array | TargetError {
+    const value = this.accessOf(feature, index).read(vcpu);
+    if (value instanceof TargetError) return value;
+    const size = (this.features[feature]?.registers[index]?.bits ?? 0) / 8;
+    return Uint8Array.from({ length: size }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
+  }
+
+  /** An error when the register cannot take the value. */
+  write(vcpu: Vcpu, feature: number, index: number, value: Uint8Array): TargetError | undefined {
+    const number = value.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+    return this.accessOf(feature, index).write(vcpu, number, this.machine);
+  }
 }
 
 /** Some bits of a register do not exist: setting one is refused, not forgotten. */

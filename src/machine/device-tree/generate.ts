@@ -3,8 +3,16 @@
  * each node. Node names and properties are those of QEMU's virt board, so that what reads one reads the other. There
  * is no kaslr-seed and no rng-seed: the same machine boots the same way every time.
  */
+
+import { WINDOW_SIZE } from "../../devices/fw-cfg/index.js";
 import { CPU_COMPATIBLE } from "../cpu-models.js";
-import { affinityOf, type Gicv3Description, gicOf, type MachineDescription } from "../description.js";
+import {
+  affinityOf,
+  type DeviceDescription,
+  type Gicv3Description,
+  gicOf,
+  type MachineDescription,
+} from "../description.js";
 import { cells, DeviceTreeNode, EMPTY, pairs, strings } from "./tree.js";
 
 export interface DeviceTreeOptions {
@@ -27,6 +35,10 @@ const LEVEL_HIGH = 4;
 
 const PHANDLE_GIC = 1;
 const PHANDLE_CLOCK = 2;
+/** Above all of the CPUs' numbers. */
+const PHANDLE_GPIO = 0x1000;
+/** KEY_POWER of the Linux input event codes. */
+const KEY_POWER = 116;
 const PHANDLE_FIRST_CPU = 16;
 
 /** PSCI function identifiers (DEN 0022), for guests that read them from the tree as version 0.1 asked. */
@@ -65,6 +77,7 @@ export function generateDeviceTree(options: DeviceTreeOptions): DeviceTreeNode {
   addTimer(root, description);
   addGic(root, gicOf(description), options.virtualization);
   addPrimeCells(root, description);
+  addFirmwareDevices(root, description);
   return root;
 }
 
@@ -134,32 +147,70 @@ function addGic(root: DeviceTreeNode, gic: Gicv3Description, virtualization: boo
   }
 }
 
-type PrimeCell = Exclude<MachineDescription["devices"][number], Gicv3Description>;
+type PrimeCell = Extract<DeviceDescription, { clock: number }>;
 
 const nodeName = (device: PrimeCell) => `${device.type}@${device.base.toString(16)}`;
 
-/** The clocks that each device names in its binding: serial/pl011.yaml, rtc/arm,pl031.yaml. */
+/** The clocks that each device names in its binding: serial/pl011.yaml, rtc/arm,pl031.yaml, gpio/pl061-gpio.yaml. */
 const CLOCK_NAMES: Record<PrimeCell["type"], readonly string[]> = {
   pl011: ["uartclk", "apb_pclk"],
   pl031: ["apb_pclk"],
+  pl061: ["apb_pclk"],
 };
 
 /** bindings/arm/primecell.yaml and the fixed clock all of them hang on. */
 function addPrimeCells(root: DeviceTreeNode, description: MachineDescription): void {
   const clocks = new Map<number, number>();
   for (const device of description.devices) {
-    if (device.type === "gicv3") {
+    if (!("clock" in device)) {
       continue;
     }
     const clock = clocks.get(device.clock) ?? addClock(root, device.clock, clocks);
     const names = CLOCK_NAMES[device.type];
-    root
+    const node = root
       .add(nodeName(device))
       .set("compatible", strings(`arm,${device.type}`, "arm,primecell"))
       .set("reg", pairs(device.base, device.size))
       .set("interrupts", cells(GIC_SPI, device.spi, LEVEL_HIGH))
       .set("clocks", cells(...names.map(() => clock)))
       .set("clock-names", strings(...names));
+    if (device.type === "pl061") {
+      addGpio(root, node, device.powerKey);
+    }
+  }
+}
+
+/** bindings/gpio/pl061-gpio.yaml, bindings/input/gpio-keys.yaml */
+function addGpio(root: DeviceTreeNode, node: DeviceTreeNode, powerKey: number | undefined): void {
+  node.set("gpio-controller", EMPTY).set("#gpio-cells", cells(2)).set("phandle", cells(PHANDLE_GPIO));
+  if (powerKey === undefined) {
+    return;
+  }
+  root
+    .add("gpio-keys")
+    .set("compatible", strings("gpio-keys"))
+    .add("poweroff")
+    .set("label", strings("GPIO Key Poweroff"))
+    .set("linux,code", cells(KEY_POWER))
+    .set("gpios", cells(PHANDLE_GPIO, powerKey, 0));
+}
+
+/** bindings/mtd/mtd-physmap.yaml: both banks in one node; bindings/firmware/qemu,fw-cfg-mmio.yaml */
+function addFirmwareDevices(root: DeviceTreeNode, { devices }: MachineDescription): void {
+  for (const device of devices) {
+    if (device.type === "cfi-flash") {
+      root
+        .add(`flash@${device.banks[0]!.base.toString(16)}`)
+        .set("compatible", strings("cfi-flash"))
+        .set("reg", pairs(...device.banks.flatMap(({ base, size }) => [base, size])))
+        .set("bank-width", cells(4));
+    } else if (device.type === "fw-cfg") {
+      root
+        .add(`fw-cfg@${device.base.toString(16)}`)
+        .set("compatible", strings("qemu,fw-cfg-mmio"))
+        .set("reg", pairs(device.base, WINDOW_SIZE))
+        .set("dma-coherent", EMPTY);
+    }
   }
 }
 

@@ -67,6 +67,17 @@ describe("loads", () => {
     expect(machine.exits.map(({ reason }) => reason)).toEqual(["UnsyndromedAccess", ...log.map(() => "MmioRead")]);
   });
 
+  it.each([
+    { asm: "ldr w0, [x2, #4]!", word: 0xb8404c40, width: 4, regWidth: 4, signedExt: false },
+    { asm: "ldr x0, [x2], #8", word: 0xf8408440, width: 8, regWidth: 8, signedExt: false },
+    { asm: "ldrsb x0, [x2], #1", word: 0x38801440, width: 1, regWidth: 8, signedExt: true },
+    { asm: "ldrsb w0, [x2], #1", word: 0x38c01440, width: 1, regWidth: 4, signedExt: true },
+  ])("$asm is the exit a syndrome would have made", ({ word, width, regWidth, signedExt }) => {
+    vcpu().setX(2, BigInt(DEVICE));
+    run(word, DEVICE, false);
+    expect(machine.exits[1]).toMatchObject({ reason: "MmioRead", reg: 0, width, regWidth, signedExt });
+  });
+
   it("register offsets are extended and scaled: ldrb w0, [x2, w1, sxtw]", () => {
     vcpu().setX(1, 0xffff_ffffn);
     vcpu().setX(2, BigInt(DEVICE + 5));

@@ -273,6 +273,11 @@ describe("the distributor as the guest sees it", () => {
     expect(machine.icv("ICC_IAR1_EL1", 1)).toBe(spi(1));
   });
 
+  it("EL2's own interrupt is on and in Group 1 before the guest has done anything", () => {
+    const { bank } = new Machine().start().gic.cpuInterface(0).redistributor;
+    expect([bank.group[0], bank.enabled[0], bank.priority[25]]).toEqual([1 << 25, 1 << 25, 0]);
+  });
+
   it("EL2's own interrupt is not the guest's to see or to change", () => {
     const machine = start();
     const frame = machine.gic.cpuInterface(0).redistributor.bank;

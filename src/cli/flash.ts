@@ -1,0 +1,38 @@
+/** `--flash0 FILE[,rw]`: a file to what a flash bank holds, and the way back into it for what the guest writes. */
+import { openSync, readFileSync, writeSync } from "node:fs";
+import type { FlashImage } from "../machine/boot.js";
+import { ConfigError, systemReason } from "../machine/errors.js";
+
+const WRITABLE = ",rw";
+
+/**
+ * @param warn gets one line when the file can no longer be written; the guest goes on with what is in memory.
+ * @throws ConfigError FILE_UNREADABLE.
+ */
+export function openFlash(text: string, warn: (line: string) => void): FlashImage {
+  const writable = text.endsWith(WRITABLE);
+  const name = writable ? text.slice(0, -WRITABLE.length) : text;
+  try {
+    if (!writable) return { name, bytes: readFileSync(name) };
+    const file = openSync(name, "r+");
+    return { name, bytes: readFileSync(file), write: keeper(name, file, warn) };
+  } catch (error) {
+    const what = writable ? "open the flash image for reading and writing" : "read the flash image";
+    throw new ConfigError("FILE_UNREADABLE", `${name}: cannot ${what}: ${systemReason(error)}`);
+  }
+}
+
+function keeper(name: string, file: number, warn: (line: string) => void): NonNullable<FlashImage["write"]> {
+  let failed = false;
+  return (offset, bytes) => {
+    if (failed) return;
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(file, bytes, done, bytes.length - done, offset + done);
+      }
+    } catch (error) {
+      failed = true;
+      warn(`${name}: what the guest writes to this flash bank is no longer kept: ${systemReason(error)}`);
+    }
+  };
+}

@@ -1,0 +1,84 @@
+/** System registers through the real gdb-multiarch: by name, as flags, in a group, written and refused. */
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { loadKernelFile } from "../../src/index.js";
+import { buildFirmware, Session } from "./session.js";
+
+let firmware: ReturnType<typeof buildFirmware>;
+beforeAll(() => {
+  firmware = buildFirmware();
+});
+afterAll(() => firmware.dispose());
+
+let session: Session | undefined;
+afterEach(() => session?.close());
+
+async function gdb(commands: readonly string[]): Promise<string> {
+  const { file } = firmware;
+  session = await Session.start({ kernel: loadKernelFile(file), symbols: file, memory: 16 << 20 });
+  return session.gdb(commands);
+}
+
+it("prints and sets system registers by their architectural names", async () => {
+  const text = await gdb([
+    "p $SCTLR_EL1",
+    "p/x $MIDR_EL1",
+    "set $SCTLR_EL1 |= 0x1000",
+    "p $SCTLR_EL1",
+    "set $VBAR_EL1 = 0x40090000",
+    "maintenance flush register-cache",
+    "p/x $VBAR_EL1",
+    "set $TCR_EL1 = 0x580803510",
+    "p $TCR_EL1",
+    "set $ESR_EL1 = 0x96000045ul",
+    "p $ESR_EL1",
+    "p ($ESR_EL1 >> 26) == 0x25",
+    "p $HCR_EL2",
+    "p $SPSR_EL2",
+    "p $ELR_EL2",
+    "set $ICC_PMR_EL1 = 0xf0",
+    "maintenance flush register-cache",
+    "p/x $ICC_PMR_EL1",
+  ]);
+  const lines = text.split("\n").filter((line) => line.startsWith("$"));
+  expect(lines).toEqual([
+    "$1 = [ ITD SED EOS TSCXT EIS SPAN nTLSMD LSMAOE ]",
+    "$2 = 0x410fd083",
+    "$3 = [ ITD SED EOS I TSCXT EIS SPAN nTLSMD LSMAOE ]",
+    "$4 = 0x40090000",
+    "$5 = [ T0SZ=16 IRGN0=1 ORGN0=1 SH0=3 TG0=0 T1SZ=0 EPD1 IRGN1=0 ORGN1=0 SH1=0 TG1=2 IPS=5 ]",
+    "$6 = [ ISS=69 IL EC=37 ISS2=0 ]",
+    "$7 = 1",
+    "$8 = [ VM FMO IMO BSU=0 TSC RW ]",
+    "$9 = [ SP EL=1 F I A D BTYPE=0 ]",
+    expect.stringMatching(/^\$10 = \(void \(\*\)\(\)\) 0x\w+ <_start>$/),
+    "$11 = 0xf0",
+  ]);
+});
+
+it("says why a register is not written", async () => {
+  const text = await gdb(["set $MIDR_EL1 = 1", "p/x $MIDR_EL1", "set $SCTLR_EL1 |= 0x40000000000000"]);
+  expect(text).toContain("'E.MIDR_EL1 is read-only'");
+  expect(text).toContain("$1 = 0x410fd083");
+  expect(text).toContain("'E.SCTLR_EL1: bits 0x40000000000000 cannot be changed on this CPU; it holds 0x30d00980'");
+});
+
+it("shows them as a group, general registers first", async () => {
+  const text = await gdb(["info registers system", "echo ----\\n", "info registers"]);
+  const [system = "", all = ""] = text.split("----");
+  expect(system).toMatch(/^SCTLR_EL1 +0x30d00980 +\[ ITD SED EOS TSCXT EIS SPAN nTLSMD LSMAOE \]$/m);
+  expect(system).toMatch(/^CNTFRQ_EL0 +0x3b9aca0 +62500000$/m);
+  expect(system).not.toMatch(/^x0 |unavailable|ID_RAZ/m);
+  expect(all).toMatch(/^\n?x0 /);
+});
+
+it("leaves them alone when GDB calls a function of the guest", async () => {
+  const text = await gdb([
+    "break main",
+    "continue",
+    "set $CNTV_CVAL_EL0 = 77",
+    "p fib(5)",
+    "p $CNTV_CVAL_EL0",
+    "p $pc",
+  ]);
+  expect(text).toMatch(/\$1 = \d+\n\$2 = 77\n\$3 = .*<main/);
+});
