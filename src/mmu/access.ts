@@ -49,12 +49,14 @@ const accessSyndrome = defineFunction("accessSyndrome", "i", "i", (fb, word) => 
   const register = word.and(0x3f200c00).eq(0x38200800);
   const ordered = word.and(0x3fa00000).eq(0x08800000);
   const rcpc = word.and(0x3ffffc00).eq(0x38bfc000);
+  const rcpcOffset = word.and(0x3f200c00).eq(0x19000000);
   const size = word.shrU(30);
   const opc = word.shrU(22).and(3);
   const prefetch = size.eq(3).and(opc.eq(2));
-  const simple = unsignedOffset.or(unscaled).or(unprivileged).or(register).and(prefetch.eqz());
-  const acquire = ordered.or(rcpc);
-  fb.if(simple.or(acquire).eqz(), () => fb.return(fb.i32(0)));
+  const simple = unsignedOffset.or(unscaled).or(unprivileged).or(register).and(prefetch.eqz()).or(rcpcOffset);
+  // LDLAR and STLLR (o0 = 0) order less than AR tells of.
+  const acquire = ordered.and(word.shrU(15)).or(rcpc).or(rcpcOffset);
+  fb.if(simple.or(ordered).or(rcpc).eqz(), () => fb.return(fb.i32(0)));
   const signed = simple.and(opc.geU(2));
   const wide = simple.select(opc.eq(2).or(opc.ltU(2).and(size.eq(3))), size.eq(3));
   fb.return(

@@ -28,6 +28,13 @@ export const FAULT = { valid: 0x800, stage2: 0x100, onWalk: 0x200 } as const;
 /** Bits of CPU.walkAttributes. */
 export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 16 } as const;
 
+/** In walkAttributes after stage 2: MemAttr[3:0] and SH[1:0] of its descriptor. */
+const MEM_ATTR = 8;
+const S2_SH = 12;
+const SHAREABLE = { outer: 2, inner: 3 } as const;
+/** MAIR byte of Normal memory, Inner and Outer Non-cacheable. */
+const NON_CACHEABLE = 0x44;
+
 const ADDRESS_MASK = (1n << 48n) - 1n;
 
 /** Host address of a guest physical address in RAM or ROM, or 0. Bit 0 of the result: read-only. */
@@ -155,9 +162,40 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
   const wanted = fb.i32(1).shl(access);
   fb.if(attributes.and(wanted).eqz(), () => fault(fb.i32(FSC.permission)));
   c.set64(CPU.walkPa, pa);
-  c.set32(CPU.walkAttributes, attributes);
+  c.set32(CPU.walkAttributes, attributes.or(d.bits(2, 4).wrap().shl(MEM_ATTR)).or(d.bits(8, 2).wrap().shl(S2_SH)));
   c.set32(CPU.walkLevelSize, shift.get());
   fb.return(fb.i32(0));
+});
+
+/** Inner or Outer Cacheability of both stages: a MAIR nibble and two bits of MemAttr (S2CombineS1AttrHints). */
+function combineCacheability(fb: FunctionBuilder, first: I32, second: I32): I32 {
+  const nonCacheable = first.eq(4).or(second.eq(1));
+  const firstWriteThrough = first.and(4).eqz();
+  const writeThrough = firstWriteThrough.select(first, second.eq(2).select(first.and(3).or(8), first));
+  return nonCacheable.select(fb.i32(4), writeThrough);
+}
+
+/** (MAIR byte and SH of stage 1, attributes word of stage 2) → the same of both stages together (D8.5.5). */
+const combineMemory = defineFunction("combineMemory", "ii", "i", (fb, first, stage2) => {
+  const byte = first.and(0xff);
+  const second = stage2.shrU(MEM_ATTR).and(15);
+  const firstDevice = byte.and(0xf0).eqz();
+  const secondDevice = second.and(12).eqz();
+  fb.if(firstDevice.or(secondDevice), () => {
+    // The type with less freedom: Normal counts as more than any.
+    const a = firstDevice.select(byte.and(12), fb.i32(16));
+    const b = secondDevice.select(second.and(3).shl(2), fb.i32(16));
+    fb.return(a.ltU(b).select(a, b).or(SHAREABLE.outer << 8));
+  });
+  const outer = combineCacheability(fb, byte.shrU(4), second.shrU(2));
+  const inner = combineCacheability(fb, byte.and(15), second.and(3));
+  const result = outer.shl(4).or(inner);
+  const sh1 = first.shrU(8);
+  const sh2 = stage2.shrU(S2_SH).and(3);
+  const anyOuter = result.eq(NON_CACHEABLE).or(sh1.eq(SHAREABLE.outer)).or(sh2.eq(SHAREABLE.outer));
+  const anyInner = sh1.eq(SHAREABLE.inner).or(sh2.eq(SHAREABLE.inner));
+  const shareability = anyOuter.select(fb.i32(SHAREABLE.outer), anyInner.select(fb.i32(SHAREABLE.inner), fb.i32(0)));
+  fb.return(result.or(shareability.shl(8)));
 });
 
 /**
@@ -240,12 +278,16 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     const flat = tbi.select(rawVa.and(TOP_BYTE_MASK), rawVa);
     fb.if(flat.shrU(44).ne(0), () => fault(fb.i32(FSC.addressSize)));
     c.set64(CPU.walkIpa, flat);
-    c.set32(CPU.walkMemory, dc.select(fb.i32(0x3ff), fb.i32(0x200)));
+    // HCR_EL2.DC: Normal, write-back, Non-shareable.
+    const memory = dc.select(fb.i32(0xff), fb.i32(SHAREABLE.outer << 8));
+    c.set32(CPU.walkMemory, memory);
     fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
     const f = fb.call(throughStage2, cpu, flat, access, s2);
     fb.if(f, () => fb.return(f));
     const device = dc.or(isExecute).eqz().shl(3);
-    c.set32(CPU.walkAttributes, c.get32(CPU.walkAttributes).or(device));
+    const attributes = c.get32(CPU.walkAttributes);
+    fb.if(s2, () => c.set32(CPU.walkMemory, fb.call(combineMemory, memory, attributes)));
+    c.set32(CPU.walkAttributes, attributes.and(15).or(device));
     fb.return(fb.i32(0));
   });
 
@@ -360,14 +402,16 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const notGlobal = twoRanges.and(d.bit(11));
   const levelSize = shift.get();
   // Device memory, and Normal memory that is Non-cacheable inside and outside, is Outer Shareable.
-  const shareability = device.or(attribute.eq(0x44)).select(fb.i32(2), d.bits(8, 2).wrap());
-  c.set32(CPU.walkMemory, attribute.or(shareability.shl(8)));
+  const isOuter = device.or(attribute.eq(NON_CACHEABLE));
+  const memory = attribute.or(isOuter.select(fb.i32(SHAREABLE.outer), d.bits(8, 2).wrap()).shl(8));
+  c.set32(CPU.walkMemory, memory);
   c.set64(CPU.walkIpa, ipa);
   fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
   const f = fb.call(throughStage2, cpu, ipa, access, s2);
   fb.if(f, () => fb.return(f));
   c.set64(CPU.walkIpa, ipa);
   const second = c.get32(CPU.walkAttributes);
+  fb.if(s2, () => c.set32(CPU.walkMemory, fb.call(combineMemory, memory, second)));
   const both = stage1.and(second.and(7)).or(second.and(ATTRIBUTE.device)).or(device.shl(3)).or(notGlobal.shl(4));
   c.set32(CPU.walkAttributes, both);
   c.set32(CPU.walkLevelSize, levelSize.ltU(c.get32(CPU.walkLevelSize)).select(levelSize, c.get32(CPU.walkLevelSize)));
