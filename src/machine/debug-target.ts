@@ -20,8 +20,9 @@ import {
   type Vcpu,
 } from "../gdb/target.js";
 import { Breakpoints } from "./debug/breakpoints.js";
+import { ExitLog } from "./debug/exit-log.js";
 import { DebugMemory } from "./debug/memory.js";
-import { runMonitor } from "./debug/monitor.js";
+import { runMonitor } from "./debug/monitor/index.js";
 import { DebugRegisters } from "./debug/registers.js";
 import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
@@ -41,6 +42,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   private readonly watchpoints: Watchpoints;
   private readonly memory: DebugMemory;
   private readonly system: SystemRegisters;
+  private readonly exits: ExitLog;
   private readonly registers: DebugRegisters;
   private watchHit: WatchHit | undefined;
   /** What stopped a vCPU, until all of them stand and it is reported. */
@@ -56,6 +58,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.watchpoints = new Watchpoints(machine.engine);
     this.memory = new DebugMemory(machine);
     this.system = new SystemRegisters(machine);
+    this.exits = new ExitLog(machine);
     this.registers = new DebugRegisters(machine, this.system);
     this.features = this.registers.features;
     this.engine = {
@@ -221,6 +224,9 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return runMonitor(command, {
       machine: this.machine,
       vcpu,
+      system: this.system,
+      memory: this.memory,
+      exits: this.exits,
       reset: () => {
         if (this.machine.ended !== undefined) return new TargetError(Errno.EPERM, "reset: the machine has ended");
         this.reset();

@@ -154,11 +154,14 @@ describe("memory", () => {
     const rig = await mapped({ el2: "guest" });
     const at = (n: number, why: string): string => `0x${page(n).toString(16)}: ${why}`;
     const table = "TTBR1_EL1 = 0x40201000";
-    expect(rig.memory(page(1), 4)).toBe(at(1, `access flag fault at stage 1 level 3, ${table}`));
-    expect(rig.memory(page(3), 4)).toBe(at(3, `translation fault at stage 1 level 3, ${table}`));
-    expect(rig.memory(page(6), 4)).toBe(at(6, `address size fault at stage 1 level 3, ${table}`));
-    expect(rig.memory(page(512), 4)).toBe(at(512, `translation fault at stage 1 level 2, ${table}`));
-    expect(rig.memory(0n, 4)).toBe("0x0: translation fault at stage 1 level 1, TTBR0_EL1 = 0x40200000");
+    const where = (level: number, descriptor: bigint, place: bigint): string =>
+      `stage 1 level ${level}, descriptor 0x${descriptor.toString(16)} at 0x${place.toString(16)}`;
+    const page3 = (n: number): string => where(3, PAGES[n] ?? 0n, TABLE + 0x3000n + 8n * BigInt(n));
+    expect(rig.memory(page(1), 4)).toBe(at(1, `access flag fault at ${page3(1)}, ${table}`));
+    expect(rig.memory(page(3), 4)).toBe(at(3, `translation fault at ${page3(3)}, ${table}`));
+    expect(rig.memory(page(6), 4)).toBe(at(6, `address size fault at ${page3(6)}, ${table}`));
+    expect(rig.memory(page(512), 4)).toBe(at(512, `translation fault at ${where(2, 0n, TABLE + 0x2008n)}, ${table}`));
+    expect(rig.memory(0n, 4)).toBe(`0x0: translation fault at ${where(1, 0n, TABLE)}, TTBR0_EL1 = 0x40200000`);
     expect(rig.memory(page(7), 4)).toBe(
       `0x30000000 (virtual 0x${page(7).toString(16)}): no RAM and no device at this physical address`,
     );
@@ -168,7 +171,7 @@ describe("memory", () => {
     const rig = await mapped();
     expect(rig.memory(page(7), 4)).toMatch(
       new RegExp(
-        `^0x${page(7).toString(16)}: translation fault at stage 2 level \\d, VTTBR_EL2 = 0x\\w+, IPA 0x30000000$`,
+        `^0x${page(7).toString(16)}: translation fault at stage 2 level \\d, descriptor 0x0 at 0x\\w+, VTTBR_EL2 = 0x\\w+, IPA 0x30000000$`,
       ),
     );
   });

@@ -1,6 +1,7 @@
 /**
- * Guest memory through a vCPU's current translation, for a debugger (DDI 0487, D8): without effect on devices, TLBs,
- * access flags or statistics, and with the eyes of the regime's privileged level, whatever a page's permissions are.
+ * Guest memory for a debugger (DDI 0487, D8), through a vCPU's current translation or another regime's, or untranslated:
+ * without effect on devices, TLBs, access flags or statistics, and with the eyes of the regime's privileged level,
+ * whatever a page's permissions are.
  */
 
 import type { Width } from "../../bus/contract.js";
@@ -9,6 +10,11 @@ import { CONTEXT, CPU, PAGE_SIZE } from "../../engine/layout.js";
 import { Errno, TargetError } from "../../gdb/target.js";
 import { ACCESS, FAULT, FSC } from "../../mmu/walk.js";
 import type { Machine } from "../machine.js";
+import { type Regime, type StageWalk, Tables, walkAll } from "./tables.js";
+
+/** What an address means to a debugger: a virtual one of the current or another level, intermediate, or physical. */
+export const VIEWS = ["current", "el0", "el1", "el2", "el3", "ipa", "pa"] as const;
+export type View = (typeof VIEWS)[number];
 
 /** Where the bytes of one virtual page really are. */
 type Place =
@@ -28,6 +34,8 @@ const PRIVILEGED: Readonly<Record<number, number>> = {
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 
 export class DebugMemory {
+  view: View = "current";
+
   constructor(private readonly machine: Machine) {}
 
   /** The readable bytes from `address` on, at least one and at most `length`, or why there is none. */
@@ -72,30 +80,48 @@ export class DebugMemory {
     return into.length;
   }
 
-  /** Translates; the address of a page's byte. */
+  /** Translates as the view says; the address of a page's byte. */
   private locate(vcpu: Vcpu, va: bigint): Place | TargetError {
-    const { engine, platform, hosted } = this.machine;
-    const fault = this.walk(vcpu, va);
+    const { view } = this;
+    if (view === "pa") return this.placeOf(va, va);
+    if (view === "ipa") return this.locateIntermediate(vcpu, va);
+    const context = contextOf(vcpu, view);
+    const fault = this.walk(vcpu, context, va);
     const pa = vcpu.get64(fault === 0 ? CPU.walkPa : CPU.walkIpa);
-    // Hosted EL2 leaves devices out of stage 2: there the intermediate address is the device's.
-    const emulated = hosted.hypervisor !== undefined && isMissing(fault);
-    if (fault !== 0 && !emulated) return this.explain(vcpu, va, fault);
-    const host = fault === 0 ? engine.hostAddress(pa) : undefined;
+    if (fault === 0) return this.placeOf(pa, va);
+    if (isMissing(fault) && this.isEmulated(pa)) return { kind: "device", address: Number(pa) };
+    return this.explain(vcpu, context, va, fault);
+  }
+
+  private locateIntermediate(vcpu: Vcpu, ipa: bigint): Place | TargetError {
+    const { stage2, failure, pa } = walkAll(new Tables(this.machine, vcpu), "ipa", ipa);
+    if (pa !== undefined) return this.placeOf(pa, ipa);
+    if (failure?.why === TRANSLATION_FAULT && this.isEmulated(ipa)) return { kind: "device", address: Number(ipa) };
+    const where = `${failure?.why} at stage 2 level ${failure?.level}${lastDescriptor(stage2)}`;
+    return new TargetError(Errno.EFAULT, `IPA ${hex(ipa)}: ${where}, VTTBR_EL2 = ${hex(vcpu.sysreg("VTTBR_EL2"))}`);
+  }
+
+  /** Hosted EL2 leaves devices out of stage 2: there the intermediate address is the device's. */
+  private isEmulated(ipa: bigint): boolean {
+    return this.machine.hosted.hypervisor !== undefined && this.machine.platform.bus.find(Number(ipa)) !== undefined;
+  }
+
+  private placeOf(pa: bigint, from: bigint): Place | TargetError {
+    const { engine, platform } = this.machine;
+    const host = engine.hostAddress(pa);
     if (host !== undefined) return { kind: "ram", pa, host };
     if (platform.bus.find(Number(pa)) !== undefined) return { kind: "device", address: Number(pa) };
-    if (fault !== 0) return this.explain(vcpu, va, fault);
-    const where = pa === va ? "" : ` (virtual ${hex(va)})`;
+    const where = pa === from ? "" : ` (${this.view === "ipa" ? "IPA" : "virtual"} ${hex(from)})`;
     return new TargetError(Errno.EFAULT, `${hex(pa)}${where}: no RAM and no device at this physical address`);
   }
 
   /** The walk of the privileged level for whichever access is permitted: its fault word, 0 for none. */
-  private walk(vcpu: Vcpu, va: bigint): number {
+  private walk(vcpu: Vcpu, context: number, va: bigint): number {
     const { exports } = this.machine.engine;
-    const context = vcpu.get32(CPU.context);
     const misses = vcpu.get64(CPU.statTlbMiss);
     let fault = 0;
     for (const access of [ACCESS.read, ACCESS.write, ACCESS.execute]) {
-      fault = exports.walk(vcpu.base, PRIVILEGED[context] ?? context, va, access);
+      fault = exports.walk(vcpu.base, context, va, access);
       if ((fault & 0x3c) !== FSC.permission) break;
     }
     vcpu.set64(CPU.statTlbMiss, misses);
@@ -137,29 +163,77 @@ export class DebugMemory {
     return fault && new TargetError(Errno.EFAULT, fault.reason);
   }
 
-  /** Which stage, level and table ended the walk, and why. */
-  private explain(vcpu: Vcpu, va: bigint, fault: number): TargetError {
+  /** Which stage, level, descriptor and table ended the walk, and why. */
+  private explain(vcpu: Vcpu, context: number, va: bigint, fault: number): TargetError {
     const stage2 = (fault & FAULT.stage2) !== 0;
-    if (!stage2 && isFlat(vcpu)) {
-      const text = `${hex(va)}: the MMU is off (EL${vcpu.el}) and this is no physical address; stop after it comes on`;
+    const regime = regimeOf(context);
+    if (!stage2 && isFlat(vcpu, context)) {
+      const el = this.view === "current" ? vcpu.el : Number(this.view.slice(2));
+      const text = `${hex(va)}: the MMU is off (EL${el}) and this is no physical address; stop after it comes on`;
       return new TargetError(Errno.EFAULT, text);
     }
     const kind = FAULT_KINDS.find(({ code }) => (fault & 0x3c) === code)?.name ?? "fault";
-    const table = stage2 ? "VTTBR_EL2" : stage1Table(vcpu, va);
-    const where = `${kind} at stage ${stage2 ? 2 : 1} level ${fault & 3}, ${table} = ${hex(vcpu.sysreg(table))}`;
-    const walked = fault & FAULT.onWalk ? ", in the walk for a stage 1 table" : "";
+    const table = stage2 ? "VTTBR_EL2" : stage1Table(context, va);
+    const nested = (fault & FAULT.onWalk) !== 0;
     const ipa = stage2 ? `, IPA ${hex(vcpu.get64(CPU.walkIpa))}` : "";
-    return new TargetError(Errno.EFAULT, `${hex(va)}: ${where}${ipa}${walked}`);
+    const walked = walkAll(new Tables(this.machine, vcpu), regime, va);
+    const descriptor = nested ? "" : lastDescriptor(stage2 ? walked.stage2 : walked.stage1);
+    const where = `${kind} at stage ${stage2 ? 2 : 1} level ${fault & 3}${descriptor}`;
+    const base = `${table} = ${hex(vcpu.sysreg(table))}`;
+    const onWalk = nested ? ", in the walk for a stage 1 table" : "";
+    return new TargetError(Errno.EFAULT, `${hex(va)}: ${where}, ${base}${ipa}${onWalk}`);
   }
 }
 
+const TRANSLATION_FAULT = "translation fault";
+
 const FAULT_KINDS = [
   { code: FSC.addressSize, name: "address size fault" },
-  { code: FSC.translation, name: "translation fault" },
+  { code: FSC.translation, name: TRANSLATION_FAULT },
   { code: FSC.accessFlag, name: "access flag fault" },
   { code: FSC.permission, name: "permission fault" },
   { code: FSC.externalOnWalk, name: "no memory where the table should be" },
 ] as const;
+
+/** The descriptor that a walk ended with: ", descriptor 0x0 at 0x40203018". */
+function lastDescriptor(walk: StageWalk | undefined): string {
+  const step = walk?.translation.steps.at(-1);
+  return step === undefined ? "" : `, descriptor ${hex(step.descriptor)} at ${hex(step.physical)}`;
+}
+
+/** The privileged translation context of the view, without PAN. */
+function contextOf(vcpu: Vcpu, view: View): number {
+  switch (view) {
+    case "el0":
+      return vcpu.controls.host0 ? CONTEXT.el20 : CONTEXT.el10;
+    case "el1":
+      return CONTEXT.el10;
+    case "el2":
+      return vcpu.controls.e2h ? CONTEXT.el20 : CONTEXT.el2;
+    case "el3":
+      return CONTEXT.el3;
+    default: {
+      const context = vcpu.get32(CPU.context);
+      return PRIVILEGED[context] ?? context;
+    }
+  }
+}
+
+/** The regime whose addresses the vCPU uses now. */
+export function currentRegime(vcpu: Vcpu): Regime {
+  return regimeOf(contextOf(vcpu, "current"));
+}
+
+/** The regime of a level. */
+export function regimeOfView(vcpu: Vcpu, view: "el0" | "el1" | "el2" | "el3"): Regime {
+  return regimeOf(contextOf(vcpu, view));
+}
+
+function regimeOf(context: number): Regime {
+  if (context === CONTEXT.el3) return "el3";
+  if (context === CONTEXT.el2) return "el2";
+  return context === CONTEXT.el10 ? "el1" : "el20";
+}
 
 /** A stage 2 translation fault on the output of stage 1. */
 function isMissing(fault: number): boolean {
@@ -168,17 +242,16 @@ function isMissing(fault: number): boolean {
 }
 
 /** The register with the base of the stage 1 tables for an address. */
-function stage1Table(vcpu: Vcpu, va: bigint): string {
-  const context = vcpu.get32(CPU.context);
+function stage1Table(context: number, va: bigint): string {
   if (context === CONTEXT.el3) return "TTBR0_EL3";
   if (context === CONTEXT.el2) return "TTBR0_EL2";
   const el = context <= CONTEXT.el10Pan ? 1 : 2;
   return `TTBR${(va >> 55n) & 1n}_EL${el}`;
 }
 
-/** Stage 1 is off in the current regime. */
-function isFlat(vcpu: Vcpu): boolean {
-  return (vcpu.sysreg(stage1Table(vcpu, 0n).replace("TTBR0", "SCTLR")) & 1n) === 0n;
+/** Stage 1 is off in the regime. */
+function isFlat(vcpu: Vcpu, context: number): boolean {
+  return (vcpu.sysreg(stage1Table(context, 0n).replace("TTBR0", "SCTLR")) & 1n) === 0n;
 }
 
 function isSecure(vcpu: Vcpu): boolean {

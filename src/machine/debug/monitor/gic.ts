@@ -1,0 +1,46 @@
+/** `monitor gic`: the interrupt controller's state (IHI 0069). */
+import type { InterruptDescription } from "../../../devices/gicv3/describe.js";
+import { hex, type MonitorCommand } from "./command.js";
+
+function line({
+  intid,
+  enabled,
+  pending,
+  active,
+  level,
+  trigger,
+  group,
+  priority,
+  target,
+}: InterruptDescription): string {
+  const state = [enabled && "enabled", pending && "pending", active && "active", level && "line high"];
+  const to = target === undefined ? "" : `, to ${typeof target === "number" ? `CPU${target}` : target}`;
+  return `  INTID ${String(intid).padEnd(4)} group ${group.padEnd(3)} priority ${hex(priority, 2)} ${trigger}${to}: ${state.filter(Boolean).join(", ")}`;
+}
+
+export const gic: MonitorCommand = {
+  name: "gic",
+  help: "interrupts that are enabled, pending or active; CPU interfaces and list registers",
+  example: "monitor gic",
+  run({ machine }) {
+    const { securityStates, groupsEnabled, interrupts, cpus } = machine.platform.gic.describe();
+    const groups = groupsEnabled.length === 0 ? "none" : groupsEnabled.join(", ");
+    return [
+      `distributor: ${securityStates} security state${securityStates === 1 ? "" : "s"}, groups enabled: ${groups}`,
+      ...interrupts.map(line),
+      ...cpus.flatMap(({ cpu, priorityMask, runningPriority, signalled, interrupts: own, virtual }) => [
+        `CPU${cpu}: PMR ${hex(priorityMask, 2)}, running priority ${hex(runningPriority, 2)}, signals ${signalled === undefined ? "nothing" : `group ${signalled}`}`,
+        ...own.map(line),
+        ...(virtual.enabled
+          ? [`  virtual: PMR ${hex(virtual.priorityMask, 2)}, running priority ${hex(virtual.runningPriority, 2)}`]
+          : []),
+        ...virtual.listRegisters
+          .filter(({ state }) => state !== "invalid")
+          .map(({ index, state, vintid, group, priority, pintid }) => {
+            const hardware = pintid === undefined ? "" : `, physical INTID ${pintid}`;
+            return `  LR${index}: INTID ${vintid} group ${group} priority ${hex(priority, 2)} ${state}${hardware}`;
+          }),
+      ]),
+    ];
+  },
+};

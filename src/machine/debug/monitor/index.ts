@@ -1,0 +1,92 @@
+/** `monitor` commands: the table, and how a line finds its row. A name may be cut short as far as it stays the only one. */
+import { TargetError } from "../../../gdb/target.js";
+import { type MonitorCommand, type MonitorContext, type Output, refuse } from "./command.js";
+import { devices, mmioRead, mmioWrite } from "./devices.js";
+import { exits, psci } from "./exits.js";
+import { gic } from "./gic.js";
+import { infoCores, reset, stats } from "./machine.js";
+import { injectIrq, injectSerror, powerOff, powerOn } from "./power.js";
+import { infoRegisters, sysreg } from "./registers.js";
+import { timer } from "./timer.js";
+import { tlb } from "./tlb.js";
+import { view } from "./view.js";
+import { maps, walk } from "./walk.js";
+
+const help: MonitorCommand = {
+  name: "help",
+  usage: "[NAME]",
+  help: "lists the commands, or explains one",
+  example: "monitor help",
+  arguments: [0, 2],
+  run(_context, words) {
+    if (words.length === 0) {
+      return [
+        ...COMMANDS.map(({ name, help: text, example }) => `${name.padEnd(15)}${text}; ${example}`),
+        "a command may be cut short: monitor inf c",
+      ];
+    }
+    const found = find(words);
+    if (found instanceof TargetError) return found;
+    const { name, usage = "", help: text, example } = found.command;
+    return [`monitor ${name} ${usage}`.trimEnd(), `  ${text}`, `  example: ${example}`];
+  },
+};
+
+export const COMMANDS: readonly MonitorCommand[] = [
+  help,
+  infoCores,
+  infoRegisters,
+  sysreg,
+  view,
+  walk,
+  maps,
+  tlb,
+  gic,
+  timer,
+  exits,
+  psci,
+  devices,
+  mmioRead,
+  mmioWrite,
+  powerOn,
+  powerOff,
+  injectIrq,
+  injectSerror,
+  reset,
+  stats,
+];
+
+/** The row that the first words name, and the words after it. */
+function find(words: readonly string[]): { command: MonitorCommand; args: readonly string[] } | TargetError {
+  const fitting = COMMANDS.filter(({ name }) => abbreviates(words, name));
+  const exact = fitting.filter(({ name }) => name === words.slice(0, name.split(" ").length).join(" "));
+  const [command, another] = exact.length > 0 ? exact : fitting;
+  if (command === undefined) return refuse(`no monitor command "${words.join(" ")}"; see: monitor help`);
+  if (another !== undefined) {
+    const names = fitting.map(({ name }) => name).join(", ");
+    return refuse(`"${words.join(" ")}" may be ${names}; say more of it`);
+  }
+  return { command, args: words.slice(command.name.split(" ").length) };
+}
+
+/** Whether each word of the name begins with the word given at its place. */
+function abbreviates(words: readonly string[], name: string): boolean {
+  return name.split(" ").every((part, i) => {
+    const word = words[i];
+    return word !== undefined && part.startsWith(word);
+  });
+}
+
+/** Carries out a command line; what is to be printed. */
+export function runMonitor(line: string, context: MonitorContext): string | TargetError {
+  const words = line.trim().split(/\s+/).filter(Boolean);
+  const found = words.length === 0 ? { command: help, args: [] } : find(words);
+  if (found instanceof TargetError) return found;
+  const { command, args } = found;
+  const [least, most] = command.arguments ?? [0, 0];
+  if (args.length < least || args.length > most) {
+    return refuse(`usage: monitor ${command.name} ${command.usage ?? ""}`.trimEnd());
+  }
+  const lines: Output = command.run(context, args);
+  return lines instanceof TargetError ? lines : lines.map((text) => `${text}\n`).join("");
+}

@@ -1,0 +1,186 @@
+/** `monitor` commands and memory views on the real machine. */
+import { describe, expect, it } from "vitest";
+import { CONTEXT, CPU } from "../../src/engine/layout.js";
+import { TargetError } from "../../src/gdb/index.js";
+import { mapsOf } from "../../src/machine/debug/maps.js";
+import { COMMANDS } from "../../src/machine/debug/monitor/index.js";
+import { Tables, walkAll } from "../../src/machine/debug/tables.js";
+import { ACCESS, FSC } from "../../src/mmu/walk.js";
+import { assemble, Rig, type RigOptions, TEXT } from "./debug-rig.js";
+
+const TABLE = 0x4020_0000n;
+const VIRTUAL = 0xffff_ff80_0000_0000n;
+const NORMAL = 0x703n;
+
+/** EL1 with the MMU on: a page at VIRTUAL, three more behind it, one a hole away, a 2 MiB block; RAM at its own address. */
+async function mapped(options: RigOptions = {}): Promise<Rig> {
+  const rig = await Rig.create(assemble("nop\nb ."), options);
+  const put = (at: bigint, value: bigint): void => void rig.setMemory(at, value, 8);
+  put(TABLE + 8n, 0x40000701n);
+  put(TABLE + 0x1000n, (TABLE + 0x2000n) | 3n);
+  put(TABLE + 0x2000n, (TABLE + 0x3000n) | 3n);
+  put(TABLE + 0x2008n, 0x40200701n);
+  put(TABLE + 0x3000n, NORMAL | 0x40300000n);
+  for (let n = 1n; n < 4n; n++) put(TABLE + 0x3000n + 8n * n, NORMAL | 0x80n | (0x40300000n + 0x1000n * n));
+  put(TABLE + 0x3028n, (NORMAL | 0x40305000n) & ~0x400n);
+  put(0x4030_0000n, 0x1234n);
+  const { vcpu } = rig.machine.cores[0]!;
+  if (options.el2 === "guest") vcpu.pstate = 0x3c5;
+  for (const [name, value] of [
+    ["TTBR0_EL1", TABLE],
+    ["TTBR1_EL1", TABLE + 0x1000n],
+    ["TCR_EL1", 0xb519_3519n],
+    ["MAIR_EL1", 0xffn],
+    ["SCTLR_EL1", vcpu.sysreg("SCTLR_EL1") | 1n],
+  ] as const) {
+    vcpu.setSysreg(name, value);
+  }
+  vcpu.recomputeModes();
+  rig.machine.engine.exports.flushCpu(vcpu.base);
+  return rig;
+}
+
+function monitor(rig: Rig, command: string, vcpu = 0): string {
+  const output = rig.target.monitor(command, vcpu);
+  return output instanceof TargetError ? `refused: ${output.text}` : output;
+}
+
+describe("help", () => {
+  it("explains every command, whose example is taken", async () => {
+    const rig = await Rig.create(assemble("nop"), { cpus: 2 });
+    const all = monitor(rig, "help");
+    for (const { name, example, help } of COMMANDS) {
+      expect(all).toContain(`${help}; ${example}`);
+      expect(monitor(rig, `help ${name}`)).toMatch(new RegExp(`^monitor ${name}[^]*example: monitor ${name}`));
+      expect(monitor(rig, example.replace("monitor ", "")), example).not.toMatch(/^refused: (usage|no monitor|".*" may be)/);
+    }
+  });
+
+  it.each([
+    ["sysreg", "refused: usage: monitor sysreg NAME [VALUE]"],
+    ["stats now", "refused: usage: monitor stats"],
+    ["walk 12g", 'refused: "12g" is no number: 4096 or 0x1000'],
+    ["walk 0 el7", 'refused: no regime "el7"; there are el0, el1, el2, el3, ipa'],
+    ["view el9", 'refused: no view "el9"; there are current, el0, el1, el2, el3, ipa, pa'],
+    ["power on 7 0", "refused: there is no CPU7: the machine has 1, from 0"],
+    ["sysreg SCTLR_EL9", "refused: there is no system register SCTLR_EL9"],
+    ["sysreg TTBR1_EL2", "refused: TTBR1_EL2 is not present: cortex-a72 does not have it"],
+    ["sysreg ICC_EOIR1_EL1", "refused: ICC_EOIR1_EL1 is write-only"],
+    ["mmio read 0x9000001 4", "refused: 0x9000001 is no multiple of 4"],
+    ["inject irq 5000", "refused: INTID 5000: the GIC has 0 to 287"],
+  ])("%s: %s", async (command, text) => {
+    const rig = await Rig.create(assemble("nop"));
+    expect(monitor(rig, command)).toBe(text);
+  });
+});
+
+describe("tables", () => {
+  it.each(["hosted", "guest"] as const)("are walked as the guest's own walk does, EL2 %s", async (el2) => {
+    const rig = await mapped({ el2 });
+    const { vcpu } = rig.machine.cores[0]!;
+    const tables = new Tables(rig.machine, vcpu);
+    const probes = [0n, 1n, 5n, 0x200n, 0x3ffn, 0x400n].map((n) => VIRTUAL + 0x1000n * n + 0x123n);
+    let mappedOnes = 0;
+    for (const va of [...probes, TEXT, 0n, 1n << 45n, VIRTUAL - 1n, 0x7f_c000_0000n]) {
+      const fault = rig.machine.engine.exports.walk(vcpu.base, CONTEXT.el10, va, ACCESS.read);
+      const ours = walkAll(tables, "el1", va);
+      if (fault === 0) {
+        mappedOnes++;
+        expect(ours.pa, va.toString(16)).toBe(vcpu.get64(CPU.walkPa));
+      } else {
+        const names: Record<number, string> = { [FSC.translation]: "translation", [FSC.accessFlag]: "access flag" };
+        expect(ours.failure?.why, va.toString(16)).toMatch(new RegExp(`^${names[fault & 0x3c]} fault`));
+        expect(ours.failure?.stage).toBe(fault & 0x100 ? 2 : 1);
+        if (ours.stage1 !== undefined) expect(ours.failure?.level).toBe(fault & 3);
+      }
+    }
+    expect(mappedOnes).toBeGreaterThan(3);
+  });
+
+  it("are printed level by level, both stages", async () => {
+    const rig = await mapped();
+    const text = monitor(rig, `walk 0x${(VIRTUAL + 0x1008n).toString(16)}`);
+    expect(text).toMatch(/^stage 1: TTBR1_EL1 = 0x40201000, 4 KiB granule, 39-bit addresses$/m);
+    expect(text).toMatch(/^ {2}level 3 \[ {3}1\] at 0x40203008: 0x0000000040301783 page$/m);
+    expect(text).toMatch(/output 0x40301008, 4 KiB, EL1 r-x, EL0 --x, MAIR 0xff Normal$/m);
+    expect(text).toMatch(/^stage 2: VTTBR_EL2/m);
+    expect(text).toMatch(/is at physical address 0x40301008\n$/);
+    expect(monitor(rig, `walk 0x${(VIRTUAL + 0x5000n).toString(16)} el1`)).toMatch(
+      /access flag fault at stage 1 level 3\n$/,
+    );
+  });
+
+  it("are merged into ranges", async () => {
+    const rig = await mapped();
+    const lines = monitor(rig, "maps el1").split("\n");
+    expect(lines[0]).toMatch(/^0x0000000040000000-0x000000007fffffff -> 0x000040000000 EL1 rwx/);
+    expect(lines[2]).toMatch(/^0xffffff8000001000-0xffffff8000003fff -> 0x000040301000 EL1 r-x/);
+    expect(monitor(rig, "maps ipa")).toMatch(
+      /0x0000000040000000-0x0000000040ffffff -> 0x000040000000 rwx, MemAttr 0xf/,
+    );
+    expect(mapsOf(new Tables(rig.machine, rig.machine.cores[0]!.vcpu), "el2")[0]).toMatch(/^stage 1 is off/);
+  });
+});
+
+describe("views", () => {
+  it("read through any regime, by IPA and physically", async () => {
+    const rig = await mapped();
+    expect(rig.memory(VIRTUAL, 8)).toBe(0x1234n);
+    rig.setRegister(33, 0x3c0n);
+    monitor(rig, "view el1");
+    expect(rig.memory(VIRTUAL, 8)).toBe(0x1234n);
+    monitor(rig, "view pa");
+    expect(rig.memory(0x4030_0000n, 8)).toBe(0x1234n);
+    expect(rig.memory(VIRTUAL, 8)).toMatch(/no RAM and no device at this physical address/);
+    monitor(rig, "view ipa");
+    expect(rig.memory(0x4030_0000n, 8)).toBe(0x1234n);
+    expect(rig.memory(0x3000_0000n, 8)).toMatch(
+      /^IPA 0x30000000: translation fault at stage 2 level \d, descriptor 0x0 at 0x\w+, VTTBR_EL2 = 0x/,
+    );
+    expect(typeof rig.memory(0x0900_0018n, 4)).toBe("bigint");
+    monitor(rig, "view el2");
+    expect(rig.memory(0x4030_0000n, 8)).toBe(0x1234n);
+    expect(monitor(rig, "view current")).toBe("memory view: current\n");
+  });
+});
+
+describe("the machine", () => {
+  it("shows and sets registers", async () => {
+    const rig = await Rig.create(assemble("nop"));
+    expect(monitor(rig, "sysreg vbar_el1 0x1000")).toMatch(/^VBAR_EL1 written/);
+    expect(monitor(rig, "sysreg VBAR_EL1")).toBe("VBAR_EL1 = 0x0000000000001000\n");
+    expect(monitor(rig, "info registers exception")).toMatch(/^VBAR_EL1 +0x0000000000001000$/m);
+    expect(monitor(rig, "info registers exception")).not.toContain("SCTLR");
+  });
+
+  it("shows exits and power states, and changes those", async () => {
+    const rig = await Rig.create(assemble("ldr x0, =0xc4000003\nmov x1, #1\nadr x2, on\nhvc #0\non: b ."), { cpus: 2 });
+    for (let n = 0; n < 4; n++) await rig.step();
+    expect(monitor(rig, "exits")).toMatch(/^CpuUp +1\n.* s CPU0 CpuUp targetCpu=0x1 entryPoint=0x\w+ arg=/);
+    expect(monitor(rig, "psci")).toMatch(/^CPU1: affinity 0x1, EL1 running$/m);
+    expect(monitor(rig, "power off 1")).toBe("CPU1 is off\n");
+    expect(rig.target.vcpus()[1]?.state).toBe("halted (PSCI off)");
+    expect(monitor(rig, `power on 1 0x${TEXT.toString(16)} 0x55`)).toMatch(/^CPU1 is on/);
+    expect([rig.pc(1), rig.x(0, 1)]).toEqual([TEXT, 0x55n]);
+  });
+
+  it("reads and writes device registers, injects interrupts", async () => {
+    const rig = await Rig.create(assemble("nop"));
+    monitor(rig, "mmio write 0x9000000 0x41 1");
+    expect(rig.console).toBe("A");
+    expect(monitor(rig, "mmio read 0x9000fe0 4")).toBe("0x9000fe0: 0x00000011\n");
+    expect(monitor(rig, "mmio read 0x20000000 4")).toMatch(/refused: .*no device is mapped/);
+    monitor(rig, "inject irq 40");
+    expect(monitor(rig, "gic")).toMatch(/INTID 40 .*: pending$/m);
+    monitor(rig, "inject serror");
+    expect(monitor(rig, "sysreg ISR_EL1")).toBe("ISR_EL1 = 0x0000000000000100\n");
+    expect(monitor(rig, "devices")).toMatch(/0x000040000000-0x000040ffffff ram/);
+  });
+
+  it("shows timers and TLBs", async () => {
+    const rig = await mapped();
+    await rig.step();
+    expect(monitor(rig, "timer")).toMatch(/CNTV_EL0 +off, CVAL 0$/m);
+    expect(monitor(rig, "tlb")).toMatch(/^el10\w* +ASID 0 VMID 1: \d+ of 512 entries$/m);
+  });
+});
