@@ -54,6 +54,23 @@ describe("U-Boot", () => {
     expect(answers[5]).toContain("Date: 2024-01-01");
   });
 
+  it("starts over at the guest's reset, with what is in flash still there", async () => {
+    const { answers } = await runFirmware({
+      flash: [image],
+      noReboot: false,
+      dialogue: [
+        STOP_AUTOBOOT,
+        [PROMPT, "protect off 04040000 +20000; erase 04040000 0405ffff\r"],
+        [PROMPT, "mw.l 42000000 cafe0001 1; cp.b 42000000 04040000 4; reset\r"],
+        STOP_AUTOBOOT,
+        [PROMPT, "md.l 04040000 1\r"],
+        [PROMPT, ""],
+      ],
+    });
+    expect(answers[3]).toContain("U-Boot 20");
+    expect(answers[5]).toContain("04040000: cafe0001");
+  });
+
   it("is the same run twice", async () => {
     const run = () => runFirmware({ flash: [image], dialogue: [STOP_AUTOBOOT, [PROMPT, "bdinfo; poweroff\r"]] });
     const [first, second] = [await run(), await run()];

@@ -7,8 +7,7 @@ import type { FlashImage } from "../../src/machine/boot.js";
 /** Waits for a text at the console, then types the other. */
 export type Dialogue = readonly (readonly [awaited: string | RegExp, typed: string])[];
 
-export interface FirmwareOptions
-  extends Partial<Pick<MachineConfig, "cpu" | "cpus" | "memory" | "kernel" | "initrd" | "append" | "el2" | "el3">> {
+export interface FirmwareOptions extends Partial<Omit<MachineConfig, "description" | "serial" | "flash">> {
   readonly flash: readonly FlashImage[];
   readonly dialogue: Dialogue;
   /** Virtual seconds. */
