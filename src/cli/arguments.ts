@@ -22,6 +22,7 @@ export interface BootArguments {
   readonly el2?: string | undefined;
   readonly el3: string;
   readonly reboot: boolean;
+  readonly engine?: string | undefined;
   readonly idle?: string | undefined;
   readonly stats: boolean;
   readonly log?: string | undefined;
@@ -71,6 +72,7 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   el2: { describe: "Who owns EL2: hosted, guest (without: hosted, or guest when EL3 is the guest's)" },
   el3: { describe: "Who owns EL3: hosted, guest", default: "hosted" },
   "no-reboot": { describe: "Exit when the guest resets", flag: true },
+  engine: { describe: "How guest code runs: compile (hot loops become WebAssembly), interpreter; the run is the same" },
   idle: { describe: "An idle guest waits in real time, or skips to its next event: realtime, skip" },
   stats: { describe: "Print statistics to stderr at exit", flag: true },
   log: { describe: "CATEGORY[,CATEGORY…] to log" },

@@ -27,6 +27,8 @@ export interface MachineOptions {
   readonly serial: SerialBackend;
   readonly el2: "hosted" | "guest";
   readonly el3: "hosted" | "guest";
+  /** Default "compile". */
+  readonly engine?: "interpreter" | "compile";
   readonly idle: "realtime" | "skip";
   /** PSCI SYSTEM_RESET ends `run` rather than starting over. */
   readonly noReboot: boolean;
@@ -41,6 +43,8 @@ export interface MachineExit {
 export interface MachineStats {
   readonly instructions: number;
   readonly instructionsByEngine: Readonly<Record<string, number>>;
+  /** How many regions were compiled, and the bytes of their modules. */
+  readonly regions: { readonly regions: number; readonly bytes: number };
   readonly tlbMisses: number;
   readonly exits: Readonly<Record<string, number>>;
   /** Seconds that `run` took, and how many of them the vCPUs were idle. */

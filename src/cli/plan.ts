@@ -55,6 +55,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       // A level above ours cannot be the guest's, so its EL3 takes EL2 along.
       el2: choiceFlag("el2", args.el2 ?? el3, ["hosted", "guest"]),
       el3,
+      engine: choiceFlag("engine", args.engine ?? "compile", ["compile", "interpreter"]),
       idle: choiceFlag("idle", idle, ["realtime", "skip"]),
       noReboot: !args.reboot,
       ...(args.append === undefined ? {} : { append: args.append }),

@@ -128,6 +128,8 @@ export const CPU = {
   statMmio: s.i64(),
   statDecoded: s.i64(),
   statSysreg: s.i64(),
+  /** Instructions that compiled regions carried out. */
+  statCompiled: s.i64(),
   statInterrupts: s.i64(),
   /** Ranges of virtual addresses held by translations larger than a page: 4 × (low, high). */
   largeRanges: s.array(8, 8),

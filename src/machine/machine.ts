@@ -58,6 +58,8 @@ export interface MachineExit {
 export interface MachineStats {
   readonly instructions: number;
   readonly instructionsByEngine: Readonly<Record<string, number>>;
+  /** How many regions were compiled, and the bytes of their modules. */
+  readonly regions: { readonly regions: number; readonly bytes: number };
   readonly tlbMisses: number;
   readonly exits: Readonly<Record<string, number>>;
   /** Seconds that `run` took, and how many of them the vCPUs were idle. */
@@ -393,10 +395,12 @@ export class Machine {
     const total = (offset: number): number => this.cores.reduce((sum, { vcpu }) => sum + Number(vcpu.get64(offset)), 0);
     const { counters } = this.scheduler;
     const instructions = Number(counters.instructions);
+    const compiled = total(CPU.statCompiled);
     const running = this.wallStart === 0 ? 0 : performance.now() - this.wallStart;
     return {
       instructions,
-      instructionsByEngine: { interpreter: instructions },
+      instructionsByEngine: { interpreter: instructions - compiled, regions: compiled },
+      regions: this.engine.compiled,
       tlbMisses: total(CPU.statTlbMiss),
       exits: {
         ...counters.exits,

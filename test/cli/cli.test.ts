@@ -57,6 +57,7 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
     ["boot --kernel @Image --machine raspi", 'no machine is called "raspi"; there is virt'],
     ["boot --kernel @Image --machine @broken.json", "broken.json: broken machine file: "],
     ["boot --kernel @Image --cpu m0", '--cpu "m0" is not one of cortex-a72, max'],
+    ["boot --kernel @Image --engine jit", '--engine "jit" is not one of compile, interpreter'],
     ["boot --kernel @Image --cpus 0", '--cpus "0" is no number of one or more'],
     ["boot --kernel @Image --memory x", '--memory "x" is no size'],
     ["boot --kernel @Image --el2 me", '--el2 "me" is not one of hosted, guest'],
@@ -106,6 +107,7 @@ describe("boot", () => {
       memory: 2 ** 30,
       el2: "hosted",
       el3: "hosted",
+      engine: "compile",
       idle: "skip",
       noReboot: false,
     });
@@ -199,6 +201,7 @@ describe("boot", () => {
     expect(stderr.replaceAll(/ +/g, " ").trim().split("\n")).toEqual([
       "instructions 3,000,000",
       " interpreter 3,000,000",
+      "regions compiled 0, 0 bytes",
       "MIPS 3.0",
       "TLB misses 12",
       "exits 41",

@@ -62,6 +62,7 @@ export class FakeFactory implements MachineFactory {
       stats: () => ({
         instructions: 3_000_000,
         instructionsByEngine: { interpreter: 3_000_000 },
+        regions: { regions: 0, bytes: 0 },
         tlbMisses: 12,
         exits: { psci: 1, mmio: 40 },
         wallSeconds: 2,

@@ -35,6 +35,7 @@ export class RegionBuilder extends Builder {
   readonly cpu: I32;
   /** Instructions left in the budget, counting down by blocks. */
   readonly left = this.newLocal("i");
+  private readonly entered = this.newLocal("i");
   private readonly bailSlot = this.newLocal("i");
   private readonly refund = this.newLocal("i");
   readonly nextSlot = this.newLocal("i");
@@ -83,10 +84,13 @@ export class RegionBuilder extends Builder {
           write();
         });
         this.writeBack();
-        this.setState32(CPU.budget, this.local32(this.left).add(this.local32(this.refund)).sub(1));
+        const left = this.local32(this.left).add(this.local32(this.refund));
+        this.countRetired(left);
+        this.setState32(CPU.budget, left.sub(1));
         this.return(this.call(interpretOne, this.cpu, this.local32(this.slotBase).add(this.local32(this.bailSlot))));
       });
       this.writeBack();
+      this.countRetired(this.local32(this.left));
       this.setState32(CPU.budget, this.local32(this.left));
       this.return(this.local32(this.nextSlot));
     });
@@ -94,6 +98,7 @@ export class RegionBuilder extends Builder {
     const fits = budget.geS(headLength()).and(this.state32(CPU.fpTrap).eqz());
     this.if(fits.eqz(), () => this.return(this.call(interpretOne, this.cpu, this.param(2) as I32)));
     this.writeLocal(this.left, budget);
+    this.writeLocal(this.entered, budget);
     this.writeLocal(this.bankLocal, this.state32(CPU.bank));
     this.writeLocal(this.slotBase, this.state32(CPU.slotBase));
     const base = this.local32(this.slotBase);
@@ -107,6 +112,12 @@ export class RegionBuilder extends Builder {
       this.writeLocal(this.flags.v, this.state64(CPU.flagV));
     }
     this.current.push(...body);
+  }
+
+  /** For --stats: what the budget was at entry less what it is now. */
+  private countRetired(left: I32): void {
+    const done = this.local32(this.entered).sub(left).toI64S();
+    this.setState64(CPU.statCompiled, this.state64(CPU.statCompiled).add(done));
   }
 
   private writeBack(): void {
