@@ -668,6 +668,30 @@ describe("an interrupt", () => {
     expect(rig.stops).toHaveLength(3);
   });
 
+  it("shows the vCPU that executes next, not one that waits", async () => {
+    const source = `ldr x0, =0xc4000003\nmov x1, #1\nadr x2, second\nhvc #0\nidle: wfi\nb idle\nsecond: b second`;
+    const rig = await Rig.create(assemble(source), { cpus: 2 });
+    const stop = rig.continue();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    rig.target.interrupt();
+    expect(await stop).toEqual({ vcpu: 1, reason: { kind: "interrupt" } });
+  });
+
+  it("finds no old stop after a detach that came first", async () => {
+    const rig = await Rig.create(assemble(COUNT));
+    const remove = rig.break("loop");
+    rig.target.resume(new Map([[0, { kind: "continue" }]]));
+    while (!rig.machine.isPaused) await Promise.resolve();
+    expect(rig.stops).toEqual([]);
+    remove();
+    rig.target.detach();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const stop = rig.nextStop();
+    rig.target.interrupt();
+    expect((await stop).reason.kind).toBe("interrupt");
+    expect(rig.x(0)).toBeGreaterThan(1000n);
+  });
+
   it("comes second to what stopped the machine first", async () => {
     const rig = await Rig.create(assemble(COUNT));
     rig.break("loop");

@@ -56,6 +56,20 @@ describe("registers", () => {
     expect([rig.register(pc), rig.register(sp)]).toEqual([0x400n, 0x1111n]);
   });
 
+  it("change the translation with cpsr", async () => {
+    const rig = await Rig.create(assemble("ldr x1, [x0]\nnop"));
+    await cacheable(rig);
+    rig.setRegister(0, TEXT);
+    await rig.step();
+    expect(rig.register(pc)).toBe(TEXT + 4n);
+    // The page is EL1's: EL0 gets a Data Abort for it.
+    rig.setRegister(cpsr, 0x3c0n);
+    rig.setRegister(pc, TEXT);
+    await rig.step();
+    expect(rig.register(pc)).toBe(0x400n);
+    expect(rig.machine.cores[0]?.vcpu.sysreg("FAR_EL1")).toBe(TEXT);
+  });
+
   it.each([
     [0x3d5n, "cpsr.nRW = 1: this CPU has no AArch32 state"],
     [0x3c1n, "cpsr: EL0 uses SP_EL0, so SP must be 0"],
