@@ -130,6 +130,12 @@ export interface DebugTarget {
    */
   readMemory(vcpu: number, address: bigint, length: number): Uint8Array | TargetError;
 
+  /**
+   * Whether `readMemory` and `writeMemory` take physical addresses (QEMU's `Qqemu.PhyMemMode`). Left out where there is
+   * no such mode. Off again after `detach`.
+   */
+  physicalMemory?: boolean;
+
   /** Writes virtual memory, all or nothing, whatever the page's permissions; code made from those bytes is dropped. */
   writeMemory(vcpu: number, address: bigint, bytes: Uint8Array): TargetError | undefined;
 

@@ -145,6 +145,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   }
 
   detach(): void {
+    this.memory.view = "current";
     this.pending = undefined;
     this.interrupted = false;
     if (this.machine.ended !== undefined) return;
@@ -185,6 +186,14 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   writeRegister(vcpu: number, feature: number, index: number, value: Uint8Array): TargetError | undefined {
     return this.registers.write(this.core(vcpu).vcpu, feature, index, value);
+  }
+
+  get physicalMemory(): boolean {
+    return this.memory.view === "pa";
+  }
+
+  set physicalMemory(on: boolean) {
+    this.memory.view = on ? "pa" : "current";
   }
 
   readMemory(vcpu: number, address: bigint, length: number): Uint8Array | TargetError {

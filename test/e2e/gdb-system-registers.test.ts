@@ -82,3 +82,23 @@ it("leaves them alone when GDB calls a function of the guest", async () => {
   ]);
   expect(text).toMatch(/\$1 = \d+\n\$2 = 77\n\$3 = .*<main/);
 });
+
+it("takes QEMU's packets and the monitor's commands", async () => {
+  const text = await gdb([
+    "maintenance packet Qqemu.PhyMemMode:1",
+    "maintenance packet qqemu.PhyMemMode",
+    "x/xw 0x8000ffe8",
+    "maintenance packet Qqemu.PhyMemMode:0",
+    "maintenance packet qqemu.sstepbits",
+    "monitor view pa",
+    "x/xw 0x080affe8",
+    "monitor walk 0x40080000 el1",
+    "monitor sysreg MIDR_EL1 1",
+  ]);
+  expect(text).toMatch(/sending: qqemu.PhyMemMode\nreceived: "1"/);
+  expect(text).toContain("Cannot access memory at address 0x8000ffe8");
+  expect(text).toMatch(/^0x80affe8:\s+0x000000[34]b$/m);
+  expect(text).toMatch(/is at physical address 0x40080000$/m);
+  expect(text).toContain("MIDR_EL1 is read-only");
+  expect(text).toContain("ENABLE=1,NOIRQ=2,NOTIMER=4");
+});

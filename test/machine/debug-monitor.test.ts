@@ -141,6 +141,10 @@ describe("views", () => {
     monitor(rig, "view el2");
     expect(rig.memory(0x4030_0000n, 8)).toBe(0x1234n);
     expect(monitor(rig, "view current")).toBe("memory view: current\n");
+    monitor(rig, "view pa");
+    expect(rig.target.physicalMemory).toBe(true);
+    rig.target.detach();
+    expect(rig.target.physicalMemory).toBe(false);
   });
 });
 

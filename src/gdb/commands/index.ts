@@ -7,6 +7,7 @@ import { readBinary, readHex, writeBinary, writeHex } from "./memory.js";
 import { extendedMode, startNoAckMode, vMustReplyEmpty } from "./mode.js";
 import { qRcmd } from "./monitor.js";
 import { insertPoint, removePoint } from "./points.js";
+import { physicalMode, qemuSupported, setPhysicalMode, setStepMode, stepBits, stepMode } from "./qemu.js";
 import { readAll, readOne, writeAll, writeOne } from "./registers.js";
 import { moves, vCont } from "./resume.js";
 import { qSupported } from "./supported.js";
@@ -40,6 +41,12 @@ const rows: readonly Command[] = [
   removePoint,
   qXfer,
   qRcmd,
+  qemuSupported,
+  stepBits,
+  stepMode,
+  setStepMode,
+  physicalMode,
+  setPhysicalMode,
   qOffsets,
   qSymbol,
   qAttached,
