@@ -16,7 +16,8 @@ export interface GuestRun {
   readonly machine: Machine;
 }
 
-export interface GuestOptions extends Partial<Pick<MachineConfig, "cpu" | "cpus" | "memory" | "el2" | "el3" | "engine">> {
+export interface GuestOptions
+  extends Partial<Pick<MachineConfig, "cpu" | "cpus" | "memory" | "el2" | "el3" | "engine">> {
   readonly kernel?: DebianRequest;
   /** Shell commands between mounting /proc and /sys and switching off. */
   readonly commands: string;
