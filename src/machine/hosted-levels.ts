@@ -132,8 +132,8 @@ export class HostedLevels implements PowerController {
       : { kind: "failed", what: "an exception was taken to hosted EL2, but EL2 is the guest's" };
   }
 
-  /** The guest wrote a register that may have lowered an interrupt's wire. */
-  registerWritten(vcpu: Vcpu): void {
+  /** An interrupt's wire may have fallen without an exit: what is held for the guest is looked at again. */
+  resample(vcpu: Vcpu): void {
     this.hypervisor?.resample(vcpu);
   }
 

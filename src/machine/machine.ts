@@ -477,10 +477,12 @@ export class Machine {
     const core = this.coreAt(cpu);
     const { vcpu, timer } = core;
     vcpu.set64(CPU.statSysreg, vcpu.get64(CPU.statSysreg) + 1n);
+    // What hosted EL2 holds for the guest must be true when the guest looks (ICC_IAR1_EL1) and after it writes a timer.
+    this.hosted.resample(vcpu);
     accessSysreg(vcpu, this.sysregHost, encoding, isRead, rt);
     if (isRead) return;
     this.scheduler.deadlineSet(timer.nextDeadline());
-    if (vcpu.get32(CPU.irqLines) & IRQ_LINE.virq) this.hosted.registerWritten(vcpu);
+    this.hosted.resample(vcpu);
   }
 
   private coreAt(base: number): Core {
