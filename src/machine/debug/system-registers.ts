@@ -97,7 +97,7 @@ export class SystemRegisters {
       return refusal(Errno.EINVAL, text);
     }
     writeSysreg(vcpu, machine.sysregHost, row, value);
-    machine.hosted.registerWritten(vcpu);
+    machine.hosted.resample(vcpu);
     return undefined;
   }
 }
