@@ -260,8 +260,7 @@ export const softwareStep = defineFunction("softwareStep", "i", "i", (fb, cpu) =
   const { enabled, target } = debugEnabledFrom(fb, c, c.get32(CPU.el), debugMasked(c));
   fb.if(enabled.eqz(), () => fb.return(fb.i32(0)));
   fb.if(c.get32(CPU.ss), () => fb.return(fb.i32(1)));
-  // ISV = 1: EX says whether the stepped instruction was a load-exclusive.
-  const iss = fb.i32((1 << 24) | FSC_DEBUG).or(c.get32(CPU.steppedExclusive).shl(6));
+  const iss = c.get32(CPU.stepSyndrome).or(FSC_DEBUG);
   fb.call(raise, cpu, target, fb.i32(EC.softwareStep), iss, c.get64(CPU.pc));
   fb.return(fb.i32(2));
 });
@@ -361,6 +360,7 @@ export const eret = defineFunction("eret", "i", "", (fb, cpu) => {
   const there = debugEnabledFrom(fb, c, newEl, spsr.shrU(9).and(1));
   const stepBegins = c.sys("MDSCR_EL1").bit(MDSCR.SS).and(here.enabled.eqz()).and(there.enabled);
   c.set32(CPU.ss, spsr.shrU(SPSR_BITS.SS).and(stepBegins));
+  c.set32(CPU.stepSyndrome, 0);
   const wide = spsr.toI64U();
   c.set64(CPU.flagN, wide.shl(32));
   c.set64(CPU.flagZ, wide.shrU(30).and(1).xor(1));

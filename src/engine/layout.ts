@@ -51,9 +51,9 @@ export const CPU = {
   ssbs: s.i32(),
   il: s.i32(),
   ss: s.i32(),
-  /** MDSCR_EL1.SS; and whether the last instruction stepped was a load-exclusive (ISS.EX). */
+  /** MDSCR_EL1.SS; and ISV and EX of the syndrome for the instruction stepped since the last exception return, or 0. */
   softwareStep: s.i32(),
-  steppedExclusive: s.i32(),
+  stepSyndrome: s.i32(),
   /** Instructions left in this slice; every attempted instruction takes one. */
   budget: s.i32(),
   /** Why the engine came back (Exit); 0 while it may go on. */

@@ -213,6 +213,8 @@ export const interpretOne = defineFunction("interpretOne", "ii", "i", (fb, cpu, 
 
 /** LDXR, LDAXR, LDXP, LDAXP of any size. */
 const LOAD_EXCLUSIVE = { mask: 0x3fc00000, value: 0x08400000 } as const;
+/** Syndrome of a Software Step exception: whether EX says anything, and whether the step was a load-exclusive. */
+const STEP_ISS = { ISV: 24, EX: 6 } as const;
 
 /**
  * Runs a vCPU until CPU.budget is used up or something needs TypeScript. Returns the exit reason (Exit), with the PC
@@ -257,8 +259,9 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       fb.if(next, () => {
         c.set64(CPU.pc, c.get64(CPU.pcBias).add(next.shrU(1).toI64U()));
       });
-      // ISS.EX: the word is in the slot now, decoded or not before.
-      c.set32(CPU.steppedExclusive, fb.load("i32.load", at, 4).and(LOAD_EXCLUSIVE.mask).eq(LOAD_EXCLUSIVE.value));
+      // EX: the word is in the slot now, decoded or not before.
+      const exclusive = (fb.load("i32.load", at, 4) as I32).and(LOAD_EXCLUSIVE.mask).eq(LOAD_EXCLUSIVE.value);
+      c.set32(CPU.stepSyndrome, exclusive.shl(STEP_ISS.EX).or(1 << STEP_ISS.ISV));
       // An exception that the instruction took has cleared SS already.
       c.set32(CPU.ss, 0);
       fb.br(outer);

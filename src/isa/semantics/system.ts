@@ -184,12 +184,15 @@ export function cacheMaintenance(b: Builder, hcrBit: number): void {
   permit(b, hcrBit, 1, SCTLR.never);
 }
 
+/** What the abort of cache maintenance or of an address translation always has in its syndrome. */
+const CM_AND_WNR = (1 << 8) | (1 << 6);
+
 /** The address must translate: (cpu, VA, access) → 0, or 1 with a Data Abort taken (CM and WnR set). */
 const probeAddress = defineFunction("probeAddress", "ili", "i", (fb, cpu, va, access) => {
   const c = new CpuView(fb, cpu);
   const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
   fb.if(host, () => fb.return(fb.i32(0)));
-  fb.call(raiseDataAbort, cpu, va, c.get32(CPU.walkFault), fb.i32((1 << 8) | (1 << 6)));
+  fb.call(raiseDataAbort, cpu, va, c.get32(CPU.walkFault), fb.i32(CM_AND_WNR));
   fb.return(fb.i32(1));
 });
 
@@ -323,7 +326,7 @@ const translateToPar = defineFunction("translateToPar", "iilii", "i", (fb, cpu, 
   const stage2 = fault.and(FAULT.stage2).ne(0);
   // Stage 2 refusing a table of a stage-1 translation from EL1 is an exception to EL2, not a result.
   fb.if(onWalk.and(stage2).and(c.get32(CPU.el).eq(1)), () => {
-    fb.call(raiseDataAbort, cpu, va, fault, fb.i32(1 << 8));
+    fb.call(raiseDataAbort, cpu, va, fault, fb.i32(CM_AND_WNR));
     fb.return(fb.i32(1));
   });
   const status = fault.and(0x3f).shl(1).or(onWalk.shl(8)).or(stage2.shl(9)).or(1).toI64U();
