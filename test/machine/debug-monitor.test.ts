@@ -52,7 +52,9 @@ describe("help", () => {
     for (const { name, example, help } of COMMANDS) {
       expect(all).toContain(`${help}; ${example}`);
       expect(monitor(rig, `help ${name}`)).toMatch(new RegExp(`^monitor ${name}[^]*example: monitor ${name}`));
-      expect(monitor(rig, example.replace("monitor ", "")), example).not.toMatch(/^refused: (usage|no monitor|".*" may be)/);
+      expect(monitor(rig, example.replace("monitor ", "")), example).not.toMatch(
+        /^refused: (usage|no monitor|".*" may be)/,
+      );
     }
   });
 
