@@ -137,12 +137,12 @@ describe("one vCPU", () => {
     const text = await session.gdb([
       "x/4wx 0x09000fe0",
       "x/wx 0x09000018",
-      "x/wx 0x1000",
+      "x/wx 0x48000000",
       "set var *(int *)0x09000000 = 65",
     ]);
     expect(text).toMatch(/0x9000fe0:\s+0x00000011\s+0x00000010\s+0x00000034\s+0x00000000/);
     expect(text).toMatch(/0x9000018:\s+0x00000097/);
-    expect(text).toContain("Cannot access memory at address 0x1000");
+    expect(text).toContain("Cannot access memory at address 0x48000000");
     expect(session.console).toMatch(/^Ahello\n/);
   });
 
