@@ -231,6 +231,32 @@ function checkWatch(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, access:
   });
 }
 
+/**
+ * A stage-2 fault of an unaligned access gives way to the Alignment fault of stage 1 where stage 1 says Device
+ * (DDI 0487, D1.3.5 "Prioritization of synchronous exceptions"): changes walkFault accordingly.
+ */
+const alignmentBeforeStage2 = defineFunction(
+  "alignmentBeforeStage2",
+  "iilii",
+  "",
+  (fb, cpu, context, va, size, access) => {
+    const c = new CpuView(fb, cpu);
+    const fault = c.get32(CPU.walkFault);
+    const applies = fault
+      .and(FAULT.stage2 | FAULT.onWalk)
+      .eq(FAULT.stage2)
+      .and(va.wrap().and(size.sub(1)).ne(0));
+    fb.if(applies, () => {
+      c.set32(CPU.walkStage1Only, 1);
+      const stage1 = fb.call(walk, cpu, context, va, access);
+      c.set32(CPU.walkStage1Only, 0);
+      const device = c.get32(CPU.walkMemory).and(0xf0).eqz();
+      fb.if(stage1.eqz().and(device), () => c.set32(CPU.walkFault, FSC.alignment | FAULT.valid));
+    });
+    fb.return();
+  },
+);
+
 /** Load of 1–16 bytes that missed: (cpu, VA, size, flags) → host address of the bytes, or 0 when abandoned. */
 export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, size, flags) => {
   const c = new CpuView(fb, cpu);
@@ -245,6 +271,7 @@ export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, si
     .add(size)
     .gtU(PAGE_SIZE);
   const fail = (at: I64): void => {
+    fb.call(alignmentBeforeStage2, cpu, context, at, size, read);
     fb.call(abortAccess, cpu, at, c.get32(CPU.walkFault), read);
     failed(fb, false);
   };
@@ -297,6 +324,7 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
     .add(size)
     .gtU(PAGE_SIZE);
   const fail = (at: I64): void => {
+    fb.call(alignmentBeforeStage2, cpu, context, at, size, write);
     fb.call(abortAccess, cpu, at, c.get32(CPU.walkFault), write);
     failed(fb, true);
   };
