@@ -168,7 +168,7 @@ const resolve = defineFunction("resolve", "iili", "i", (fb, cpu, context, va, ac
 /** Whether the entry for `va` is Device memory. */
 const isDevice = defineFunction("isDeviceMemory", "iil", "i", (fb, cpu, context, va) => {
   const entry = entryOf(fb.call(chooseBank, cpu, context), va);
-  fb.return((fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).and(ATTRIBUTE.device));
+  fb.return((fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).and(ATTRIBUTE.device).ne(0));
 });
 
 function contextFor(fb: FunctionBuilder, c: CpuView, flags: I32): I32 {
