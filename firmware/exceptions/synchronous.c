@@ -72,7 +72,7 @@ void alignment(void)
 
     FOR_EACH_LEVEL(pstate) {
         /* PC: the target is the instruction's own address with low bits set. */
-        probe("br to an odd address", pstate, CODE("adr x0, .\n add x0, x0, #9\n br x0"), 0, 0);
+        probe("br to address + 1", pstate, CODE("adr x0, .\n add x0, x0, #9\n br x0"), 0, 0);
         probe("ret to address + 2", pstate, CODE("adr x0, .\n add x0, x0, #10\n ret x0"), 0, 0);
         probe("ldr, unaligned, Device", pstate, CODE("ldr x0, [x0]"), data + 1, 0);
         probe("str, unaligned, Device", pstate, CODE("str w0, [x0]"), data + 2, 0);

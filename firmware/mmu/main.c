@@ -20,4 +20,14 @@ void main(void *device_tree)
     crossings();
     cache_operations();
     changing_code();
+    if (home >= 2) {
+        stage2();
+        syndromes();
+    }
+    if (home == 2) {
+        hypervisor_regime();
+        host_regime();
+    }
+    if (home == 3)
+        monitor_regime();
 }

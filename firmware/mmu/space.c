@@ -4,6 +4,7 @@
 extern char text_start[], data_start[], image_end[];
 
 #define ARENA 0x41000000ul
+#define ARENA_END 0x43000000ul
 static u64 arena_used;
 
 u64 arena_alloc(u64 size, u64 alignment)
@@ -93,6 +94,10 @@ void map_image(struct space *space)
     for (u64 at = (u64)data_start; at < (u64)image_end; at += page)
         map(space, at, at, 3, data);
     map(space, UART_BASE, UART_BASE, 3, device);
+    /* Where main runs under the tables of EL1 that it changes, it has to reach them. */
+    if (home == 1)
+        for (u64 at = ARENA; at < ARENA_END; at += level_size(space, space->granule == 12 ? 2 : 3))
+            map(space, at, at, space->granule == 12 ? 2 : 3, data);
 }
 
 struct space space_with_image(int granule, int bits)

@@ -120,7 +120,12 @@ come_home:
     ldp     x29, x30, [x9, #80]
     ldr     x10, [x9, #96]
     mov     sp, x10
-    ret
+    /* A probe at home may have come with PSTATE.PAN, where there is one. */
+    mrs     x10, id_aa64mmfr1_el1
+    tst     x10, #0xf00000
+    b.eq    1f
+    msr     pan, #0
+1:  ret
 
     .global power_off
 power_off:

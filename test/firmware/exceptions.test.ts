@@ -1,12 +1,12 @@
 /** The exceptions guest (firmware/exceptions) entered at EL1, EL2 and EL3. */
-import { readFileSync } from "node:fs";
 import { beforeAll, describe, it } from "vitest";
-import { type Deviation, expectOurs, expectReference } from "./compare.js";
-import { buildGuest, type GuestOptions } from "./guests.js";
+import { type Comparison, type Deviation, expectOurs, expectReference } from "./compare.js";
+import { buildGuest } from "./guests.js";
 
 /** All about QEMU 7.2. */
 const DEVIATIONS: readonly Deviation[] = [
   { line: /^(ldr|str), unaligned, Device/, why: "alignment of accesses to Device memory is not checked" },
+  { line: /^dc zva, allowed/, why: "DC ZVA to Device memory, as all is with translation off, is no Alignment fault" },
   { line: /^stxr, unaligned/, why: "the monitor's address is compared first, and STXR fails without a fault" },
   { line: /^(ldar|stlr), unaligned at EL2/, why: "ISV is set for a stage-1 abort that EL2 takes from itself" },
   { line: /^(ldr|strb) (from|to) nowhere at EL2/, why: "ISV is set for a stage-1 abort that EL2 takes from itself" },
@@ -21,19 +21,22 @@ const DEVIATIONS: readonly Deviation[] = [
   { line: /^SA0?,? .*(ldr|stp)/, why: "stack alignment is not checked" },
 ];
 
-const RUNS: readonly GuestOptions[] = [
-  { level: 1, cpu: "cortex-a72" },
-  { level: 2, cpu: "cortex-a72" },
-  { level: 3, cpu: "cortex-a72" },
+const MAX: readonly Deviation[] = [
+  ...DEVIATIONS,
+  { line: /^(TGE, )?br /, why: "its max has BTI: a branch leaves PSTATE.BTYPE in the SPSR" },
+  { line: /beyond the address size at/, why: "its max has 52 physical address bits, ours 44" },
+];
+
+const RUNS: readonly Comparison[] = [
+  { level: 1, cpu: "cortex-a72", deviations: DEVIATIONS },
+  { level: 2, cpu: "cortex-a72", deviations: DEVIATIONS },
+  { level: 2, cpu: "max", deviations: MAX },
+  { level: 3, cpu: "cortex-a72", deviations: DEVIATIONS },
 ];
 
 beforeAll(() => buildGuest("exceptions"), 60_000);
 
-describe.each(RUNS)("exceptions from EL$level, $cpu", (options) => {
-  it("are what the architecture says", () => expectOurs("exceptions", options), 60_000);
-
-  it("are what QEMU does", async () => {
-    const kept = readFileSync(new URL(`expected/exceptions-el${options.level}-${options.cpu}.txt`, import.meta.url), "latin1");
-    await expectReference("exceptions", options, kept, DEVIATIONS);
-  }, 60_000);
+describe.each(RUNS)("exceptions from EL$level, $cpu", (run) => {
+  it("are what the architecture says", () => expectOurs("exceptions", run), 60_000);
+  it("are what QEMU does", () => expectReference("exceptions", run), 60_000);
 });

@@ -16,6 +16,8 @@ export interface GuestOptions {
   readonly level: 1 | 2 | 3;
   readonly cpu: "cortex-a72" | "max";
   readonly cpus?: number;
+  /** Default: code that is hot is compiled. */
+  readonly engine?: "interpreter" | "compile";
 }
 
 export interface GuestRun {
@@ -56,6 +58,7 @@ export async function runOnOurs(name: string, options: GuestOptions): Promise<Gu
     el2: options.level === 1 ? "hosted" : "guest",
     el3: options.level === 3 ? "guest" : "hosted",
     idle: "skip",
+    ...(options.engine ? { engine: options.engine } : {}),
     noReboot: true,
   });
   target.machine = machine;
@@ -76,15 +79,20 @@ export async function runOnQemu(name: string, options: GuestOptions): Promise<st
   const args = ["-M", board.join(","), "-cpu", cpu, "-smp", String(cpus), "-m", "128M", "-no-reboot"];
   args.push("-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none");
   args.push(...(level === 3 ? ["-device", `loader,file=${file},cpu-num=0`] : ["-kernel", file]));
-  const qemu = spawn("qemu-system-aarch64", args, { stdio: ["ignore", "pipe", "inherit"] });
+  const qemu = spawn("qemu-system-aarch64", args, { stdio: ["ignore", "pipe", "pipe"] });
+  let complaints = "";
+  qemu.stderr.on("data", (chunk: Buffer) => {
+    complaints += chunk.toString();
+  });
   const chunks: Buffer[] = [];
   qemu.stdout.on("data", (chunk: Buffer) => {
     chunks.push(chunk);
     if (chunk.includes(END_OF_TRANSMISSION)) qemu.kill();
   });
   const limit = setTimeout(() => qemu.kill(), 20_000);
-  await new Promise((resolve) => qemu.once("close", resolve));
+  const status = await new Promise((resolve) => qemu.once("close", resolve));
   clearTimeout(limit);
+  if (typeof status === "number" && status !== 0) throw new Error(`QEMU does not run ${name}: ${complaints}`);
   const all = Buffer.concat(chunks).toString("latin1");
   return all.replace(String.fromCharCode(END_OF_TRANSMISSION), "");
 }
