@@ -19,6 +19,10 @@ const TOOLS = "aarch64-linux-gnu-";
 /** Where the guests are linked to. */
 export const TEXT = 0x4008_0000n;
 
+/** Translation tables of the tests; and for them TCR_EL1: 4 KiB granule, 39-bit ranges, cacheable walks. */
+export const TABLE = 0x4020_0000n;
+export const TCR = 0xb519_3519n;
+
 export interface Program {
   /** An ELF file. */
   readonly file: string;
@@ -178,6 +182,25 @@ export class Rig {
   /** Writes memory; what it is refused with. */
   setMemory(address: bigint, value: bigint, length: number, vcpu = 0): string | undefined {
     return this.target.writeMemory(vcpu, address, bytes(value, length))?.text;
+  }
+
+  /** The MMU on, with RAM as normal memory at its own address; and FP allowed. */
+  cacheRam(vcpu = 0): void {
+    const { machine } = this;
+    machine.engine.writePhysical(TABLE + 8n, bytes(0x40000701n, 8));
+    const core = machine.cores[vcpu]?.vcpu;
+    if (core === undefined) throw new Error(`no vCPU ${vcpu}`);
+    for (const [name, value] of Object.entries({
+      TTBR0_EL1: TABLE,
+      TCR_EL1: TCR,
+      MAIR_EL1: 0xffn,
+      CPACR_EL1: 3n << 20n,
+      SCTLR_EL1: core.sysreg("SCTLR_EL1") | 1n,
+    })) {
+      core.setSysreg(name, value);
+    }
+    core.recomputeModes();
+    machine.engine.exports.flushCpu(core.base);
   }
 
   /** All of the program's text and data as it is in RAM now, and as it was loaded. */

@@ -1,6 +1,6 @@
 /** Run control of the real machine: steps, breakpoints, interrupts, power; and that looking changes nothing. */
 import { describe, expect, it, vi } from "vitest";
-import { CODE_PAGE, GLOBAL } from "../../src/engine/layout.js";
+import { CODE_PAGE, CPU, GLOBAL } from "../../src/engine/layout.js";
 import { CoreRegister } from "../../src/gdb/index.js";
 import { assemble, Rig, TEXT } from "./debug-rig.js";
 
@@ -428,6 +428,76 @@ second: add x0, x0, #1
       b     second
 `;
 }
+
+describe("code that has been compiled", () => {
+  /** A loop of eight instructions that has run hot, and stands somewhere in it; x0 counts rounds, x1 all instructions. */
+  async function hotLoop(): Promise<Rig> {
+    const counts = "add x1, x1, #1\n".repeat(5);
+    const source = `adr x2, data\nmov x0, #0\nround: add x0, x0, #1\n${counts}str x0, [x2]\nb round\n.balign 4096\ndata: .quad 0`;
+    const rig = await Rig.create(assemble(source));
+    rig.cacheRam();
+    const { vcpu } = rig.machine.cores[0]!;
+    const compiled = (): bigint => vcpu.get64(CPU.statCompiled);
+    const stop = rig.continue();
+    while (compiled() === 0n) await new Promise((resolve) => setTimeout(resolve, 5));
+    rig.target.interrupt();
+    await stop;
+    return rig;
+  }
+
+  it("is stepped instruction by instruction", async () => {
+    const rig = await hotLoop();
+    const round = rig.program.at("round");
+    for (let n = 0; n < 20; n++) {
+      const [from, before] = [rig.pc(), rig.machine.stats().instructions];
+      const added = rig.x(0) + rig.x(1);
+      await rig.step();
+      expect(rig.pc()).toBe(from === round + 28n ? round : from + 4n);
+      expect(rig.x(0) + rig.x(1) - added).toBe(from < round + 24n ? 1n : 0n);
+      expect(rig.machine.stats().instructions).toBe(before + 1);
+    }
+  });
+
+  it("has breakpoints in its midst, round by round, and runs on without them", async () => {
+    const rig = await hotLoop();
+    const place = rig.program.at("round") + 12n;
+    const remove = rig.break(place);
+    await rig.continue();
+    for (let n = 0; n < 5; n++) {
+      const [rounds, before] = [rig.x(0), rig.machine.stats().instructions];
+      expect(rig.pc()).toBe(place);
+      await rig.step();
+      expect(await rig.continue()).toEqual(breakpoint());
+      expect([rig.x(0), rig.machine.stats().instructions]).toEqual([rounds + 1n, before + 8]);
+    }
+    remove();
+    const rounds = rig.x(0);
+    const running = rig.continue();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    rig.target.interrupt();
+    await running;
+    expect(rig.x(0) - rounds).toBeGreaterThan(1000n);
+  });
+
+  it("stops before what is watched, with nothing counted twice", async () => {
+    const rig = await hotLoop();
+    const point = { kind: "write", address: rig.program.at("data"), length: 8 } as const;
+    let seen: { rounds: bigint; instructions: number } | undefined;
+    for (let n = 0; n < 5; n++) {
+      const remove = rig.point(point);
+      expect((await rig.continue()).reason).toEqual({ kind: "watchpoint", via: "write", address: point.address });
+      expect(rig.pc()).toBe(rig.program.at("round") + 24n);
+      const now = { rounds: rig.x(0), instructions: rig.machine.stats().instructions };
+      expect(rig.memory(point.address, 8)).toBe(now.rounds - 1n);
+      if (seen !== undefined) {
+        expect(now).toEqual({ rounds: seen.rounds + 1n, instructions: seen.instructions + 8 });
+      }
+      seen = now;
+      remove();
+      await rig.step();
+    }
+  });
+});
 
 describe("a listener", () => {
   it("may let the machine go on at once, as a step over a range does", async () => {

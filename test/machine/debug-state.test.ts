@@ -1,7 +1,7 @@
 /** Registers, memory and watchpoints of the real machine, as a debugger sees and changes them. */
 import { describe, expect, it, vi } from "vitest";
 import { CoreRegister, FpuRegister, TargetError, type WatchKind } from "../../src/gdb/index.js";
-import { assemble, Rig, TEXT } from "./debug-rig.js";
+import { assemble, Rig, TABLE, TCR, TEXT } from "./debug-rig.js";
 
 // Other tests may have the processor.
 vi.setConfig({ testTimeout: 60_000 });
@@ -58,7 +58,7 @@ describe("registers", () => {
 
   it("change the translation with cpsr", async () => {
     const rig = await Rig.create(assemble("ldr x1, [x0]\nnop"));
-    await cacheable(rig);
+    rig.cacheRam();
     rig.setRegister(0, TEXT);
     await rig.step();
     expect(rig.register(pc)).toBe(TEXT + 4n);
@@ -96,8 +96,6 @@ describe("registers", () => {
   });
 });
 
-const TABLE = 0x4020_0000n;
-const TCR = 0xb519_3519n;
 const VIRTUAL = 0xffff_ff80_0000_0000n;
 
 /** Descriptors in level 3 of the high range, by page: to RAM at 0x4030_0000 + the page's number, unless said otherwise. */
@@ -268,7 +266,7 @@ describe("watchpoints", () => {
     const data = rig.program.at("data");
     const [kind, offset, length] = watch;
     // Translated as normal memory, so that unaligned accesses are allowed.
-    await cacheable(rig);
+    rig.cacheRam();
     rig.break("end");
     const remove = rig.point({ kind, address: data + BigInt(offset), length });
     const stop = await rig.continue();
@@ -289,7 +287,7 @@ describe("watchpoints", () => {
     const rig = await Rig.create(
       assemble(`adr x0, data\nadd x1, x0, #4096\n1: str w2, [x0]\nstr w2, [x1]\nb 1b\n.balign 4096\ndata: .space 8192`),
     );
-    await cacheable(rig);
+    rig.cacheRam();
     for (let n = 0; n < 10; n++) await rig.step();
     const border = rig.program.at("data") + 4096n;
     const remove = rig.point({ kind: "write", address: border - 2n, length: 4 });
@@ -303,7 +301,7 @@ describe("watchpoints", () => {
   it("see an access through a tagged pointer, and take a tagged address", async () => {
     const tag = 0xa5n << 56n;
     const rig = await Rig.create(assemble(`adr x0, data\nmovk x0, #0xa500, lsl #48\nldr x1, [x0]\nnop\ndata: .quad 9`));
-    await cacheable(rig);
+    rig.cacheRam();
     const { vcpu } = rig.machine.cores[0]!;
     vcpu.setSysreg("TCR_EL1", TCR | (1n << 37n));
     const data = rig.program.at("data");
@@ -318,7 +316,7 @@ describe("watchpoints", () => {
 
   it("let the fault come first", async () => {
     const rig = await Rig.create(assemble("mov x0, #0x2000\nldr x1, [x0]\nnop"));
-    await cacheable(rig);
+    rig.cacheRam();
     rig.point({ kind: "read", address: 0x2000n, length: 8 });
     await rig.step();
     expect((await rig.step()).reason.kind).toBe("step");
@@ -342,7 +340,7 @@ describe("watchpoints", () => {
     const rig = await Rig.create(
       assemble("adr x0, .\nadr x1, data\n1: str x0, [x1]\nb 1b\n.balign 4096\ndata: .quad 0"),
     );
-    await cacheable(rig);
+    rig.cacheRam();
     rig.point({ kind: "write", address: rig.program.at("data") + 64n, length: 8 })();
     const before = rig.machine.stats().tlbMisses;
     const stop = rig.continue();
@@ -352,22 +350,6 @@ describe("watchpoints", () => {
     expect(rig.machine.stats().tlbMisses - before).toBeLessThan(10);
   });
 });
-
-/** RAM as cacheable memory at its own address. */
-async function cacheable(rig: Rig): Promise<void> {
-  rig.setMemory(TABLE + 8n, 0x40000701n, 8);
-  const { vcpu } = rig.machine.cores[0]!;
-  for (const [name, value] of [
-    ["TTBR0_EL1", TABLE],
-    ["TCR_EL1", TCR],
-    ["MAIR_EL1", 0xffn],
-  ] as const) {
-    vcpu.setSysreg(name, value);
-  }
-  vcpu.setSysreg("SCTLR_EL1", vcpu.sysreg("SCTLR_EL1") | 1n);
-  vcpu.recomputeModes();
-  rig.machine.engine.exports.flushCpu(vcpu.base);
-}
 
 describe("monitor", () => {
   it("lists its commands, each with an example", async () => {
