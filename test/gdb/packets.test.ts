@@ -220,7 +220,7 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     machine.readRegister = (vcpu, feature, index) =>
       feature === 1 && index === 32 ? refusal : read(vcpu, feature, index);
     expect(wire.reply("g").slice(-16)).toBe("xxxxxxxx00000000");
-    expect(wire.reply("p42")).toBe("E01");
+    expect(wire.reply("p42")).toBe("E.traps to EL3");
   });
 
   it("refuses a G in which one register is refused", () => {
