@@ -23,7 +23,6 @@ const FLAG_FIELDS = [
 
 const STACK_POINTERS = ["SP_EL0", "SP_EL1", "SP_EL2", "SP_EL3"] as const;
 
-
 export class Vcpu {
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
@@ -241,7 +240,9 @@ export class Vcpu {
     // HCR_EL2.VSE is cleared by the engine when the virtual SError is taken: the digest may be behind.
     const hcr = this.controls.el2 ? this.sysregLow("HCR_EL2") : 0;
     const pending = (mask: number, line: number, virtualLine: number, virtualBit: number): boolean =>
-      this.el === 1 && (hcr & mask) !== 0 ? (lines & virtualLine) !== 0 || (hcr & virtualBit) !== 0 : (lines & line) !== 0;
+      this.el === 1 && (hcr & mask) !== 0
+        ? (lines & virtualLine) !== 0 || (hcr & virtualBit) !== 0
+        : (lines & line) !== 0;
     const irq = pending(HCR.IMO, IRQ_LINE.irq, IRQ_LINE.virq, HCR.VI) ? DAIF.I : 0;
     const fiq = pending(HCR.FMO, IRQ_LINE.fiq, IRQ_LINE.vfiq, HCR.VF) ? DAIF.F : 0;
     const serror = pending(HCR.AMO, IRQ_LINE.serror, 0, HCR.VSE) ? DAIF.A : 0;

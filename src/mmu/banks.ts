@@ -75,7 +75,12 @@ export function asidMask(fb: FunctionBuilder, tcr: I64): I64 {
 function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   const hcr = c.sys("HCR_EL2");
   const asid = (tcr: string, ttbr0: string, ttbr1: string): I64 =>
-    c.sys(tcr).bit(22).select(c.sys(ttbr1), c.sys(ttbr0)).shrU(48).and(asidMask(fb, c.sys(tcr)));
+    c
+      .sys(tcr)
+      .bit(22)
+      .select(c.sys(ttbr1), c.sys(ttbr0))
+      .shrU(48)
+      .and(asidMask(fb, c.sys(tcr)));
   const el10 = context.leU(CONTEXT.el10Pan);
   const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
   const vm = el10.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0));

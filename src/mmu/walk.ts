@@ -185,7 +185,12 @@ const combineMemory = defineFunction("combineMemory", "ii", "i", (fb, first, sta
     // The type with less freedom: Normal counts as more than any.
     const a = firstDevice.select(byte.and(12), fb.i32(16));
     const b = secondDevice.select(second.and(3).shl(2), fb.i32(16));
-    fb.return(a.ltU(b).select(a, b).or(SHAREABLE.outer << 8));
+    fb.return(
+      a
+        .ltU(b)
+        .select(a, b)
+        .or(SHAREABLE.outer << 8),
+    );
   });
   const outer = combineCacheability(fb, byte.shrU(4), second.shrU(2));
   const inner = combineCacheability(fb, byte.and(15), second.and(3));

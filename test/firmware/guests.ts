@@ -74,7 +74,12 @@ export function haveQemu(): boolean {
 
 export async function runOnQemu(name: string, options: GuestOptions): Promise<string> {
   const { level, cpu, cpus = 1 } = options;
-  const board = ["virt", "gic-version=3", ...(level >= 2 ? ["virtualization=on"] : []), ...(level === 3 ? ["secure=on"] : [])];
+  const board = [
+    "virt",
+    "gic-version=3",
+    ...(level >= 2 ? ["virtualization=on"] : []),
+    ...(level === 3 ? ["secure=on"] : []),
+  ];
   const file = guestFile(name, options);
   const args = ["-M", board.join(","), "-cpu", cpu, "-smp", String(cpus), "-m", "128M", "-no-reboot"];
   args.push("-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none");
