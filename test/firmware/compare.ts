@@ -20,8 +20,9 @@ export interface Comparison extends GuestOptions {
   readonly absent?: RegExp;
 }
 
-function expectedFile(name: string, { level, cpu }: GuestOptions): string {
-  return fileURLToPath(new URL(`expected/${name}-el${level}-${cpu}.txt`, import.meta.url));
+function expectedFile(name: string, { level, cpu, cpus = 1 }: GuestOptions): string {
+  const several = cpus === 1 ? "" : `-${cpus}-cpus`;
+  return fileURLToPath(new URL(`expected/${name}-el${level}-${cpu}${several}.txt`, import.meta.url));
 }
 
 /** Ours prints the kept text, to the last byte, and ends by itself. */

@@ -16,6 +16,8 @@ export interface GuestOptions {
   readonly level: 1 | 2 | 3;
   readonly cpu: "cortex-a72" | "max";
   readonly cpus?: number;
+  /** SYSTEM_RESET starts over; it ends the machine otherwise. */
+  readonly reboots?: boolean;
   /** Default: code that is hot is compiled. */
   readonly engine?: "interpreter" | "compile";
 }
@@ -59,7 +61,7 @@ export async function runOnOurs(name: string, options: GuestOptions): Promise<Gu
     el3: options.level === 3 ? "guest" : "hosted",
     idle: "skip",
     ...(options.engine ? { engine: options.engine } : {}),
-    noReboot: true,
+    noReboot: options.reboots !== true,
   });
   target.machine = machine;
   const { reason } = await machine.run();
@@ -81,7 +83,8 @@ export async function runOnQemu(name: string, options: GuestOptions): Promise<st
     ...(level === 3 ? ["secure=on"] : []),
   ];
   const file = guestFile(name, options);
-  const args = ["-M", board.join(","), "-cpu", cpu, "-smp", String(cpus), "-m", "128M", "-no-reboot"];
+  const args = ["-M", board.join(","), "-cpu", cpu, "-smp", String(cpus), "-m", "128M"];
+  if (options.reboots !== true) args.push("-no-reboot");
   args.push("-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none");
   args.push(...(level === 3 ? ["-device", `loader,file=${file},cpu-num=0`] : ["-kernel", file]));
   const qemu = spawn("qemu-system-aarch64", args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -1,0 +1,31 @@
+/** The guest about interrupts, timers, PSCI and several CPUs (firmware/interrupts) entered at EL1 and EL2. */
+import { beforeAll, describe, it } from "vitest";
+import { type Comparison, type Deviation, expectOurs, expectReference } from "./compare.js";
+import { buildGuest } from "./guests.js";
+
+const DEVIATIONS: readonly Deviation[] = [
+  { line: /^priority bits/, why: "its distributor has all eight bits of a priority, ours five" },
+  { line: /^PSCI_FEATURES: function=80000000/, why: "its PSCI does not know of SMCCC_VERSION" },
+];
+
+const HOSTED: readonly Deviation[] = [
+  ...DEVIATIONS,
+  {
+    line: /^(sgi: disabled|EOImode 1)/,
+    why: "hosted: an SGI's active state is in the list register alone, and GICR_ISACTIVER0 reads 0",
+  },
+];
+
+const RUNS: readonly Comparison[] = [
+  { level: 1, cpu: "cortex-a72", cpus: 4, reboots: true, deviations: HOSTED },
+  { level: 2, cpu: "cortex-a72", cpus: 4, reboots: true, deviations: DEVIATIONS },
+  { level: 2, cpu: "max", cpus: 4, reboots: true, deviations: DEVIATIONS },
+  { level: 2, cpu: "cortex-a72", reboots: true, deviations: DEVIATIONS },
+];
+
+beforeAll(() => buildGuest("interrupts"), 60_000);
+
+describe.each(RUNS)("interrupts and CPUs from EL$level, $cpu", (run) => {
+  it("are what the architecture says", () => expectOurs("interrupts", run), 60_000);
+  it("are what QEMU does", () => expectReference("interrupts", run), 60_000);
+});
