@@ -6,6 +6,7 @@ import { buildGuest } from "./guests.js";
 const DEVIATIONS: readonly Deviation[] = [
   { line: /^priority bits/, why: "its distributor has all eight bits of a priority, ours five" },
   { line: /^PSCI_FEATURES: function=80000000/, why: "its PSCI does not know of SMCCC_VERSION" },
+  { line: /^physical first, then virtual/, why: "its timers run in real time: a stalled host makes both due at once" },
 ];
 
 const HOSTED: readonly Deviation[] = [
@@ -27,5 +28,6 @@ beforeAll(() => buildGuest("interrupts"), 60_000);
 
 describe.each(RUNS)("interrupts and CPUs from EL$level, $cpu", (run) => {
   it("are what the architecture says", () => expectOurs("interrupts", run), 60_000);
-  it("are what QEMU does", () => expectReference("interrupts", run), 60_000);
+  // The reference's time is real, and a busy host can make it late; ours is exact and has one try.
+  it("are what QEMU does", { timeout: 60_000, retry: 3 }, () => expectReference("interrupts", run));
 });
