@@ -6,7 +6,7 @@ import { CpuView } from "../engine/cpu-view.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import { CONTEXT, CPU, Exit, IRQ_LINE } from "../engine/layout.js";
+import { CONTEXT, CPU, DEBUG_EXIT, DEBUG_EXIT_SHIFT, Exit, IRQ_LINE } from "../engine/layout.js";
 import { enterMode } from "../mmu/banks.js";
 import { sysregOffset } from "./sysreg/table.js";
 
@@ -127,12 +127,23 @@ export const takeException = defineFunction("takeException", "iiil", "", (fb, cp
   c.set64(CPU.pc, c.sysByEl(VBAR, target).and(-0x800n).add(offset.toI64U()));
   c.count(CPU.statExceptions);
   fb.call(enterMode, cpu);
-  fb.if(c.get32(CPU.hosted).shrU(target).and(1), () => {
-    c.set32(CPU.exit, target.eq(3).select(fb.i32(Exit.hosted3), fb.i32(Exit.hosted2)));
-    c.set64(CPU.exitInfo, offset.toI64U());
-  });
+  fb.if(
+    c.get32(CPU.hosted).shrU(target).and(1),
+    () => {
+      c.set32(CPU.exit, target.eq(3).select(fb.i32(Exit.hosted3), fb.i32(Exit.hosted2)));
+      c.set64(CPU.exitInfo, offset.toI64U());
+    },
+    () => fb.if(c.get32(CPU.catchLevels).shrU(target).and(1), () => leaveForDebug(c, DEBUG_EXIT.exception, offset)),
+  );
   fb.return();
 });
+
+/** The engine is left, with the state as it is now. */
+function leaveForDebug(c: CpuView, kind: number, detail: I32 | number): void {
+  const { fb } = c;
+  c.set32(CPU.exit, Exit.debug);
+  c.set64(CPU.exitInfo, (typeof detail === "number" ? fb.i32(detail) : detail).or(kind << DEBUG_EXIT_SHIFT).toI64U());
+}
 
 /** Where a synchronous exception of the current EL goes when nothing routes it elsewhere. */
 function defaultTarget(fb: FunctionBuilder, c: CpuView): I32 {
@@ -382,6 +393,25 @@ export const eret = defineFunction("eret", "i", "", (fb, cpu) => {
   );
   c.set64(CPU.pc, address);
   fb.call(enterMode, cpu);
+  fb.if(c.get32(CPU.returnLevels).shrU(c.get32(CPU.el)).and(1), () => leaveForDebug(c, DEBUG_EXIT.return, 0));
+  fb.return();
+});
+
+/** What is behind HLT when semihosting calls it (Arm "Semihosting for AArch32 and AArch64", 2.0, section 3). */
+const SEMIHOSTING_HLT = 0xf000;
+
+/** HLT #imm: UNDEFINED without halting debug (DDI 0487, H1.1), but for a semihosting call from above EL0. */
+export const hlt = defineFunction("hlt", "ii", "", (fb, cpu, imm) => {
+  const c = new CpuView(fb, cpu);
+  const called = c.get32(CPU.semihosting).and(imm.eq(SEMIHOSTING_HLT)).and(c.get32(CPU.el).ne(0));
+  fb.if(
+    called,
+    () => {
+      c.set64(CPU.pc, c.get64(CPU.pc).add(4));
+      leaveForDebug(c, DEBUG_EXIT.semihosting, 0);
+    },
+    () => fb.call(raiseUndefined, cpu),
+  );
   fb.return();
 });
 

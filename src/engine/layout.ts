@@ -107,6 +107,11 @@ export const CPU = {
   holdInterrupts: s.i32(),
   /** Non-zero: some watchpoint exists, slow paths must ask. Set together with GLOBAL.watchedPages. */
   watch: s.i32(),
+  /** A debugger's: bit n, an exception taken to ELn leaves the engine after entry; an ERET to ELn does. */
+  catchLevels: s.i32(),
+  returnLevels: s.i32(),
+  /** 1: HLT #0xF000 above EL0 is a semihosting call. */
+  semihosting: s.i32(),
   /** Results of the table walk (mmu/walk.ts). */
   walkPa: s.i64(),
   walkIpa: s.i64(),
@@ -277,6 +282,10 @@ export const Exit = {
   codeFull: 8,
   /** Something the scheduler must look at (interrupt lines, power state) changed. */
   attention: 9,
-  /** Exit by HLT for semihosting, and what a debugger catches. */
+  /** Exit by HLT for semihosting, and what a debugger catches: CPU.exitInfo is DEBUG_EXIT and what belongs to it. */
   debug: 10,
 } as const;
+
+/** Kinds of Exit.debug, in bits 31-16 of CPU.exitInfo. Bits 15-0 of `exception`: the vector's offset. */
+export const DEBUG_EXIT = { exception: 1, return: 2, semihosting: 3, systemRegister: 4 } as const;
+export const DEBUG_EXIT_SHIFT = 16;

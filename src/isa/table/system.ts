@@ -3,7 +3,7 @@
  * "Branches, Exception Generating and System instructions").
  */
 
-import { brk, eret, hvc, raiseUndefined, smc, svc } from "../../cpu/exceptions.js";
+import { brk, eret, hlt, hvc, smc, svc } from "../../cpu/exceptions.js";
 import { CPU } from "../../engine/layout.js";
 import { type Row, row } from "../pattern.js";
 import { readSysreg, writeSysreg } from "../semantics/sysreg-access.js";
@@ -31,8 +31,8 @@ const exceptions = [
   row("HVC", "11010100000 imm16:16 00010", {}, (b, f) => b.leave(hvc, b.operand(f.imm16))),
   row("SMC", "11010100000 imm16:16 00011", {}, (b, f) => b.leave(smc, b.operand(f.imm16))),
   row("BRK", "11010100001 imm16:16 00000", {}, (b, f) => b.leave(brk, b.operand(f.imm16))),
-  // Halting debug is not there, so HLT and DCPS are UNDEFINED (H1.1).
-  row("HLT", "11010100010 imm16:16 00000", {}, (b) => b.leave(raiseUndefined)),
+  // Halting debug is not there, so HLT (but for semihosting) and DCPS are UNDEFINED (H1.1).
+  row("HLT", "11010100010 imm16:16 00000", {}, (b, f) => b.leave(hlt, b.operand(f.imm16))),
   row("ERET", "11010110100111110000001111100000", {}, (b) => b.leave(eret)),
 ];
 
