@@ -14,6 +14,7 @@ export interface BootArguments {
   readonly flash0?: string | undefined;
   readonly flash1?: string | undefined;
   readonly append?: string | undefined;
+  readonly module?: readonly string[] | undefined;
   readonly dtb?: string | undefined;
   readonly dumpDtb?: string | undefined;
   readonly gdb?: string | undefined;
@@ -51,7 +52,13 @@ takes an arm64 Image (plain, gzip'd or EFI zboot), an AArch64 ELF file or a raw 
 const BOOT_NOTES = `On a terminal Ctrl-C goes to the guest; Ctrl-A x ends the machine, Ctrl-A h helps.
 Exit status: 0 the guest powered off, 1 a failure of trapframe, 2 wrong usage.`;
 
-type Option = { readonly describe: string; readonly default?: string; readonly flag?: true };
+type Option = {
+  readonly describe: string;
+  readonly default?: string;
+  readonly flag?: true;
+  /** May be said more than once; of the others the last one counts. */
+  readonly repeatable?: true;
+};
 
 const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   machine: { describe: "NAME or FILE of a machine (trapframe machines)", default: "virt" },
@@ -64,6 +71,12 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   flash0: { describe: "FILE[,rw] in flash bank 0, where the machine then starts; ,rw keeps in it what is written" },
   flash1: { describe: "FILE[,rw] in flash bank 1: the firmware's variables" },
   append: { describe: "TEXT of the kernel command line" },
+  module: {
+    describe:
+      "FILE[,addr=ADDRESS],kernel|ramdisk|dtb|xsm|module[,append=TEXT] in RAM for a hypervisor, which finds it in " +
+      "/chosen (Xen's dom0). Again for each module; TEXT is the rest, commas included",
+    repeatable: true,
+  },
   dtb: { describe: "FILE with a device tree, in place of the generated one" },
   "dump-dtb": { describe: "Write the device tree to FILE and exit" },
   gdb: { describe: "GDB stub: [HOST:]PORT (0: any), unix:PATH, none" },
@@ -111,9 +124,10 @@ export async function parseArguments(argv: readonly string[]): Promise<Invocatio
     )
     .command(
       "fetch <guest>",
-      "Fetch guest images: debian, u-boot, edk2",
-      (args) => options(args.positional("guest", { type: "string", describe: "debian, u-boot, edk2" }), FETCH_OPTIONS),
-      (args) => choose({ command: "fetch", arguments: args as unknown as FetchArguments }),
+      "Fetch guest images: debian, u-boot, edk2, xen",
+      (args) =>
+        options(args.positional("guest", { type: "string", describe: "debian, u-boot, edk2, xen" }), FETCH_OPTIONS),
+      (args) => choose({ command: "fetch", arguments: lastOnes(args, FETCH_OPTIONS) as unknown as FetchArguments }),
     )
     .command("machines", "List the machine files", {}, () => choose({ command: "machines" }))
     .demandCommand(1, "no command was given")
@@ -122,7 +136,7 @@ export async function parseArguments(argv: readonly string[]): Promise<Invocatio
       "boolean-negation": false,
       "camel-case-expansion": false,
       "dot-notation": false,
-      "duplicate-arguments-array": false,
+      "duplicate-arguments-array": true,
       "greedy-arrays": false,
       "parse-numbers": false,
       "parse-positional-numbers": false,
@@ -157,7 +171,18 @@ function options(args: Argv, table: Readonly<Record<string, Option>>): Argv {
   );
 }
 
-function bootArguments(args: Record<string, unknown>): BootArguments {
+/** Of an option said more than once the last one counts, as in other programs; a repeatable one is always a list. */
+function lastOnes(args: Record<string, unknown>, table: Readonly<Record<string, Option>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(args).map(([name, value]) => {
+      if (table[name]?.repeatable) return [name, value === undefined ? undefined : [value].flat()];
+      return [name, name in table && Array.isArray(value) ? value.at(-1) : value];
+    }),
+  );
+}
+
+function bootArguments(given: Record<string, unknown>): BootArguments {
+  const args = lastOnes(given, BOOT_OPTIONS);
   const { "dump-dtb": dumpDtb, "log-file": logFile, "no-reboot": noReboot, ...rest } = args;
   const flags = { wait: Boolean(args.wait), stats: Boolean(args.stats), reboot: !noReboot };
   return { ...rest, dumpDtb, logFile, ...flags } as unknown as BootArguments;

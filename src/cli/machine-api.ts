@@ -6,6 +6,7 @@ import type { Endpoint } from "../gdb/endpoint.js";
 import type { FlashImage } from "../machine/boot.js";
 import type { MachineDescription } from "../machine/description.js";
 import type { LoadedKernel } from "../machine/loaders/kernel.js";
+import type { BootModule } from "../machine/loaders/modules.js";
 import type { SerialBackend } from "./serial/backend.js";
 
 export interface MachineOptions {
@@ -22,6 +23,8 @@ export interface MachineOptions {
   readonly flash?: readonly (FlashImage | undefined)[];
   /** The kernel command line. */
   readonly append?: string;
+  /** What a hypervisor finds in RAM by /chosen. */
+  readonly modules?: readonly BootModule[];
   /** A device tree to use in place of the generated one; /chosen and /memory are patched. */
   readonly dtb?: Uint8Array;
   readonly serial: SerialBackend;

@@ -10,6 +10,7 @@ import type { BootArguments } from "./arguments.js";
 import { choiceFlag, countFlag, gdbFlag, type SerialChoice, serialFlag, sizeFlag } from "./flags.js";
 import { openFlash } from "./flash.js";
 import type { MachineOptions } from "./machine-api.js";
+import { openModule } from "./module.js";
 
 export interface BootPlan {
   readonly options: Omit<MachineOptions, "serial" | "log">;
@@ -59,6 +60,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       idle: choiceFlag("idle", idle, ["realtime", "skip"]),
       noReboot: !args.reboot,
       ...(args.append === undefined ? {} : { append: args.append }),
+      ...(args.module === undefined ? {} : { modules: args.module.map(openModule) }),
       ...(args.dtb === undefined ? {} : { dtb: readInput(args.dtb, "the device tree") }),
       ...(args.initrd === undefined ? {} : { initrd: readInput(args.initrd, "the initrd") }),
       ...(args.kernel === undefined ? {} : { kernel: loadKernelFile(args.kernel) }),

@@ -1,4 +1,4 @@
-/** Debian's builds of firmware for the virt board, fetched as packages once and kept in the cache. */
+/** Debian's builds of firmware for the virt board, and of Xen, fetched as packages once and kept in the cache. */
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type AptHost, extract, PrivateApt, type Progress } from "./apt.js";
@@ -7,6 +7,7 @@ import { cacheDirectory, install, withTemporary } from "./cache.js";
 /** What can be fetched: the package, and the file in it. */
 const IMAGES = {
   "u-boot": { package: "u-boot-qemu", member: "./usr/lib/u-boot/qemu_arm64/u-boot.bin" },
+  xen: { package: "xen-hypervisor-4.17-arm64", member: "./boot/xen-4.17-arm64" },
   edk2: { package: "qemu-efi-aarch64", member: "./usr/share/qemu-efi-aarch64/QEMU_EFI.fd" },
   "edk2-code": { package: "qemu-efi-aarch64", member: "./usr/share/AAVMF/AAVMF_CODE.fd" },
   "edk2-variables": { package: "qemu-efi-aarch64", member: "./usr/share/AAVMF/AAVMF_VARS.fd" },

@@ -6,10 +6,12 @@ import { flashOf, type MachineDescription, maximumCpus } from "./description.js"
 import { readFdt, writeFdt } from "./device-tree/fdt.js";
 import { generateDeviceTree } from "./device-tree/generate.js";
 import { patchBoot } from "./device-tree/patch.js";
+import type { DeviceTreeNode } from "./device-tree/tree.js";
 import { ConfigError } from "./errors.js";
 import { formatSize } from "./format.js";
 import type { LoadedKernel } from "./loaders/kernel.js";
-import { MAX_DTB_SIZE, placeBoot } from "./loaders/placement.js";
+import { addModuleNodes, type BootModule } from "./loaders/modules.js";
+import { MAX_DTB_SIZE, type PlacedModule, placeBoot, placeModules } from "./loaders/placement.js";
 
 export interface BootOptions {
   readonly description: MachineDescription;
@@ -24,6 +26,8 @@ export interface BootOptions {
   readonly flash?: readonly (FlashImage | undefined)[];
   readonly initrd?: Uint8Array;
   readonly append?: string;
+  /** What a hypervisor finds in RAM by /chosen. */
+  readonly modules?: readonly BootModule[];
   /** In place of the generated tree. */
   readonly dtb?: Uint8Array;
   readonly el2: "hosted" | "guest";
@@ -41,7 +45,7 @@ export interface FlashImage {
 
 /** Bytes for RAM at a physical address. */
 export interface BootLoad {
-  readonly what: "kernel" | "initrd" | "dtb";
+  readonly what: "kernel" | "initrd" | "module" | "dtb";
   readonly address: number;
   readonly bytes: Uint8Array;
 }
@@ -65,7 +69,7 @@ const NO_KERNEL: LoadedKernel = { kind: "raw", name: "no kernel", segments: [], 
 
 /** @throws ConfigError for whatever of the options cannot be: nothing has been touched then. */
 export function prepareBoot(options: BootOptions): BootImage {
-  const { description, kernel = NO_KERNEL, initrd, memory } = options;
+  const { description, kernel = NO_KERNEL, initrd, memory, modules = [] } = options;
   checkOptions(options);
   checkFlash(options);
   if (options.flash?.[0]) return firmwareBoot(options);
@@ -73,16 +77,18 @@ export function prepareBoot(options: BootOptions): BootImage {
   const parameters = { ram, ...(options.append === undefined ? {} : { append: options.append }) };
   const tree = options.dtb ? readFdt(options.dtb, "the given device tree") : generateTree(options);
 
-  // Addresses take the same room whatever they are, so a tree with address 0 has the final size.
+  // Addresses take the same room whatever they are, so a tree with address 0 has the final size. The name of a
+  // module's node is its address: room for the longest is counted in.
   patchBoot(tree, { ...parameters, ...(initrd ? { initrd: { address: 0, size: initrd.length } } : {}) });
-  const size = writeFdt(tree).length;
+  const size = writeFdt(tree).length + modulesRoom(modules);
   if (size > MAX_DTB_SIZE) {
     throw new ConfigError("BAD_DEVICE_TREE", `the device tree is ${formatSize(size)}; the boot protocol allows 2 MiB`);
   }
-  const place = placeBoot(ram, kernel, initrd?.length, size);
+  const place = placeBoot(ram, kernel, initrd?.length, size, modules.map(placed));
   if (initrd && place.initrd !== undefined) {
     patchBoot(tree, { ...parameters, initrd: { address: place.initrd, size: initrd.length } });
   }
+  const moduleLoads = addModules(tree, modules, place.modules);
   const dtb = writeFdt(tree);
 
   const loads: BootLoad[] = kernel.segments.map(({ bytes }, index) => ({
@@ -93,17 +99,32 @@ export function prepareBoot(options: BootOptions): BootImage {
   if (initrd && place.initrd !== undefined) {
     loads.push({ what: "initrd", address: place.initrd, bytes: initrd });
   }
-  loads.push({ what: "dtb", address: place.dtb, bytes: dtb });
+  loads.push(...moduleLoads, { what: "dtb", address: place.dtb, bytes: dtb });
   const handedOver = { memory, cpus: options.cpus };
   return { loads, entry: place.entry, context: place.dtb, dtbAddress: place.dtb, dtb, handedOver };
 }
 
+const placed = ({ name, bytes, address }: BootModule): PlacedModule => ({ name, size: bytes.length, address });
+
+/** More than their nodes can take in a tree: properties, names, and a place in the strings for each of them. */
+function modulesRoom(modules: readonly BootModule[]): number {
+  return modules.reduce((sum, { append = "" }) => sum + 512 + Buffer.byteLength(append), 0);
+}
+
+function addModules(tree: DeviceTreeNode, modules: readonly BootModule[], addresses: readonly number[]): BootLoad[] {
+  const there = modules.map((module, index) => ({ ...module, address: addresses[index]! }));
+  addModuleNodes(tree.child("chosen") ?? tree.add("chosen"), there);
+  return there.map(({ address, bytes }) => ({ what: "module", address, bytes }));
+}
+
 /** Firmware runs from the first flash bank and finds the tree at the start of RAM; the rest it has from fw_cfg. */
 function firmwareBoot(options: BootOptions): BootImage {
-  const { description, kernel, initrd, append, memory, cpus } = options;
+  const { description, kernel, initrd, append, memory, cpus, modules = [] } = options;
   const { base } = description.ram;
   const tree = options.dtb ? readFdt(options.dtb, "the given device tree") : generateTree(options);
   patchBoot(tree, { ram: { base, size: memory }, ...(append === undefined ? {} : { append }) });
+  const room = writeFdt(tree).length + modulesRoom(modules);
+  const moduleLoads = addModules(tree, modules, placeModules({ base, size: memory }, room, modules.map(placed)));
   const dtb = writeFdt(tree);
   const handedOver: HandedOver = {
     memory,
@@ -112,7 +133,7 @@ function firmwareBoot(options: BootOptions): BootImage {
     ...(initrd ? { initrd } : {}),
     ...(append === undefined ? {} : { append }),
   };
-  const loads: BootLoad[] = [{ what: "dtb", address: base, bytes: dtb }];
+  const loads: BootLoad[] = [...moduleLoads, { what: "dtb", address: base, bytes: dtb }];
   return { loads, entry: flashOf(description)!.banks[0]!.base, context: 0, dtbAddress: base, dtb, handedOver };
 }
 

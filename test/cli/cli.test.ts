@@ -54,6 +54,16 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
     ["boot --kernel @text", "text: not an AArch64 kernel: a text file"],
     ["boot --kernel @Image --initrd @none", "none: cannot read the initrd: no such file or directory"],
     ["boot --kernel @Image --dtb @none", "none: cannot read the device tree: no such file or directory"],
+    [
+      "boot --kernel @Image --module @initrd",
+      'initrd" does not say what the file is; it is FILE[,addr=ADDRESS],kernel|',
+    ],
+    ["boot --kernel @Image --module @initrd,ramdisk,kernel", 'initrd,ramdisk,kernel" is both ramdisk and kernel'],
+    ["boot --kernel @Image --module @initrd,disk", 'initrd,disk" has "disk" in it; it is FILE[,addr=ADDRESS],kernel|'],
+    ["boot --kernel @Image --module @initrd,addr=up,ramdisk", 'has no address in "addr=up"; write addr=0x49000000'],
+    ["boot --kernel @Image --module ,kernel", '",kernel" names no file'],
+    ["boot --kernel @Image --module @none,kernel", "none: cannot read the module: no such file or directory"],
+    ["boot --kernel @Image --module @text,kernel", "text: not an AArch64 kernel: a text file"],
     ["boot --kernel @Image --machine raspi", 'no machine is called "raspi"; there is virt'],
     ["boot --kernel @Image --machine @broken.json", "broken.json: broken machine file: "],
     ["boot --kernel @Image --cpu m0", '--cpu "m0" is not one of cortex-a72, max'],
@@ -96,6 +106,15 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
 });
 
 describe("boot", () => {
+  it("takes a module for each --module, and the last of every other option", async () => {
+    const modules = "--module @Image,addr=0x49000000,kernel,append=a=1,b=2 --module @initrd,ramdisk";
+    expect((await run(`boot --kernel @none --kernel @Image --wait --wait --gdb 0 ${modules}`)).status).toBe(0);
+    expect(factory.created?.modules?.map(({ bytes, name, ...rest }) => rest)).toEqual([
+      { kind: "kernel", address: 0x4900_0000, append: "a=1,b=2" },
+      { kind: "ramdisk" },
+    ]);
+  });
+
   it("gives the machine its defaults", async () => {
     expect(await run("boot --kernel @Image")).toEqual({ status: 0, stdout: "hello\n", stderr: "" });
     const { description, kernel: loaded, serial: _, ...options } = factory.created!;

@@ -62,6 +62,40 @@ describe("prepareBoot", () => {
     expect(given.child("chosen")!.properties.has("linux,initrd-start")).toBe(false);
   });
 
+  const modules = [
+    { name: "Image", bytes: new Uint8Array(5), kind: "kernel", address: 0x4900_0000, append: "console=hvc0 a,b" },
+    { name: "disk", bytes: new Uint8Array(3 * MIB), kind: "ramdisk" },
+    { name: "other", bytes: new Uint8Array(1), kind: "module" },
+  ] as const;
+
+  it("writes a node for each boot module, as a hypervisor looks for them", () => {
+    const image = prepareBoot(options({ modules, append: "dom0_mem=64M" }));
+    expect(image.loads.filter(({ what }) => what === "module").map(({ address }) => address)).toEqual([
+      0x4900_0000, 0x4800_0000, 0x4840_0000,
+    ]);
+    const dts = dtc(image.dtb, "dtb", "dts");
+    expect(dts).toMatch(
+      /module@49000000 \{\s+compatible = "multiboot,kernel\\0multiboot,module";\s+reg = <0x00 0x49000000 0x00 0x05>;\s+bootargs = "console=hvc0 a,b";/,
+    );
+    expect(dts).toMatch(
+      /module@48000000 \{\s+compatible = "multiboot,ramdisk\\0multiboot,module";\s+reg = <0x00 0x48000000 0x00 0x300000>;/,
+    );
+    expect(dts).toMatch(/module@48400000 \{\s+compatible = "multiboot,module";/);
+    expect(dts).toContain('bootargs = "dom0_mem=64M"');
+  });
+
+  it("puts modules beside firmware as well, behind the tree", () => {
+    const flash = [{ name: "firmware", bytes: new Uint8Array(4096) }];
+    const image = prepareBoot(options({ flash, modules: modules.slice(1) }));
+    expect(image.loads.map(({ what, address }) => [what, address])).toEqual([
+      ["module", 0x4800_0000],
+      ["module", 0x4840_0000],
+      ["dtb", 0x4000_0000],
+    ]);
+    const tooLow = [{ name: "low", bytes: new Uint8Array(1), kind: "module", address: 0x4000_0000 }] as const;
+    expect(() => prepareBoot(options({ flash, modules: tooLow }))).toThrow("in the way of the device tree");
+  });
+
   it("starts firmware in the first flash bank, the tree at the start of RAM, the rest for fw_cfg", () => {
     const kernel = arm64Image();
     const initrd = new Uint8Array([7]);

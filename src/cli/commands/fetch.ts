@@ -11,6 +11,7 @@ import { terminalProgress } from "../progress.js";
 const FIRMWARE: Readonly<Record<string, readonly FirmwareName[]>> = {
   "u-boot": ["u-boot"],
   edk2: ["edk2", "edk2-code", "edk2-variables"],
+  xen: ["xen"],
 };
 
 export async function fetch(args: FetchArguments, environment: CliEnvironment): Promise<number> {

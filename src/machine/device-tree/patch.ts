@@ -2,7 +2,7 @@
  * What a boot loader writes into a tree before it enters the kernel: memory, command line, initrd. Linux,
  * Documentation/devicetree/bindings/chosen.txt; Devicetree Specification v0.4, sections 3.4 and 3.6.
  */
-import { cells, type DeviceTreeNode, strings } from "./tree.js";
+import { type DeviceTreeNode, inCells, strings } from "./tree.js";
 
 export interface BootParameters {
   readonly ram: { readonly base: number; readonly size: number };
@@ -21,16 +21,16 @@ export function patchBoot(root: DeviceTreeNode, { ram, append, initrd }: BootPar
   chosen.remove("linux,initrd-start");
   chosen.remove("linux,initrd-end");
   if (initrd) {
-    chosen.set("linux,initrd-start", number(initrd.address, 2));
-    chosen.set("linux,initrd-end", number(initrd.address + initrd.size, 2));
+    chosen.set("linux,initrd-start", inCells(initrd.address, 2));
+    chosen.set("linux,initrd-end", inCells(initrd.address + initrd.size, 2));
   }
 }
 
 /** One memory node, where the tree's first one was. */
 function patchMemory(root: DeviceTreeNode, ram: BootParameters["ram"]): void {
   const reg = Buffer.concat([
-    number(ram.base, root.cell("#address-cells") ?? 2),
-    number(ram.size, root.cell("#size-cells") ?? 1),
+    inCells(ram.base, root.cell("#address-cells") ?? 2),
+    inCells(ram.size, root.cell("#size-cells") ?? 1),
   ]);
   const name = `memory@${ram.base.toString(16)}`;
   const isMemory = (node: DeviceTreeNode) => node.text("device_type") === "memory" || /^memory(@|$)/.test(node.name);
@@ -42,11 +42,4 @@ function patchMemory(root: DeviceTreeNode, ram: BootParameters["ram"]): void {
     }
   }
   (keep ?? root.add(name)).set("device_type", strings("memory")).set("reg", new Uint8Array(reg));
-}
-
-/** A number in so many cells. */
-function number(value: number, cellCount: number): Uint8Array {
-  return cells(
-    ...[...Array(cellCount)].map((_, index) => Math.floor(value / 2 ** (32 * (cellCount - 1 - index))) >>> 0),
-  );
 }

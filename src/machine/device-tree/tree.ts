@@ -53,6 +53,13 @@ export function cells(...values: number[]): Uint8Array {
   return bytes;
 }
 
+/** One number in so many cells. */
+export function inCells(value: number, cellCount: number): Uint8Array {
+  return cells(
+    ...[...Array(cellCount)].map((_, index) => Math.floor(value / 2 ** (32 * (cellCount - 1 - index))) >>> 0),
+  );
+}
+
 /** Numbers of two cells each: addresses and sizes under #address-cells = #size-cells = 2. */
 export function pairs(...values: number[]): Uint8Array {
   return cells(...values.flatMap((value) => [Math.floor(value / 2 ** 32), value >>> 0]));

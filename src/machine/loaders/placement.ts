@@ -14,6 +14,8 @@ const MIB = 2 ** 20;
 export const MAX_DTB_SIZE = 2 * MIB;
 
 const INITRD_ALIGNMENT = 0x1000;
+/** An Image has to be on 2 MiB, and its loader may run it where it is. */
+const MODULE_ALIGNMENTS = [2 * MIB] as const;
 const DTB_ALIGNMENTS = [2 * MIB, 0x1000] as const;
 
 export interface RamRange {
@@ -25,11 +27,22 @@ export interface Placement {
   /** Physical addresses of the kernel's segments, in their order. */
   readonly segments: readonly number[];
   readonly entry: number;
+  /** Of the boot modules, in their order. */
+  readonly modules: readonly number[];
   readonly initrd?: number;
   readonly dtb: number;
 }
 
+/** A boot module as the placement sees it. */
+export interface PlacedModule {
+  readonly name: string;
+  readonly size: number;
+  /** Where it has to be; without it where there is room. */
+  readonly address?: number | undefined;
+}
+
 interface Block {
+  readonly what: string;
   readonly start: number;
   readonly end: number;
 }
@@ -43,15 +56,17 @@ export function placeBoot(
   kernel: LoadedKernel,
   initrdSize: number | undefined,
   dtbSize: number,
+  modules: readonly PlacedModule[] = [],
 ): Placement {
   const resolve = ({ base, offset }: KernelAddress) => (base === "ram" ? ram.base + offset : offset);
   const taken: Block[] = kernel.segments.map(({ address, memorySize }) => {
     const start = resolve(address);
-    return { start, end: start + memorySize };
+    return { what: "the kernel", start, end: start + memorySize };
   });
   for (const block of taken) {
     checkWithin(ram, block, kernel);
   }
+  takeModules(ram, taken, modules);
 
   const findRoom = (from: number, size: number, alignments: readonly number[], what: string): number => {
     const start = firstFree(ram, taken, from, size, alignments);
@@ -62,21 +77,70 @@ export function placeBoot(
         `${what} (${formatSize(size)}) does not fit ${used} in ${formatSize(ram.size)} of memory; give more with --memory`,
       );
     }
-    taken.push({ start, end: start + size });
+    taken.push({ what, start, end: start + size });
     return start;
   };
 
   const preferred = ram.base + Math.min(128 * MIB, Math.floor(ram.size / 2));
   const initrd =
     initrdSize === undefined ? undefined : findRoom(preferred, initrdSize, [INITRD_ALIGNMENT], "the initrd");
+  const placedModules = modules.map(
+    ({ name, size, address }) => address ?? findRoom(preferred, size, MODULE_ALIGNMENTS, name),
+  );
   const dtbFrom = kernel.kind === "elf" ? ram.base : (initrd ?? preferred);
   const dtb = findRoom(dtbFrom, dtbSize, DTB_ALIGNMENTS, "the device tree");
   return {
     segments: kernel.segments.map(({ address }) => resolve(address)),
     entry: resolve(kernel.entry),
+    modules: placedModules,
     ...(initrd === undefined ? {} : { initrd }),
     dtb,
   };
+}
+
+/**
+ * Places for modules that come beside firmware: nothing but the tree at the start of RAM is in their way.
+ * @throws ConfigError NO_ROOM.
+ */
+export function placeModules(ram: RamRange, dtbSize: number, modules: readonly PlacedModule[]): number[] {
+  const taken: Block[] = [{ what: "the device tree", start: ram.base, end: ram.base + dtbSize }];
+  takeModules(ram, taken, modules);
+  return modules.map(({ name, size, address }) => {
+    const from = ram.base + Math.min(128 * MIB, Math.floor(ram.size / 2));
+    const start = address ?? firstFree(ram, taken, from, size, MODULE_ALIGNMENTS);
+    if (start === undefined) {
+      throw new ConfigError(
+        "NO_ROOM",
+        `${name} (${formatSize(size)}) does not fit in ${formatSize(ram.size)} of memory`,
+      );
+    }
+    taken.push({ what: name, start, end: start + size });
+    return start;
+  });
+}
+
+/** Modules whose place is given: they go first, and whoever gave the places made no room for each other. */
+function takeModules(ram: RamRange, taken: Block[], modules: readonly PlacedModule[]): void {
+  for (const { name, size, address } of modules) {
+    if (address === undefined) continue;
+    const end = address + size;
+    if (address < ram.base || end > ram.base + ram.size) {
+      throw new ConfigError(
+        "NO_ROOM",
+        `${name}: a module at ${hex(address)} to ${hex(end - 1)} is not within RAM ` +
+          `(${hex(ram.base)} to ${hex(ram.base + ram.size - 1)})`,
+      );
+    }
+    const other = taken.find((block) => address < block.end && block.start < end);
+    if (other) {
+      throw new ConfigError(
+        "NO_ROOM",
+        `${name}: a module at ${hex(address)} to ${hex(end - 1)} is in the way of ${other.what} ` +
+          `(${hex(other.start)} to ${hex(other.end - 1)}); leave addr= out to have a place found`,
+      );
+    }
+    taken.push({ what: name, start: address, end });
+  }
 }
 
 function checkWithin(ram: RamRange, { start, end }: Block, kernel: LoadedKernel): void {

@@ -15,6 +15,7 @@ describe("placement", () => {
     expect(placeBoot(ram(1024 * MIB), image(33 * MIB), 5 * MIB + 1, 8000)).toEqual({
       segments: [0x4020_0000],
       entry: 0x4020_0000,
+      modules: [],
       initrd: 0x4800_0000,
       dtb: 0x4860_0000,
     });
@@ -22,7 +23,7 @@ describe("placement", () => {
 
   it("puts a raw binary at RAM + 0x80000", () => {
     const place = placeBoot(ram(64 * MIB), loadKernel(RAW_CODE, "raw"), undefined, 8000);
-    expect(place).toEqual({ segments: [0x4008_0000], entry: 0x4008_0000, dtb: 0x4200_0000 });
+    expect(place).toEqual({ segments: [0x4008_0000], entry: 0x4008_0000, modules: [], dtb: 0x4200_0000 });
   });
 
   it("puts the tree of an ELF file at the start of RAM when that is free, else behind it", () => {
@@ -34,6 +35,36 @@ describe("placement", () => {
     const place = placeBoot(ram(128 * MIB), image(80 * MIB), 5 * MIB, 8000);
     expect(place.initrd).toBe(0x4000_0000 + 82 * MIB);
     expect(place.dtb).toBe(0x4000_0000 + 88 * MIB);
+  });
+
+  it("leaves modules where they are given, finds places for the others, and keeps both free", () => {
+    const modules = [
+      { name: "here", size: 20 * MIB, address: 0x4800_0000 },
+      { name: "anywhere", size: 3 * MIB },
+      { name: "anywhere else", size: 1 },
+    ];
+    const place = placeBoot(ram(1024 * MIB), image(33 * MIB), MIB, 8000, modules);
+    expect(place.modules).toEqual([0x4800_0000, 0x4960_0000, 0x49a0_0000]);
+    expect(place.initrd).toBe(0x4940_0000);
+    expect(place.dtb).toBe(0x49c0_0000);
+  });
+
+  it.each([
+    [[{ name: "m", size: MIB, address: 0x3fff_0000 }], "m: a module at 0x3fff0000 to 0x400effff is not within RAM"],
+    [
+      [{ name: "m", size: MIB, address: 0x4030_0000 }],
+      "in the way of the kernel (0x40200000 to 0x422fffff); leave addr=",
+    ],
+    [
+      [
+        { name: "a", size: 2 * MIB, address: 0x4300_0000 },
+        { name: "b", size: MIB, address: 0x4310_0000 },
+      ],
+      "b: a module at 0x43100000 to 0x431fffff is in the way of a (0x43000000 to 0x431fffff)",
+    ],
+    [[{ name: "big", size: 64 * MIB }], "big (64 MiB) does not fit beside the kernel"],
+  ])("refuses modules that cannot be there", (modules, message) => {
+    expect(() => placeBoot(ram(64 * MIB), image(33 * MIB), undefined, 8000, modules)).toThrow(message);
   });
 
   it("uses the space below the kernel before it gives up", () => {
