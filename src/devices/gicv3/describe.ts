@@ -40,6 +40,8 @@ export interface CpuDescription {
   readonly signalled?: "0" | "1S" | "1NS";
   /** SGIs and PPIs that are enabled, pending or active. */
   readonly interrupts: readonly InterruptDescription[];
+  /** LPIs that are pending; priorities as the configuration table has them. */
+  readonly lpis: readonly { readonly intid: number; readonly enabled: boolean; readonly priority: number }[];
   readonly virtual: {
     readonly enabled: boolean;
     readonly priorityMask: number;
@@ -82,6 +84,7 @@ function describeCpu(cpu: CpuInterface, oneSecurityState: boolean): CpuDescripti
     runningPriority: physical.runningPriority(),
     ...(signalled === undefined ? {} : { signalled: GROUP_NAMES[signalled] }),
     interrupts: interruptsOf(redistributor.bank, 0, oneSecurityState),
+    lpis: redistributor.lpis?.describe() ?? [],
     virtual: {
       enabled: (virtual.hcr & 1) !== 0,
       priorityMask: virtual.pmr,

@@ -2,7 +2,7 @@
 import { type Register, RegisterMap } from "../../bus/register-map.js";
 import { bankRows } from "./bank-registers.js";
 import type { Distributor } from "./distributor.js";
-import { FIRST_SPI } from "./spec.js";
+import { FIRST_SPI, INTID_BITS } from "./spec.js";
 
 /** JEP106 code of Arm (0x43B), variant and revision 0: the product is nobody's silicon. */
 export const IIDR = 0x0000_043b;
@@ -61,7 +61,13 @@ const ROWS: readonly Register<Distributor>[] = [
       ITLinesNumber: [4, 0],
     },
     read: (gicd) =>
-      (1 << 26) | (1 << 24) | (15 << 19) | (1 << 16) | (gicd.oneSecurityState ? 0 : 1 << 10) | (gicd.intids / 32 - 1),
+      (1 << 26) |
+      (1 << 24) |
+      ((INTID_BITS - 1) << 19) |
+      (gicd.config.lpis ? 1 << 17 : 0) |
+      (1 << 16) |
+      (gicd.oneSecurityState ? 0 : 1 << 10) |
+      (gicd.intids / 32 - 1),
   },
   { name: "GICD_IIDR", offset: 0x0008, width: 4, access: "RO", read: () => IIDR },
   message("GICD_SETSPI_NSR", 0x0040, true, false),

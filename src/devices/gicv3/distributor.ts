@@ -1,6 +1,6 @@
 /**
  * GICv3 distributor (Arm IHI 0069H, section 12.9): SPIs, their routing, and the group enables. Affinity routing is
- * always on for both security states; there are no LPIs.
+ * always on for both security states.
  */
 import type { IrqLine, MmioDevice, Width } from "../../bus/contract.js";
 import { type BankState, InterruptBank } from "./bank.js";
@@ -14,6 +14,8 @@ export interface DistributorConfig {
   readonly securityExtensions: boolean;
   /** Affinity of each vCPU: Aff3 << 24 | Aff2 << 16 | Aff1 << 8 | Aff0. */
   readonly affinities: readonly number[];
+  /** The redistributors have LPIs. */
+  readonly lpis: boolean;
 }
 
 export interface DistributorState {

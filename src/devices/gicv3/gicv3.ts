@@ -1,6 +1,6 @@
 /**
  * GICv3 (Arm IHI 0069H): one distributor, a redistributor and a CPU interface for each vCPU, wired together.
- * No LPIs and no ITS.
+ * With memory for their tables the redistributors have LPIs, which an ITS (its.ts) sends.
  */
 import {
   BusFault,
@@ -11,9 +11,11 @@ import {
   SnapshotError,
   type Stateful,
 } from "../../bus/contract.js";
+import type { DmaMemory } from "../../bus/dma.js";
 import { CpuInterface, type CpuOutputs } from "./cpu-interface.js";
 import { describeGic, type GicDescription } from "./describe.js";
 import { ANY_CPU, Distributor, type DistributorState } from "./distributor.js";
+import type { LpiTargets } from "./its-spec.js";
 import type { InterruptSystem, PhysicalState } from "./physical.js";
 import { GICR_REGISTERS, REDISTRIBUTOR_SIZE, Redistributor, type RedistributorState } from "./redistributor.js";
 import { FIRST_PPI, G0, G1NS, G1S, type Group, type SecurityState } from "./spec.js";
@@ -30,6 +32,8 @@ export interface GicConfig {
   readonly listRegisters?: number;
   /** PPI number of the virtual interface's maintenance interrupt. Default 9 (INTID 25). */
   readonly maintenancePpi?: number;
+  /** Where the tables of LPIs are. Default: no LPIs. */
+  readonly lpiMemory?: DmaMemory | undefined;
 }
 
 export interface CpuWiring {
@@ -53,9 +57,9 @@ export class GicConfigError extends Error {
   readonly code = "GIC_CONFIG";
 }
 
-const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_VERSION = 2;
 
-export class Gicv3 implements InterruptSystem, Stateful<GicSnapshot> {
+export class Gicv3 implements InterruptSystem, LpiTargets, Stateful<GicSnapshot> {
   /** The 64 KiB window of GICD_*. */
   readonly distributor: Distributor;
   /** The window of GICR_*: `redistributorWindow` bytes, in the order of the vCPUs. */
@@ -66,7 +70,7 @@ export class Gicv3 implements InterruptSystem, Stateful<GicSnapshot> {
 
   /** Throws GicConfigError. */
   constructor(config: GicConfig) {
-    const { cpus, spis = 256, securityExtensions = false, listRegisters = 4, maintenancePpi = 9 } = config;
+    const { cpus, spis = 256, securityExtensions = false, listRegisters = 4, maintenancePpi = 9, lpiMemory } = config;
     check(spis % 32 === 0 && spis >= 32 && spis <= 960, `${spis} SPIs: give a multiple of 32 from 32 to 960`);
     check(cpus.length > 0, "a GIC needs at least one vCPU");
     check(listRegisters >= 1 && listRegisters <= 16, `${listRegisters} list registers: give 1 to 16`);
@@ -74,13 +78,14 @@ export class Gicv3 implements InterruptSystem, Stateful<GicSnapshot> {
     check(new Set(affinities).size === affinities.length, "two vCPUs have the same affinity");
 
     this.distributor = new Distributor(
-      { spis, securityExtensions, affinities },
+      { spis, securityExtensions, affinities, lpis: lpiMemory !== undefined },
       () => this.#syncAll(),
       (target) => this.#syncTarget(target),
     );
-    this.#redistributors = affinities.map(
-      (affinity, cpu) => new Redistributor({ cpu, affinity, last: cpu === cpus.length - 1 }, this.distributor),
-    );
+    this.#redistributors = affinities.map((affinity, cpu) => {
+      const last = cpu === cpus.length - 1;
+      return new Redistributor({ cpu, affinity, last, memory: lpiMemory }, this.distributor);
+    });
     this.#cpus = cpus.map(
       ({ outputs }, cpu) =>
         new CpuInterface(
@@ -153,6 +158,25 @@ export class Gicv3 implements InterruptSystem, Stateful<GicSnapshot> {
       const cpu = this.distributor.cpuOf(cluster | (31 - Math.clz32(targets & -targets)));
       if (cpu !== undefined) this.#takeSgi(cpu, intid, group, secure);
     }
+  }
+
+  setLpi(cpu: number, intid: number, pending: boolean): boolean {
+    const changed = this.#redistributors[cpu]?.lpis?.setPending(intid, pending) ?? false;
+    if (changed) this.cpuInterface(cpu).sync();
+    return changed;
+  }
+
+  invalidateLpi(cpu: number, intid?: number): void {
+    this.#redistributors[cpu]?.lpis?.invalidate(intid);
+    this.cpuInterface(cpu).sync();
+  }
+
+  moveLpis(from: number, to: number): void {
+    for (const intid of this.#redistributors[from]?.lpis?.takeAll() ?? []) {
+      this.#redistributors[to]?.lpis?.setPending(intid, true);
+    }
+    this.cpuInterface(from).sync();
+    this.cpuInterface(to).sync();
   }
 
   /** What a debugger shows: plain data, no side effects. */

@@ -8,6 +8,8 @@ export type {
 } from "./describe.js";
 export { GICD_REGISTERS } from "./distributor-registers.js";
 export { type CpuWiring, type GicConfig, GicConfigError, type GicSnapshot, Gicv3 } from "./gicv3.js";
+export { Its, type ItsSnapshot } from "./its.js";
+export { ITS_SIZE, TRANSLATER } from "./its-spec.js";
 export type { AccessContext } from "./physical.js";
 export { GICR_REGISTERS, REDISTRIBUTOR_SIZE } from "./redistributor.js";
 export type { SecurityState } from "./spec.js";

@@ -8,6 +8,7 @@ import type { Redistributor } from "./redistributor.js";
 import {
   APR_SHIFT,
   CTLR_PRIBITS,
+  FIRST_LPI,
   FIRST_SPI,
   G0,
   G1NS,
@@ -112,6 +113,14 @@ export class PhysicalInterface {
         found = intid;
       }
     }
+    const { lpis } = this.redistributor;
+    if (lpis !== undefined && lpis.first !== INTID_SPURIOUS && filter.forwarded[G1NS]) {
+      const priority = lpis.firstPriority(distributor.oneSecurityState);
+      if (priority < best) {
+        best = priority;
+        found = lpis.first;
+      }
+    }
     this.#pendingIntid = found;
     this.#pendingPriority = best;
   }
@@ -170,10 +179,15 @@ export class PhysicalInterface {
   /** ICC_IAR<0|1>_EL1, read: the interrupt becomes active. */
   acknowledge(group0: boolean, ctx: AccessContext): number {
     const intid = this.acknowledgeable(group0, ctx);
-    if (intid >= INTID_SECURE) return intid;
+    if (intid >= INTID_SECURE && intid <= INTID_SPURIOUS) return intid;
     const group = this.#groupOf(intid);
     const bit = (this.#pendingPriority & this.#groupPriorityMask(group)) >> APR_SHIFT;
     this.activePriorities[group] = (this.activePriorities[group] as number) | (1 << bit);
+    if (intid >= FIRST_LPI) {
+      // LPIs have no active state.
+      this.redistributor.lpis?.setPending(intid, false);
+      return intid;
+    }
     this.#bankOf(intid).activate(intid);
     if (intid >= FIRST_SPI) this.system.spiChangedBy(this.cpu, intid);
     return intid;
@@ -357,19 +371,22 @@ export class PhysicalInterface {
   }
 
   #deactivate(intid: number): void {
+    if (intid >= FIRST_LPI) return;
     this.#bankOf(intid).deactivate(intid);
     if (intid >= FIRST_SPI) this.system.spiChangedBy(this.cpu, intid);
   }
 
   #exists(intid: number): boolean {
-    return intid < this.system.distributor.intids;
+    return intid < this.system.distributor.intids || (intid >= FIRST_LPI && this.redistributor.lpis !== undefined);
   }
 
   #bankOf(intid: number) {
     return intid < FIRST_SPI ? this.redistributor.bank : this.system.distributor.bank;
   }
 
+  /** LPIs are always Non-secure Group 1 (section 5.1). */
   #groupOf(intid: number): Group {
+    if (intid >= FIRST_LPI) return G1NS;
     return this.#bankOf(intid).groupOf(intid, this.system.distributor.oneSecurityState);
   }
 

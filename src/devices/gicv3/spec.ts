@@ -10,6 +10,8 @@ export const INTID_NONSECURE = 1021;
 export const INTID_SPURIOUS = 1023;
 /** INTIDs from here on are LPIs, which have no active state. */
 export const FIRST_LPI = 8192;
+/** GICD_TYPER.IDbits and GITS_TYPER.ID_bits, plus one. */
+export const INTID_BITS = 16;
 
 /** The interrupt groups of section 4.6, as indices. With one security state, Group 1 is `G1NS`. */
 export const G0 = 0;
@@ -40,8 +42,11 @@ export const GICD_CTLR = {
 /** The Non-secure view. */
 export const GICD_CTLR_NS = { EnableGrp1A: 1 << 1, ARE_NS: 1 << 4 } as const;
 
-/** GICR_CTLR: leave the PE out of the selection for 1-of-N interrupts of a group (section 12.11.2). */
-export const GICR_CTLR = { DPG0: 1 << 24, DPG1NS: 1 << 25, DPG1S: 1 << 26 } as const;
+/**
+ * GICR_CTLR (section 12.11.2): LPIs, and that they can be disabled again; DPG leaves the PE out of the selection for
+ * 1-of-N interrupts of a group.
+ */
+export const GICR_CTLR = { EnableLPIs: 1 << 0, CES: 1 << 1, DPG0: 1 << 24, DPG1NS: 1 << 25, DPG1S: 1 << 26 } as const;
 
 /** GICR_WAKER (section 12.11.41). */
 export const GICR_WAKER = { ProcessorSleep: 1 << 1, ChildrenAsleep: 1 << 2 } as const;
