@@ -16,17 +16,15 @@ export interface GuestRun {
   readonly machine: Machine;
 }
 
-export interface GuestOptions
-  extends Partial<Pick<MachineConfig, "cpu" | "cpus" | "memory" | "el2" | "el3" | "engine">> {
+export interface GuestOptions extends Omit<RunOptions, "kernel" | "initrd"> {
   readonly kernel?: DebianRequest;
   /** Shell commands between mounting /proc and /sys and switching off. */
   readonly commands: string;
-  readonly append?: string;
-  /** Virtual seconds after which the boot counts as hung. */
-  readonly limit?: number;
+  /** Files of the initramfs beside busybox. */
+  readonly files?: Readonly<Record<string, Uint8Array | string>>;
 }
 
-const init = (commands: string): string => `#!/bin/busybox sh
+export const initScript = (commands: string): string => `#!/bin/busybox sh
 export PATH=/bin
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
@@ -38,30 +36,53 @@ poweroff -f
 
 const UNITS_PER_SECOND = 250_000_000n;
 
+export type RunOptions = Partial<Omit<MachineConfig, "serial">> & {
+  /** Virtual seconds after which the run counts as hung. */
+  readonly limit?: number;
+  /** Called with all that the console has said so far, whenever it says more. */
+  readonly onConsole?: (text: string, machine: Machine) => void;
+};
+
 /** Throws with the console's end when the guest neither switches off nor resets within `limit`. */
-export async function bootLinux(options: GuestOptions): Promise<GuestRun> {
-  const guest = await fetchDebian(options.kernel ?? {});
-  const initrd = buildInitramfs({ busybox: readFileSync(guest.busybox), init: init(options.commands) });
-  const bytes: number[] = [];
-  const machine = await Machine.create({
-    description: loadMachineDescription("virt"),
-    cpu: options.cpu ?? "cortex-a72",
-    cpus: options.cpus ?? 1,
-    memory: options.memory ?? 512 << 20,
+export async function bootLinux({ kernel, commands, append = "", ...options }: GuestOptions): Promise<GuestRun> {
+  const guest = await fetchDebian(kernel ?? {});
+  return runMachine({
     kernel: loadKernelFile(guest.kernel),
-    initrd,
-    append: `console=ttyAMA0 panic=-1 ${options.append ?? ""}`,
-    serial: { transmit: (byte) => bytes.push(byte), onReceive() {} },
-    el2: options.el2 ?? "hosted",
-    el3: options.el3 ?? "hosted",
-    ...(options.engine === undefined ? {} : { engine: options.engine }),
+    initrd: buildInitramfs({
+      busybox: readFileSync(guest.busybox),
+      init: initScript(commands),
+      ...(options.files ? { files: options.files } : {}),
+    }),
+    append: `console=ttyAMA0 panic=-1 ${append}`,
+    ...options,
+  });
+}
+
+/** Runs a machine to its end, with one vCPU and 512 MiB unless told otherwise. Throws as `bootLinux` does. */
+export async function runMachine({ limit = 120, onConsole, ...options }: RunOptions): Promise<GuestRun> {
+  const bytes: number[] = [];
+  const text = (): string => Buffer.from(bytes).toString("latin1");
+  const machine: Machine = await Machine.create({
+    description: loadMachineDescription("virt"),
+    cpu: "cortex-a72",
+    cpus: 1,
+    memory: 512 << 20,
+    serial: {
+      transmit: (byte) => {
+        bytes.push(byte);
+        onConsole?.(text(), machine);
+      },
+      onReceive() {},
+    },
+    el2: "hosted",
+    el3: "hosted",
     idle: "skip",
     noReboot: true,
+    ...options,
   });
-  const text = (): string => Buffer.from(bytes).toString("latin1");
-  const limit = BigInt(options.limit ?? 120) * UNITS_PER_SECOND;
+  const end = BigInt(limit) * UNITS_PER_SECOND;
   const watch = setInterval(() => {
-    if (machine.scheduler.now() > limit) machine.stop();
+    if (machine.scheduler.now() > end) machine.stop();
   }, 200);
   try {
     const exit = await machine.run();
