@@ -10,8 +10,12 @@ export const sysregAccess = importFunction("sysregAccess", "iiii", "");
 export const shadowPage = importFunction("shadowPage", "ili", "i");
 /** Whether the slot of a shadow page is a breakpoint: (cpu, PC) → 0 or 1. */
 export const isBreakpoint = importFunction("isBreakpoint", "il", "i");
-/** A watched page is accessed: (cpu, VA, size, access) → 1 when the machine must stop before it. */
-export const watchAccess = importFunction("watchAccess", "ilii", "i");
+/** The machine is about to stop before an access to a watched range: (cpu, VA, access, row of the table). */
+export const watchAccess = importFunction("watchAccess", "ilii", "");
+/** A program of a breakpoint or watchpoint has something for TypeScript to do: (cpu, its number) → 1 to stop. */
+export const pointAction = importFunction("pointAction", "ii", "i");
+/** A program reads what only TypeScript can: (cpu, kind, argument, size) → value; CPU.scratch says whether it could. */
+export const pointRead = importFunction("pointRead", "iili", "l");
 
 /** A slot has become hot: (cpu, slot). It may be compiled; nothing the guest sees depends on it. */
 export const hotSlot = importFunction("hotSlot", "ii", "");
@@ -23,5 +27,7 @@ export const ENGINE_IMPORTS = [
   shadowPage,
   isBreakpoint,
   watchAccess,
+  pointAction,
+  pointRead,
   fpExactImport,
 ] as const;

@@ -218,8 +218,11 @@ export const GLOBAL = {
   codeStart: g.i32(),
   /** Non-zero: breakpoints exist. */
   breakpoints: g.i32(),
-  /** Bit n: a watched byte is in a virtual page whose number is n modulo 64; accesses there go the slow way. */
+  /** Bit n: a watched byte is in a virtual page whose number is n modulo 64; `watchCount` rows say which exactly. */
   watchedPages: g.i64(),
+  watchCount: g.i32(),
+  /** Non-zero: some breakpoint has conditions, commands or collects, so that it asks before it stops. */
+  pointPrograms: g.i32(),
   /** Regions of RAM-like memory: count, then REGION rows. */
   regionCount: g.i32(),
   regions: g.array(16 * 4, 8),
@@ -238,6 +241,10 @@ export const PAGE_SIZE = 1 << PAGE_BITS;
 export const AREA = {
   /** Per 15-bit system-register encoding (op0[0], op1, CRn, CRm, op2): 16 bytes, see SYSREG_ENTRY. */
   sysregIndex: 0x1_0000,
+  /** Watched ranges: WATCH rows. */
+  watches: 0x9_0000,
+  /** Values of trace state variables and what else programs of points keep: 8 bytes each. */
+  pointCells: 0xf_0000,
   /** Per host page: predecode page (u32). */
   codePages: 0x10_0000,
   /** Per host page: PAGE_FLAG bits (u8). */
@@ -247,6 +254,16 @@ export const AREA = {
   /** vCPU blocks, then banks, then the predecode pool, then guest RAM. */
   dynamic: 0x80_0000,
 } as const;
+
+/**
+ * A row of the table of watched ranges, whoever set it: first and last byte without the address's top byte; bit 0
+ * watches reads, bit 1 writes; vCPU's index plus 1, or 0 for all of them. `program` is the owner's: for the debugger the
+ * number of a program that is asked whether to stop (mmu/watch.ts), 0 for none.
+ */
+export const WATCH = { first: 0, last: 8, access: 16, owner: 20, cpu: 24, program: 28, size: 32 } as const;
+export const WATCH_OWNER = { debugger: 0, guest: 1 } as const;
+export const MAX_WATCHES = (AREA.pointCells - AREA.watches) / WATCH.size;
+export const POINT_CELLS = (AREA.codePages - AREA.pointCells) / 8;
 
 export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2 } as const;
 

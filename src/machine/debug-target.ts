@@ -26,7 +26,7 @@ import { runMonitor } from "./debug/monitor/index.js";
 import { DebugRegisters } from "./debug/registers.js";
 import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
-import { type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
+import { type WatchHit, type WatchPoint, Watchpoints, WatchTable } from "./debug/watchpoints.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
 import type { Core, DebugEvent } from "./scheduler.js";
 
@@ -55,7 +55,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     { wait }: { readonly wait: boolean },
   ) {
     this.breakpoints = new Breakpoints(machine.engine);
-    this.watchpoints = new Watchpoints(machine.engine);
+    this.watchpoints = new Watchpoints(new WatchTable(machine.engine));
     this.memory = new DebugMemory(machine);
     this.system = new SystemRegisters(machine);
     this.exits = new ExitLog(machine);
@@ -64,10 +64,11 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.engine = {
       shadowPage: (_cpu, page, shared) => this.breakpoints.shadowPage(page, shared),
       isBreakpoint: (_cpu, pc) => (this.breakpoints.at(pc) === undefined ? 0 : 1),
-      watchAccess: (cpu, va, size, access) => {
-        this.watchHit = this.watchpoints.check(cpu, va, size, access);
-        return this.watchHit === undefined ? 0 : 1;
+      watchAccess: (_cpu, va, _access, row) => {
+        this.watchHit = this.watchpoints.hit(row, va);
       },
+      pointAction: () => 1,
+      pointRead: () => 0n,
     };
     machine.debug = this;
     if (wait) {
@@ -209,7 +210,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   insertPoint(point: Point): TargetError | undefined {
     if (isWatch(point)) {
       if (point.length === 0) return new TargetError(Errno.EINVAL, "a watchpoint has at least one byte");
-      this.watchpoints.insert(point);
+      if (!this.watchpoints.insert(point)) return new TargetError(Errno.ENOSPC, "too many watchpoints; delete some");
     } else {
       const { address } = point;
       if (address % INSTRUCTION_SIZE !== 0n) {

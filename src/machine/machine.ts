@@ -73,7 +73,7 @@ const DEFAULT_EPOCH = 1_704_067_200;
 /** What a debugger adds to a running machine. */
 export interface DebugHooks {
   /** The engine's questions about breakpoints and watchpoints. */
-  readonly engine: Pick<EngineHost, "shadowPage" | "isBreakpoint" | "watchAccess">;
+  readonly engine: Pick<EngineHost, "shadowPage" | "isBreakpoint" | "watchAccess" | "pointAction" | "pointRead">;
   debugStop(core: Core, event: DebugEvent): void;
   /** `setPaused` has taken effect: every vCPU stands. Comes at least once, perhaps again while the pause lasts. */
   paused(): void;
@@ -82,7 +82,7 @@ export interface DebugHooks {
 }
 
 const NO_DEBUGGER: DebugHooks = {
-  engine: { shadowPage: (_cpu, _page, shared) => shared, isBreakpoint: () => 0, watchAccess: () => 0 },
+  engine: { shadowPage: (_cpu, _page, shared) => shared, isBreakpoint: () => 0, watchAccess() {}, pointAction: () => 1, pointRead: () => 0n },
   debugStop() {},
   paused() {},
   ended() {},
@@ -563,6 +563,8 @@ function engineHost(machine: () => Machine): EngineHost {
     sysregAccess: (cpu, encoding, isRead, rt) => machine().accessSysreg(cpu, encoding, isRead !== 0, rt),
     shadowPage: (cpu, page, shared) => machine().debug.engine.shadowPage(cpu, page, shared),
     isBreakpoint: (cpu, pc) => machine().debug.engine.isBreakpoint(cpu, pc),
-    watchAccess: (cpu, va, size, access) => machine().debug.engine.watchAccess(cpu, va, size, access),
+    watchAccess: (cpu, va, access, row) => machine().debug.engine.watchAccess(cpu, va, access, row),
+    pointAction: (cpu, program) => machine().debug.engine.pointAction(cpu, program),
+    pointRead: (cpu, kind, argument, size) => machine().debug.engine.pointRead(cpu, kind, argument, size),
   };
 }

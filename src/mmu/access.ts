@@ -5,26 +5,15 @@
  */
 import { EC, raiseWithFar } from "../cpu/exceptions.js";
 import { CpuView } from "../engine/cpu-view.js";
-import { ioAccess, watchAccess } from "../engine/imports.js";
+import { ioAccess } from "../engine/imports.js";
 import { codeWritten } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import {
-  AREA,
-  BANK,
-  CONTEXT,
-  CPU,
-  Exit,
-  GLOBAL,
-  PAGE_BITS,
-  PAGE_FLAG,
-  PAGE_SIZE,
-  TLB_ENTRIES,
-  TLB_ENTRY,
-} from "../engine/layout.js";
-import { chooseBank, noteLargeRange, unprivilegedContext } from "./banks.js";
+import { AREA, CONTEXT, CPU, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, TLB_ENTRY } from "../engine/layout.js";
+import { chooseBank, entryOf, noteLargeRange, unprivilegedContext } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
+import { pageWatched, watched } from "./watch.js";
 
 /** Results of `resolve` besides a host address. */
 const FAILED = 0;
@@ -97,19 +86,6 @@ export const abortAccess = defineFunction("abortAccess", "ilii", "", (fb, cpu, v
   fb.return();
 });
 
-/** Address of the TLB entry for a page in a bank. */
-function entryOf(bank: I32, va: I64): I32 {
-  return bank
-    .add(
-      va
-        .shrU(PAGE_BITS)
-        .wrap()
-        .and(TLB_ENTRIES - 1)
-        .mul(TLB_ENTRY.size),
-    )
-    .add(BANK.data);
-}
-
 const pageFlags = (fb: FunctionBuilder, host: I32): I32 =>
   fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32;
 
@@ -142,8 +118,16 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   const entry = entryOf(fb.call(chooseBank, cpu, context), va);
   const page = pageOf(va);
   const flags = pageFlags(fb, hostPage);
-  const watched = (fb.load("i64.load", fb.i32(0), GLOBAL.watchedPages) as I64).shrU(va.shrU(PAGE_BITS)).wrap().and(1);
-  const slow = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context)).or(watched);
+  const maybeWatched = (fb.load("i64.load", fb.i32(0), GLOBAL.watchedPages) as I64)
+    .shrU(va.shrU(PAGE_BITS))
+    .wrap()
+    .and(1);
+  const isWatched = fb.choose(
+    maybeWatched,
+    () => fb.call(pageWatched, va),
+    () => fb.i32(0),
+  );
+  const slow = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context)).or(isWatched);
   const readable = attributes.and(ATTRIBUTE.read);
   const writable = attributes.shrU(1).and(readable).and(readOnly.xor(1));
   const tag = (ok: I32): I64 => ok.select(page, fb.i64(-1));
@@ -221,13 +205,10 @@ function deviceAccess(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, acces
 }
 
 /** A watchpoint that must stop the machine before the access makes the instruction be abandoned. */
-function checkWatch(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, access: number): void {
+function checkWatch(fb: FunctionBuilder, c: CpuView, context: I32, va: I64, size: I32, access: number): void {
   fb.if(c.get32(CPU.watch), () => {
     savePc(c);
-    fb.if(fb.call(watchAccess, c.base, va, size, fb.i32(access)), () => {
-      c.set32(CPU.exit, Exit.watchpoint);
-      failed(fb, access === ACCESS.write);
-    });
+    fb.if(fb.call(watched, c.base, context, va, size, fb.i32(access)), () => failed(fb, access === ACCESS.write));
   });
 }
 
@@ -263,7 +244,7 @@ export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, si
   const context = contextFor(fb, c, flags);
   const read = fb.i32(ACCESS.read);
   checkAlignment(fb, c, va, size, flags, context, read);
-  checkWatch(fb, c, va, size, ACCESS.read);
+  checkWatch(fb, c, context, va, size, ACCESS.read);
   const bounce = cpu.add(CPU.bounce);
   const crosses = va
     .wrap()
@@ -316,7 +297,7 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
   const context = contextFor(fb, c, flags);
   const write = fb.i32(ACCESS.write);
   checkAlignment(fb, c, va, size, flags, context, write);
-  checkWatch(fb, c, va, size, ACCESS.write);
+  checkWatch(fb, c, context, va, size, ACCESS.write);
   const bounce = cpu.add(CPU.bounce);
   const crosses = va
     .wrap()
@@ -431,10 +412,7 @@ export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cp
   fb.if(c.get32(CPU.watch), () => {
     savePc(c);
     for (const access of [ACCESS.read, ACCESS.write]) {
-      fb.if(fb.call(watchAccess, cpu, va, size, fb.i32(access)), () => {
-        c.set32(CPU.exit, Exit.watchpoint);
-        fb.return(fb.i32(0));
-      });
+      fb.if(fb.call(watched, cpu, context, va, size, fb.i32(access)), () => fb.return(fb.i32(0)));
     }
   });
   fb.if(readFirst, () => {

@@ -93,6 +93,15 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   return context.toI64U().or(a.shl(8)).or(v.shl(24));
 }
 
+/** Address of the TLB entry for a page in a bank. */
+export function entryOf(bank: I32, va: I64): I32 {
+  const index = va
+    .shrU(PAGE_BITS)
+    .wrap()
+    .and(TLB_ENTRIES - 1);
+  return bank.add(index.mul(TLB_ENTRY.size)).add(BANK.data);
+}
+
 /** (cpu, context) → its bank: the one in the table, a kept one with the same key, or the least recently used emptied. */
 export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, context) => {
   const c = new CpuView(fb, cpu);

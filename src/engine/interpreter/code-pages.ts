@@ -11,7 +11,10 @@ export const HANDLER_DECODE = 0;
 export const HANDLER_PAGE_END = 1;
 export const HANDLER_BREAKPOINT = 2;
 export const HANDLER_UNDEFINED = 3;
-export const FIRST_INSTRUCTION_HANDLER = 4;
+/** Not handlers, but what points ask (interpreter/points.ts): they may be replaced while the guest stands. */
+export const HANDLER_POINT_PROGRAM = 4;
+export const HANDLER_BREAKPOINT_PROGRAM = 5;
+export const FIRST_INSTRUCTION_HANDLER = 6;
 
 /** Writes to a page that holds code before its code is dropped whole; until then only the slots written are. */
 const WRITES_BEFORE_DROP = 512;

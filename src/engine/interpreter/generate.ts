@@ -24,6 +24,7 @@ import { allocateCodePage, codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER }
 import { allForms } from "./forms.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
 import { breakpointHandler, decodeHandler, interpretOne, pageEndHandler, run, undefinedHandler } from "./loop.js";
+import { noBreakpointProgram, noPointProgram } from "./points.js";
 import { HANDLER } from "./protocol.js";
 
 /** Everything the engine needs at run time, as plain data that a build step can keep in a file. */
@@ -95,7 +96,10 @@ export function generateInterpreter(): InterpreterImage {
     return f;
   });
   for (const f of EXPORTED) module.export(f);
-  const special = [decodeHandler, pageEndHandler, breakpointHandler, undefinedHandler];
+  const special = [
+    ...[decodeHandler, pageEndHandler, breakpointHandler, undefinedHandler],
+    ...[noPointProgram, noBreakpointProgram],
+  ];
   module.exportRuntime(new Set<DefinedFunction>([...special, ...handlers]));
   module.functionIndex(interpretOne);
   const bytes = module.finish([...special, ...handlers], { initial: 1, maximum: 65536 });

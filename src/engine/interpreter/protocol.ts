@@ -3,3 +3,8 @@
  * on with, or 0 when the PC is in the vCPU block and everything (exits, interrupts, fetch) must be looked at again.
  */
 export const HANDLER = { params: "iii", result: "i" } as const;
+
+/** What a watchpoint asks before it stops: (cpu, number of a program) → 1 to stop. The PC is in the block. */
+export const POINT_PROGRAM = { params: "ii", result: "i" } as const;
+/** What the breakpoints at a PC ask before they stop: (cpu, PC) → 1 to stop. */
+export const BREAKPOINT_PROGRAM = { params: "il", result: "i" } as const;

@@ -1,9 +1,10 @@
 /**
- * Watchpoints by virtual address: accesses to pages that may hold a watched byte go the slow way (mmu/access.ts) and
- * ask here before they happen. The mask of page numbers may name too many pages, never too few.
+ * Watchpoints by virtual address: rows of the engine's table of watched ranges, which the guest's own share
+ * (mmu/watch.ts). Accesses to pages that hold a watched byte go the slow way, and those to a watched byte stop before
+ * they happen.
  */
 import type { Engine } from "../../engine/engine.js";
-import { CPU, GLOBAL, PAGE_BITS } from "../../engine/layout.js";
+import { AREA, CPU, GLOBAL, MAX_WATCHES, PAGE_BITS, WATCH, WATCH_OWNER } from "../../engine/layout.js";
 import type { Point, WatchKind } from "../../gdb/target.js";
 import { ACCESS } from "../../mmu/walk.js";
 
@@ -15,73 +16,103 @@ export interface WatchHit {
 
 export type WatchPoint = Point & { readonly kind: WatchKind };
 
-const KINDS_BY_ACCESS: Readonly<Record<number, readonly WatchKind[]>> = {
-  [ACCESS.read]: ["read", "access"],
-  [ACCESS.write]: ["write", "access"],
-};
+/** A row of the table. Whoever keeps some gives all of them at each change. */
+export interface WatchRow {
+  /** Virtual addresses, the last inclusive. */
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly reads: boolean;
+  readonly writes: boolean;
+  /** Index of the vCPU; all of them without. */
+  readonly vcpu?: number;
+  /** The owner's own number; for the debugger, of the program that is asked before it stops, 0 for none. */
+  readonly program?: number;
+}
 
 const MASK_PAGES = 64n;
 /** Addresses without the top byte, which may be a tag (DDI 0487, D8.9 "Address tagging"). */
 const untagged = (address: bigint): bigint => BigInt.asUintN(56, address);
 
-export class Watchpoints {
-  private points: WatchPoint[] = [];
+/** The engine's table: the debugger's rows first, the guest's behind them. */
+export class WatchTable {
+  private readonly rows: Record<keyof typeof WATCH_OWNER, readonly WatchRow[]> = { debugger: [], guest: [] };
 
   constructor(private readonly engine: Engine) {}
 
-  insert(point: WatchPoint): void {
-    this.points.push(point);
-    this.changed();
+  /** Whether the table has room for `more` rows. */
+  hasRoom(more: number): boolean {
+    return this.rows.debugger.length + this.rows.guest.length + more <= MAX_WATCHES;
   }
 
-  /** Removes the very object that was inserted. */
-  remove(point: WatchPoint): void {
-    this.points = this.points.filter((other) => other !== point);
-    this.changed();
-  }
-
-  /**
-   * The engine asks before an access of `size` bytes: the watchpoint it is to stop at. An access that faults is not
-   * one: the fault comes first (DDI 0487, D1.3.5.4 "Prioritization of Synchronous exceptions").
-   */
-  check(cpu: number, va: bigint, size: number, access: number): WatchHit | undefined {
-    const kinds = KINDS_BY_ACCESS[access] ?? [];
-    const first = untagged(va);
-    const end = first + BigInt(size);
-    for (const { kind, address, length } of this.points) {
-      const start = untagged(address);
-      if (!kinds.includes(kind) || start >= end || start + BigInt(length) <= first) continue;
-      if (this.faults(cpu, va, access)) return undefined;
-      return { kind, address: start > first ? address : BigInt.asUintN(64, va) };
-    }
-    return undefined;
-  }
-
-  private faults(cpu: number, va: bigint, access: number): boolean {
-    const { exports, view } = this.engine;
-    const misses = view.getBigUint64(cpu + CPU.statTlbMiss, true);
-    const fault = exports.walk(cpu, view.getInt32(cpu + CPU.context, true), va, access);
-    view.setBigUint64(cpu + CPU.statTlbMiss, misses, true);
-    return fault !== 0;
-  }
-
-  private changed(): void {
+  /** Replaces the rows of an owner. */
+  set(owner: keyof typeof WATCH_OWNER, rows: readonly WatchRow[]): void {
+    if (rows.length === 0 && this.rows[owner].length === 0) return;
+    this.rows[owner] = rows;
     const { view, cpuBases, exports } = this.engine;
-    const mask = this.points.reduce((sum, point) => sum | pagesOf(point), 0n);
+    let mask = 0n;
+    let at: number = AREA.watches;
+    for (const [name, own] of Object.entries(this.rows) as [keyof typeof WATCH_OWNER, readonly WatchRow[]][]) {
+      for (const row of own) {
+        view.setBigUint64(at + WATCH.first, untagged(row.first), true);
+        view.setBigUint64(at + WATCH.last, untagged(row.last), true);
+        const access = (row.reads ? 1 << ACCESS.read : 0) | (row.writes ? 1 << ACCESS.write : 0);
+        view.setInt32(at + WATCH.access, access, true);
+        view.setInt32(at + WATCH.owner, WATCH_OWNER[name], true);
+        view.setInt32(at + WATCH.cpu, row.vcpu === undefined ? 0 : row.vcpu + 1, true);
+        view.setInt32(at + WATCH.program, row.program ?? 0, true);
+        mask |= pagesOf(row);
+        at += WATCH.size;
+      }
+    }
+    const count = (at - AREA.watches) / WATCH.size;
+    view.setInt32(GLOBAL.watchCount, count, true);
     view.setBigUint64(GLOBAL.watchedPages, mask, true);
     for (const base of cpuBases) {
-      view.setInt32(base + CPU.watch, this.points.length, true);
+      view.setInt32(base + CPU.watch, count, true);
       exports.flushCpu(base);
     }
   }
 }
 
-/** One bit for each page that the point lies in, by page number modulo 64. */
-function pagesOf({ address, length }: WatchPoint): bigint {
-  const first = untagged(address) >> BigInt(PAGE_BITS);
-  const last = (untagged(address) + BigInt(length) - 1n) >> BigInt(PAGE_BITS);
-  if (last - first >= MASK_PAGES) return (1n << MASK_PAGES) - 1n;
+export class Watchpoints {
+  private points: readonly WatchPoint[] = [];
+
+  constructor(private readonly table: WatchTable) {}
+
+  /** False when the table is full. */
+  insert(point: WatchPoint): boolean {
+    if (!this.table.hasRoom(1)) return false;
+    this.change([...this.points, point]);
+    return true;
+  }
+
+  /** Removes the very object that was inserted. */
+  remove(point: WatchPoint): void {
+    this.change(this.points.filter((other) => other !== point));
+  }
+
+  /** What an access at `va` found in a row of the table. */
+  hit(row: number, va: bigint): WatchHit {
+    const { kind, address } = this.points[row] as WatchPoint;
+    return { kind, address: untagged(address) > untagged(va) ? address : BigInt.asUintN(64, va) };
+  }
+
+  private change(points: readonly WatchPoint[]): void {
+    this.points = points;
+    this.table.set("debugger", points.map(rowOf));
+  }
+}
+
+function rowOf({ kind, address, length }: WatchPoint): WatchRow {
+  return { first: address, last: address + BigInt(length) - 1n, reads: kind !== "write", writes: kind !== "read" };
+}
+
+/** One bit for each page that the row lies in, by page number modulo 64. */
+function pagesOf({ first, last }: WatchRow): bigint {
+  const firstPage = untagged(first) >> BigInt(PAGE_BITS);
+  const lastPage = untagged(last) >> BigInt(PAGE_BITS);
+  if (lastPage - firstPage >= MASK_PAGES || lastPage < firstPage) return (1n << MASK_PAGES) - 1n;
   let mask = 0n;
-  for (let page = first; page <= last; page++) mask |= 1n << (page % MASK_PAGES);
+  for (let page = firstPage; page <= lastPage; page++) mask |= 1n << (page % MASK_PAGES);
   return mask;
 }

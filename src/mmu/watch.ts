@@ -1,0 +1,91 @@
+/**
+ * Watched ranges: pages that hold a watched byte miss the inline TLB check, and each access to them comes here, where
+ * the table of ranges (engine/layout.ts, WATCH) is looked through in wasm. Only an access to a watched byte goes further,
+ * and only one that is to stop the machine reaches TypeScript.
+ */
+import { CpuView } from "../engine/cpu-view.js";
+import { watchAccess } from "../engine/imports.js";
+import { HANDLER_POINT_PROGRAM } from "../engine/interpreter/code-pages.js";
+import { POINT_PROGRAM } from "../engine/interpreter/protocol.js";
+import type { FunctionBuilder } from "../engine/ir/function.js";
+import { defineFunction } from "../engine/ir/module.js";
+import type { I32, I64 } from "../engine/ir/value.js";
+import { AREA, CPU, Exit, GLOBAL, PAGE_SIZE, TLB_ENTRY, WATCH, WATCH_OWNER } from "../engine/layout.js";
+import { chooseBank, entryOf } from "./banks.js";
+import { walk } from "./walk.js";
+
+/** Addresses without the top byte, which may be a tag (DDI 0487, D8.9 "Address tagging"). */
+const UNTAGGED = (1n << 56n) - 1n;
+
+const pageOf = (va: I64): I64 => va.and(-BigInt(PAGE_SIZE));
+
+/** Visits the rows of the table that share a byte with [first, last]. */
+function forEachRow(fb: FunctionBuilder, first: I64, last: I64, visit: (row: I32) => void): void {
+  const row = fb.variable(fb.i32(AREA.watches));
+  const end = (fb.load("i32.load", fb.i32(0), GLOBAL.watchCount) as I32).mul(WATCH.size).add(AREA.watches);
+  fb.block((done) => {
+    fb.loop((again) => {
+      const r = row.get();
+      fb.brIf(done, r.geU(end));
+      const before = (fb.load("i64.load", r, WATCH.last) as I64).ltU(first);
+      const behind = (fb.load("i64.load", r, WATCH.first) as I64).gtU(last);
+      fb.if(before.or(behind).eqz(), () => visit(r));
+      row.set(r.add(WATCH.size));
+      fb.br(again);
+    });
+  });
+}
+
+/** Whether a byte of the page of `va` is watched, by whomever. */
+export const pageWatched = defineFunction("pageWatched", "l", "i", (fb, va) => {
+  const first = pageOf(va).and(UNTAGGED);
+  forEachRow(fb, first, first.add(PAGE_SIZE - 1), () => fb.return(fb.i32(1)));
+  fb.return(fb.i32(0));
+});
+
+/** Whether the access would fault: without effect on the TLB and on statistics. */
+export const wouldFault = defineFunction("wouldFault", "iili", "i", (fb, cpu, context, va, access) => {
+  const c = new CpuView(fb, cpu);
+  const entry = entryOf(fb.call(chooseBank, cpu, context), va);
+  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
+  const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
+  fb.if(known.and(allowed), () => fb.return(fb.i32(0)));
+  const misses = c.get64(CPU.statTlbMiss);
+  const fault = fb.call(walk, cpu, context, va, access);
+  c.set64(CPU.statTlbMiss, misses);
+  fb.return(fault);
+});
+
+/**
+ * An access of `size` bytes is about to be made, with the PC of its instruction in the block: 1 when the instruction is
+ * abandoned, an exit set up. An access that faults is not watched: the fault comes first (DDI 0487, D1.3.5.4
+ * "Prioritization of Synchronous exceptions").
+ */
+export const watched = defineFunction("watched", "iilii", "i", (fb, cpu, context, va, size, access) => {
+  const c = new CpuView(fb, cpu);
+  const first = va.and(UNTAGGED);
+  const last = first.add(size.sub(1).toI64U());
+  forEachRow(fb, first, last, (row) => {
+    const word = (offset: number): I32 => fb.load("i32.load", row, offset) as I32;
+    const otherCpu = word(WATCH.cpu)
+      .ne(0)
+      .and(word(WATCH.cpu).ne(c.get32(CPU.index).add(1)));
+    const applies = word(WATCH.access).shrU(access).and(1).and(otherCpu.eqz());
+    fb.if(applies, () => {
+      fb.if(fb.call(wouldFault, cpu, context, va, access), () => fb.return(fb.i32(0)));
+      fb.if(word(WATCH.owner).eq(WATCH_OWNER.debugger), () => {
+        const stops = fb.choose(
+          word(WATCH.program),
+          () => fb.callIndirect(POINT_PROGRAM, fb.i32(HANDLER_POINT_PROGRAM), cpu, word(WATCH.program)),
+          () => fb.i32(1),
+        );
+        fb.if(stops, () => {
+          fb.call(watchAccess, cpu, va, access, row.sub(AREA.watches).divU(WATCH.size));
+          c.set32(CPU.exit, Exit.watchpoint);
+          fb.return(fb.i32(1));
+        });
+      });
+    });
+  });
+  fb.return(fb.i32(0));
+});
