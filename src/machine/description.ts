@@ -13,6 +13,9 @@ const MACHINES_DIRECTORY = fileURLToPath(new URL("../../machines", import.meta.u
 
 /** GICv3 gives every PE two 64 KiB frames (IHI 0069, 12.10). */
 const REDISTRIBUTOR_STRIDE = 0x20000;
+/** The two 64 KiB frames of an ITS (IHI 0069, 12.10). */
+const ITS_SIZE = 0x20000;
+const ITS_FRAME = 0x10000;
 /** INTIDs 32 to 1019 are SPIs (IHI 0069, 2.2). */
 const MAX_SPIS = 988;
 const PAGE = 0x1000;
@@ -47,6 +50,8 @@ const GicV3 = v.strictObject({
   name: Name,
   distributor: Region,
   redistributors: Region,
+  /** The Interrupt Translation Service; without one there are no LPIs. */
+  its: v.optional(Region),
   /** How many SPIs: INTIDs 32 up. */
   spis: v.pipe(Count, v.multipleOf(32, "a multiple of 32"), v.maxValue(MAX_SPIS)),
   maintenancePpi: Ppi,
@@ -118,6 +123,7 @@ export function deviceRegions(description: MachineDescription): MappedRegion[] {
         return [
           { name: `${device.name} distributor`, ...device.distributor },
           { name: `${device.name} redistributors`, ...device.redistributors },
+          ...(device.its ? [{ name: `${device.name} its`, ...device.its }] : []),
         ];
       case "cfi-flash":
         return device.banks.map((bank, index) => ({ name: flashBankName(device, index), ...bank }));
@@ -290,6 +296,9 @@ function interruptFault(description: MachineDescription): string | undefined {
   const gic = gicOf(description);
   if (maximumCpus(description) < 1) {
     return `"${gic.name}": the redistributors need ${hex(REDISTRIBUTOR_STRIDE)} bytes for each CPU`;
+  }
+  if (gic.its && (gic.its.size !== ITS_SIZE || gic.its.base % ITS_FRAME !== 0)) {
+    return `"${gic.name}": an ITS is ${hex(ITS_SIZE)} bytes at a multiple of ${hex(ITS_FRAME)}`;
   }
   const owners = new Map<number, string>();
   for (const device of description.devices) {

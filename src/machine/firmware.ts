@@ -1,5 +1,5 @@
 /** What firmware needs of a machine: flash banks in the engine's memory, and fw_cfg's way to guest memory. */
-import type { FwCfgMemory } from "../devices/fw-cfg/index.js";
+import type { DmaMemory } from "../bus/dma.js";
 import type { FlashMemory } from "../devices/pflash/index.js";
 import type { Engine, Region, RegionSpec } from "../engine/engine.js";
 import type { BootOptions } from "./boot.js";
@@ -44,7 +44,7 @@ export function flashBank(
 }
 
 /** Guest physical memory as a device's DMA sees it: what is read-only, not there or not the guest's is refused. */
-export function dmaMemory(engine: Engine, isGuests: (region: Region) => boolean): FwCfgMemory {
+export function dmaMemory(engine: Engine, isGuests: (region: Region) => boolean): DmaMemory {
   const at = (address: number, size: number): { region: Region; host: number } | undefined => {
     const region = engine.regionAt(BigInt(address));
     if (!region || !isGuests(region) || address + size > Number(region.base) + region.size) return undefined;

@@ -47,6 +47,8 @@ export class HostedLevels implements PowerController {
           distributor: gicOf(config.description).distributor.base,
           redistributors: gicOf(config.description).redistributors.base,
           maintenanceIntid: 16 + gicOf(config.description).maintenancePpi,
+          its: gicOf(config.description).its,
+          setLpiPending: (cpu, intid) => machine.platform.gic.setLpi(cpu, intid, true),
         },
         el3: "hosted",
         now: () => machine.scheduler.now() * NANOSECONDS_PER_INSTRUCTION,

@@ -167,6 +167,7 @@ export class Machine {
     // Devices set alarms and lines while they are built, before there is a scheduler.
     this.alarms = new Alarms((deadline) => this.scheduler?.deadlineSet(deadline));
     const now = (): bigint => this.scheduler?.now() ?? 0n;
+    const memory = dmaMemory(engine, (region) => !HostedLevels.isOwnMemory(region));
     this.platform = buildPlatform(config.description, {
       cpus: vcpus.map((vcpu, i) => ({ affinity: affinityOf(config.description, i), outputs: this.outputsOf(vcpu) })),
       clock: { now: () => now() * NANOSECONDS_PER_INSTRUCTION },
@@ -178,11 +179,10 @@ export class Machine {
       epoch: config.epoch ?? DEFAULT_EPOCH,
       securityExtensions: config.el3 === "guest",
       flashBank: (bank) => flashBank(engine, config, bank),
-      fwCfg: {
-        items: machineItems(boot.handedOver),
-        memory: dmaMemory(engine, (region) => !HostedLevels.isOwnMemory(region)),
-      },
+      memory,
+      fwCfg: { items: machineItems(boot.handedOver), memory },
       onFault: (fault) => this.onBusFault(fault),
+      log: (line) => this.log("faults", () => line),
     });
     const ppi = config.description.timer.ppi;
     this.cores = vcpus.map((vcpu, index) => {

@@ -1,8 +1,9 @@
 /** Devices of a machine, built and wired from its description; nothing here runs yet. */
 import { type AccessFault, AddressSpace } from "../bus/address-space.js";
 import type { Alarm, Clock, IrqLine, MmioDevice } from "../bus/contract.js";
+import type { DmaMemory } from "../bus/dma.js";
 import { FwCfg, type FwCfgItems, type FwCfgMemory, WINDOW_SIZE } from "../devices/fw-cfg/index.js";
-import { type CpuWiring, Gicv3 } from "../devices/gicv3/index.js";
+import { type CpuWiring, Gicv3, Its } from "../devices/gicv3/index.js";
 import { type FlashMemory, Pflash } from "../devices/pflash/index.js";
 import { Pl011, type SerialBackend } from "../devices/pl011/index.js";
 import { Pl031 } from "../devices/pl031/index.js";
@@ -22,8 +23,12 @@ export interface PlatformWiring {
   readonly securityExtensions: boolean;
   /** The memory behind a flash bank, and whether it can be written. */
   flashBank(bank: number): { readonly memory: FlashMemory; readonly readOnly: boolean };
+  /** Guest memory as devices reach it. */
+  readonly memory: DmaMemory;
   readonly fwCfg: { readonly items: FwCfgItems; readonly memory: FwCfgMemory };
   onFault(fault: AccessFault): void;
+  /** What a device has to say about what its driver does wrong: a line. */
+  log(line: string): void;
 }
 
 export interface Platform {
@@ -54,10 +59,12 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
     spis: gicDescription.spis,
     maintenancePpi: gicDescription.maintenancePpi,
     securityExtensions: wiring.securityExtensions,
+    lpiMemory: gicDescription.its && wiring.memory,
   });
   const devices: PlatformDevice[] = [];
   let console: Pl011 | undefined;
   let powerKey: Platform["powerKey"];
+  let its: Its | undefined;
   const map = (name: string, base: number, size: number, device: MmioDevice): void =>
     bus.map({ name, base, size, device });
   const irqOf = (spi: number): IrqLine => gic.spi(spi);
@@ -67,6 +74,11 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
         map(`${d.name} distributor`, d.distributor.base, d.distributor.size, gic.distributor);
         map(`${d.name} redistributors`, d.redistributors.base, gic.redistributorWindow, gic.redistributorFrames);
         devices.push({ name: d.name, type: d.type, device: gic });
+        if (d.its) {
+          its = new Its({ memory: wiring.memory, targets: gic, log: wiring.log });
+          map(`${d.name} its`, d.its.base, d.its.size, its);
+          devices.push({ name: `${d.name} its`, type: d.type, device: its });
+        }
         break;
       case "pl011": {
         const isConsole = d.name === description.console;

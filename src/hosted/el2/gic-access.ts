@@ -11,12 +11,17 @@ export interface GicLayout {
   readonly redistributors: number;
   /** The PPI's INTID (25 on the `virt` machine). */
   readonly maintenanceIntid: number;
+  /** The ITS: its commands look at pending LPIs. */
+  readonly its?: { readonly base: number; readonly size: number } | undefined;
+  /** Makes an LPI pending again; only an ITS or its own pending table can do that otherwise. */
+  readonly setLpiPending?: (cpu: number, intid: number) => void;
 }
 
 const DISTRIBUTOR_SIZE = 0x1_0000;
 const REDISTRIBUTOR_SIZE = 0x2_0000;
 const SGI_BASE = 0x1_0000;
 const FIRST_SPI = 32;
+const FIRST_LPI = 8192;
 
 /** Offsets that GICD and the SGI_base frame of GICR share. */
 const REG = { IGROUPR: 0x080, ISENABLER: 0x100, ISPENDR: 0x200, ISACTIVER: 0x300, IPRIORITYR: 0x400 } as const;
@@ -34,7 +39,8 @@ export class GicFrames {
 
   /** Whether an address is in one of the GIC's frames. */
   contains(address: number): boolean {
-    const { distributor, redistributors } = this.layout;
+    const { distributor, redistributors, its } = this.layout;
+    if (its && address >= its.base && address < its.base + its.size) return true;
     if (address >= distributor && address < distributor + DISTRIBUTOR_SIZE) return true;
     return address >= redistributors && address < redistributors + this.cpus * REDISTRIBUTOR_SIZE;
   }
@@ -48,6 +54,10 @@ export class GicFrames {
   }
 
   setPending(cpu: number, intid: number): void {
+    if (intid >= FIRST_LPI) {
+      this.layout.setLpiPending?.(cpu, intid);
+      return;
+    }
     this.#setBit(cpu, intid, REG.ISPENDR);
   }
 

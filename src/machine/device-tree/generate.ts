@@ -37,6 +37,7 @@ const PHANDLE_GIC = 1;
 const PHANDLE_CLOCK = 2;
 /** Above all of the CPUs' numbers. */
 const PHANDLE_GPIO = 0x1000;
+const PHANDLE_ITS = 0x1001;
 /** KEY_POWER of the Linux input event codes. */
 const KEY_POWER = 116;
 const PHANDLE_FIRST_CPU = 16;
@@ -144,6 +145,15 @@ function addGic(root: DeviceTreeNode, gic: Gicv3Description, virtualization: boo
     .set("ranges", EMPTY);
   if (virtualization) {
     node.set("interrupts", cells(GIC_PPI, gic.maintenancePpi, LEVEL_HIGH));
+  }
+  if (gic.its) {
+    node
+      .add(`its@${gic.its.base.toString(16)}`)
+      .set("compatible", strings("arm,gic-v3-its"))
+      .set("msi-controller", EMPTY)
+      .set("#msi-cells", cells(1))
+      .set("reg", pairs(gic.its.base, gic.its.size))
+      .set("phandle", cells(PHANDLE_ITS));
   }
 }
 
