@@ -23,6 +23,7 @@ describe("the virt machine", () => {
     expect(deviceRegions(virt)).toEqual([
       { name: "gic distributor", base: 0x0800_0000, size: 0x1_0000 },
       { name: "gic redistributors", base: 0x080a_0000, size: 0xf6_0000 },
+      { name: "gic its", base: 0x0808_0000, size: 0x2_0000 },
       { name: "uart0", base: 0x0900_0000, size: 0x1000 },
       { name: "rtc", base: 0x0901_0000, size: 0x1000 },
       { name: "flash0", base: 0, size: 64 * 2 ** 20 },
