@@ -30,7 +30,9 @@ export function buildFirmware(): { readonly file: string; dispose(): void } {
   return { file, dispose: () => rmSync(directory, { recursive: true }) };
 }
 
-export type SessionOptions = Partial<Pick<MachineConfig, "cpus" | "memory" | "el2" | "idle" | "initrd" | "append">> & {
+export type SessionOptions = Partial<
+  Pick<MachineConfig, "cpus" | "memory" | "el2" | "idle" | "initrd" | "append" | "modules">
+> & {
   readonly kernel: LoadedKernel;
   /** ELF file with symbols that GDB loads. */
   readonly symbols: string;
