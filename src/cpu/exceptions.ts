@@ -256,7 +256,10 @@ function debugEnabledFrom(fb: FunctionBuilder, c: CpuView, el: I32, masked: I32)
   const target = to2.select(fb.i32(2), fb.i32(1));
   const kernel = c.sys("MDSCR_EL1").bit(MDSCR.KDE).and(masked.eqz());
   const locked = c.sys("OSLSR_EL1").bit(OSLSR_OSLK);
-  return { enabled: el.ltU(target).or(el.eq(target).and(kernel)).and(locked.eqz()), target };
+  // MDCR_EL3.SDD: none from Secure state.
+  const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(SCR.NS).eqz());
+  const disabled = locked.or(secure.and(c.sys("MDCR_EL3").bit(16)));
+  return { enabled: el.ltU(target).or(el.eq(target).and(kernel)).and(disabled.eqz()), target };
 }
 
 /** Debug exceptions masked at the current level: PSTATE.D. */

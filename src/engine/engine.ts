@@ -43,7 +43,9 @@ export interface EngineHost {
   sysregAccess(cpu: number, encoding: number, isRead: number, rt: number): void;
   shadowPage(cpu: number, page: bigint, shared: number): number;
   isBreakpoint(cpu: number, pc: bigint): number;
+  breakpointHit(cpu: number, pc: bigint, pass: number): number;
   watchAccess(cpu: number, va: bigint, access: number, row: number): void;
+  guestWatch(cpu: number, va: bigint, access: number, user: number, n: number): number;
   pointAction(cpu: number, program: number): number;
   pointRead(cpu: number, kind: number, argument: bigint, size: number): bigint;
 }

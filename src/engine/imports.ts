@@ -10,8 +10,18 @@ export const sysregAccess = importFunction("sysregAccess", "iiii", "");
 export const shadowPage = importFunction("shadowPage", "ili", "i");
 /** Whether the slot of a shadow page is a breakpoint: (cpu, PC) → 0 or 1. */
 export const isBreakpoint = importFunction("isBreakpoint", "il", "i");
+/**
+ * A breakpoint's slot is reached: (cpu, PC, 1 when a debugger wants its own passed) → 0 to run the instruction, 1 when
+ * the machine must stop before it, 2 when the guest's own Breakpoint exception was taken.
+ */
+export const breakpointHit = importFunction("breakpointHit", "ili", "i");
 /** The machine is about to stop before an access to a watched range: (cpu, VA, access, row of the table). */
 export const watchAccess = importFunction("watchAccess", "ilii", "");
+/**
+ * An access to a range that the guest watches: (cpu, first watched byte it touches, access, 1 when made as from EL0,
+ * number of the watchpoint) → 1 when the guest's Watchpoint exception was taken.
+ */
+export const guestWatch = importFunction("guestWatch", "iliii", "i");
 /** A program of a breakpoint or watchpoint has something for TypeScript to do: (cpu, its number) → 1 to stop. */
 export const pointAction = importFunction("pointAction", "ii", "i");
 /** A program reads what only TypeScript can: (cpu, kind, argument, size) → value; CPU.scratch says whether it could. */
@@ -26,7 +36,9 @@ export const ENGINE_IMPORTS = [
   sysregAccess,
   shadowPage,
   isBreakpoint,
+  breakpointHit,
   watchAccess,
+  guestWatch,
   pointAction,
   pointRead,
   fpExactImport,

@@ -19,14 +19,14 @@ import {
   type TargetListener,
   type Vcpu,
 } from "../gdb/target.js";
-import { Breakpoints } from "./debug/breakpoints.js";
+import type { Breakpoints } from "./debug/breakpoints.js";
 import { ExitLog } from "./debug/exit-log.js";
 import { DebugMemory } from "./debug/memory.js";
 import { runMonitor } from "./debug/monitor/index.js";
 import { DebugRegisters } from "./debug/registers.js";
 import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
-import { type WatchHit, type WatchPoint, Watchpoints, WatchTable } from "./debug/watchpoints.js";
+import { type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
 import type { Core, DebugEvent } from "./scheduler.js";
 
@@ -54,16 +54,15 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     private readonly machine: Machine,
     { wait }: { readonly wait: boolean },
   ) {
-    this.breakpoints = new Breakpoints(machine.engine);
-    this.watchpoints = new Watchpoints(new WatchTable(machine.engine));
+    this.breakpoints = machine.breakpoints;
+    this.watchpoints = new Watchpoints(machine.watchTable);
     this.memory = new DebugMemory(machine);
     this.system = new SystemRegisters(machine);
     this.exits = new ExitLog(machine);
     this.registers = new DebugRegisters(machine, this.system);
     this.features = this.registers.features;
     this.engine = {
-      shadowPage: (_cpu, page, shared) => this.breakpoints.shadowPage(page, shared),
-      isBreakpoint: (_cpu, pc) => (this.breakpoints.at(pc) === undefined ? 0 : 1),
+      stopsAt: (pc) => this.pointAt(pc) !== undefined,
       watchAccess: (_cpu, va, _access, row) => {
         this.watchHit = this.watchpoints.hit(row, va);
       },
@@ -89,7 +88,12 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       return { kind: "watchpoint", via: this.watchHit.kind, address: this.watchHit.address };
     }
     if (event !== "breakpoint") return { kind: "step" };
-    return { kind: "breakpoint", via: this.breakpoints.at(vcpu.pc)?.kind === "software" ? "software" : "hardware" };
+    return { kind: "breakpoint", via: this.pointAt(vcpu.pc)?.kind === "software" ? "software" : "hardware" };
+  }
+
+  /** The breakpoint of a client at an address; the guest's own are not the debugger's. */
+  private pointAt(pc: bigint): Point | undefined {
+    return this.breakpoints.at(pc).find((point): point is Point => "kind" in point);
   }
 
   paused(): void {

@@ -20,6 +20,9 @@ import type { Endpoint } from "../gdb/endpoint.js";
 import type { GdbServer } from "../gdb/server.js";
 import { Alarms } from "./alarms.js";
 import { type BootImage, type BootOptions, prepareBoot } from "./boot.js";
+import { Breakpoints } from "./debug/breakpoints.js";
+import { SelfHostedDebug } from "./debug/self-hosted.js";
+import { WatchTable } from "./debug/watchpoints.js";
 import type { MachineTarget } from "./debug-target.js";
 import { affinityOf } from "./description.js";
 import { ConfigError } from "./errors.js";
@@ -73,7 +76,7 @@ const DEFAULT_EPOCH = 1_704_067_200;
 /** What a debugger adds to a running machine. */
 export interface DebugHooks {
   /** The engine's questions about breakpoints and watchpoints. */
-  readonly engine: Pick<EngineHost, "shadowPage" | "isBreakpoint" | "watchAccess" | "pointAction" | "pointRead">;
+  readonly engine: Pick<EngineHost, "watchAccess" | "pointAction" | "pointRead"> & { stopsAt(pc: bigint): boolean };
   debugStop(core: Core, event: DebugEvent): void;
   /** `setPaused` has taken effect: every vCPU stands. Comes at least once, perhaps again while the pause lasts. */
   paused(): void;
@@ -82,7 +85,7 @@ export interface DebugHooks {
 }
 
 const NO_DEBUGGER: DebugHooks = {
-  engine: { shadowPage: (_cpu, _page, shared) => shared, isBreakpoint: () => 0, watchAccess() {}, pointAction: () => 1, pointRead: () => 0n },
+  engine: { stopsAt: () => false, watchAccess() {}, pointAction: () => 1, pointRead: () => 0n },
   debugStop() {},
   paused() {},
   ended() {},
@@ -104,6 +107,10 @@ export class Machine {
   readonly scheduler: Scheduler;
   readonly cores: readonly Core[];
   readonly hosted: HostedLevels;
+  /** Breakpoints of debuggers and of the guest. */
+  readonly breakpoints: Breakpoints;
+  readonly watchTable: WatchTable;
+  private readonly selfHosted: SelfHostedDebug;
   /** Set by a debugger that attaches; see debug-target.ts. */
   debug: DebugHooks = NO_DEBUGGER;
   private target: MachineTarget | undefined;
@@ -162,6 +169,9 @@ export class Machine {
   ) {
     this.boot = boot;
     this.model = model;
+    this.breakpoints = new Breakpoints(engine);
+    this.watchTable = new WatchTable(engine);
+    this.selfHosted = new SelfHostedDebug(engine, this.breakpoints, this.watchTable, model);
     buildSysregIndex(engine.memory.buffer, model);
     const vcpus = engine.cpuBases.map((base) => new Vcpu(engine.memory.buffer, base));
     // Devices set alarms and lines while they are built, before there is a scheduler.
@@ -259,6 +269,7 @@ export class Machine {
       affinity: this.affinityOf(index),
     });
     timer.update();
+    this.selfHosted.changed(vcpu);
     engine.exports.flushCpu(vcpu.base);
   }
 
@@ -468,7 +479,7 @@ export class Machine {
       tableBaseChanged: (vcpu) => exports.contextChanged(vcpu.base),
       modesChanged: (vcpu) => exports.enterMode(vcpu.base),
       interruptsChanged: () => {},
-      debugChanged: (vcpu) => vcpu.set32(CPU.softwareStep, Number(vcpu.sysreg("MDSCR_EL1") & 1n)),
+      debugChanged: (vcpu) => this.selfHosted.changed(vcpu),
     };
   }
 
@@ -483,6 +494,21 @@ export class Machine {
     if (isRead) return;
     this.scheduler.deadlineSet(timer.nextDeadline());
     this.hosted.resample(vcpu);
+  }
+
+  /**
+   * A breakpoint's slot is reached: 1 to stop for a debugger (not when it passes its own), 2 when the guest's exception
+   * was taken, 0 when the instruction is to run.
+   */
+  breakpointHit(cpu: number, pc: bigint, pass: boolean): number {
+    const address = BigInt.asUintN(64, pc);
+    if (!pass && this.debug.engine.stopsAt(address)) return 1;
+    return this.selfHosted.breakpointTaken(this.coreAt(cpu).vcpu, address) ? 2 : 0;
+  }
+
+  /** An access touches what the guest watches: whether its Watchpoint exception was taken. */
+  watchpointHit(cpu: number, va: bigint, isWrite: boolean, user: boolean, n: number): number {
+    return this.selfHosted.watchpointTaken(this.coreAt(cpu).vcpu, va, isWrite, user, n) ? 1 : 0;
   }
 
   private coreAt(base: number): Core {
@@ -561,8 +587,10 @@ function engineHost(machine: () => Machine): EngineHost {
   return {
     ioAccess: (cpu, size, access) => machine().ioAccess(cpu, size, access === 1),
     sysregAccess: (cpu, encoding, isRead, rt) => machine().accessSysreg(cpu, encoding, isRead !== 0, rt),
-    shadowPage: (cpu, page, shared) => machine().debug.engine.shadowPage(cpu, page, shared),
-    isBreakpoint: (cpu, pc) => machine().debug.engine.isBreakpoint(cpu, pc),
+    shadowPage: (_cpu, page, shared) => machine().breakpoints.shadowPage(page, shared),
+    isBreakpoint: (_cpu, pc) => (machine().breakpoints.has(pc) ? 1 : 0),
+    breakpointHit: (cpu, pc, pass) => machine().breakpointHit(cpu, pc, pass !== 0),
+    guestWatch: (cpu, va, access, user, n) => machine().watchpointHit(cpu, va, access === 1, user !== 0, n),
     watchAccess: (cpu, va, access, row) => machine().debug.engine.watchAccess(cpu, va, access, row),
     pointAction: (cpu, program) => machine().debug.engine.pointAction(cpu, program),
     pointRead: (cpu, kind, argument, size) => machine().debug.engine.pointRead(cpu, kind, argument, size),

@@ -411,9 +411,10 @@ export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cp
   fb.if(va.wrap().and(size.sub(1)), () => failWith(FSC.alignment));
   fb.if(c.get32(CPU.watch), () => {
     savePc(c);
-    for (const access of [ACCESS.read, ACCESS.write]) {
+    const stops = (access: number): void =>
       fb.if(fb.call(watched, cpu, context, va, size, fb.i32(access)), () => fb.return(fb.i32(0)));
-    }
+    fb.if(readFirst, () => stops(ACCESS.read));
+    stops(ACCESS.write);
   });
   fb.if(readFirst, () => {
     const readable = fb.call(resolve, cpu, context, va, fb.i32(ACCESS.read));

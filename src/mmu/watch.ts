@@ -4,13 +4,13 @@
  * and only one that is to stop the machine reaches TypeScript.
  */
 import { CpuView } from "../engine/cpu-view.js";
-import { watchAccess } from "../engine/imports.js";
+import { guestWatch, watchAccess } from "../engine/imports.js";
 import { HANDLER_POINT_PROGRAM } from "../engine/interpreter/code-pages.js";
 import { POINT_PROGRAM } from "../engine/interpreter/protocol.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import { AREA, CPU, Exit, GLOBAL, PAGE_SIZE, TLB_ENTRY, WATCH, WATCH_OWNER } from "../engine/layout.js";
+import { AREA, CONTEXT, CPU, Exit, GLOBAL, PAGE_SIZE, TLB_ENTRY, WATCH, WATCH_OWNER } from "../engine/layout.js";
 import { chooseBank, entryOf } from "./banks.js";
 import { walk } from "./walk.js";
 
@@ -84,6 +84,12 @@ export const watched = defineFunction("watched", "iilii", "i", (fb, cpu, context
           c.set32(CPU.exit, Exit.watchpoint);
           fb.return(fb.i32(1));
         });
+      });
+      fb.if(word(WATCH.owner).eq(WATCH_OWNER.guest), () => {
+        const start = fb.load("i64.load", row, WATCH.first) as I64;
+        const user = context.eq(CONTEXT.el10User).or(context.eq(CONTEXT.el20User));
+        const touched = start.gtU(first).select(va.add(start.sub(first)), va);
+        fb.if(fb.call(guestWatch, cpu, touched, access, user, word(WATCH.program)), () => fb.return(fb.i32(1)));
       });
     });
   });

@@ -104,7 +104,11 @@ export class Ours {
       sysregAccess: unexpected("a system register"),
       shadowPage: unexpected("a breakpoint's page"),
       isBreakpoint: unexpected("a breakpoint"),
+      breakpointHit: unexpected("a breakpoint"),
       watchAccess: unexpected("a watchpoint"),
+      guestWatch: unexpected("a watchpoint"),
+      pointAction: unexpected("a watchpoint"),
+      pointRead: unexpected("a watchpoint"),
     };
     const engine = await Engine.create(
       { cpus: 1, regions: [{ name: "ram", base: RAM, size: RAM_SIZE }], features: new Set(features) },

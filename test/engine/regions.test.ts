@@ -100,7 +100,11 @@ async function machine(compile: boolean): Promise<{ engine: Engine; vcpu: Vcpu }
       },
       shadowPage: (_cpu, _page, shared) => shared,
       isBreakpoint: () => 0,
+      breakpointHit: () => 0,
       watchAccess: () => 0,
+      guestWatch: () => 0,
+      pointAction: () => 0,
+      pointRead: () => 0n,
     },
   );
   buildSysregIndex(engine.memory.buffer, model);

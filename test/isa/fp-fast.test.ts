@@ -37,7 +37,11 @@ const unused = {
   sysregAccess: () => {},
   shadowPage: () => 0,
   isBreakpoint: () => 0,
+  breakpointHit: () => 0,
   watchAccess: () => 0,
+  guestWatch: () => 0,
+  pointAction: () => 0,
+  pointRead: () => 0n,
 };
 
 class Rig {

@@ -28,7 +28,11 @@ export class VectorMachine {
         sysregAccess: unexpected("a system register"),
         shadowPage: unexpected("a breakpoint's page"),
         isBreakpoint: unexpected("a breakpoint"),
+        breakpointHit: unexpected("a breakpoint"),
         watchAccess: unexpected("a watchpoint"),
+        guestWatch: unexpected("a watchpoint"),
+        pointAction: unexpected("a watchpoint"),
+        pointRead: unexpected("a watchpoint"),
       },
     );
     const vcpu = new Vcpu(engine.memory.buffer, engine.cpuBases[0]!);

@@ -6,7 +6,7 @@ import { EC, raise, raiseUndefined, raiseWithFar, softwareStep, takeInterrupt } 
 import { noteLargeRange, poisonWrites } from "../../mmu/banks.js";
 import { ACCESS, branchAddress, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
-import { isBreakpoint, shadowPage } from "../imports.js";
+import { breakpointHit, isBreakpoint, shadowPage } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import {
@@ -180,16 +180,22 @@ export const pageEndHandler = defineFunction("pageEnd", "iii", "i", (fb, cpu, _w
   fb.return(next);
 });
 
-/** Handler 2: a breakpoint. Stops before the instruction, unless told to pass it once. */
+/** What `breakpointHit` says when the machine must stop. */
+const BREAKPOINT_STOPS = 1;
+
+/** Handler 2: a breakpoint, of a debugger or of the guest. The debugger's stops before the instruction. */
 export const breakpointHandler = defineFunction("breakpoint", "iii", "i", (fb, cpu, word, slot) => {
   const c = new CpuView(fb, cpu);
-  fb.if(c.get32(CPU.passBreakpoint), () => {
-    c.set32(CPU.passBreakpoint, 0);
-    fb.return(fb.callIndirect(HANDLER, fb.call(decodeWord, word), cpu, word, slot));
+  const pc = c.get64(CPU.pcBias).add(slot.shrU(1).toI64U());
+  c.set64(CPU.pc, pc);
+  const pass = c.get32(CPU.passBreakpoint);
+  c.set32(CPU.passBreakpoint, 0);
+  const verdict = fb.call(breakpointHit, cpu, pc, pass);
+  fb.if(verdict.eqz(), () => fb.return(fb.callIndirect(HANDLER, fb.call(decodeWord, word), cpu, word, slot)));
+  fb.if(verdict.eq(BREAKPOINT_STOPS), () => {
+    c.set32(CPU.budget, c.get32(CPU.budget).add(1));
+    c.set32(CPU.exit, Exit.breakpoint);
   });
-  c.set32(CPU.budget, c.get32(CPU.budget).add(1));
-  c.set64(CPU.pc, c.get64(CPU.pcBias).add(slot.shrU(1).toI64U()));
-  c.set32(CPU.exit, Exit.breakpoint);
   fb.return(fb.i32(0));
 });
 
@@ -201,13 +207,20 @@ export const undefinedHandler = defineFunction("undefined", "iii", "i", (fb, cpu
   fb.return(fb.i32(0));
 });
 
-/** Runs the one instruction of a slot by its own handler, whatever the slot holds: (cpu, slot) → next slot or 0. */
+/**
+ * Runs the one instruction of a slot by its own handler, whatever the slot holds but a breakpoint: (cpu, slot) → next
+ * slot or 0.
+ */
 export const interpretOne = defineFunction("interpretOne", "ii", "i", (fb, cpu, slot) => {
   const code = new CpuView(fb, cpu).get32(CPU.slotBase);
   const hostPage = fb.load("i32.load", code, CODE_PAGE.host) as I32;
   const word = fb.load("i32.load", hostPage.add(slot.sub(code).shrU(1))) as I32;
   // Syndromes are made from the word in the slot, which nobody may have decoded yet.
   fb.store("i32.store", slot, word, 4);
+  fb.if(fb.load("i32.load", code, CODE_PAGE.isShadow) as I32, () => {
+    const pc = new CpuView(fb, cpu).get64(CPU.pcBias).add(slot.shrU(1).toI64U());
+    fb.if(fb.call(isBreakpoint, cpu, pc), () => fb.return(fb.call(breakpointHandler, cpu, word, slot)));
+  });
   fb.return(fb.callIndirect(HANDLER, fb.call(decodeWord, word), cpu, word, slot));
 });
 
@@ -259,6 +272,9 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       fb.if(next, () => {
         c.set64(CPU.pc, c.get64(CPU.pcBias).add(next.shrU(1).toI64U()));
       });
+      // A debugger stands before the instruction: the step is still to come.
+      const reason = c.get32(CPU.exit);
+      fb.brIf(outer, reason.eq(Exit.breakpoint).or(reason.eq(Exit.watchpoint)));
       // EX: the word is in the slot now, decoded or not before.
       const exclusive = (fb.load("i32.load", at, 4) as I32).and(LOAD_EXCLUSIVE.mask).eq(LOAD_EXCLUSIVE.value);
       c.set32(CPU.stepSyndrome, exclusive.shl(STEP_ISS.EX).or(1 << STEP_ISS.ISV));

@@ -15,7 +15,6 @@ import {
   PAGE_SIZE,
   SLOT_SIZE,
 } from "../../engine/layout.js";
-import type { Point } from "../../gdb/target.js";
 
 const PAGE_MASK = BigInt(PAGE_SIZE - 1);
 
@@ -24,18 +23,32 @@ const pageOf = (address: bigint): bigint => address & ~PAGE_MASK;
 /** An address as 64 unsigned bits: WebAssembly hands out signed ones. */
 const unsigned = (address: bigint): bigint => BigInt.asUintN(64, address);
 
+/** An address at which somebody wants to be asked: a debugger, or the guest for itself. */
+export interface CodePoint {
+  readonly address: bigint;
+}
+
 export class Breakpoints {
   /** By address; several clients, or kinds, may have set the same one. */
-  private readonly points = new Map<bigint, Point[]>();
+  private readonly points = new Map<bigint, CodePoint[]>();
   /** Number of addresses in `points`, by virtual page. */
   private readonly pages = new Map<bigint, number>();
   /** Shadows by virtual page and, because it may be mapped to different memory, by the shared predecode page. */
   private shadows = new Map<bigint, Map<number, number>>();
   private generation = 0;
+  private matchesAll = false;
 
   constructor(private readonly engine: Engine) {}
 
-  insert(point: Point): void {
+  /** Every instruction is a breakpoint: one that matches a context and no address. */
+  set everywhere(on: boolean) {
+    if (on === this.matchesAll) return;
+    this.matchesAll = on;
+    this.announce();
+    this.engine.dropCode();
+  }
+
+  insert(point: CodePoint): void {
     const address = unsigned(point.address);
     const here = this.points.get(address);
     if (here !== undefined) {
@@ -47,7 +60,7 @@ export class Breakpoints {
   }
 
   /** Removes the very object that was inserted. */
-  remove(point: Point): void {
+  remove(point: CodePoint): void {
     const address = unsigned(point.address);
     const rest = this.points.get(address)?.filter((other) => other !== point);
     if (rest === undefined) return;
@@ -59,15 +72,20 @@ export class Breakpoints {
     this.countPage(address, -1);
   }
 
-  /** The breakpoint at an address. */
-  at(address: bigint): Point | undefined {
-    return this.points.get(unsigned(address))?.[0];
+  /** The breakpoints at an address. */
+  at(address: bigint): readonly CodePoint[] {
+    return this.points.get(unsigned(address)) ?? [];
+  }
+
+  /** Whether the slot of an address has to ask. */
+  has(address: bigint): boolean {
+    return this.matchesAll || this.points.has(unsigned(address));
   }
 
   /** The engine asks, for each fetch that misses: the predecode page for a virtual page; 0 when there is no room. */
   shadowPage(virtualPage: bigint, shared: number): number {
     const page = unsigned(virtualPage);
-    if (!this.pages.has(page)) return shared;
+    if (!this.matchesAll && !this.pages.has(page)) return shared;
     const shadows = this.shadowsOf(page);
     const known = shadows.get(shared);
     if (known !== undefined) return known;
@@ -106,11 +124,15 @@ export class Breakpoints {
     const count = (this.pages.get(page) ?? 0) + change;
     if (count > 0) this.pages.set(page, count);
     else this.pages.delete(page);
-    this.engine.view.setInt32(GLOBAL.breakpoints, this.pages.size, true);
+    this.announce();
     // In a shadow that is there already, the slot is decoded again and asks whether it is a breakpoint.
     const offset = (Number(address & PAGE_MASK) / 4) * SLOT_SIZE;
     for (const shadow of this.shadowsOf(page).values()) this.engine.view.setBigUint64(shadow + offset, 0n, true);
     this.forgetFetches(page);
+  }
+
+  private announce(): void {
+    this.engine.view.setInt32(GLOBAL.breakpoints, this.pages.size + (this.matchesAll ? 1 : 0), true);
   }
 
   /** Every vCPU looks up the predecode page of a virtual page again. */
