@@ -1,22 +1,23 @@
 /**
- * The stub's sockets: TCP or a unix socket, one controlling client at a time. All of the protocol is in `session.ts`;
- * this is the only file that knows of connections.
+ * The stub's sockets: TCP or a unix socket. All of the protocol is in `session.ts`, who controls is in `clients.ts`; this
+ * is the only file that knows of connections.
  */
 
 import { lstat, unlink } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { Clients } from "./clients.js";
 import { type Endpoint, EndpointError, formatEndpoint, isLocal } from "./endpoint.js";
 import { MAX_UNSENT } from "./limits.js";
 import { ACK, encodePacket } from "./packet/frame.js";
 import { PacketParser } from "./packet/parser.js";
-import { Session } from "./session.js";
+import type { Session } from "./session.js";
 import type { DebugTarget } from "./target.js";
 
 /** How long a client that is turned away may take to say something, or to hang up. */
 const PATIENCE_MS = 5_000;
 
-/** How long a second client waits for the first to go before it is turned away; also what a closing server allows. */
-const TURN_MS = 1_000;
+/** What a closing server allows clients to read their last packets in. */
+const CLOSING_MS = 1_000;
 
 /** The longest packet, in bytes, that is looked at before turning a client away. */
 const REFUSED_PACKET = 1024;
@@ -59,9 +60,6 @@ export class GdbServer {
   readonly #server: Server;
   readonly #options: GdbServerOptions;
   readonly #sockets = new Set<Socket>();
-  #session: Session | undefined;
-  /** A client that came while another was there, until `TURN_MS` have passed or the other has gone. */
-  #next: Socket | undefined;
 
   /** Use `listenForGdb`. */
   constructor(
@@ -85,7 +83,7 @@ export class GdbServer {
     }
     const patience = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
-    }, TURN_MS);
+    }, CLOSING_MS);
     await Promise.all(closed);
     clearTimeout(patience);
   }
@@ -95,49 +93,25 @@ export class GdbServer {
     // A connection that breaks also closes: that is where it is dealt with.
     socket.on("error", () => {});
     socket.on("close", () => this.#sockets.delete(socket));
-    if (this.#session === undefined) this.#serve(socket);
-    else if (this.#next === undefined) this.#wait(socket);
-    else refuse(socket);
-  }
-
-  /** A debugger that reconnects may be seen to come before it is seen to go. */
-  #wait(socket: Socket): void {
-    this.#next = socket;
-    setTimeout(() => {
-      if (this.#next !== socket) return;
-      this.#next = undefined;
-      refuse(socket);
-    }, TURN_MS);
+    this.#serve(socket);
   }
 
   #serve(socket: Socket): void {
     const { target, clientChanged, warn } = this.#options;
-    const session = new Session(target, {
-      send: (bytes) => socket.write(bytes),
-      get congested() {
-        return socket.writableLength > MAX_UNSENT;
-      },
-      end: () => {
-        finish(socket);
-        leave();
-      },
-      defect: (error) => warn?.(`the GDB stub failed on a packet: ${error instanceof Error ? error.stack : error}`),
-    });
+    const clients = Clients.of(target);
+    let session: Session | undefined;
+    let open = true;
     const leave = (): void => {
-      if (this.#session !== session) return;
-      this.#session = undefined;
-      session.close();
+      if (!open) return;
+      open = false;
+      withdraw();
+      if (session === undefined) return;
       clientChanged?.(false);
-      const next = this.#next;
-      this.#next = undefined;
-      if (next !== undefined && !next.destroyed) this.#serve(next);
+      clients.leave(session);
     };
-    this.#session = session;
-    clientChanged?.(true);
-
     let untaken: Uint8Array = new Uint8Array(0);
     const pump = (): void => {
-      untaken = untaken.subarray(this.#session === session ? session.receive(untaken) : untaken.length);
+      if (session !== undefined || !open) untaken = untaken.subarray(open ? session?.receive(untaken) : untaken.length);
       if (untaken.length > 0) socket.pause();
       else socket.resume();
     };
@@ -147,25 +121,54 @@ export class GdbServer {
     });
     socket.on("drain", pump);
     socket.on("close", leave);
+
+    const transport = {
+      send: (bytes: Uint8Array) => socket.write(bytes),
+      get congested() {
+        return socket.writableLength > MAX_UNSENT;
+      },
+      end: () => {
+        finish(socket);
+        leave();
+      },
+      defect: (error: unknown) =>
+        warn?.(`the GDB stub failed on a packet: ${error instanceof Error ? error.stack : error}`),
+    };
+    const withdraw = clients.apply({
+      transport,
+      seated: (seat) => {
+        session = seat;
+        clientChanged?.(true);
+        pump();
+      },
+      refused: () => {
+        open = false;
+        refuse(socket, untaken);
+      },
+    });
   }
 }
 
-/** One client controls. Another is told so in answer to its first packet, which GDB shows, and is let go. */
-function refuse(socket: Socket): void {
+/** There is no place: the client is told so in answer to its first packet, which GDB shows, and is let go. */
+function refuse(socket: Socket, untaken: Uint8Array): void {
   const patience = setTimeout(() => socket.destroy(), PATIENCE_MS);
   socket.on("close", () => clearTimeout(patience));
+  socket.removeAllListeners("data");
   const parser = new PacketParser(REFUSED_PACKET);
-  socket.on("data", (bytes) => {
+  const hear = (bytes: Uint8Array): void => {
     if (!socket.writable) return;
     for (const byte of bytes) {
       const event = parser.push(byte);
       if (event?.kind !== "packet" && event?.kind !== "oversize") continue;
       socket.write(ACK);
-      socket.write(encodePacket("E.another debugger is attached to this machine; detach it first"));
+      socket.write(encodePacket("E.too many debuggers observe this machine; let one of them go first"));
       finish(socket);
       return;
     }
-  });
+  };
+  hear(untaken);
+  socket.on("data", hear);
+  socket.resume();
 }
 
 /** Ends our side once all is sent, and the connection if the client does not. */

@@ -1,60 +1,40 @@
 /**
- * A conversation with one client, bytes in and bytes out: acknowledgment, dispatch, and what the client has chosen
- * (GDB manual, appendix "Remote Protocol"). The connection is behind `Transport`, the machine behind `DebugTarget`.
+ * A conversation with one client: dispatch, and what the client has chosen (GDB manual, appendix "Remote Protocol").
+ * The connection's bytes are `Link`'s, running and stopping is `Control`'s, the machine is behind `DebugTarget`.
  *
- *                   interrupt             D                   vAttach
- *     (new) ──► attaching ──► stopped ─────────► detached ─────────────► attaching
- *                             │     ▲
- *                    c s vCont│     │stop of the machine
- *                             ▼     │
- *                             running              any ──close, k──► closed
+ *     (new) ──► attached ──D──► detached ──vAttach, vRun──► attached
+ *                  └──vKill, in extended mode──► detached, the machine standing at power-on
+ *     any ──close, k──► closed
  */
 
-import { type Command, type Reply, UNSUPPORTED } from "./commands/command.js";
+import { type Command, OK, type Reply, UNSUPPORTED } from "./commands/command.js";
 import { findCommand } from "./commands/index.js";
-import { CORE, CoreRegister } from "./description/core.js";
+import { AllStop } from "./control/all-stop.js";
+import { type Control, type ControlPort, hasEnded, observerRefusal, type Resumption } from "./control/control.js";
+import { NonStop } from "./control/non-stop.js";
+import { Observation } from "./control/observation.js";
 import { type RegisterFile, registerFile } from "./description/registers.js";
 import { MAX_PACKET, MAX_WAITING } from "./limits.js";
+import { Link, type Transport } from "./link.js";
 import { Arguments, MalformedPacket } from "./packet/arguments.js";
-import { ACK, encodePacket, NAK } from "./packet/frame.js";
 import { hexByte } from "./packet/hex.js";
-import { PacketParser, type ParserEvent } from "./packet/parser.js";
 import { formatThreadId } from "./packet/thread-id.js";
 import { PointSet } from "./points.js";
 import { stopReply } from "./stop-reply.js";
-import { type DebugTarget, Errno, type ResumeAction, type Stop, TargetError } from "./target.js";
+import { type DebugTarget, Errno, type Stop, TargetError } from "./target.js";
 
-/** The connection as the session sees it. */
-export interface Transport {
-  send(bytes: Uint8Array): void;
-  /** True while the client does not read what it was sent; then no input is taken. */
-  readonly congested: boolean;
-  /** Ends the connection once everything sent is out. */
-  end(): void;
-  /** A bug of ours, caught: the client has been told that the packet failed. */
-  defect?(error: unknown): void;
-}
+export type { Transport } from "./link.js";
 
-/** Step until pc is outside [start, end). */
-export interface StepRange {
-  readonly start: bigint;
-  readonly end: bigint;
-}
-
-type State =
-  /** An interrupt is on its way. `announce`: its stop is the reply to a packet. */
-  | { readonly name: "attaching"; readonly announce: boolean }
-  | { readonly name: "stopped" }
-  | {
-      readonly name: "running";
-      readonly plan: ReadonlyMap<number, ResumeAction>;
-      readonly ranges: ReadonlyMap<number, StepRange>;
-    }
-  | { readonly name: "detached" }
-  | { readonly name: "closed" };
-
-const notAttached = new TargetError(Errno.ESRCH, "not attached: the machine runs on its own; use vAttach;1");
+const notAttached = new TargetError(Errno.ESRCH, "not attached: the machine runs on its own; use vAttach;1 or vRun");
 const tooEarly = new TargetError(Errno.EBUSY, "the machine runs; stop it first (Ctrl-C, 0x03)");
+
+/** What of a session its place among the clients decides. */
+export interface SessionOptions {
+  /** Another client controls the machine: this one looks, and changes nothing. */
+  readonly observer?: boolean;
+  /** Makes this observer the controlling client, if there is none. */
+  readonly promote?: () => boolean;
+}
 
 export class Session {
   /** GDB's numbers for the target's registers. */
@@ -62,28 +42,47 @@ export class Session {
   readonly points: PointSet;
   /** What the client said of itself in `qSupported`. */
   clientFeatures: ReadonlySet<string> = new Set();
-  extended = false;
   /** The vCPU of registers and memory (`Hg`); a stop selects its own. */
   general = 0;
   /** The vCPU that `c` and `s` move (`Hc`); undefined for all. GDB expects it to outlast stops. */
   moved: number | undefined;
 
   readonly #transport: Transport;
-  readonly #parser = new PacketParser(MAX_PACKET);
+  readonly #link: Link;
+  readonly #port: ControlPort;
+  readonly #options: SessionOptions;
   readonly #stopListening: () => void;
-  #state: State = { name: "detached" };
-  #acknowledging = true;
-  #lastPacket: Uint8Array | undefined;
+  /** Undefined while detached. */
+  #control: Control | undefined;
+  #closed = false;
+  #observes: boolean;
+  #extended = false;
+  /** What `QNonStop` chose; it outlasts a detach. */
+  #nonStop = false;
   #waiting: string[] = [];
-  /** A Ctrl-C that no stop has answered. One that finds the machine standing interrupts the next resumption. */
-  #interrupted = false;
+  /** Notifications that wait for the reply to the packet being served. */
+  #heldBack: string[] | undefined;
 
-  /** Attaches: the machine is asked to stop if it runs. */
+  /** Attaches: the machine is asked to stop if it runs, unless this client only observes. */
   constructor(
     readonly target: DebugTarget,
     transport: Transport,
+    options: SessionOptions = {},
   ) {
     this.#transport = transport;
+    this.#options = options;
+    this.#observes = options.observer ?? false;
+    this.#link = new Link(transport, {
+      packet: (payload) => this.#packet(payload),
+      interrupt: () => this.#control?.interrupt(),
+      unreadable: (error) => this.#reply(error),
+    });
+    this.#port = {
+      session: this,
+      reply: (reply) => this.#reply(reply),
+      notify: (event) => this.#notify(event),
+      ready: () => this.#serveWaiting(),
+    };
     this.registers = registerFile(target.features);
     this.points = new PointSet(target);
     this.#stopListening = target.listen({ stopped: (stop) => this.#stopped(stop) });
@@ -94,30 +93,20 @@ export class Session {
 
   /** Takes input. Gives how many bytes it took: all, unless the transport is congested or the session closed. */
   receive(bytes: Uint8Array): number {
-    let taken = 0;
-    while (taken < bytes.length && !this.#transport.congested && this.#state.name !== "closed") {
-      const event = this.#parser.push(bytes[taken++] as number);
-      if (event !== undefined) this.#heard(event);
-    }
-    return taken;
+    return this.#link.receive(bytes);
   }
 
   /** The connection is gone: the guest runs on as after a detach. */
   close(): void {
-    if (this.#state.name === "closed") return;
+    if (this.#closed) return;
     this.#release();
-    this.#state = { name: "closed" };
+    if (this.#extended && !this.#observes) this.target.keep(false);
+    this.#closed = true;
+    this.#link.close();
     this.#stopListening();
   }
 
   // What commands call.
-
-  /** The stop the machine stands for. Commands that need it are served at no other time. */
-  get stop(): Stop {
-    const stop = this.target.standing;
-    if (stop === undefined) throw new Error("the machine runs, although this session has stopped it");
-    return stop;
-  }
 
   get multiprocess(): boolean {
     return this.clientFeatures.has("multiprocess+");
@@ -127,159 +116,163 @@ export class Session {
     return this.clientFeatures.has("error-message+");
   }
 
+  /** Whether the client may only look. */
+  get observes(): boolean {
+    return this.#observes;
+  }
+
+  get attached(): boolean {
+    return this.#control !== undefined;
+  }
+
+  /** The connection outlives a detach, a kill and the machine's end, which `vRun` and `R` undo. */
+  get extended(): boolean {
+    return this.#extended;
+  }
+
+  extend(): void {
+    if (!this.#extended && !this.#observes) this.target.keep(true);
+    this.#extended = true;
+  }
+
   threadId(vcpu: number): string {
     return formatThreadId(vcpu, this.multiprocess);
   }
 
-  /** From the next packet on, neither side acknowledges. */
   stopAcknowledging(): void {
-    this.#acknowledging = false;
+    this.#link.stopAcknowledging();
   }
 
-  /** Lets vCPUs run; the reply is the stop reply to come. A machine that has ended gives its end again. */
-  resume(plan: ReadonlyMap<number, ResumeAction>, ranges: ReadonlyMap<number, StepRange>): Reply {
-    const { reason } = this.stop;
-    if (reason.kind === "exited" || reason.kind === "killed") return stopReply(this, this.stop);
-    this.#state = { name: "running", plan, ranges };
-    this.target.resume(plan);
-    if (this.#interrupted) this.target.interrupt();
-    return undefined;
+  /** `?`. */
+  halted(): Reply {
+    return this.#control === undefined ? "W00" : this.#control.halted();
+  }
+
+  resume(resumption: Resumption): Reply {
+    return this.#control?.resume(resumption);
+  }
+
+  interrupt(): void {
+    this.#control?.interrupt();
+  }
+
+  /** `vStopped`. Unknown outside non-stop mode. */
+  acknowledge(): Reply {
+    return this.#control?.acknowledge?.() ?? UNSUPPORTED;
+  }
+
+  /** `QNonStop`. Every vCPU stands when this returns, if it is for this client to say. */
+  setNonStop(on: boolean): void {
+    if (on === this.#nonStop) return;
+    this.#nonStop = on;
+    if (!this.#observes) this.target.nonStop = on;
+    if (on) this.#control = new NonStop(this.#port);
+    else this.#attach(false);
   }
 
   /** Takes the machine again after a detach; the reply is its stop reply. */
   attach(): Reply {
-    if (this.#state.name !== "detached") return new TargetError(Errno.EBUSY, "this client is attached already");
+    if (this.attached) return new TargetError(Errno.EBUSY, "this client is attached already");
     return this.#attach(true);
   }
 
   /** Lets go of the machine, which runs on. In extended mode the connection stays. */
   detach(): void {
     this.#release();
-    this.#state = { name: "detached" };
-    if (!this.extended) this.#endSoon();
+    if (!this.#extended) this.#endSoon();
   }
 
+  /** Ends the machine; in extended mode it stands at power-on, for `vRun`, and the connection stays. */
   kill(): void {
+    if (this.#extended) {
+      this.target.nonStop = false;
+      this.#control = undefined;
+      this.target.reset();
+      return;
+    }
     this.points.removeAll();
-    this.#state = { name: "detached" };
+    this.#control = undefined;
     this.target.kill();
     this.#endSoon();
+  }
+
+  /** From power-on again, points kept; the reply is the stop there. */
+  run(): Reply {
+    this.#control = undefined;
+    this.target.nonStop = false;
+    this.target.reset();
+    if (!this.#nonStop || hasEnded(this.target)) return this.#attach(true);
+    this.target.nonStop = true;
+    const first = this.target.stopOf(0);
+    this.#startNonStop(first?.vcpu);
+    return first && stopReply(this, first);
+  }
+
+  /** Takes control of a machine that nobody controls. Gives whether this client has it now. */
+  takeControl(): boolean {
+    if (!this.#observes) return true;
+    if (this.#options.promote?.() !== true) return false;
+    this.#observes = false;
+    if (this.#extended) this.target.keep(true);
+    this.#attach(false);
+    return true;
   }
 
   /** Shows text on the client's console while it waits for a reply. */
   print(text: string): void {
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; at += MAX_PACKET / 2 - 1) {
-      this.#send(`O${bytes.subarray(at, at + MAX_PACKET / 2 - 1).toString("hex")}`);
+      this.#link.send(`O${bytes.subarray(at, at + MAX_PACKET / 2 - 1).toString("hex")}`);
     }
   }
 
   // Packets.
 
-  #heard(event: ParserEvent): void {
-    switch (event.kind) {
-      case "ack":
-        this.#lastPacket = undefined;
-        return;
-      case "nak":
-        if (this.#acknowledging && this.#lastPacket !== undefined) this.#transport.send(this.#lastPacket);
-        return;
-      case "interrupt":
-        this.#interrupt();
-        return;
-      case "corrupt":
-        if (this.#acknowledging) this.#transport.send(NAK);
-        else this.#reply(new TargetError(Errno.EIO, "wrong checksum; the packet was ignored"));
-        return;
-      case "oversize":
-        if (this.#acknowledging) this.#transport.send(ACK);
-        this.#reply(new TargetError(Errno.EINVAL, `packet longer than PacketSize, ${MAX_PACKET} bytes`));
-        return;
-      case "packet":
-        if (this.#acknowledging) this.#transport.send(ACK);
-        this.#packet(Buffer.from(event.payload.buffer).toString("latin1"));
-    }
-  }
-
   #packet(payload: string): void {
     const found = findCommand(payload);
-    const { name } = this.#state;
     if (found === undefined) this.#reply(UNSUPPORTED);
-    else if (found.command.always || name === "stopped") this.#run(found.command, found.args);
-    else if (name === "detached") this.#reply(notAttached);
+    else if (found.command.always) this.#run(found.command, found.args);
+    else if (this.#control === undefined) this.#reply(notAttached);
+    else if (this.#control.ready) this.#run(found.command, found.args);
     else if (this.#waiting.length === MAX_WAITING) this.#reply(tooEarly);
     else this.#waiting.push(payload);
   }
 
   #run(command: Command, args: string): void {
+    const heldBack: string[] = [];
+    this.#heldBack = heldBack;
+    const reply = this.#outcome(command, args);
+    this.#heldBack = undefined;
+    this.#reply(reply instanceof TargetError && this.#takesWords(command) ? `E.${reply.text}` : reply);
+    for (const event of heldBack) this.#notify(event);
+  }
+
+  #outcome(command: Command, args: string): Reply {
+    if (this.#observes && !command.observers) return observerRefusal(command.name);
     try {
-      this.#reply(command.run(new Arguments(args), this));
+      return command.run(new Arguments(args), this);
     } catch (error) {
       if (!(error instanceof MalformedPacket)) this.#transport.defect?.(error);
       const text = error instanceof MalformedPacket ? error.message : `trapframe failed in ${command.name}: ${error}`;
-      this.#reply(new TargetError(Errno.EINVAL, text));
+      const answer = new TargetError(Errno.EINVAL, text);
+      return this.takesErrorText ? answer : `E${hexByte(answer.errno)}`;
     }
+  }
+
+  /** Every GDB shows the words of an error to some packets, and takes them to what an observer may not send. */
+  #takesWords(command: Command): boolean {
+    return (command.words || (this.#observes && !command.observers)) && this.clientFeatures.has("qRelocInsn+");
   }
 
   #reply(reply: Reply): void {
-    if (reply instanceof TargetError) this.#send(this.takesErrorText ? `E.${reply.text}` : `E${hexByte(reply.errno)}`);
-    else if (reply !== undefined) this.#send(reply);
+    if (reply instanceof TargetError) {
+      this.#link.send(this.takesErrorText ? `E.${reply.text}` : `E${hexByte(reply.errno)}`);
+    } else if (reply !== undefined) this.#link.send(reply);
   }
 
-  #send(payload: string | Uint8Array): void {
-    const packet = encodePacket(payload);
-    this.#lastPacket = this.#acknowledging ? packet : undefined;
-    this.#transport.send(packet);
-  }
-
-  // The machine.
-
-  #attach(announce: boolean): Reply {
-    const stop = this.target.standing;
-    if (stop !== undefined) {
-      this.#stand(stop);
-      return stopReply(this, stop);
-    }
-    this.#state = { name: "attaching", announce };
-    this.target.interrupt();
-    return undefined;
-  }
-
-  #stand({ vcpu }: Stop): void {
-    this.#state = { name: "stopped" };
-    this.#interrupted = false;
-    this.general = vcpu;
-  }
-
-  #interrupt(): void {
-    const { name } = this.#state;
-    if (name === "stopped" || name === "running") this.#interrupted = true;
-    if (name === "running") this.target.interrupt();
-  }
-
-  #stopped(stop: Stop): void {
-    const state = this.#state;
-    if (state.name === "detached" || state.name === "closed") return;
-    if (state.name === "running" && this.#stepsOn(state, stop)) {
-      this.target.resume(state.plan);
-      return;
-    }
-    // A step that was finished when Ctrl-C came: GDB would go on stepping and the user's wish would be lost.
-    const seen =
-      this.#interrupted && stop.reason.kind === "step" ? { ...stop, reason: { kind: "interrupt" as const } } : stop;
-    this.#stand(stop);
-    if (state.name === "running" || (state.name === "attaching" && state.announce)) this.#reply(stopReply(this, seen));
-    this.#serveWaiting();
-  }
-
-  /** Whether the stop is one of a range step's inner ones. */
-  #stepsOn(state: State & { name: "running" }, { vcpu, reason }: Stop): boolean {
-    const range = state.ranges.get(vcpu);
-    if (range === undefined || reason.kind !== "step" || this.#interrupted) return false;
-    const bytes = this.target.readRegister(vcpu, CORE, CoreRegister.pc);
-    if (bytes instanceof TargetError) return false;
-    const pc = Buffer.from(bytes).readBigUInt64LE();
-    return range.start <= pc && pc < range.end;
+  #notify(event: string): void {
+    if (this.#heldBack === undefined) this.#link.notify("Stop", event);
+    else this.#heldBack.push(event);
   }
 
   #serveWaiting(): void {
@@ -288,10 +281,39 @@ export class Session {
     for (const payload of waiting) this.#packet(payload);
   }
 
+  // The machine.
+
+  #attach(announce: boolean): Reply {
+    if (this.#nonStop) {
+      if (!this.#observes) this.target.nonStop = true;
+      this.#startNonStop();
+      return announce ? OK : undefined;
+    }
+    if (this.#observes) {
+      this.#control = new Observation(this.#port);
+      return announce ? this.#control.halted() : undefined;
+    }
+    const control = new AllStop(this.#port);
+    this.#control = control;
+    return control.attach(announce);
+  }
+
+  /** Every vCPU stands, and the client is told so; of `known` it knows. */
+  #startNonStop(known?: number): void {
+    const control = new NonStop(this.#port);
+    this.#control = control;
+    control.announce(known);
+  }
+
+  #stopped(stop: Stop): void {
+    this.#control?.stopped(stop);
+  }
+
   #release(): void {
     this.points.removeAll();
     this.#waiting = [];
-    if (this.#state.name !== "detached") this.target.detach();
+    if (this.attached && !this.#observes) this.target.detach();
+    this.#control = undefined;
   }
 
   /** Ends the connection after the reply to the packet being served. */

@@ -6,6 +6,7 @@ import { PROCESS } from "./packet/thread-id.js";
 import type { Session } from "./session.js";
 import { type Stop, type StopReason, TargetError, type WatchKind } from "./target.js";
 
+const NO_SIGNAL = 0;
 const SIGINT = 2;
 const SIGTRAP = 5;
 const SIGKILL = 9;
@@ -26,7 +27,12 @@ export function stopReply(session: Session, stop: Stop): string {
     if (!(value instanceof TargetError)) pairs.push(`${hexByte(index)}:${hex(value)}`);
   }
   pairs.push(...cause(session, reason));
-  return `T${hexByte(reason.kind === "interrupt" ? SIGINT : SIGTRAP)}${pairs.map((pair) => `${pair};`).join("")}`;
+  return `T${hexByte(signalOf(reason))}${pairs.map((pair) => `${pair};`).join("")}`;
+}
+
+function signalOf({ kind }: StopReason): number {
+  if (kind === "held") return NO_SIGNAL;
+  return kind === "interrupt" ? SIGINT : SIGTRAP;
 }
 
 function cause(session: Session, reason: StopReason): string[] {

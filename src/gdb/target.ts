@@ -71,6 +71,8 @@ export type StopReason =
   | { readonly kind: "step" }
   /** `interrupt()` was called. */
   | { readonly kind: "interrupt" }
+  /** It was told to stand, by `hold` or because another vCPU stopped. */
+  | { readonly kind: "held" }
   /** At the first instruction: power-on with `--wait`, or a reset that was asked to stop. */
   | { readonly kind: "reset" }
   /** The guest switched the machine off (PSCI SYSTEM_OFF: code 0). Its state can still be read. */
@@ -79,15 +81,16 @@ export type StopReason =
   | { readonly kind: "killed" };
 
 export interface Stop {
-  /** The vCPU the stop is about. */
+  /** The vCPU the stop is about; in non-stop mode the only one that stands for it. */
   readonly vcpu: number;
   readonly reason: StopReason;
 }
 
 export interface TargetListener {
   /**
-   * Every vCPU now stands, and `standing` is this stop. Called from the event loop: never inside `resume`, possibly
-   * inside `interrupt` or `reset`. The listener may resume the machine before it returns.
+   * Every vCPU now stands, and `standing` is this stop; in non-stop mode the stop's vCPU stands. Called from the event
+   * loop: never inside `resume`, possibly inside `interrupt`, `hold` or `reset`. The listener may resume the machine
+   * before it returns.
    */
   stopped(stop: Stop): void;
 }
@@ -108,8 +111,17 @@ export interface DebugTarget {
   /** The kinds of points `insertPoint` takes; the packets of the others are answered as unknown. */
   readonly pointKinds: ReadonlySet<PointKind>;
 
-  /** The stop it stands for; undefined while any vCPU runs. */
+  /** The stop it stands for; undefined while any vCPU runs, and in non-stop mode until the machine has ended. */
   readonly standing: Stop | undefined;
+
+  /** Why a vCPU stands, in either mode; undefined while it runs. */
+  stopOf(vcpu: number): Stop | undefined;
+
+  /**
+   * Non-stop mode: each vCPU stops and goes by itself, and one that stands is not scheduled. Switched on, it leaves every
+   * vCPU as it is; switched off, the machine stands at once. Off again after `detach`.
+   */
+  nonStop: boolean;
 
   /** All vCPUs, those that are switched off included. The number of them does not change. */
   vcpus(): readonly Vcpu[];
@@ -148,15 +160,28 @@ export interface DebugTarget {
 
   /**
    * Lets vCPUs run. A step executes exactly one instruction, even one that has a breakpoint; a continue stops at a
-   * breakpoint even at the first instruction. The first stop of any vCPU stops all and is reported to the listeners.
+   * breakpoint even at the first instruction. The first stop of any vCPU stops all and is reported to the listeners. In
+   * non-stop mode vCPUs that are not named go on as they are.
    */
   resume(actions: ReadonlyMap<number, ResumeAction>): void;
 
-  /** Asks a running machine to stop. A stop follows: reason `interrupt`, or whichever came first. */
-  interrupt(): void;
+  /**
+   * Asks a running machine to stop. A stop follows: reason `interrupt`, or whichever came first. In non-stop mode it is
+   * for `vcpu` alone, which stands when this returns.
+   */
+  interrupt(vcpu?: number): void;
 
-  /** Back to power-on, points kept; it stands at the first instruction for reason `reset` when this returns. */
+  /** Non-stop mode: those of these vCPUs that run stand when this returns, for reason `held`. */
+  hold(vcpus: Iterable<number>): void;
+
+  /**
+   * Back to power-on, points kept; it stands at the first instruction for reason `reset` when this returns. A machine
+   * that has ended starts again if it was kept (`keep`), else nothing happens.
+   */
   reset(): void;
+
+  /** Until called with false: a machine that its guest switches off does not end, and `reset` may start it again. */
+  keep(on: boolean): void;
 
   /** No debugger any more: every vCPU runs, held ones too; unfinished steps and an unanswered interrupt are forgotten. */
   detach(): void;
@@ -164,8 +189,11 @@ export interface DebugTarget {
   /** Ends the machine. Takes effect after the current turn of the event loop, so that a last reply still gets out. */
   kill(): void;
 
-  /** Carries out a `monitor` command and gives what is to be printed, lines ended with "\n". */
-  monitor(command: string, vcpu: number): string | TargetError;
+  /**
+   * Carries out a `monitor` command and gives what is to be printed, lines ended with "\n". For an observer, only one
+   * that changes nothing.
+   */
+  monitor(command: string, vcpu: number, observer?: boolean): string | TargetError;
 
   /** The memory map for `qXfer:memory-map`. Leave it out where virtual addresses are not physical ones: GDB takes every address outside for unreadable. */
   memoryMap?(): readonly MemoryRegion[];

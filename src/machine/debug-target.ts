@@ -3,6 +3,9 @@
  * and the next resumption virtual time stands still, and whose turn it is stays as it was, so that a guest that is only
  * looked at runs as it would alone.
  *
+ * In non-stop mode each vCPU stands and goes by itself: one that stands is held, which is to say not scheduled, and time
+ * goes on until all of them stand.
+ *
  * A step executes one instruction of the vCPU's current context: interrupts that are pending wait until it continues,
  * WFI and WFE end at once, an exception that the instruction itself causes stops at the vector.
  */
@@ -28,7 +31,8 @@ import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
 import { type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
-import type { Core, DebugEvent } from "./scheduler.js";
+import type { Core, DebugEvent, TakenException } from "./scheduler.js";
+import { DEFAULT_STEP_MODE } from "./step.js";
 
 const INSTRUCTION_SIZE = 4n;
 
@@ -48,6 +52,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   /** What stopped a vCPU, until all of them stand and it is reported. */
   private pending: Stop | undefined;
   private interrupted = false;
+  /** Non-stop mode: why each vCPU that stands does; undefined in all-stop mode. */
+  private stops: Map<number, Stop> | undefined;
+  /** How many clients want the machine kept once its guest has switched it off. */
+  private keepers = 0;
 
   /** With `wait` the machine stands at its first instruction until a debugger lets it go. */
   constructor(
@@ -79,7 +87,12 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   // --- what the machine calls -----------------------------------------------------------------------------------------
 
   debugStop(core: Core, event: DebugEvent): void {
-    this.pending ??= { vcpu: core.index, reason: this.reasonOf(core, event) };
+    const stop = { vcpu: core.index, reason: this.reasonOf(core, event) };
+    if (this.stops !== undefined) {
+      this.standAlone(stop);
+      return;
+    }
+    this.pending ??= stop;
     this.machine.setPaused(true);
   }
 
@@ -114,12 +127,86 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.stand({ vcpu, reason: byGuest ? { kind: "exited", code: 0 } : { kind: "killed" } });
   }
 
+  keeps({ reason }: MachineExit): boolean {
+    return this.keepers > 0 && (reason === "system-off" || reason === "system-reset");
+  }
+
+  /** Every vCPU stands: the machine's end and a reset are everybody's stop in non-stop mode too. */
   private stand(stop: Stop): void {
     this.pending = undefined;
     this.interrupted = false;
     this.release();
-    this.standing = stop;
+    const ended = stop.reason.kind === "exited" || stop.reason.kind === "killed";
+    if (this.stops === undefined || ended) this.standing = stop;
+    else this.holdAll(stop);
+    this.tell(stop);
+  }
+
+  private tell(stop: Stop): void {
     for (const listener of this.listeners) listener.stopped(stop);
+  }
+
+  // --- non-stop mode --------------------------------------------------------------------------------------------------
+
+  get nonStop(): boolean {
+    return this.stops !== undefined;
+  }
+
+  set nonStop(on: boolean) {
+    if (on === this.nonStop || this.machine.ended !== undefined) return;
+    if (on) {
+      if (this.standing === undefined) this.stops = new Map();
+      else this.holdAll(this.standing);
+      return;
+    }
+    const [shown] = this.stops?.values() ?? [];
+    this.stops = undefined;
+    this.release();
+    this.standing = shown ?? { vcpu: 0, reason: { kind: "held" } };
+    this.machine.setPaused(true);
+  }
+
+  stopOf(vcpu: number): Stop | undefined {
+    if (this.standing === undefined) return this.stops?.get(vcpu);
+    return this.standing.vcpu === vcpu ? this.standing : { vcpu, reason: { kind: "held" } };
+  }
+
+  hold(vcpus: Iterable<number>): void {
+    for (const vcpu of vcpus) {
+      if (this.stops !== undefined && !this.stops.has(vcpu)) this.standAlone({ vcpu, reason: { kind: "held" } });
+    }
+  }
+
+  /** Every vCPU is held, one of them for the reason of `stop`. */
+  private holdAll(stop: Stop): void {
+    this.standing = undefined;
+    this.stops = new Map();
+    for (const core of this.machine.cores) {
+      core.held = true;
+      const vcpu = core.index;
+      this.stops.set(vcpu, vcpu === stop.vcpu ? stop : { vcpu, reason: { kind: "held" } });
+    }
+    this.machine.setPaused(true);
+  }
+
+  /** One vCPU stands. With the last of them time stands still. */
+  private standAlone(stop: Stop): void {
+    const core = this.core(stop.vcpu);
+    core.held = true;
+    core.stepping = false;
+    this.stops?.set(stop.vcpu, stop);
+    if (this.stops?.size === this.machine.cores.length) this.machine.setPaused(true);
+    this.tell(stop);
+  }
+
+  private resumeSome(stops: Map<number, Stop>, actions: ReadonlyMap<number, ResumeAction>): void {
+    for (const [vcpu, { kind }] of actions) {
+      const core = this.core(vcpu);
+      core.held = false;
+      core.stepping = kind === "step";
+      stops.delete(vcpu);
+    }
+    if (stops.size < this.machine.cores.length) this.machine.setPaused(false);
   }
 
   /** No vCPU is held or stepped any more. */
@@ -134,6 +221,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   resume(actions: ReadonlyMap<number, ResumeAction>): void {
     if (this.machine.ended !== undefined) return;
+    if (this.stops !== undefined) {
+      this.resumeSome(this.stops, actions);
+      return;
+    }
     for (const core of this.machine.cores) {
       const action = actions.get(core.index)?.kind;
       core.held = action === undefined;
@@ -143,8 +234,12 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.machine.setPaused(false);
   }
 
-  interrupt(): void {
+  interrupt(vcpu = 0): void {
     if (this.standing !== undefined) return;
+    if (this.stops !== undefined) {
+      if (!this.stops.has(vcpu)) this.standAlone({ vcpu, reason: { kind: "interrupt" } });
+      return;
+    }
     this.interrupted = true;
     this.machine.setPaused(true);
   }
@@ -153,14 +248,22 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.memory.view = "current";
     this.pending = undefined;
     this.interrupted = false;
+    this.stops = undefined;
     if (this.machine.ended !== undefined) return;
     this.release();
     this.standing = undefined;
     this.machine.setPaused(false);
   }
 
+  keep(on: boolean): void {
+    this.keepers += on ? 1 : -1;
+    // A machine that was kept for the last of them ends now.
+    this.machine.setPaused(this.machine.isPaused);
+  }
+
   reset(): void {
-    if (this.machine.ended !== undefined) return;
+    const { ended } = this.machine;
+    if (ended !== undefined && !this.keeps(ended)) return;
     this.machine.setPaused(true);
     this.machine.reset();
     this.stand({ vcpu: 0, reason: { kind: "reset" } });
@@ -234,15 +337,19 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   // --- monitor --------------------------------------------------------------------------------------------------------
 
-  monitor(command: string, vcpu: number): string | TargetError {
+  monitor(command: string, vcpu: number, observer = false): string | TargetError {
     return runMonitor(command, {
       machine: this.machine,
+      observer,
       vcpu,
       system: this.system,
       memory: this.memory,
       exits: this.exits,
       reset: () => {
-        if (this.machine.ended !== undefined) return new TargetError(Errno.EPERM, "reset: the machine has ended");
+        const { ended } = this.machine;
+        if (ended !== undefined && !this.keeps(ended)) {
+          return new TargetError(Errno.EPERM, "reset: the machine has ended");
+        }
         this.reset();
         return undefined;
       },

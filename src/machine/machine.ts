@@ -80,8 +80,10 @@ export interface DebugHooks {
   debugStop(core: Core, event: DebugEvent): void;
   /** `setPaused` has taken effect: every vCPU stands. Comes at least once, perhaps again while the pause lasts. */
   paused(): void;
-  /** The machine ended: nothing will run any more. */
+  /** The machine ended: nothing will run any more, unless it is kept. */
   ended(exit: MachineExit): void;
+  /** Whether a debugger may still start the machine again. */
+  keeps(exit: MachineExit): boolean;
 }
 
 const NO_DEBUGGER: DebugHooks = {
@@ -89,6 +91,7 @@ const NO_DEBUGGER: DebugHooks = {
   debugStop() {},
   paused() {},
   ended() {},
+  keeps: () => false,
 };
 
 /** How `listenGdb` listens. */
@@ -124,6 +127,8 @@ export class Machine {
   /** Why the machine could not go on, when it was not the guest's wish. */
   failure: string | undefined;
   private resetRequested = false;
+  /** `stop()` was called: nobody keeps the machine. */
+  private stopping = false;
   private paused = false;
   private wakeLoop: (() => void) | undefined;
   private wallStart = 0;
@@ -316,19 +321,23 @@ export class Machine {
   async run(): Promise<MachineExit> {
     this.wallStart = performance.now();
     const stop = (): boolean => this.exit !== undefined || this.paused || this.resetRequested;
-    while (this.exit === undefined) {
-      if (this.resetRequested) this.reset();
-      if (this.paused) {
-        this.debug.paused();
-        if (this.paused) this.wallIdle += await this.sleep(undefined);
-        continue;
+    for (;;) {
+      while (this.exit === undefined) {
+        if (this.resetRequested) this.reset();
+        if (this.paused) {
+          this.debug.paused();
+          if (this.paused) this.wallIdle += await this.sleep(undefined);
+          continue;
+        }
+        if (this.scheduler.runTurn(stop) === "idle" && !stop()) await this.idle();
+        else await nextTurn();
       }
-      if (this.scheduler.runTurn(stop) === "idle" && !stop()) await this.idle();
-      else await nextTurn();
+      this.debug.ended(this.exit);
+      while (this.exit !== undefined && !this.stopping && this.debug.keeps(this.exit)) await this.sleep(undefined);
+      if (this.exit !== undefined) break;
     }
     this.wallTotal += performance.now() - this.wallStart;
     this.wallStart = 0;
-    this.debug.ended(this.exit);
     return this.exit;
   }
 
@@ -361,6 +370,7 @@ export class Machine {
 
   /** `run` resolves soon after, with reason `stopped`. */
   stop(): void {
+    this.stopping = true;
     this.end({ reason: "stopped" });
   }
 

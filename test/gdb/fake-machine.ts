@@ -64,6 +64,10 @@ export class FakeMachine implements DebugTarget {
   #vcpus: FakeVcpu[] = [];
   #plan = new Map<number, ResumeAction>();
   #interrupted = false;
+  /** Non-stop mode: why each vCPU that stands does. */
+  #stops: Map<number, Stop> | undefined;
+  /** How many clients keep it beyond its end. */
+  keepers = 0;
   /** Counts slices, so that each vCPU comes first in its turn. */
   #turn = -1;
   #scheduled: NodeJS.Immediate | undefined;
@@ -95,6 +99,37 @@ export class FakeMachine implements DebugTarget {
       vcpu.registers[CORE]![CoreRegister.cpsr]!.set([0xc5, 0x03, 0, 0]);
     }
     this.standing = { vcpu: 0, reason: { kind: "reset" } };
+  }
+
+  get nonStop(): boolean {
+    return this.#stops !== undefined;
+  }
+
+  set nonStop(on: boolean) {
+    if (on === this.nonStop) return;
+    if (on) {
+      this.#stops = new Map();
+      const standing = this.standing;
+      if (standing !== undefined) for (const id of this.#vcpus.keys()) this.#stops.set(id, this.stopOf(id) ?? standing);
+      this.standing = undefined;
+      return;
+    }
+    const [first] = this.#stops?.values() ?? [];
+    this.#stops = undefined;
+    this.standing = first ?? { vcpu: 0, reason: { kind: "held" } };
+  }
+
+  stopOf(vcpu: number): Stop | undefined {
+    if (this.standing === undefined) return this.#stops?.get(vcpu);
+    return this.standing.vcpu === vcpu ? this.standing : { vcpu, reason: { kind: "held" } };
+  }
+
+  hold(vcpus: Iterable<number>): void {
+    for (const vcpu of vcpus) if (!this.#stops!.has(vcpu)) this.#stop(vcpu, { kind: "held" });
+  }
+
+  keep(on: boolean): void {
+    this.keepers += on ? 1 : -1;
   }
 
   vcpus(): Vcpu[] {
@@ -150,20 +185,29 @@ export class FakeMachine implements DebugTarget {
 
   resume(actions: ReadonlyMap<number, ResumeAction>): void {
     this.standing = undefined;
-    this.#plan = new Map(actions);
+    if (this.#stops === undefined) this.#plan = new Map(actions);
+    else {
+      for (const [vcpu, action] of actions) {
+        this.#plan.set(vcpu, action);
+        this.#stops.delete(vcpu);
+      }
+    }
     this.#schedule();
   }
 
-  interrupt(): void {
-    this.#interrupted = true;
+  interrupt(vcpu = 0): void {
+    if (this.#stops === undefined) this.#interrupted = true;
+    else if (!this.#stops.has(vcpu)) this.#stop(vcpu, { kind: "interrupt" });
   }
 
   reset(): void {
+    if (this.standing?.reason.kind === "exited" && this.keepers === 0) return;
     this.#powerOn();
   }
 
   detach(): void {
     this.#interrupted = false;
+    this.#stops = undefined;
     if (this.standing?.reason.kind !== "exited") this.resume(this.#everything());
   }
 
@@ -171,7 +215,8 @@ export class FakeMachine implements DebugTarget {
     this.log.push("kill");
   }
 
-  monitor(command: string, vcpu: number): string | TargetError {
+  monitor(command: string, vcpu: number, observer = false): string | TargetError {
+    if (command === "where" && observer) return `CPU${vcpu} seen\n`;
     if (command === "where") return `CPU${vcpu} of ${this.#count}\nnaïve\n`;
     if (command === "flood") return "0123456789abcdef".repeat(0x2000);
     if (command === "crash") throw new Error("a bug");
@@ -200,8 +245,8 @@ export class FakeMachine implements DebugTarget {
     if (this.standing !== undefined) return;
     // Steps first: a vCPU that continues must not keep another from its step.
     const stop = this.#interrupted ? this.#interruption() : (this.#stepAny() ?? this.#continueAll());
-    if (stop === undefined) this.#schedule();
-    else this.#stop(stop.vcpu, stop.reason);
+    if (stop !== undefined) this.#stop(stop.vcpu, stop.reason);
+    if (this.standing === undefined) this.#schedule();
   }
 
   #interruption(): Stop {
@@ -209,7 +254,9 @@ export class FakeMachine implements DebugTarget {
   }
 
   #allowed(kind: ResumeAction["kind"]): number[] {
-    return [...this.#plan].filter(([id, action]) => action.kind === kind && this.#vcpus[id]!.on).map(([id]) => id);
+    return [...this.#plan]
+      .filter(([id, action]) => action.kind === kind && this.#vcpus[id]!.on && !this.#stops?.has(id))
+      .map(([id]) => id);
   }
 
   #stepAny(): Stop | undefined {
@@ -249,8 +296,10 @@ export class FakeMachine implements DebugTarget {
 
   #stop(vcpu: number, reason: StopReason): void {
     this.#interrupted = false;
-    this.standing = { vcpu, reason };
-    for (const listener of this.#listeners) listener.stopped(this.standing);
+    const stop = { vcpu, reason };
+    if (this.#stops === undefined || reason.kind === "exited") this.standing = stop;
+    else this.#stops.set(vcpu, stop);
+    for (const listener of this.#listeners) listener.stopped(stop);
   }
 
   #breakpointAt(pc: bigint): StopReason | undefined {

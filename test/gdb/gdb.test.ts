@@ -230,11 +230,25 @@ describe("gdb-multiarch", () => {
     expect(await gdb(["stepi", "p $pc"])).toContain("$1 = (void (*)()) 0x40000004");
   });
 
-  it("is told that another debugger has the machine", async () => {
-    const { place, gdb: first } = await machineWithStub();
-    const outer = first([`shell gdb-multiarch -nx -batch -ex "target remote ${place}" 2>&1`, "p 6 * 7"]);
-    const text = await outer;
-    expect(text).toContain("E.another debugger is attached to this machine; detach it first");
+  it("observes a machine that another debugger has", async () => {
+    const { place, machine, gdb: first } = await machineWithStub();
+    const observe = ["info threads", "x/i $pc", "p $x0 = 5", "set var *(int *)0x40000100 = 1", "break *0x40000004"];
+    const more = ["stepi", "delete", "stepi", "continue", "kill", "monitor where", "monitor control", "detach"];
+    const script = [...observe, ...more].map((line) => `-ex '${line}'`).join(" ");
+    const text = await first([
+      `shell gdb-multiarch -nx -batch -ex 'set architecture aarch64' -ex 'target remote ${place}' ${script} 2>&1`,
+      "p 6 * 7",
+    ]);
+    expect(text).toContain('"CPU1"');
+    expect(text).toMatch(/=> 0x40000000:\s+nop/);
+    expect(text).toContain("E.P: this client observes; another one controls the machine (see: monitor control)");
+    expect(text).toContain("Cannot access memory at address 0x40000100");
+    expect(text).toContain("Cannot insert breakpoint 1.");
+    expect(text).toContain("E.the machine stands and is not resumed: this client observes");
+    expect(text).toContain("CPU0 seen");
+    expect(text).toContain("another client controls the machine; when it is gone, say this again");
+    expect(text).toContain("[Inferior 1 (process 1) detached]");
     expect(text).toContain("$1 = 42");
+    expect([machine.retired, machine.log, machine.x(0, 0)]).toEqual([0, [], 0n]);
   });
 });

@@ -175,19 +175,39 @@ describe("clients", () => {
     expect(payloads(client.heard)).toEqual([expect.stringMatching(/^T02thread:1;/)]);
   });
 
-  it("beyond the first are told that the machine is taken", async () => {
-    const { server, presence } = await serve();
+  it("beyond the first observe, until they take the place of one that is gone", async () => {
+    const { machine, server, presence } = await serve();
     const first = new Client(server);
     expect(await first.ask("qC")).toBe("QC1");
     const second = new Client(server);
-    second.socket.write("+");
-    expect(await second.ask("qSupported:swbreak+")).toMatch(/^E\.another debugger is attached/);
-    await second.until(({ ended }) => ended);
-    expect(await first.ask("qC")).toBe("QC1");
+    expect(await second.ask("m40000000,4")).toBe("1f2003d5");
+    expect(await second.ask("M40000000,1:00")).toBe("E01");
+    expect(await second.ask("qRcmd,636f6e74726f6c")).toMatch(/^O616e6f74686572/);
+    expect(machine.ram[0]).toBe(0x1f);
     first.socket.destroy();
-    await first.until(({ ended }) => ended);
-    await waitFor(() => presence.length === 2);
-    expect(await new Client(server).ask("qC")).toBe("QC1");
+    await waitFor(() => presence.length === 3);
+    expect(await second.ask("qRcmd,636f6e74726f6c")).toMatch(/^O7468697320636c69656e7420/);
+    expect(await second.ask("M40000000,1:00")).toBe("OK");
+    expect(await new Client(server).ask("M40000000,1:00")).toBe("E01");
+  });
+
+  it("share the machine over all of its sockets", async () => {
+    const { machine, server } = await serve();
+    const path = join(scratch(), "gdb");
+    const other = await listenForGdb({ target: machine, endpoint: parseEndpoint(`unix:${path}`) });
+    closing.push(() => other.close());
+    expect(await new Client(server).ask("P0=0000000000000000")).toBe("OK");
+    expect(await new Client(other).ask("P0=0000000000000000")).toBe("E01");
+  });
+
+  it("beyond the observers that there is room for are turned away", async () => {
+    const { server } = await serve();
+    const clients = Array.from({ length: 17 }, () => new Client(server));
+    for (const client of clients) expect(await client.ask("qC")).toBe("QC1");
+    const last = new Client(server);
+    last.socket.write("+");
+    expect(await last.ask("qSupported:swbreak+")).toMatch(/^E\.too many debuggers/);
+    await last.until(({ ended }) => ended);
   });
 
   it("that come back are not taken for a second one", async () => {

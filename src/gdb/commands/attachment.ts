@@ -1,5 +1,5 @@
 /**
- * Coming and going: `qAttached`, `vAttach`, `D`, `k`, `vKill`, `R` (GDB manual, "Packets" and "General Query
+ * Coming and going: `qAttached`, `vAttach`, `D`, `k`, `vKill`, `vRun`, `R` (GDB manual, "Packets" and "General Query
  * Packets").
  */
 
@@ -18,6 +18,7 @@ function parseProcess(args: Arguments, separator: string): number {
 /** The machine was there before the client: GDB detaches from it, rather than kill it, when it quits. */
 export const qAttached = command({
   name: "qAttached",
+  observers: true,
   always: true,
   parse: (args) => (args.atEnd ? PROCESS : parseProcess(args, ":")),
   handle: (_session, process): Reply => (process === PROCESS ? "1" : noSuchProcess),
@@ -25,6 +26,7 @@ export const qAttached = command({
 
 export const vAttach = command({
   name: "vAttach",
+  observers: true,
   always: true,
   parse: (args) => parseProcess(args, ";"),
   handle: (session, process): Reply => (process === PROCESS ? session.attach() : noSuchProcess),
@@ -33,6 +35,7 @@ export const vAttach = command({
 /** The guest runs on without this client's breakpoints. */
 export const detach = command({
   name: "D",
+  observers: true,
   parse: (args) => (args.atEnd ? PROCESS : parseProcess(args, ";")),
   handle(session, process): Reply {
     if (process !== PROCESS) return noSuchProcess;
@@ -62,6 +65,28 @@ export const vKill = command({
   },
 });
 
+const extendedOnly = invalid("to start the machine again needs extended mode: target extended-remote");
+
+/**
+ * `vRun;FILE;ARGUMENT…`: from power-on again, breakpoints kept. What runs is what the machine was started with, whatever
+ * file GDB names.
+ */
+export const vRun = command({
+  name: "vRun",
+  always: true,
+  words: true,
+  parse(args) {
+    args.expect(";");
+    const [, ...rest] = args.rest().split(";");
+    return rest.some((argument) => argument !== "");
+  },
+  handle(session, hasArguments): Reply {
+    if (!session.extended) return extendedOnly;
+    if (hasArguments) return invalid("a machine takes no arguments: a kernel's command line is --append");
+    return session.run();
+  },
+});
+
 /** `R XX`: from power-on again, breakpoints kept. It has no reply; GDB asks for the state itself. */
 export const restart = command({
   name: "R",
@@ -69,7 +94,7 @@ export const restart = command({
     if (args.count() > 0xff) throw new MalformedPacket("R carries a byte");
   },
   handle(session): Reply {
-    if (!session.extended) return invalid("R needs extended mode: target extended-remote");
+    if (!session.extended) return extendedOnly;
     session.target.reset();
     return undefined;
   },

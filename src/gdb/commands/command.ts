@@ -22,6 +22,10 @@ export interface Command {
   readonly name: string;
   /** Served although the machine runs or this client has detached; other packets wait for the stop. */
   readonly always: boolean;
+  /** Changes nothing of the machine: a client that only observes may send it. */
+  readonly observers: boolean;
+  /** Whether GDB of any version shows the words of an error to it. */
+  readonly words: boolean;
   /** Parses the arguments, all of them, and acts. Throws `MalformedPacket` before anything has been done. */
   run(args: Arguments, session: Session): Reply;
 }
@@ -30,12 +34,16 @@ export interface Command {
 export function command<Value>(row: {
   name: string;
   always?: boolean;
+  observers?: boolean;
+  words?: boolean;
   parse: (args: Arguments) => Value;
   handle: (session: Session, value: Value) => Reply;
 }): Command {
   return {
     name: row.name,
     always: row.always ?? false,
+    observers: row.observers ?? false,
+    words: row.words ?? false,
     run(args, session) {
       const value = row.parse(args);
       args.end();

@@ -1,10 +1,10 @@
 /** The packets there are, one row each. An unknown packet gets the empty reply. */
 
-import { detach, kill, qAttached, restart, vAttach, vKill } from "./attachment.js";
+import { detach, kill, qAttached, restart, vAttach, vKill, vRun } from "./attachment.js";
 import type { Command } from "./command.js";
 import { haltReason } from "./halt-reason.js";
 import { readBinary, readHex, writeBinary, writeHex } from "./memory.js";
-import { extendedMode, startNoAckMode, vMustReplyEmpty } from "./mode.js";
+import { extendedMode, setNonStop, startNoAckMode, vCtrlC, vMustReplyEmpty, vStopped } from "./mode.js";
 import { qRcmd } from "./monitor.js";
 import { insertPoint, removePoint } from "./points.js";
 import { physicalMode, qemuSupported, setPhysicalMode, setStepMode, stepBits, stepMode } from "./qemu.js";
@@ -20,6 +20,9 @@ const rows: readonly Command[] = [
   startNoAckMode,
   extendedMode,
   vMustReplyEmpty,
+  setNonStop,
+  vStopped,
+  vCtrlC,
   haltReason,
   readAll,
   writeAll,
@@ -54,6 +57,7 @@ const rows: readonly Command[] = [
   detach,
   kill,
   vKill,
+  vRun,
   restart,
 ];
 

@@ -28,6 +28,7 @@ function read(session: Session, { address, length }: Range, limit: number): Uint
 
 export const readHex = command({
   name: "m",
+  observers: true,
   parse: parseRange,
   handle(session, range): Reply {
     const bytes = read(session, range, MAX_PACKET / 2);
@@ -38,6 +39,7 @@ export const readHex = command({
 /** `x`: the reply is `b` and the bytes; half of a packet, because each byte may need an escape. */
 export const readBinary = command({
   name: "x",
+  observers: true,
   parse: parseRange,
   handle(session, range): Reply {
     const bytes = read(session, range, MAX_PACKET / 2 - 1);

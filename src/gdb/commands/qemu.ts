@@ -15,12 +15,14 @@ const stepText = `0x${STEPPING.toString(16)}`;
 
 export const qemuSupported = command({
   name: "qqemu.Supported",
+  observers: true,
   parse: nothing,
   handle: ({ target }) => `sstepbits;sstep${target.physicalMemory === undefined ? "" : ";PhyMemMode"}`,
 });
 
 export const stepBits = command({
   name: "qqemu.sstepbits",
+  observers: true,
   parse: nothing,
   handle: () =>
     Object.entries(STEP)
@@ -28,7 +30,7 @@ export const stepBits = command({
       .join(","),
 });
 
-export const stepMode = command({ name: "qqemu.sstep", parse: nothing, handle: () => stepText });
+export const stepMode = command({ name: "qqemu.sstep", observers: true, parse: nothing, handle: () => stepText });
 
 export const setStepMode = command({
   name: "Qqemu.sstep",
@@ -47,6 +49,7 @@ export const setStepMode = command({
 
 export const physicalMode = command({
   name: "qqemu.PhyMemMode",
+  observers: true,
   parse: nothing,
   handle: ({ target: { physicalMemory } }) => (physicalMemory === undefined ? UNSUPPORTED : physicalMemory ? "1" : "0"),
 });

@@ -8,6 +8,7 @@ import { command, invalid, nothing, OK, type Reply } from "./command.js";
 
 export const readAll = command({
   name: "g",
+  observers: true,
   parse: nothing,
   handle(session) {
     return session.registers.general.map((slot) => readSlot(session, slot) ?? "xx".repeat(slot.size)).join("");
@@ -34,17 +35,20 @@ export const writeAll = command({
 
 export const readOne = command({
   name: "p",
+  observers: true,
+  words: true,
   parse: (args) => args.count(),
   handle(session, number): Reply {
     const slot = session.registers.slots[number];
     if (slot === undefined) return noSuchRegister(number);
     const value = session.target.readRegister(session.general, slot.feature, slot.index);
-    return value instanceof TargetError ? explained(session, value) : hex(value);
+    return value instanceof TargetError ? value : hex(value);
   },
 });
 
 export const writeOne = command({
   name: "P",
+  words: true,
   parse(args) {
     const number = args.count();
     args.expect("=");
@@ -54,15 +58,9 @@ export const writeOne = command({
     const slot = session.registers.slots[number];
     if (slot === undefined) return noSuchRegister(number);
     if (value.length !== slot.size) return invalid(`${slot.name} has ${slot.size} bytes, not ${value.length}`);
-    const refusal = writeSlot(session, slot, value);
-    return refusal === undefined ? OK : explained(session, refusal);
+    return writeSlot(session, slot, value) ?? OK;
   },
 });
-
-/** Every GDB shows the words of an error to `p` and `P`, long before it says that it does to other packets. */
-function explained({ clientFeatures }: Session, error: TargetError): Reply {
-  return clientFeatures.has("qRelocInsn+") ? `E.${error.text}` : error;
-}
 
 function readSlot({ target, general }: Session, { feature, index }: RegisterSlot): string | undefined {
   const value = target.readRegister(general, feature, index);

@@ -1,16 +1,18 @@
 /**
  * Resumption: `vCont` and the older `c`, `C`, `s`, `S` (GDB manual, "Packets"). In all-stop mode a vCPU that no action
- * names is held: that is how GDB locks the scheduler, and steps one thread over a breakpoint.
+ * names is held: that is how GDB locks the scheduler, and steps one thread over a breakpoint. In non-stop mode it goes on
+ * as it is.
  */
 
+import type { StepRange } from "../control/control.js";
 import { CORE, CoreRegister } from "../description/core.js";
 import { type Arguments, MalformedPacket } from "../packet/arguments.js";
 import { parseThreadId, type ThreadId } from "../packet/thread-id.js";
-import type { Session, StepRange } from "../session.js";
+import type { Session } from "../session.js";
 import type { ResumeAction } from "../target.js";
-import { command, invalid, type Reply } from "./command.js";
+import { command, type Reply } from "./command.js";
 
-/** What one action of `vCont` asks; `stop` is for non-stop mode and holds a vCPU in all-stop mode. */
+/** What one action of `vCont` asks; `stop` is for non-stop mode and leaves a vCPU standing in all-stop mode. */
 type Action = ResumeAction | { readonly kind: "range"; readonly range: StepRange } | { readonly kind: "stop" };
 
 /** The actions of `vCont`, by letter. */
@@ -50,6 +52,8 @@ function parseAssignment(args: Arguments): Assignment {
 
 export const vCont = command({
   name: "vCont",
+  observers: true,
+  words: true,
   parse(args) {
     if (args.accept("?")) return "query" as const;
     const assignments: Assignment[] = [];
@@ -66,14 +70,15 @@ export const vCont = command({
 function resume(session: Session, assignments: readonly Assignment[]): Reply {
   const plan = new Map<number, ResumeAction>();
   const ranges = new Map<number, StepRange>();
+  const holds: number[] = [];
   for (const { id } of session.target.vcpus()) {
     const action = assignments.find(({ threads }) => names(session, threads, id))?.action;
+    if (action?.kind === "stop") holds.push(id);
     if (action === undefined || action.kind === "stop") continue;
     if (action.kind === "range") ranges.set(id, action.range);
     plan.set(id, action.kind === "range" ? { kind: "step" } : action);
   }
-  if (plan.size === 0) return invalid("no vCPU would run: no action names one");
-  return session.resume(plan, ranges);
+  return session.resume({ plan, ranges, holds });
 }
 
 function names(session: Session, threads: ThreadId, vcpu: number): boolean {
@@ -113,8 +118,8 @@ function move(session: Session, { action, address }: Move): Reply {
 }
 
 export const moves = [
-  command({ name: "c", parse: parseMove("continue"), handle: move }),
-  command({ name: "C", parse: parseSignalledMove("continue"), handle: move }),
-  command({ name: "s", parse: parseMove("step"), handle: move }),
-  command({ name: "S", parse: parseSignalledMove("step"), handle: move }),
+  command({ name: "c", observers: true, parse: parseMove("continue"), handle: move }),
+  command({ name: "C", observers: true, parse: parseSignalledMove("continue"), handle: move }),
+  command({ name: "s", words: true, parse: parseMove("step"), handle: move }),
+  command({ name: "S", words: true, parse: parseSignalledMove("step"), handle: move }),
 ];

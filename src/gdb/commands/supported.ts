@@ -16,6 +16,7 @@ const features: readonly Feature[] = [
   { text: `PacketSize=${MAX_PACKET.toString(16)}` },
   { text: "QStartNoAckMode+" },
   { text: "multiprocess+", mutual: true },
+  { text: "QNonStop+" },
   { text: "vContSupported+" },
   { text: "swbreak+", mutual: true },
   { text: "hwbreak+", mutual: true },
@@ -28,6 +29,7 @@ const features: readonly Feature[] = [
 
 export const qSupported = command({
   name: "qSupported",
+  observers: true,
   always: true,
   parse: (args) => (args.accept(":") ? args.rest().split(";") : []),
   handle(session, offered) {

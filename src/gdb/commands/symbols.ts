@@ -5,7 +5,12 @@
 
 import { command, nothing, OK } from "./command.js";
 
-export const qOffsets = command({ name: "qOffsets", parse: nothing, handle: () => "Text=0;Data=0;Bss=0" });
+export const qOffsets = command({
+  name: "qOffsets",
+  observers: true,
+  parse: nothing,
+  handle: () => "Text=0;Data=0;Bss=0",
+});
 
 /** GDB offers to look symbols up; OK says that none is wanted. */
-export const qSymbol = command({ name: "qSymbol", parse: (args) => args.rest(), handle: () => OK });
+export const qSymbol = command({ name: "qSymbol", observers: true, parse: (args) => args.rest(), handle: () => OK });

@@ -12,6 +12,7 @@ import { command, nothing, OK, type Reply } from "./command.js";
 /** `Hg` chooses the vCPU that registers and memory are of, `Hc` the one that `c` and `s` move. */
 export const selectThread = command({
   name: "H",
+  observers: true,
   parse(args) {
     const operation = args.accept("g") ? "g" : "c";
     if (operation === "c") args.expect("c");
@@ -33,18 +34,21 @@ export const selectThread = command({
 
 export const threadAlive = command({
   name: "T",
+  observers: true,
   parse: parseThreadId,
   handle: (session, id): Reply => (find(session, id) === undefined ? noSuchThread : OK),
 });
 
 export const currentThread = command({
   name: "qC",
+  observers: true,
   parse: nothing,
   handle: (session) => `QC${session.threadId(session.general)}`,
 });
 
 export const firstThreads = command({
   name: "qfThreadInfo",
+  observers: true,
   parse: nothing,
   handle: (session) =>
     `m${session.target
@@ -54,10 +58,11 @@ export const firstThreads = command({
 });
 
 /** All were in the first answer. */
-export const furtherThreads = command({ name: "qsThreadInfo", parse: nothing, handle: () => "l" });
+export const furtherThreads = command({ name: "qsThreadInfo", observers: true, parse: nothing, handle: () => "l" });
 
 export const threadExtraInfo = command({
   name: "qThreadExtraInfo",
+  observers: true,
   parse(args) {
     args.expect(",");
     return parseThreadId(args);

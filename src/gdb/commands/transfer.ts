@@ -28,6 +28,7 @@ function plain(annex: string, document: string | undefined): string | undefined 
 
 export const qXfer = command({
   name: "qXfer",
+  observers: true,
   parse(args) {
     args.expect(":");
     const object = args.until(":");

@@ -5,6 +5,7 @@ import { devices, mmioRead, mmioWrite } from "./devices.js";
 import { exits, psci } from "./exits.js";
 import { gic } from "./gic.js";
 import { infoCores, reset, stats } from "./machine.js";
+import { mayObserve, observersRefusal } from "./observers.js";
 import { injectIrq, injectSerror, powerOff, powerOn } from "./power.js";
 import { infoRegisters, sysreg } from "./registers.js";
 import { timer } from "./timer.js";
@@ -87,6 +88,7 @@ export function runMonitor(line: string, context: MonitorContext): string | Targ
   if (args.length < least || args.length > most) {
     return refuse(`usage: monitor ${command.name} ${command.usage ?? ""}`.trimEnd());
   }
+  if (context.observer && !mayObserve(command.name, args)) return refuse(observersRefusal(command.name));
   const lines: Output = command.run(context, args);
   return lines instanceof TargetError ? lines : lines.map((text) => `${text}\n`).join("");
 }

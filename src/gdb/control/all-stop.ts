@@ -1,0 +1,98 @@
+/**
+ * All-stop mode: the machine runs or stands as one, and a resumption is answered when it stands again.
+ *
+ *   attaching ──stop──► stopped ◄──stop── running
+ *                          └─────resume─────▲
+ */
+
+import type { Reply } from "../commands/command.js";
+import { stopReply } from "../stop-reply.js";
+import { Errno, type Stop, TargetError } from "../target.js";
+import { type Control, type ControlPort, hasEnded, type Resumption, stepsOn } from "./control.js";
+
+type State =
+  /** An interrupt is on its way. `announce`: its stop is the reply to a packet. */
+  | { readonly name: "attaching"; readonly announce: boolean }
+  | { readonly name: "stopped" }
+  | { readonly name: "running"; readonly resumption: Resumption };
+
+export class AllStop implements Control {
+  readonly #port: ControlPort;
+  #state: State = { name: "stopped" };
+  /** A Ctrl-C that no stop has answered. One that finds the machine standing interrupts the next resumption. */
+  #interrupted = false;
+
+  constructor(port: ControlPort) {
+    this.#port = port;
+  }
+
+  get ready(): boolean {
+    return this.#state.name === "stopped";
+  }
+
+  /** Takes the machine; it is asked to stop if it runs. Gives the stop reply where it is wanted and already due. */
+  attach(announce: boolean): Reply {
+    const { session } = this.#port;
+    const stop = session.target.standing;
+    if (stop !== undefined) {
+      this.#stand(stop);
+      return stopReply(session, stop);
+    }
+    this.#state = { name: "attaching", announce };
+    session.target.interrupt();
+    return undefined;
+  }
+
+  halted(): Reply {
+    const { session } = this.#port;
+    const stop = session.target.standing;
+    if (stop === undefined) throw new Error("the machine runs, although this session has stopped it");
+    return stopReply(session, stop);
+  }
+
+  /** The reply is the stop reply to come. A machine that has ended gives its end again. */
+  resume(resumption: Resumption): Reply {
+    const { target } = this.#port.session;
+    if (hasEnded(target)) return this.halted();
+    if (resumption.plan.size === 0) {
+      return new TargetError(Errno.EINVAL, "no vCPU would run: no action names one");
+    }
+    this.#state = { name: "running", resumption };
+    target.resume(resumption.plan);
+    if (this.#interrupted) target.interrupt();
+    return undefined;
+  }
+
+  interrupt(): void {
+    const { name } = this.#state;
+    if (name !== "attaching") this.#interrupted = true;
+    if (name === "running") this.#port.session.target.interrupt();
+  }
+
+  stopped(stop: Stop): void {
+    const state = this.#state;
+    const { session } = this.#port;
+    if (state.name === "running" && this.#stepsOn(state.resumption, stop)) {
+      session.target.resume(state.resumption.plan);
+      return;
+    }
+    // A step that was finished when Ctrl-C came: GDB would go on stepping and the user's wish would be lost.
+    const interrupted = this.#interrupted && stop.reason.kind === "step";
+    const seen = interrupted ? { ...stop, reason: { kind: "interrupt" as const } } : stop;
+    this.#stand(stop);
+    if (state.name === "running" || (state.name === "attaching" && state.announce)) {
+      this.#port.reply(stopReply(session, seen));
+    }
+    this.#port.ready();
+  }
+
+  #stepsOn({ ranges }: Resumption, stop: Stop): boolean {
+    return !this.#interrupted && stepsOn(this.#port.session.target, ranges.get(stop.vcpu), stop);
+  }
+
+  #stand({ vcpu }: Stop): void {
+    this.#state = { name: "stopped" };
+    this.#interrupted = false;
+    this.#port.session.general = vcpu;
+  }
+}
