@@ -31,8 +31,7 @@ import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
 import { type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
-import type { Core, DebugEvent, TakenException } from "./scheduler.js";
-import { DEFAULT_STEP_MODE } from "./step.js";
+import type { Core, DebugEvent } from "./scheduler.js";
 
 const INSTRUCTION_SIZE = 4n;
 
