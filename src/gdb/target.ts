@@ -69,6 +69,8 @@ export type StopReason =
   | { readonly kind: "watchpoint"; readonly via: WatchKind; readonly address: bigint }
   /** One instruction has been executed. */
   | { readonly kind: "step" }
+  /** Something that `monitor catch` names; the text, lines ended with "\n", says what and where. */
+  | { readonly kind: "catch"; readonly text: string }
   /** `interrupt()` was called. */
   | { readonly kind: "interrupt" }
   /** It was told to stand, by `hold` or because another vCPU stopped. */

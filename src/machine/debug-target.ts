@@ -23,6 +23,7 @@ import {
   type Vcpu,
 } from "../gdb/target.js";
 import type { Breakpoints } from "./debug/breakpoints.js";
+import { Catches } from "./debug/catch/catches.js";
 import { ExitLog } from "./debug/exit-log.js";
 import { DebugMemory } from "./debug/memory.js";
 import { runMonitor } from "./debug/monitor/index.js";
@@ -31,7 +32,8 @@ import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
 import { type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
-import type { Core, DebugEvent } from "./scheduler.js";
+import type { Core, DebugEvent, TakenException } from "./scheduler.js";
+import { DEFAULT_STEP_MODE } from "./step.js";
 
 const INSTRUCTION_SIZE = 4n;
 
@@ -46,6 +48,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   private readonly memory: DebugMemory;
   private readonly system: SystemRegisters;
   private readonly exits: ExitLog;
+  private readonly catches: Catches;
   private readonly registers: DebugRegisters;
   private watchHit: WatchHit | undefined;
   /** What stopped a vCPU, until all of them stand and it is reported. */
@@ -66,6 +69,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.memory = new DebugMemory(machine);
     this.system = new SystemRegisters(machine);
     this.exits = new ExitLog(machine);
+    this.catches = new Catches(machine, this.system, (facts) => this.exits.exception(facts));
     this.registers = new DebugRegisters(machine, this.system);
     this.features = this.registers.features;
     this.engine = {
@@ -99,6 +103,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     if (event === "watchpoint" && this.watchHit !== undefined) {
       return { kind: "watchpoint", via: this.watchHit.kind, address: this.watchHit.address };
     }
+    if (event === "catch") return { kind: "catch", text: this.catches.report };
     if (event !== "breakpoint") return { kind: "step" };
     return { kind: "breakpoint", via: this.pointAt(vcpu.pc)?.kind === "software" ? "software" : "hardware" };
   }
@@ -106,6 +111,18 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   /** The breakpoint of a client at an address; the guest's own are not the debugger's. */
   private pointAt(pc: bigint): Point | undefined {
     return this.breakpoints.at(pc).find((point): point is Point => "kind" in point);
+  }
+
+  caught(core: Core, exception: TakenException): boolean {
+    return this.catches.exception(core, exception);
+  }
+
+  sysregCaught(core: Core, encoding: number, isRead: boolean, rt: number): boolean {
+    return this.catches.access(core, encoding, isRead, rt);
+  }
+
+  powerChanged(core: Core, change: "on" | "off" | "reset"): void {
+    if (this.catches.power(core, change)) this.debugStop(core, "catch");
   }
 
   paused(): void {
@@ -245,6 +262,8 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   detach(): void {
     this.memory.view = "current";
+    this.catches.clear();
+    this.machine.scheduler.stepMode = DEFAULT_STEP_MODE;
     this.pending = undefined;
     this.interrupted = false;
     this.stops = undefined;
@@ -344,6 +363,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       system: this.system,
       memory: this.memory,
       exits: this.exits,
+      catches: this.catches,
       reset: () => {
         const { ended } = this.machine;
         if (ended !== undefined && !this.keeps(ended)) {

@@ -168,11 +168,13 @@ export class HostedLevels implements PowerController {
     this.machine.resetCore(core);
     this.start(core, at);
     core.state = "running";
+    this.machine.debug.powerChanged(core, "on");
   }
 
   cpuOff(cpu: number): void {
     this.machine.log("psci", () => `CPU_OFF by CPU${cpu}`);
     this.core(cpu).state = "off";
+    this.machine.debug.powerChanged(this.core(cpu), "off");
   }
 
   powerDown(cpu: number, at: PowerUp, system: boolean): void {

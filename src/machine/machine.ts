@@ -15,12 +15,13 @@ import { DAIF, Vcpu } from "../cpu/vcpu.js";
 import { machineItems } from "../devices/fw-cfg/index.js";
 import type { CpuOutputs } from "../devices/gicv3/index.js";
 import { Engine, type EngineHost, MemoryTooLarge } from "../engine/engine.js";
-import { CPU, CPU_BLOCK_SIZE, CPU_FEATURE, IRQ_LINE } from "../engine/layout.js";
+import { CPU, CPU_BLOCK_SIZE, CPU_FEATURE, DEBUG_EXIT, DEBUG_EXIT_SHIFT, Exit, IRQ_LINE } from "../engine/layout.js";
 import type { Endpoint } from "../gdb/endpoint.js";
 import type { GdbServer } from "../gdb/server.js";
 import { Alarms } from "./alarms.js";
 import { type BootImage, type BootOptions, prepareBoot } from "./boot.js";
 import { Breakpoints } from "./debug/breakpoints.js";
+import { CaughtSysregs } from "./debug/catch/caught-sysregs.js";
 import { SelfHostedDebug } from "./debug/self-hosted.js";
 import { WatchTable } from "./debug/watchpoints.js";
 import type { MachineTarget } from "./debug-target.js";
@@ -29,7 +30,14 @@ import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
 import { buildPlatform, type Platform } from "./platform.js";
-import { type Core, type DebugEvent, NANOSECONDS_PER_INSTRUCTION, Scheduler } from "./scheduler.js";
+import {
+  type Core,
+  createCore,
+  type DebugEvent,
+  NANOSECONDS_PER_INSTRUCTION,
+  Scheduler,
+  type TakenException,
+} from "./scheduler.js";
 
 /** The far end of the console's wire. */
 export interface ConsoleBackend {
@@ -78,6 +86,12 @@ export interface DebugHooks {
   /** The engine's questions about breakpoints and watchpoints. */
   readonly engine: Pick<EngineHost, "watchAccess" | "pointAction" | "pointRead"> & { stopsAt(pc: bigint): boolean };
   debugStop(core: Core, event: DebugEvent): void;
+  /** An exception to a level of `scheduler.caughtLevels`: true to stop there. See SchedulerHost. */
+  caught(core: Core, exception: TakenException): boolean;
+  /** MRS or MSR of a register in `caughtSysregs` (by 15-bit encoding): true to stop before it. */
+  sysregCaught(core: Core, encoding: number, isRead: boolean, rt: number): boolean;
+  /** A vCPU was switched on or off, or the machine is about to be at power-on again. */
+  powerChanged(core: Core, change: "on" | "off" | "reset"): void;
   /** `setPaused` has taken effect: every vCPU stands. Comes at least once, perhaps again while the pause lasts. */
   paused(): void;
   /** The machine ended: nothing will run any more, unless it is kept. */
@@ -89,6 +103,9 @@ export interface DebugHooks {
 const NO_DEBUGGER: DebugHooks = {
   engine: { stopsAt: () => false, watchAccess() {}, pointAction: () => 1, pointRead: () => 0n },
   debugStop() {},
+  caught: () => false,
+  sysregCaught: () => false,
+  powerChanged() {},
   paused() {},
   ended() {},
   keeps: () => false,
@@ -112,6 +129,8 @@ export class Machine {
   readonly hosted: HostedLevels;
   /** Breakpoints of debuggers and of the guest. */
   readonly breakpoints: Breakpoints;
+  /** System registers of which `debug.sysregCaught` is asked. */
+  readonly caughtSysregs: CaughtSysregs;
   readonly watchTable: WatchTable;
   private readonly selfHosted: SelfHostedDebug;
   /** Set by a debugger that attaches; see debug-target.ts. */
@@ -178,6 +197,7 @@ export class Machine {
     this.watchTable = new WatchTable(engine);
     this.selfHosted = new SelfHostedDebug(engine, this.breakpoints, this.watchTable, model);
     buildSysregIndex(engine.memory.buffer, model);
+    this.caughtSysregs = new CaughtSysregs(engine);
     const vcpus = engine.cpuBases.map((base) => new Vcpu(engine.memory.buffer, base));
     // Devices set alarms and lines while they are built, before there is a scheduler.
     this.alarms = new Alarms((deadline) => this.scheduler?.deadlineSet(deadline));
@@ -209,13 +229,15 @@ export class Machine {
         hypervisorVirtual: line(HYPERVISOR_VIRTUAL_PPI),
         secure: line(ppi.secure),
       });
-      return { index, vcpu, timer, state: "off", held: false, stepping: false };
+      return createCore(index, vcpu, timer);
     });
     this.scheduler = new Scheduler(engine, this.cores, {
       hosted: (core, level) => this.hosted.handle(core, level),
       nextAlarm: () => this.alarms.next(),
       ringAlarms: () => this.alarms.ring(now()),
       debugStop: (core, event) => this.debug.debugStop(core, event),
+      caught: (core, exception) => this.debug.caught(core, exception),
+      semihosting: () => {},
     });
     this.sysregHost = this.makeSysregHost();
     this.hosted = new HostedLevels(this);
@@ -255,6 +277,7 @@ export class Machine {
     vcpu.set32(CPU.index, index);
     vcpu.set32(CPU.irqLines, lines);
     vcpu.set32(CPU.watch, watch);
+    vcpu.set32(CPU.catchLevels, this.scheduler.caughtLevels);
     vcpu.set32(CPU.hasEl2, 1);
     vcpu.set32(CPU.hasEl3, 1);
     vcpu.set32(CPU.hosted, (config.el2 === "hosted" ? 1 << 2 : 0) | (config.el3 === "hosted" ? 1 << 3 : 0));
@@ -315,6 +338,11 @@ export class Machine {
     this.powerOn();
   }
 
+  private resetByGuest(): void {
+    this.reset();
+    this.debug.powerChanged(this.cores[0] as Core, "reset");
+  }
+
   // --- life -----------------------------------------------------------------------------------------------------------
 
   /** Runs until the guest, a debugger or `stop` ends the machine. */
@@ -323,7 +351,7 @@ export class Machine {
     const stop = (): boolean => this.exit !== undefined || this.paused || this.resetRequested;
     for (;;) {
       while (this.exit === undefined) {
-        if (this.resetRequested) this.reset();
+        if (this.resetRequested) this.resetByGuest();
         if (this.paused) {
           this.debug.paused();
           if (this.paused) this.wallIdle += await this.sleep(undefined);
@@ -498,6 +526,15 @@ export class Machine {
     const core = this.coreAt(cpu);
     const { vcpu, timer } = core;
     vcpu.set64(CPU.statSysreg, vcpu.get64(CPU.statSysreg) + 1n);
+    const name = encoding & 0x7fff;
+    if (this.caughtSysregs.has(name)) {
+      if (this.debug.sysregCaught(core, name, isRead, rt)) {
+        vcpu.exit = Exit.debug;
+        vcpu.set64(CPU.exitInfo, BigInt(DEBUG_EXIT.systemRegister << DEBUG_EXIT_SHIFT));
+        return;
+      }
+      if (this.caughtSysregs.access(vcpu, name, isRead, rt, this.scheduler.now())) return;
+    }
     // What hosted EL2 holds for the guest must be true when the guest looks (ICC_IAR1_EL1) and after it writes a timer.
     this.hosted.resample(vcpu);
     accessSysreg(vcpu, this.sysregHost, encoding, isRead, rt);

@@ -6,7 +6,8 @@
 import type { GenericTimer } from "../cpu/timer.js";
 import type { Vcpu } from "../cpu/vcpu.js";
 import type { Engine } from "../engine/engine.js";
-import { CPU, Exit } from "../engine/layout.js";
+import { CPU, DEBUG_EXIT, DEBUG_EXIT_SHIFT, Exit } from "../engine/layout.js";
+import { DEFAULT_STEP_MODE, type Detour, detourOf, isBack, type StepMode } from "./step.js";
 
 /** Nanoseconds of virtual time per instruction. */
 export const NANOSECONDS_PER_INSTRUCTION = 4n;
@@ -29,12 +30,53 @@ export interface Core {
   state: CoreState;
   /** A debugger holds it while others run. */
   held: boolean;
-  /** A debugger stops the machine after its next instruction. */
+  /** A debugger stops the machine after its next instruction. Setting it, to either value, begins anew. */
   stepping: boolean;
+  /** A step that an interrupt or exception has led away from, until its handler returns. */
+  detour: Detour | undefined;
+  /** A semihosting call waits for the outside: not scheduled until it is answered. */
+  blocked: boolean;
 }
 
-/** What a debugger hears of: the vCPU stands at a breakpoint, before a watched access, or after its one instruction. */
-export type DebugEvent = "breakpoint" | "watchpoint" | "step";
+/** A vCPU that is off. */
+export function createCore(index: number, vcpu: Vcpu, timer: GenericTimer): Core {
+  let stepping = false;
+  return {
+    index,
+    vcpu,
+    timer,
+    state: "off",
+    held: false,
+    blocked: false,
+    detour: undefined,
+    get stepping() {
+      return stepping;
+    },
+    set stepping(on) {
+      stepping = on;
+      this.detour = undefined;
+      vcpu.set32(CPU.returnLevels, 0);
+    },
+  };
+}
+
+/**
+ * What a debugger hears of: the vCPU stands at a breakpoint, before a watched access, after its one instruction, or for
+ * what it catches.
+ */
+export type DebugEvent = "breakpoint" | "watchpoint" | "step" | "catch";
+
+/** An exception that has been entered. `hosted`: the level is ours, and stands before handling it. */
+export interface TakenException {
+  readonly level: 1 | 2 | 3;
+  /** Offset from VBAR_ELx. */
+  readonly vector: number;
+  readonly hosted: boolean;
+}
+
+/** Levels that exceptions can be taken to, as bits; and what of a vector's offset says that it is no synchronous one. */
+const EXCEPTION_LEVELS = 0xe;
+const ASYNCHRONOUS = 0x180;
 
 /** A vCPU's turn. What a debugger does in the middle of it does not end it: the guest runs as if nobody looked. */
 interface Turn {
@@ -53,6 +95,13 @@ export interface SchedulerHost {
   ringAlarms(): void;
   /** `runTurn` is to be left. */
   debugStop(core: Core, event: DebugEvent): void;
+  /**
+   * An exception to a level of `caughtLevels` was taken: true stops the machine there. When the level is hosted, true
+   * also means that the vCPU is back at the instruction.
+   */
+  caught(core: Core, exception: TakenException): boolean;
+  /** A semihosting call, the PC behind it: carries it out, or sets `core.blocked`. */
+  semihosting(core: Core): void;
 }
 
 /** Counters for `--stats`. */
@@ -70,6 +119,19 @@ export interface SchedulerState {
   readonly turn: { readonly core: number; readonly end: bigint } | undefined;
 }
 
+const isFree = ({ held, blocked }: Core): boolean => !held && !blocked;
+
+/** Offsets of vectors that a hosted level makes its guest go to: synchronous exceptions and SErrors. */
+const INJECTED = [0x000, 0x180, 0x200, 0x380, 0x400, 0x580];
+
+/** The exception at whose vector a hosted level has put the guest, if the guest was not there before. */
+function injectedException(vcpu: Vcpu, from: bigint): TakenException | undefined {
+  const { el, pc } = vcpu;
+  if ((el !== 1 && el !== 2) || pc === from) return undefined;
+  const vector = Number(BigInt.asUintN(64, pc - vcpu.sysreg(`VBAR_EL${el}`)));
+  return INJECTED.includes(vector) ? { level: el, vector, hosted: false } : undefined;
+}
+
 const EXIT_NAMES = Object.fromEntries(Object.entries(Exit).map(([name, code]) => [code, name]));
 
 export class Scheduler {
@@ -79,6 +141,8 @@ export class Scheduler {
   private turn: Turn | undefined;
   private next = 0;
   readonly counters: SchedulerCounters = { exits: {}, instructions: 0n, idle: 0n };
+  stepMode: StepMode = DEFAULT_STEP_MODE;
+  private caught = 0;
 
   constructor(
     private readonly engine: Engine,
@@ -112,6 +176,16 @@ export class Scheduler {
     this.time = time;
     this.next = next;
     this.turn = turn && { core: this.cores[turn.core] as Core, end: turn.end };
+  }
+
+  /** Bit n: `SchedulerHost.caught` is asked of exceptions to ELn. The run is the same whatever is asked. */
+  get caughtLevels(): number {
+    return this.caught;
+  }
+
+  set caughtLevels(levels: number) {
+    this.caught = levels;
+    for (const { vcpu } of this.cores) vcpu.set32(CPU.catchLevels, levels);
   }
 
   /** A deadline was set while a vCPU runs: its slice must not run past it. */
@@ -157,8 +231,8 @@ export class Scheduler {
     if (alarm !== undefined && alarm <= this.time) this.host.ringAlarms();
   }
 
-  /** Runs a vCPU until the virtual time `end`, or until it has to stop earlier. */
-  private runSlice(core: Core, end: bigint): DebugEvent | undefined {
+  /** Runs a vCPU until the virtual time `end`, or until it has to stop earlier. `frozen`: time does not count it. */
+  private runSlice(core: Core, end: bigint, frozen = false): DebugEvent | undefined {
     const { vcpu } = core;
     vcpu.set32(CPU.budget, Number(end - this.time));
     vcpu.set64(CPU.sliceEnd, end);
@@ -173,6 +247,7 @@ export class Scheduler {
       this.current = undefined;
     }
     const used = this.time - start;
+    if (frozen) this.time = start;
     this.counters.instructions += used;
     vcpu.set64(CPU.retired, vcpu.get64(CPU.retired) + used);
     this.ring();
@@ -181,18 +256,86 @@ export class Scheduler {
   }
 
   /**
-   * Exactly one instruction of a vCPU. Interrupts that are pending stay so, as with QEMU's stub by default; a breakpoint
-   * on the instruction is passed; WFI and WFE do not wait.
+   * Exactly one instruction of a vCPU; a breakpoint on it is passed; WFI and WFE do not wait. Interrupts are as
+   * `stepMode` says; undefined when one has led away, to come back later.
    */
-  private stepInstruction(core: Core): DebugEvent {
+  private stepInstruction(core: Core): DebugEvent | undefined {
     const { vcpu } = core;
-    vcpu.set32(CPU.holdInterrupts, 1);
+    const { interrupts, timers } = this.stepMode;
+    vcpu.set32(CPU.holdInterrupts, interrupts === "mask" ? 1 : 0);
     vcpu.set32(CPU.passBreakpoint, 1);
-    const event = this.runSlice(core, this.time + 1n) ?? "step";
+    vcpu.set32(CPU.catchLevels, EXCEPTION_LEVELS);
+    const event = this.runSlice(core, this.time + 1n, !timers);
     vcpu.set32(CPU.holdInterrupts, 0);
     vcpu.set32(CPU.passBreakpoint, 0);
+    vcpu.set32(CPU.catchLevels, this.caught);
+    if (event === undefined && core.detour !== undefined) return undefined;
+    if (core.blocked) return undefined;
     if (core.state !== "off") core.state = "running";
-    return event;
+    return event ?? "step";
+  }
+
+  /** Exit.debug: something that a debugger, a step or semihosting has asked for. */
+  private debugExit(core: Core): DebugEvent | "goes on" | undefined {
+    const { vcpu } = core;
+    const info = Number(vcpu.exitInfo);
+    switch (info >>> DEBUG_EXIT_SHIFT) {
+      case DEBUG_EXIT.exception:
+        return this.exceptionTaken(core, {
+          level: vcpu.el as 1 | 2 | 3,
+          vector: info & ((1 << DEBUG_EXIT_SHIFT) - 1),
+          hosted: false,
+        });
+      case DEBUG_EXIT.return:
+        return this.exceptionReturned(core);
+      case DEBUG_EXIT.systemRegister:
+        this.notExecuted(core);
+        return "catch";
+      default:
+        this.host.semihosting(core);
+        return core.blocked || core.state !== "running" ? undefined : "goes on";
+    }
+  }
+
+  private exceptionTaken(core: Core, exception: TakenException): DebugEvent | "goes on" | undefined {
+    const { vcpu } = core;
+    const { level, vector } = exception;
+    if ((this.caught >>> level) & 1 && this.host.caught(core, exception)) return "catch";
+    if (!core.stepping || core.detour !== undefined) return "goes on";
+    const cause = vector & ASYNCHRONOUS ? "interrupt" : "exception";
+    const wanted = this.stepMode[cause === "interrupt" ? "interrupts" : "exceptions"];
+    if (wanted === "land" && cause === "interrupt") return "step";
+    if (wanted !== "complete") return "goes on";
+    core.detour = detourOf(vcpu, level, { cause, executed: (vcpu.get32(CPU.budget) | 0) <= 0 });
+    vcpu.set32(CPU.returnLevels, 1 << core.detour.el);
+    return undefined;
+  }
+
+  /** After an ERET to the level of a detour. Where the stepped instruction is still to be executed, that is next. */
+  private exceptionReturned(core: Core): DebugEvent | "goes on" | undefined {
+    const { vcpu, detour } = core;
+    if (detour === undefined || !isBack(vcpu, detour)) return "goes on";
+    core.detour = undefined;
+    vcpu.set32(CPU.returnLevels, 0);
+    const again = vcpu.pc === detour.pc && !(detour.cause === "interrupt" && detour.executed);
+    return again ? undefined : "step";
+  }
+
+  /** An exception to a hosted level: handled, unless it is caught. */
+  private hostedExit(core: Core, level: 2 | 3): DebugEvent | "goes on" | undefined {
+    const { vcpu } = core;
+    const vector = Number(vcpu.exitInfo);
+    if ((this.caught >>> level) & 1 && this.host.caught(core, { level, vector, hosted: true })) {
+      if ((vector & ASYNCHRONOUS) === 0) this.notExecuted(core);
+      return "catch";
+    }
+    const from = this.caught === 0 ? 0n : vcpu.sysreg(`ELR_EL${level}`);
+    this.host.hosted(core, level);
+    if (this.caught !== 0 && core.state === "running") {
+      const injected = injectedException(vcpu, from);
+      if (injected !== undefined && this.host.caught(core, injected)) return "catch";
+    }
+    return core.state === "running" && (vcpu.get32(CPU.budget) | 0) > 0 ? "goes on" : undefined;
   }
 
   /** Runs the engine once. */
@@ -210,8 +353,9 @@ export class Scheduler {
         return undefined;
       case Exit.hosted2:
       case Exit.hosted3:
-        this.host.hosted(core, reason === Exit.hosted2 ? 2 : 3);
-        return core.state === "running" && (vcpu.get32(CPU.budget) | 0) > 0 ? "goes on" : undefined;
+        return this.hostedExit(core, reason === Exit.hosted2 ? 2 : 3);
+      case Exit.debug:
+        return this.debugExit(core);
       case Exit.codeFull:
         this.engine.dropCode();
         this.notExecuted(core);
@@ -236,7 +380,7 @@ export class Scheduler {
     if (core.state !== "wfi" && core.state !== "wfe") return;
     const { vcpu } = core;
     const pending = vcpu.get32(CPU.irqLines) !== 0 || vcpu.get32(CPU.virtualPending) !== 0;
-    if (pending || core.stepping) core.state = "running";
+    if (pending || (core.stepping && core.detour === undefined)) core.state = "running";
     else if (core.state === "wfe" && vcpu.get32(CPU.event) !== 0) {
       vcpu.set32(CPU.event, 0);
       core.state = "running";
@@ -260,8 +404,9 @@ export class Scheduler {
       const turn = this.takeTurn();
       if (turn === undefined) return "idle";
       const { core } = turn;
-      const event = core.stepping ? this.stepInstruction(core) : this.runSlice(core, turn.end);
-      if (core.state !== "running" || this.time >= turn.end) this.endTurn(core);
+      const steps = core.stepping && core.detour === undefined;
+      const event = steps ? this.stepInstruction(core) : this.runSlice(core, turn.end);
+      if (core.state !== "running" || core.blocked || this.time >= turn.end) this.endTurn(core);
       if (event !== undefined) this.host.debugStop(core, event);
       if (performance.now() >= until) break;
     }
@@ -273,12 +418,12 @@ export class Scheduler {
     const kept = this.turn;
     if (kept !== undefined) {
       kept.end = this.deadlineBefore(kept.end);
-      if (kept.core.state === "running" && !kept.core.held) return kept;
+      if (kept.core.state === "running" && isFree(kept.core)) return kept;
       this.endTurn(kept.core);
     }
     let ready = 0;
     for (const core of this.cores) {
-      if (core.held) continue;
+      if (!isFree(core)) continue;
       this.wake(core);
       if (core.state === "running") ready++;
     }
@@ -311,7 +456,7 @@ export class Scheduler {
     const count = this.cores.length;
     for (let i = 0; i < count; i++) {
       const core = this.cores[(this.next + i) % count] as Core;
-      if (core.state === "running" && !core.held) return core;
+      if (core.state === "running" && isFree(core)) return core;
     }
     return undefined;
   }

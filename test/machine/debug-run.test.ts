@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { CODE_PAGE, CPU, GLOBAL } from "../../src/engine/layout.js";
 import { CoreRegister } from "../../src/gdb/index.js";
+import { DEFAULT_STEP_MODE } from "../../src/machine/step.js";
 import { assemble, Rig, TEXT } from "./debug-rig.js";
 
 // Other tests may have the processor.
@@ -142,9 +143,10 @@ describe("a step", () => {
   });
 
   it.each(["hosted", "guest"] as const)(
-    "leaves a pending interrupt pending, for the continue to take, EL2 %s",
+    "leaves a pending interrupt pending, for the continue to take, when it is to mask them, EL2 %s",
     async (el2) => {
       const rig = await Rig.create(assemble(timerGuest(el2)), { el2 });
+      rig.machine.scheduler.stepMode = { ...DEFAULT_STEP_MODE, interrupts: "mask" };
       rig.break("ready");
       await rig.continue();
       const pcs: bigint[] = [];

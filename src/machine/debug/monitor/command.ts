@@ -2,6 +2,7 @@
 import { Errno, TargetError } from "../../../gdb/target.js";
 import type { Machine } from "../../machine.js";
 import type { Core } from "../../scheduler.js";
+import type { Catches } from "../catch/catches.js";
 import type { ExitLog } from "../exit-log.js";
 import type { DebugMemory } from "../memory.js";
 import type { SystemRegisters } from "../system-registers.js";
@@ -14,6 +15,7 @@ export interface MonitorContext {
   readonly system: SystemRegisters;
   readonly memory: DebugMemory;
   readonly exits: ExitLog;
+  readonly catches: Catches;
   /** The client may look and change nothing. */
   readonly observer: boolean;
   /** Back to power-on; an error when the machine has ended. */

@@ -1,5 +1,6 @@
 /** `monitor` commands: the table, and how a line finds its row. A name may be cut short as far as it stays the only one. */
 import { TargetError } from "../../../gdb/target.js";
+import { catching } from "./catch.js";
 import { type MonitorCommand, type MonitorContext, type Output, refuse } from "./command.js";
 import { devices, mmioRead, mmioWrite } from "./devices.js";
 import { exits, psci } from "./exits.js";
@@ -8,6 +9,7 @@ import { infoCores, reset, stats } from "./machine.js";
 import { mayObserve, observersRefusal } from "./observers.js";
 import { injectIrq, injectSerror, powerOff, powerOn } from "./power.js";
 import { infoRegisters, sysreg } from "./registers.js";
+import { step } from "./step.js";
 import { timer } from "./timer.js";
 import { tlb } from "./tlb.js";
 import { view } from "./view.js";
@@ -38,6 +40,8 @@ export const COMMANDS: readonly MonitorCommand[] = [
   infoCores,
   infoRegisters,
   sysreg,
+  catching,
+  step,
   view,
   walk,
   maps,

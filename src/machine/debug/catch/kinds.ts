@@ -1,0 +1,194 @@
+/** What `monitor catch` can be told to stop at: a row per kind, from its words to a test of the facts. */
+import { TargetError } from "../../../gdb/target.js";
+import { EC } from "../../../hosted/el2/syndrome.js";
+import { isPsci, PSCI, psciRow } from "../../../hosted/el3/psci-functions.js";
+import type { Machine } from "../../machine.js";
+import { parseNumber, refuse } from "../monitor/command.js";
+import type { SystemRegisters } from "../system-registers.js";
+import type { ExceptionFacts } from "./facts.js";
+import { CLASSES } from "./syndrome.js";
+
+/** vCPUs switched on and off, and the machine's reset. */
+export type PowerChange = "on" | "off" | "reset";
+
+/** What a catch stops at. */
+export interface CatchSpec {
+  /** Exceptions: none without it. */
+  readonly exception?: (facts: ExceptionFacts) => boolean;
+  /** A register's accesses, before they happen: 15-bit encoding. */
+  readonly sysreg?: { readonly encoding: number; readonly direction: "read" | "write" | "any" };
+  readonly power?: readonly PowerChange[];
+}
+
+export interface CatchContext {
+  readonly machine: Machine;
+  readonly system: SystemRegisters;
+}
+
+export interface CatchKind {
+  readonly name: string;
+  readonly usage?: string;
+  readonly help: string;
+  /** At most so many words of its own. */
+  readonly words: number;
+  parse(words: readonly string[], context: CatchContext): CatchSpec | TargetError;
+}
+
+const inClass =
+  (ec: readonly number[]) =>
+  (facts: ExceptionFacts): boolean =>
+    facts.ec !== undefined && ec.includes(facts.ec);
+
+/** Runs `use` on a number, or refuses. */
+function withNumber(text: string, use: (value: number) => CatchSpec): CatchSpec | TargetError {
+  const value = parseNumber(text);
+  return value instanceof TargetError ? value : use(Number(value));
+}
+
+/** SVC, HVC, BRK…: with a number that is the immediate. */
+const immediateKind = (name: string, ec: readonly number[], title: string): CatchKind => ({
+  name,
+  usage: "[IMMEDIATE]",
+  help: title,
+  words: 1,
+  parse([text]) {
+    const test = inClass(ec);
+    if (text === undefined) return { exception: test };
+    return withNumber(text, (value) => ({ exception: (f) => test(f) && ((f.iss ?? 0) & 0xffff) === value }));
+  },
+});
+
+/** HVC and SMC: with a number that is W0, or with #IMMEDIATE. */
+const callKind = (name: string, ec: number, title: string): CatchKind => ({
+  name,
+  usage: "[FUNCTION|#IMMEDIATE]",
+  help: `${title}; FUNCTION is W0 (SMCCC)`,
+  words: 1,
+  parse([text]) {
+    const test = inClass([ec]);
+    if (text === undefined) return { exception: test };
+    if (text.startsWith("#")) {
+      return withNumber(text.slice(1), (value) => ({ exception: (f) => test(f) && ((f.iss ?? 0) & 0xffff) === value }));
+    }
+    return withNumber(text, (value) => ({ exception: (f) => test(f) && f.functionId === value }));
+  },
+});
+
+const WITH_IMMEDIATE = ["svc", "brk"];
+const CALLS = ["hvc", "smc"];
+const OWN_KINDS = [...CALLS, ...WITH_IMMEDIATE, "sysreg", "serror"];
+
+const classKinds: readonly CatchKind[] = CLASSES.flatMap(({ name, ec, title }): CatchKind[] => {
+  if (WITH_IMMEDIATE.includes(name)) return [immediateKind(name, ec, title)];
+  if (CALLS.includes(name)) return [callKind(name, ec[0] as number, title)];
+  if (OWN_KINDS.includes(name)) return [];
+  return [{ name, help: title, words: 0, parse: () => ({ exception: inClass(ec) }) }];
+});
+
+const interruptKind = (name: string, help: string, kinds: readonly string[]): CatchKind => ({
+  name,
+  usage: "[INTID]",
+  help,
+  words: 1,
+  parse([text]) {
+    const test = (f: ExceptionFacts): boolean => kinds.includes(f.kind);
+    if (text === undefined) return { exception: test };
+    return withNumber(text, (intid) => ({ exception: (f) => test(f) && f.intid === intid }));
+  },
+});
+
+const VECTORS = ["sync", "irq", "fiq", "serror"];
+
+export const CATCH_KINDS: readonly CatchKind[] = [
+  {
+    name: "exception",
+    usage: "[EC]",
+    help: "any exception, or those of a class by its number in ESR_ELx.EC",
+    words: 1,
+    parse([text]) {
+      if (text === undefined) return { exception: () => true };
+      return withNumber(text, (ec) => ({ exception: (f) => f.ec === ec }));
+    },
+  },
+  ...classKinds,
+  interruptKind("irq", "an IRQ that is taken; INTID is what the vCPU would acknowledge", ["irq"]),
+  interruptKind("fiq", "an FIQ that is taken", ["fiq"]),
+  interruptKind("intid", "an IRQ or FIQ", ["irq", "fiq"]),
+  { name: "serror", help: "an SError", words: 0, parse: () => ({ exception: (f) => f.kind === "serror" }) },
+  {
+    name: "vector",
+    usage: `OFFSET|${VECTORS.join("|")}`,
+    help: "an entry through a vector, by its offset from VBAR_ELx or its kind",
+    words: 1,
+    parse([text]) {
+      if (text === undefined) return refuse(`catch vector: which? An offset (0x280) or ${VECTORS.join(", ")}`);
+      const kind = VECTORS.indexOf(text);
+      if (kind >= 0) return { exception: (f) => ((f.vector >> 7) & 3) === kind };
+      return withNumber(text, (offset) => ({ exception: (f) => f.vector === offset }));
+    },
+  },
+  {
+    name: "psci",
+    usage: "[FUNCTION]",
+    help: "an HVC or SMC that calls PSCI, by name (CPU_ON) or number",
+    words: 1,
+    parse([text]) {
+      const any = (f: ExceptionFacts): boolean => f.functionId !== undefined && isPsci(f.functionId);
+      if (text === undefined) return { exception: any };
+      const name = text.toUpperCase().replace(/^PSCI_/, "");
+      if (name in PSCI) return { exception: (f) => any(f) && psciRow(f.functionId ?? 0)?.row.name === name };
+      if (!/^\d/.test(text)) return refuse(`no PSCI function "${text}"; there are ${Object.keys(PSCI).join(", ")}`);
+      return withNumber(text, (id) => ({ exception: (f) => any(f) && f.functionId === id }));
+    },
+  },
+  {
+    name: "sysreg",
+    usage: "[NAME [read|write]]",
+    help: "MRS or MSR of a register, before it happens, trapped or not; without NAME any that is trapped",
+    words: 2,
+    parse([name, direction], { system }) {
+      if (name === undefined) return { exception: inClass([EC.SysReg]) };
+      const row = system.find(name);
+      if (row instanceof TargetError) return row;
+      if (direction !== undefined && direction !== "read" && direction !== "write") {
+        return refuse(`catch sysreg ${name} ${direction}: read or write`);
+      }
+      return { sysreg: { encoding: row.encoding, direction: direction ?? "any" } };
+    },
+  },
+  {
+    name: "stage2",
+    usage: "[IPA[-IPA]]",
+    help: "a stage 2 fault, at those intermediate addresses; without them, where hosted EL2 has no device",
+    words: 1,
+    parse([text], { machine }) {
+      if (text === undefined) {
+        const { bus } = machine.platform;
+        return { exception: (f) => f.ipa !== undefined && !(f.hosted && bus.find(Number(f.ipa)) !== undefined) };
+      }
+      const [first = "", last = first, more] = text.split("-");
+      const start = parseNumber(first);
+      const end = parseNumber(last);
+      if (start instanceof TargetError) return start;
+      if (end instanceof TargetError) return end;
+      if (more !== undefined || end < start) return refuse(`"${text}" is no range of addresses: 0x9000000-0x9000fff`);
+      return { exception: (f) => f.ipa !== undefined && f.ipa >= start && f.ipa <= end };
+    },
+  },
+  {
+    name: "power",
+    usage: "[on|off]",
+    help: "a vCPU that is switched on or off by PSCI",
+    words: 1,
+    parse([text]) {
+      if (text === undefined) return { power: ["on", "off"] };
+      return text === "on" || text === "off" ? { power: [text] } : refuse(`catch power ${text}: on or off`);
+    },
+  },
+  {
+    name: "reset",
+    help: "the machine at its first instruction after the guest's reset",
+    words: 0,
+    parse: () => ({ power: ["reset"] }),
+  },
+];
