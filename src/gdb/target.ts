@@ -57,6 +57,8 @@ export interface Point {
 /** What a vCPU is to do. A vCPU that a resumption does not name is held. */
 export interface ResumeAction {
   readonly kind: "continue" | "step";
+  /** A step goes on while pc is in [start, end). A target that reports the steps inside is told to go on each time. */
+  readonly range?: { readonly start: bigint; readonly end: bigint };
   /** The signal a client passes with C or S, by GDB's number. A machine may have no use for it. */
   readonly signal?: number;
 }

@@ -49,6 +49,8 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   private readonly system: SystemRegisters;
   private readonly exits: ExitLog;
   private readonly catches: Catches;
+  /** Of vCPUs that step on while inside. */
+  private readonly ranges = new Map<number, { readonly start: bigint; readonly end: bigint }>();
   private readonly registers: DebugRegisters;
   private watchHit: WatchHit | undefined;
   /** What stopped a vCPU, until all of them stand and it is reported. */
@@ -90,6 +92,8 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   // --- what the machine calls -----------------------------------------------------------------------------------------
 
   debugStop(core: Core, event: DebugEvent): void {
+    const range = this.ranges.get(core.index);
+    if (event === "step" && range !== undefined && core.vcpu.pc >= range.start && core.vcpu.pc < range.end) return;
     const stop = { vcpu: core.index, reason: this.reasonOf(core, event) };
     if (this.stops !== undefined) {
       this.standAlone(stop);
@@ -237,6 +241,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   resume(actions: ReadonlyMap<number, ResumeAction>): void {
     if (this.machine.ended !== undefined) return;
+    for (const [vcpu, { range }] of actions) {
+      if (range === undefined) this.ranges.delete(vcpu);
+      else this.ranges.set(vcpu, range);
+    }
     if (this.stops !== undefined) {
       this.resumeSome(this.stops, actions);
       return;

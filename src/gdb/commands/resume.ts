@@ -76,7 +76,7 @@ function resume(session: Session, assignments: readonly Assignment[]): Reply {
     if (action?.kind === "stop") holds.push(id);
     if (action === undefined || action.kind === "stop") continue;
     if (action.kind === "range") ranges.set(id, action.range);
-    plan.set(id, action.kind === "range" ? { kind: "step" } : action);
+    plan.set(id, action.kind === "range" ? { kind: "step", range: action.range } : action);
   }
   return session.resume({ plan, ranges, holds });
 }

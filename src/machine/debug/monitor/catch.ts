@@ -39,6 +39,11 @@ function list({ catches }: MonitorContext): Output {
   );
 }
 
+/** What the last hit said: in non-stop mode GDB has no place for it when it comes. */
+function last({ catches }: MonitorContext): Output {
+  return catches.report === "" ? ["nothing was caught so far"] : catches.report.trimEnd().split("\n");
+}
+
 function kinds(): Output {
   return CATCH_KINDS.map(({ name, usage = "", help }) => `${`${name} ${usage}`.trimEnd().padEnd(30)} ${help}`);
 }
@@ -56,7 +61,7 @@ function remove({ catches }: MonitorContext, [text]: readonly string[]): Output 
 
 export const catching: MonitorCommand = {
   name: "catch",
-  usage: `[KIND [WHAT] ${LIMITS} | kinds | delete NUMBER|all]`,
+  usage: `[KIND [WHAT] ${LIMITS} | kinds | last | delete NUMBER|all]`,
   help: "stops when an exception is taken, a register accessed, a vCPU switched; without KIND lists what is caught",
   example: "monitor catch svc from el0",
   arguments: [0, 12],
@@ -64,6 +69,7 @@ export const catching: MonitorCommand = {
     const [name, ...others] = words;
     if (name === undefined || name === "list") return list(context);
     if (name === "kinds") return kinds();
+    if (name === "last") return last(context);
     if (name === "delete") return remove(context, others);
     // The level alone: any exception to it.
     const level = /^el[123]$/i.test(name);
