@@ -24,7 +24,7 @@ export const watchAccess = importFunction("watchAccess", "ilii", "");
 export const guestWatch = importFunction("guestWatch", "iliii", "i");
 /** A program of a breakpoint or watchpoint has something for TypeScript to do: (cpu, its number) → 1 to stop. */
 export const pointAction = importFunction("pointAction", "ii", "i");
-/** A program reads what only TypeScript can: (cpu, kind, argument, size) → value; CPU.scratch says whether it could. */
+/** A program reads what only TypeScript can: (cpu, kind, argument, size) → value; sets GLOBAL.pointFailed if it cannot. */
 export const pointRead = importFunction("pointRead", "iili", "l");
 
 /** A slot has become hot: (cpu, slot). It may be compiled; nothing the guest sees depends on it. */

@@ -223,6 +223,10 @@ export const GLOBAL = {
   watchCount: g.i32(),
   /** Non-zero: some breakpoint has conditions, commands or collects, so that it asks before it stops. */
   pointPrograms: g.i32(),
+  /** Set by `pointRead` when it could not read. */
+  pointFailed: g.i32(),
+  /** Non-zero: the guest has breakpoints of its own. */
+  guestBreakpoints: g.i32(),
   /** Regions of RAM-like memory: count, then REGION rows. */
   regionCount: g.i32(),
   regions: g.array(16 * 4, 8),

@@ -1,36 +1,78 @@
-/** The breakpoints and watchpoints one client has set: each once, and all gone when the client is. */
+/**
+ * The breakpoints and watchpoints one client has set: each once, and all gone when the client is, but for those whose
+ * commands are to go on without it.
+ */
 
 import type { DebugTarget, Point, TargetError } from "./target.js";
 
+/** What `Z` says of a point besides what it is: its commands outlive the connection. */
+export interface Insertion {
+  readonly point: Point;
+  readonly persists: boolean;
+}
+
+/** By target: what clients that are gone have left, for the next one to replace or remove. */
+const left = new WeakMap<DebugTarget, Map<string, Point>>();
+
 export class PointSet {
-  readonly #points = new Map<string, Point>();
+  readonly #points = new Map<string, Insertion>();
+  readonly #left: Map<string, Point>;
 
-  constructor(readonly target: DebugTarget) {}
+  constructor(readonly target: DebugTarget) {
+    this.#left = left.get(target) ?? new Map();
+    left.set(target, this.#left);
+  }
 
-  /** Inserting what is there, or removing what is not, changes nothing: GDB repeats packets whose reply it missed. */
-  insert(point: Point): TargetError | undefined {
+  /**
+   * Inserting what is there, or removing what is not, changes nothing: GDB repeats packets whose reply it missed. It
+   * also inserts once more what has other conditions or commands now.
+   */
+  insert(insertion: Insertion): TargetError | undefined {
+    const { point } = insertion;
     const key = keyOf(point);
-    if (this.#points.has(key)) return undefined;
+    const present = this.#points.get(key);
+    if (present !== undefined && programKey(present.point) === programKey(point)) return undefined;
     const refusal = this.target.insertPoint(point);
-    if (refusal === undefined) this.#points.set(key, point);
-    return refusal;
+    if (refusal !== undefined) return refusal;
+    if (present !== undefined) this.target.removePoint(present.point);
+    this.#removeLeft(key);
+    this.#points.set(key, insertion);
+    return undefined;
   }
 
   remove(point: Point): TargetError | undefined {
     const key = keyOf(point);
+    this.#removeLeft(key);
     const inserted = this.#points.get(key);
     if (inserted === undefined) return undefined;
-    const refusal = this.target.removePoint(inserted);
+    const refusal = this.target.removePoint(inserted.point);
     if (refusal === undefined) this.#points.delete(key);
     return refusal;
   }
 
+  /** The client is gone. */
   removeAll(): void {
-    for (const point of this.#points.values()) this.target.removePoint(point);
+    for (const [key, { point, persists }] of this.#points) {
+      if (persists) this.#left.set(key, point);
+      else this.target.removePoint(point);
+    }
     this.#points.clear();
+  }
+
+  #removeLeft(key: string): void {
+    const point = this.#left.get(key);
+    if (point === undefined) return;
+    this.target.removePoint(point);
+    this.#left.delete(key);
   }
 }
 
 function keyOf({ kind, address, length }: Point): string {
   return `${kind} ${address} ${length}`;
+}
+
+function programKey({ program }: Point): string {
+  if (program === undefined) return "";
+  const { conditions, commands } = program;
+  return [...conditions.map(({ key }) => key), "then", ...commands.map(({ key }) => key)].join(" ");
 }

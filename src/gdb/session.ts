@@ -85,7 +85,10 @@ export class Session {
     };
     this.registers = registerFile(target.features);
     this.points = new PointSet(target);
-    this.#stopListening = target.listen({ stopped: (stop) => this.#stopped(stop) });
+    this.#stopListening = target.listen({
+      stopped: (stop) => this.#stopped(stop),
+      printed: (text) => this.#printed(text),
+    });
     this.#attach(false);
   }
 
@@ -303,6 +306,13 @@ export class Session {
     const control = new NonStop(this.#port);
     this.#control = control;
     control.announce(known);
+  }
+
+  /** Text comes before the stop reply that is awaited; at any other time the client would not know what to do with it. */
+  #printed(text: string): boolean {
+    if (this.#control?.awaited !== true) return false;
+    this.print(text);
+    return true;
   }
 
   #stopped(stop: Stop): void {

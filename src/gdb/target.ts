@@ -7,6 +7,7 @@
  * returned `TargetError` whose text explains it.
  */
 
+import type { AgentSupport, PointProgram } from "./agent/index.js";
 import type { RegisterFeature } from "./description/feature.js";
 
 /** Error numbers a GDB client knows ("Errno Values" in the GDB manual's File-I/O section, and POSIX). */
@@ -52,6 +53,8 @@ export interface Point {
   readonly kind: PointKind;
   readonly address: bigint;
   readonly length: number;
+  /** What it asks and does before it stops. Only for a target with `agent`. */
+  readonly program?: PointProgram;
 }
 
 /** What a vCPU is to do. A vCPU that a resumption does not name is held. */
@@ -97,6 +100,8 @@ export interface TargetListener {
    * before it returns.
    */
   stopped(stop: Stop): void;
+  /** An agent expression prints while the machine runs. Gives whether anybody was shown it. */
+  printed?(text: string): boolean;
 }
 
 /** A range of the physical memory map, for a target whose addresses need no translation. Addresses and lengths in bytes. */
@@ -201,6 +206,9 @@ export interface DebugTarget {
 
   /** The memory map for `qXfer:memory-map`. Leave it out where virtual addresses are not physical ones: GDB takes every address outside for unreadable. */
   memoryMap?(): readonly MemoryRegion[];
+
+  /** Agent expressions: conditions and commands of points, tracepoints. Left out where there are none. */
+  readonly agent?: AgentSupport;
 
   /** Hears of stops until the returned function is called. Several may listen. */
   listen(listener: TargetListener): () => void;

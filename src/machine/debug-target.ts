@@ -27,6 +27,7 @@ import { Catches } from "./debug/catch/catches.js";
 import { ExitLog } from "./debug/exit-log.js";
 import { DebugMemory } from "./debug/memory.js";
 import { runMonitor } from "./debug/monitor/index.js";
+import { MachineAgent } from "./debug/programs/agent.js";
 import { DebugRegisters } from "./debug/registers.js";
 import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
@@ -52,6 +53,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   /** Of vCPUs that step on while inside. */
   private readonly ranges = new Map<number, { readonly start: bigint; readonly end: bigint }>();
   private readonly registers: DebugRegisters;
+  readonly agent: MachineAgent;
   private watchHit: WatchHit | undefined;
   /** What stopped a vCPU, until all of them stand and it is reported. */
   private pending: Stop | undefined;
@@ -64,7 +66,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   /** With `wait` the machine stands at its first instruction until a debugger lets it go. */
   constructor(
     private readonly machine: Machine,
-    { wait }: { readonly wait: boolean },
+    { wait, warn }: { readonly wait: boolean; readonly warn?: (line: string) => void },
   ) {
     this.breakpoints = machine.breakpoints;
     this.watchpoints = new Watchpoints(machine.watchTable);
@@ -79,9 +81,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       watchAccess: (_cpu, va, _access, row) => {
         this.watchHit = this.watchpoints.hit(row, va);
       },
-      pointAction: () => 1,
-      pointRead: () => 0n,
+      pointAction: (cpu, program) => this.agent.act(cpu, program),
+      pointRead: (cpu, kind, argument, size) => this.agent.read(cpu, kind, argument, size),
     };
+    this.agent = new MachineAgent(machine, this.registers, (text) => this.print(text, warn));
     machine.debug = this;
     if (wait) {
       machine.setPaused(true);
@@ -299,6 +302,13 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     setImmediate(() => this.machine.end({ reason: "killed" }));
   }
 
+  /** What an agent expression prints: to the clients, or where warnings go when there is none. */
+  private print(text: string, warn?: (line: string) => void): void {
+    let shown = false;
+    for (const listener of this.listeners) shown = listener.printed?.(text) === true || shown;
+    if (!shown) warn?.(text.replace(/\n$/, ""));
+  }
+
   listen(listener: TargetListener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -343,7 +353,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   insertPoint(point: Point): TargetError | undefined {
     if (isWatch(point)) {
       if (point.length === 0) return new TargetError(Errno.EINVAL, "a watchpoint has at least one byte");
-      if (!this.watchpoints.insert(point)) return new TargetError(Errno.ENOSPC, "too many watchpoints; delete some");
+      const program = this.agent.programOf(point);
+      if (!this.watchpoints.insert(point, program)) {
+        return new TargetError(Errno.ENOSPC, "too many watchpoints; delete some");
+      }
     } else {
       const { address } = point;
       if (address % INSTRUCTION_SIZE !== 0n) {
@@ -352,12 +365,14 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       }
       this.breakpoints.insert(point);
     }
+    this.agent.inserted(point);
     return undefined;
   }
 
   removePoint(point: Point): TargetError | undefined {
     if (isWatch(point)) this.watchpoints.remove(point);
     else this.breakpoints.remove(point);
+    this.agent.removed(point);
     return undefined;
   }
 

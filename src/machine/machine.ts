@@ -414,7 +414,7 @@ export class Machine {
       import("./debug-target.js"),
       import("../gdb/server.js"),
     ]);
-    this.target ??= new MachineTarget(this, { wait });
+    this.target ??= new MachineTarget(this, { wait, warn });
     const server = await listenForGdb({ target: this.target, endpoint: address, warn });
     this.gdbServers.push(server);
     return server.endpoint;

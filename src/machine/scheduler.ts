@@ -36,6 +36,8 @@ export interface Core {
   detour: Detour | undefined;
   /** A semihosting call waits for the outside: not scheduled until it is answered. */
   blocked: boolean;
+  /** Called after each instruction until it returns false. The guest runs as if nobody looked. */
+  follow?: (() => boolean) | undefined;
 }
 
 /** A vCPU that is off. */
@@ -191,6 +193,16 @@ export class Scheduler {
   /** A deadline was set while a vCPU runs: its slice must not run past it. */
   deadlineSet(deadline: bigint | undefined): void {
     if (deadline !== undefined) this.endBy(deadline);
+  }
+
+  /** Leaves the engine after the current instruction, for `Core.follow`; whose turn it is stays as it is. */
+  breakSlice(): void {
+    if (this.current === undefined) return;
+    const { vcpu } = this.current;
+    const left = vcpu.get32(CPU.budget) | 0;
+    if (left <= 0) return;
+    vcpu.set32(CPU.budget, 0);
+    vcpu.set64(CPU.sliceEnd, vcpu.get64(CPU.sliceEnd) - BigInt(left));
   }
 
   /** Ends the running slice after the current instruction. */
@@ -405,12 +417,20 @@ export class Scheduler {
       if (turn === undefined) return "idle";
       const { core } = turn;
       const steps = core.stepping && core.detour === undefined;
-      const event = steps ? this.stepInstruction(core) : this.runSlice(core, turn.end);
+      const start = this.time;
+      const event = steps ? this.stepInstruction(core) : this.runSlice(core, this.sliceEndOf(core, turn.end));
+      if (this.time > start && core.follow?.() === false) core.follow = undefined;
       if (core.state !== "running" || core.blocked || this.time >= turn.end) this.endTurn(core);
       if (event !== undefined) this.host.debugStop(core, event);
       if (performance.now() >= until) break;
     }
     return "more";
+  }
+
+  /** One that is followed stops after each instruction. */
+  private sliceEndOf({ follow }: Core, end: bigint): bigint {
+    const next = this.time + 1n;
+    return follow !== undefined && next < end ? next : end;
   }
 
   /** The turn that a debugger's stop interrupted, or that of the next vCPU which is ready; undefined when none is. */

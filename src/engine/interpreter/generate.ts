@@ -15,6 +15,7 @@ import type { Feature } from "../../isa/features.js";
 import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { raiseDataAbort, refill } from "../../mmu/access.js";
 import { contextChanged, enterMode, flushBank, flushCpu, invalidateAddress } from "../../mmu/banks.js";
+import { peekHost } from "../../mmu/peek.js";
 import { walk } from "../../mmu/walk.js";
 import { ENGINE_IMPORTS } from "../imports.js";
 import { emitFunction } from "../ir/emit.js";
@@ -24,7 +25,7 @@ import { allocateCodePage, codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER }
 import { allForms } from "./forms.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
 import { breakpointHandler, decodeHandler, interpretOne, pageEndHandler, run, undefinedHandler } from "./loop.js";
-import { noBreakpointProgram, noPointProgram } from "./points.js";
+import { unpreparedBreakpoint, unpreparedPoint } from "./points.js";
 import { HANDLER } from "./protocol.js";
 
 /** Everything the engine needs at run time, as plain data that a build step can keep in a file. */
@@ -98,10 +99,11 @@ export function generateInterpreter(): InterpreterImage {
   for (const f of EXPORTED) module.export(f);
   const special = [
     ...[decodeHandler, pageEndHandler, breakpointHandler, undefinedHandler],
-    ...[noPointProgram, noBreakpointProgram],
+    ...[unpreparedPoint, unpreparedBreakpoint],
   ];
   module.exportRuntime(new Set<DefinedFunction>([...special, ...handlers]));
   module.functionIndex(interpretOne);
+  module.functionIndex(peekHost);
   const bytes = module.finish([...special, ...handlers], { initial: 1, maximum: 65536 });
   const tree = buildDecodeTree(
     forms.map((form, i) => ({ form, handler: FIRST_INSTRUCTION_HANDLER + i })),

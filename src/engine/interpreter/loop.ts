@@ -22,8 +22,8 @@ import {
   PAGE_FLAG,
   PAGE_SIZE,
 } from "../layout.js";
-import { codePageFor, HANDLER_BREAKPOINT, HANDLER_UNDEFINED } from "./code-pages.js";
-import { HANDLER } from "./protocol.js";
+import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UNDEFINED } from "./code-pages.js";
+import { BREAKPOINT_PROGRAM, HANDLER } from "./protocol.js";
 
 /** Instruction Abort at the PC in the block. */
 const abortFetch = defineFunction("abortFetch", "ii", "", (fb, cpu, fault) => {
@@ -190,9 +190,21 @@ export const breakpointHandler = defineFunction("breakpoint", "iii", "i", (fb, c
   c.set64(CPU.pc, pc);
   const pass = c.get32(CPU.passBreakpoint);
   c.set32(CPU.passBreakpoint, 0);
-  const verdict = fb.call(breakpointHit, cpu, pc, pass);
-  fb.if(verdict.eqz(), () => fb.return(fb.callIndirect(HANDLER, fb.call(decodeWord, word), cpu, word, slot)));
-  fb.if(verdict.eq(BREAKPOINT_STOPS), () => {
+  const global = (at: number): I32 => fb.load("i32.load", fb.i32(0), at) as I32;
+  const verdict = fb.variable(fb.i32(0));
+  fb.if(
+    global(GLOBAL.pointPrograms),
+    () => {
+      // The debugger's points have something to ask. What they say in wasm is not asked again.
+      const stops = fb.callIndirect(BREAKPOINT_PROGRAM, fb.i32(HANDLER_BREAKPOINT_PROGRAM), cpu, pc, pass);
+      verdict.set(stops);
+      const guestToo = stops.eqz().and(global(GLOBAL.guestBreakpoints).ne(0));
+      fb.if(guestToo, () => verdict.set(fb.call(breakpointHit, cpu, pc, fb.i32(1))));
+    },
+    () => verdict.set(fb.call(breakpointHit, cpu, pc, pass)),
+  );
+  fb.if(verdict.get().eqz(), () => fb.return(fb.callIndirect(HANDLER, fb.call(decodeWord, word), cpu, word, slot)));
+  fb.if(verdict.get().eq(BREAKPOINT_STOPS), () => {
     c.set32(CPU.budget, c.get32(CPU.budget).add(1));
     c.set32(CPU.exit, Exit.breakpoint);
   });

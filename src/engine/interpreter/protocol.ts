@@ -6,5 +6,5 @@ export const HANDLER = { params: "iii", result: "i" } as const;
 
 /** What a watchpoint asks before it stops: (cpu, number of a program) → 1 to stop. The PC is in the block. */
 export const POINT_PROGRAM = { params: "ii", result: "i" } as const;
-/** What the breakpoints at a PC ask before they stop: (cpu, PC) → 1 to stop. */
-export const BREAKPOINT_PROGRAM = { params: "il", result: "i" } as const;
+/** What the debugger's breakpoints at a PC ask: (cpu, PC, 1 when its own are to be passed) → 1 to stop. */
+export const BREAKPOINT_PROGRAM = { params: "ili", result: "i" } as const;

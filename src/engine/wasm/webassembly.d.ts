@@ -15,6 +15,7 @@ declare namespace WebAssembly {
   class Table {
     constructor(descriptor: { element: "anyfunc"; initial: number });
     readonly length: number;
+    get(index: number): unknown;
     grow(delta: number): number;
     set(index: number, value: unknown): void;
   }

@@ -22,6 +22,8 @@ const features: readonly Feature[] = [
   { text: "hwbreak+", mutual: true },
   { text: "error-message+", mutual: true },
   { text: "binary-upload+" },
+  { text: "ConditionalBreakpoints+", when: ({ target }) => target.agent !== undefined },
+  { text: "BreakpointCommands+", when: ({ target }) => target.agent !== undefined },
   { text: "qXfer:features:read+" },
   { text: "qXfer:threads:read+" },
   { text: "qXfer:memory-map:read+", when: ({ target }) => target.memoryMap !== undefined },

@@ -30,6 +30,10 @@ export class AllStop implements Control {
     return this.#state.name === "stopped";
   }
 
+  get awaited(): boolean {
+    return this.#state.name === "running";
+  }
+
   /** Takes the machine; it is asked to stop if it runs. Gives the stop reply where it is wanted and already due. */
   attach(announce: boolean): Reply {
     const { session } = this.#port;

@@ -34,6 +34,8 @@ export interface ControlPort {
 export interface Control {
   /** Whether packets that want the machine standing are served now; else they wait. */
   readonly ready: boolean;
+  /** Whether a stop reply is awaited, so that text may be shown on the client's console before it. */
+  readonly awaited: boolean;
   /** `?`. */
   halted(): Reply;
   resume(resumption: Resumption): Reply;

@@ -19,6 +19,7 @@ import {
 
 export class NonStop implements Control {
   readonly ready = true;
+  readonly awaited = false;
   readonly #port: ControlPort;
   /** vCPUs that run as far as the client knows. */
   readonly #running = new Set<number>();

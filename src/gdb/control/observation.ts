@@ -20,6 +20,10 @@ export class Observation implements Control {
     return !this.#waiting;
   }
 
+  get awaited(): boolean {
+    return this.#waiting;
+  }
+
   /** Why it stands; a machine that runs is shown as it is now. */
   halted(): Reply {
     const { session } = this.#port;

@@ -19,6 +19,11 @@ export class Arguments {
     this.#text = text;
   }
 
+  /** The next character; the empty string at the end. */
+  get next(): string {
+    return this.#text.charAt(0);
+  }
+
   get atEnd(): boolean {
     return this.#text === "";
   }
@@ -75,10 +80,14 @@ export class Arguments {
     return Buffer.from(this.rest(), "latin1");
   }
 
-  /** Takes the rest as bytes written in hexadecimal. */
-  hexBytes(): Uint8Array {
-    if (this.#text.length % 2 !== 0 || /[^0-9a-f]/i.test(this.#text)) throw this.#malformed("pairs of hex digits");
-    return Buffer.from(this.rest(), "hex");
+  /** Takes `count` bytes written in hexadecimal; without it, the rest. */
+  hexBytes(count = this.#text.length / 2): Uint8Array {
+    const digits = this.#text.slice(0, 2 * count);
+    if (digits.length !== 2 * count || digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits)) {
+      throw this.#malformed("pairs of hex digits");
+    }
+    this.#text = this.#text.slice(digits.length);
+    return Buffer.from(digits, "hex");
   }
 
   #malformed(wanted: string): MalformedPacket {

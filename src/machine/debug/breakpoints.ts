@@ -26,6 +26,8 @@ const unsigned = (address: bigint): bigint => BigInt.asUintN(64, address);
 /** An address at which somebody wants to be asked: a debugger, or the guest for itself. */
 export interface CodePoint {
   readonly address: bigint;
+  /** Left out for a debugger's. */
+  readonly owner?: "guest";
 }
 
 export class Breakpoints {
@@ -37,6 +39,8 @@ export class Breakpoints {
   private shadows = new Map<bigint, Map<number, number>>();
   private generation = 0;
   private matchesAll = false;
+  /** How many of the points are the guest's. */
+  private guests = 0;
 
   constructor(private readonly engine: Engine) {}
 
@@ -51,8 +55,10 @@ export class Breakpoints {
   insert(point: CodePoint): void {
     const address = unsigned(point.address);
     const here = this.points.get(address);
+    if (point.owner === "guest") this.guests++;
     if (here !== undefined) {
       here.push(point);
+      this.announce();
       return;
     }
     this.points.set(address, [point]);
@@ -62,10 +68,13 @@ export class Breakpoints {
   /** Removes the very object that was inserted. */
   remove(point: CodePoint): void {
     const address = unsigned(point.address);
-    const rest = this.points.get(address)?.filter((other) => other !== point);
-    if (rest === undefined) return;
+    const here = this.points.get(address);
+    if (here?.includes(point) !== true) return;
+    const rest = here.filter((other) => other !== point);
+    if (point.owner === "guest") this.guests--;
     if (rest.length > 0) {
       this.points.set(address, rest);
+      this.announce();
       return;
     }
     this.points.delete(address);
@@ -133,6 +142,7 @@ export class Breakpoints {
 
   private announce(): void {
     this.engine.view.setInt32(GLOBAL.breakpoints, this.pages.size + (this.matchesAll ? 1 : 0), true);
+    this.engine.view.setInt32(GLOBAL.guestBreakpoints, this.guests + (this.matchesAll ? 1 : 0), true);
   }
 
   /** Every vCPU looks up the predecode page of a virtual page again. */

@@ -75,31 +75,32 @@ export class WatchTable {
 }
 
 export class Watchpoints {
-  private points: readonly WatchPoint[] = [];
+  private points: readonly { readonly point: WatchPoint; readonly program: number }[] = [];
 
   constructor(private readonly table: WatchTable) {}
 
-  /** False when the table is full. */
-  insert(point: WatchPoint): boolean {
+  /** False when the table is full. `program` is asked before it stops, if it is not 0. */
+  insert(point: WatchPoint, program: number): boolean {
     if (!this.table.hasRoom(1)) return false;
-    this.change([...this.points, point]);
+    this.change([...this.points, { point, program }]);
     return true;
   }
 
   /** Removes the very object that was inserted. */
   remove(point: WatchPoint): void {
-    this.change(this.points.filter((other) => other !== point));
+    this.change(this.points.filter((other) => other.point !== point));
   }
 
   /** What an access at `va` found in a row of the table. */
   hit(row: number, va: bigint): WatchHit {
-    const { kind, address } = this.points[row] as WatchPoint;
+    const { kind, address } = (this.points[row] as { readonly point: WatchPoint }).point;
     return { kind, address: untagged(address) > untagged(va) ? address : BigInt.asUintN(64, va) };
   }
 
-  private change(points: readonly WatchPoint[]): void {
+  private change(points: Watchpoints["points"]): void {
     this.points = points;
-    this.table.set("debugger", points.map(rowOf));
+    const rows = points.map(({ point, program }) => ({ ...rowOf(point), program }));
+    this.table.set("debugger", rows);
   }
 }
 

@@ -1,0 +1,4 @@
+/** Why an agent expression came to nothing while it ran, in words. */
+export class AgentFailure {
+  constructor(readonly text: string) {}
+}
