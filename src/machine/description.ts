@@ -19,6 +19,13 @@ const ITS_FRAME = 0x10000;
 /** INTIDs 32 to 1019 are SPIs (IHI 0069, 2.2). */
 const MAX_SPIS = 988;
 const PAGE = 0x1000;
+/** A virtio-mmio slot's registers (virtio 1.2, 4.2.2). */
+const VIRTIO_MMIO_SLOT = 0x200;
+/** INTA# to INTD#. */
+export const INTX_PINS = 4;
+const PCIE_SLOTS = 32;
+/** Bytes of ECAM for the configuration space of a bus. */
+export const ECAM_BUS = 0x100000;
 /** 48-bit physical addresses: the most that any CPU model offers. */
 const MAX_ADDRESS = 2 ** 48;
 
@@ -79,10 +86,41 @@ const CfiFlash = v.strictObject({
 
 const FwCfg = v.strictObject({ type: v.literal("fw-cfg"), name: Name, base: Address });
 
+/** A PCI Express host bridge with ECAM; bus addresses of its memory windows are the CPU's. */
+const Pcie = v.strictObject({
+  type: v.literal("pcie"),
+  name: Name,
+  ecam: Region,
+  memory: Region,
+  /** For 64-bit BARs. */
+  highMemory: v.optional(Region),
+  /** I/O ports: of bus address 0 and up. */
+  io: v.optional(Region),
+  /** Of INTA#; the other pins have the next three. */
+  spi: Spi,
+});
+
+/** Transports for virtio devices, with an SPI each. */
+const VirtioMmio = v.strictObject({
+  type: v.literal("virtio-mmio"),
+  name: Name,
+  base: Address,
+  slots: v.pipe(Count, v.multipleOf(8, "a multiple of 8, which fill a page"), v.maxValue(64, "at most 64")),
+  /** Of slot 0. */
+  spi: Spi,
+});
+
+const Slot = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(63, "a slot, 0 to 63"));
+/** Devices in a slot of a bus. */
+const Plugged = { name: Name, bus: Name, slot: Slot } as const;
+const VirtioRng = v.strictObject({ type: v.literal("virtio-rng"), ...Plugged });
+const VirtioConsole = v.strictObject({ type: v.literal("virtio-console"), ...Plugged });
+
+const DEVICES = [GicV3, Pl011, Pl031, Pl061, CfiFlash, FwCfg, Pcie, VirtioMmio, VirtioRng, VirtioConsole] as const;
 const Device = v.variant(
   "type",
-  [GicV3, Pl011, Pl031, Pl061, CfiFlash, FwCfg],
-  "a device type this version builds: gicv3, pl011, pl031, pl061, cfi-flash, fw-cfg",
+  DEVICES,
+  `a device type this version builds: ${DEVICES.map(({ entries }) => entries.type.literal).join(", ")}`,
 );
 
 const Machine = v.strictObject({
@@ -129,6 +167,18 @@ export function deviceRegions(description: MachineDescription): MappedRegion[] {
         return device.banks.map((bank, index) => ({ name: flashBankName(device, index), ...bank }));
       case "fw-cfg":
         return [{ name: device.name, base: device.base, size: PAGE }];
+      case "pcie":
+        return [
+          { name: `${device.name} ecam`, ...device.ecam },
+          { name: `${device.name} memory`, ...device.memory },
+          ...(device.highMemory ? [{ name: `${device.name} high memory`, ...device.highMemory }] : []),
+          ...(device.io ? [{ name: `${device.name} io`, ...device.io }] : []),
+        ];
+      case "virtio-mmio":
+        return [{ name: device.name, base: device.base, size: device.slots * VIRTIO_MMIO_SLOT }];
+      case "virtio-rng":
+      case "virtio-console":
+        return [];
       default:
         return [{ name: device.name, base: device.base, size: device.size }];
     }
@@ -248,10 +298,44 @@ function firstFault(description: MachineDescription): string | undefined {
     return `"devices": two devices are called "${twice}"`;
   }
   const consoleDevice = devices.find((device) => device.name === console);
-  if (console !== undefined && consoleDevice?.type !== "pl011") {
-    return `"console": no pl011 is called "${console}"`;
+  if (console !== undefined && consoleDevice?.type !== "pl011" && consoleDevice?.type !== "virtio-console") {
+    return `"console": no pl011 or virtio-console is called "${console}"`;
   }
-  return flashFault(devices) ?? overlap(description) ?? interruptFault(description);
+  return flashFault(devices) ?? slotFault(devices) ?? overlap(description) ?? interruptFault(description);
+}
+
+/** What is in a slot that is not there, or taken; slot 0 of PCIe is the host bridge's. */
+function slotFault(devices: MachineDescription["devices"]): string | undefined {
+  const taken = new Map<string, string>();
+  for (const device of devices) {
+    if (!("bus" in device)) {
+      continue;
+    }
+    const { name, slot } = device;
+    const bus = devices.find((candidate) => candidate.name === device.bus);
+    if (bus?.type !== "pcie" && bus?.type !== "virtio-mmio") {
+      return `${name}: no pcie or virtio-mmio is called "${device.bus}"`;
+    }
+    const [first, last] = bus.type === "pcie" ? [1, PCIE_SLOTS - 1] : [0, bus.slots - 1];
+    if (slot < first || slot > last) {
+      return `${name}: ${bus.name} has slots ${first} to ${last}, not ${slot}`;
+    }
+    const place = `slot ${slot} of ${bus.name}`;
+    const other = taken.get(place);
+    if (other !== undefined) {
+      return `${other} and ${name} are both in ${place}`;
+    }
+    taken.set(place, name);
+  }
+  const pcie = devices.filter((device) => device.type === "pcie");
+  if (pcie.length > 1) {
+    return `"devices": a machine has one pcie at most, this one has ${pcie.length}`;
+  }
+  const ecam = pcie[0]?.ecam;
+  if (ecam && (ecam.size % ECAM_BUS !== 0 || ecam.size > 256 * ECAM_BUS)) {
+    return `${pcie[0]!.name}: "ecam" has ${hex(ECAM_BUS)} bytes for each bus, of 1 to 256 buses`;
+  }
+  return undefined;
 }
 
 /** What a chip's identification can say, and the address lines can reach. */
@@ -292,6 +376,15 @@ function overlap(description: MachineDescription): string | undefined {
   return undefined;
 }
 
+/** All SPIs of a device. */
+function spisOf(device: DeviceDescription): number[] {
+  if (!("spi" in device)) {
+    return [];
+  }
+  const count = device.type === "pcie" ? INTX_PINS : device.type === "virtio-mmio" ? device.slots : 1;
+  return Array.from({ length: count }, (_, index) => device.spi + index);
+}
+
 function interruptFault(description: MachineDescription): string | undefined {
   const gic = gicOf(description);
   if (maximumCpus(description) < 1) {
@@ -302,17 +395,16 @@ function interruptFault(description: MachineDescription): string | undefined {
   }
   const owners = new Map<number, string>();
   for (const device of description.devices) {
-    if (!("spi" in device)) {
-      continue;
+    for (const spi of spisOf(device)) {
+      if (spi >= gic.spis) {
+        return `${device.name}: SPI ${spi} is above what ${gic.name} has (0 to ${gic.spis - 1})`;
+      }
+      const owner = owners.get(spi);
+      if (owner !== undefined) {
+        return `${owner} and ${device.name} both have SPI ${spi}`;
+      }
+      owners.set(spi, device.name);
     }
-    if (device.spi >= gic.spis) {
-      return `${device.name}: SPI ${device.spi} is above what ${gic.name} has (0 to ${gic.spis - 1})`;
-    }
-    const owner = owners.get(device.spi);
-    if (owner !== undefined) {
-      return `${owner} and ${device.name} both have SPI ${device.spi}`;
-    }
-    owners.set(device.spi, device.name);
   }
   const ppis = [...Object.values(description.timer.ppi), gic.maintenancePpi];
   const shared = ppis.find((ppi, index) => ppis.indexOf(ppi) !== index);

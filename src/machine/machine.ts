@@ -14,6 +14,7 @@ import { GenericTimer } from "../cpu/timer.js";
 import { DAIF, Vcpu } from "../cpu/vcpu.js";
 import { machineItems } from "../devices/fw-cfg/index.js";
 import type { CpuOutputs } from "../devices/gicv3/index.js";
+import type { BlockBackend } from "../devices/virtio/index.js";
 import { Engine, type EngineHost, MemoryTooLarge } from "../engine/engine.js";
 import { CPU, CPU_BLOCK_SIZE, CPU_FEATURE, DEBUG_EXIT, DEBUG_EXIT_SHIFT, Exit, IRQ_LINE } from "../engine/layout.js";
 import type { Endpoint } from "../gdb/endpoint.js";
@@ -52,6 +53,8 @@ export interface MachineConfig extends BootOptions {
   readonly idle: "realtime" | "skip";
   /** PSCI SYSTEM_RESET ends `run` rather than starting over. */
   readonly noReboot: boolean;
+  /** Disks, for free slots of the machine's PCIe or virtio-mmio. */
+  readonly drives?: readonly BlockBackend[];
   /** RTC at power-on, seconds since 1970. Default 2024-01-01: the same for every run, so that runs repeat. */
   readonly epoch?: number;
   readonly log?: { readonly categories: readonly string[]; write(line: string): void };
@@ -215,6 +218,7 @@ export class Machine {
       securityExtensions: config.el3 === "guest",
       flashBank: (bank) => flashBank(engine, config, bank),
       memory,
+      drives: config.drives ?? [],
       fwCfg: { items: machineItems(boot.handedOver), memory },
       onFault: (fault) => this.onBusFault(fault),
       log: (line) => this.log("faults", () => line),

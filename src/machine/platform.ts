@@ -8,6 +8,8 @@ import { type FlashMemory, Pflash } from "../devices/pflash/index.js";
 import { Pl011, type SerialBackend } from "../devices/pl011/index.js";
 import { Pl031 } from "../devices/pl031/index.js";
 import { Pl061 } from "../devices/pl061/index.js";
+import type { BlockBackend } from "../devices/virtio/index.js";
+import { buildBuses } from "./buses.js";
 import { type DeviceDescription, flashBankName, gicOf, type MachineDescription } from "./description.js";
 
 /** What the machine gives its devices. */
@@ -25,6 +27,8 @@ export interface PlatformWiring {
   flashBank(bank: number): { readonly memory: FlashMemory; readonly readOnly: boolean };
   /** Guest memory as devices reach it. */
   readonly memory: DmaMemory;
+  /** Disks that go into free slots. */
+  readonly drives: readonly BlockBackend[];
   readonly fwCfg: { readonly items: FwCfgItems; readonly memory: FwCfgMemory };
   onFault(fault: AccessFault): void;
   /** What a device has to say about what its driver does wrong: a line. */
@@ -34,23 +38,29 @@ export interface PlatformWiring {
 export interface Platform {
   readonly bus: AddressSpace;
   readonly gic: Gicv3;
-  /** The UART that the console is connected to. */
-  readonly console: Pl011 | undefined;
+  /** The UART that the console is connected to, or a virtio-console. */
+  readonly console: ConsoleInput | undefined;
   /** Holds the power key down, or lets it go; undefined where there is none. */
   readonly powerKey: ((pressed: boolean) => void) | undefined;
   readonly devices: readonly PlatformDevice[];
 }
 
+/** Where bytes from outside go in; the device takes as many as it says there is room for, or fewer. */
+export interface ConsoleInput {
+  roomForInput(): number;
+  receive(bytes: Uint8Array): number;
+}
+
 export interface PlatformDevice {
   readonly name: string;
-  readonly type: DeviceDescription["type"];
+  readonly type: DeviceDescription["type"] | "virtio-blk";
   readonly device: { reset(): void; save(): object };
 }
 
 /** Where a UART that is not the console sends. */
 const NOWHERE: SerialBackend = { transmit() {} };
 
-/** Builds every device of the description and maps it. Throws AddressMapError, GicConfigError. */
+/** Builds every device of the description and maps it. Throws AddressMapError, GicConfigError, ConfigError. */
 export function buildPlatform(description: MachineDescription, wiring: PlatformWiring): Platform {
   const bus = new AddressSpace((fault) => wiring.onFault(fault));
   const gicDescription = gicOf(description);
@@ -62,7 +72,7 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
     lpiMemory: gicDescription.its && wiring.memory,
   });
   const devices: PlatformDevice[] = [];
-  let console: Pl011 | undefined;
+  let console: ConsoleInput | undefined;
   let powerKey: Platform["powerKey"];
   let its: Its | undefined;
   const map = (name: string, base: number, size: number, device: MmioDevice): void =>
@@ -126,5 +136,8 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
       }
     }
   }
-  return { bus, gic, console, powerKey, devices };
+  const { memory, drives, serial, log } = wiring;
+  const buses = buildBuses(description, { bus, memory, drives, its, spi: irqOf, console: serial, log });
+  devices.push(...buses.devices);
+  return { bus, gic, console: console ?? buses.console, powerKey, devices };
 }

@@ -49,8 +49,8 @@ start:  mov     x27, x0
         store   x0                      // 8
         store   x1                      // 9
 
-// Nothing at 0x0A000000: the vector stores ESR, FAR, ELR relative to `fault`.
-        mov     x11, #0x0a000000
+// Nothing at 0x0B000000: the vector stores ESR, FAR, ELR relative to `fault`.
+        mov     x11, #0x0b000000
 fault:  ldr     w0, [x11]
         ldxr    w0, [x12]
 

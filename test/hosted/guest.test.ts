@@ -55,7 +55,7 @@ it("loads and stores pairs, pre- and post-index and SIMD registers of a device",
 
 it("takes an external abort where nothing answers, and for an exclusive of a device", () => {
   const esr = (0x25n << 26n) | (1n << 25n) | 0x10n;
-  expect(seen.slice(10, 16)).toEqual([esr, 0x0a00_0000n, 0n, esr, 0x0900_0000n, 4n]);
+  expect(seen.slice(10, 16)).toEqual([esr, 0x0b00_0000n, 0n, esr, 0x0900_0000n, 4n]);
 });
 
 it("gets its answers from the firmware", () => {

@@ -136,8 +136,8 @@ describe("views", () => {
     expect(rig.memory(VIRTUAL, 8)).toMatch(/no RAM and no device at this physical address/);
     monitor(rig, "view ipa");
     expect(rig.memory(0x4030_0000n, 8)).toBe(0x1234n);
-    expect(rig.memory(0x3000_0000n, 8)).toMatch(
-      /^IPA 0x30000000: translation fault at stage 2 level \d, descriptor 0x0 at 0x\w+, VTTBR_EL2 = 0x/,
+    expect(rig.memory(0x0b00_0000n, 8)).toMatch(
+      /^IPA 0xb000000: translation fault at stage 2 level \d, descriptor 0x0 at 0x\w+, VTTBR_EL2 = 0x/,
     );
     expect(typeof rig.memory(0x0900_0018n, 4)).toBe("bigint");
     monitor(rig, "view el2");
@@ -175,7 +175,7 @@ describe("the machine", () => {
     monitor(rig, "mmio write 0x9000000 0x41 1");
     expect(rig.console).toBe("A");
     expect(monitor(rig, "mmio read 0x9000fe0 4")).toBe("0x9000fe0: 0x00000011\n");
-    expect(monitor(rig, "mmio read 0x20000000 4")).toMatch(/refused: .*no device is mapped/);
+    expect(monitor(rig, "mmio read 0x0b000000 4")).toMatch(/refused: .*no device is mapped/);
     monitor(rig, "inject irq 40");
     expect(monitor(rig, "gic")).toMatch(/INTID 40 .*: pending$/m);
     monitor(rig, "inject serror");

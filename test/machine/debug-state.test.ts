@@ -108,7 +108,7 @@ const PAGES: readonly bigint[] = [
   NORMAL | 0x80n | 0x40304000n, // read-only
   NORMAL | 0x09000000n, // the UART
   NORMAL | 0x7000000000n, // beyond IPS
-  NORMAL | 0x30000000n, // nothing there
+  NORMAL | 0x0b000000n, // nothing there
 ];
 
 /** MMU on at EL1, with PAGES at VIRTUAL. */
@@ -143,7 +143,7 @@ describe("memory", () => {
     const rig = await Rig.create(assemble(".quad 0x1122334455667788"));
     expect(rig.memory(TEXT, 8)).toBe(0x1122334455667788n);
     expect(rig.memory(TEXT + 3n, 2)).toBe(0x4455n);
-    expect(rig.memory(0x2000_0000n, 4)).toMatch(/^0x20000000.*IPA 0x20000000$|no RAM and no device/);
+    expect(rig.memory(0x0b00_0000n, 4)).toMatch(/^0xb000000.*IPA 0xb000000$|no RAM and no device/);
     expect(rig.memory(VIRTUAL, 4)).toBe(
       `0x${VIRTUAL.toString(16)}: the MMU is off (EL1) and this is no physical address; stop after it comes on`,
     );
@@ -175,7 +175,7 @@ describe("memory", () => {
     expect(rig.memory(page(512), 4)).toBe(at(512, `translation fault at ${where(2, 0n, TABLE + 0x2008n)}, ${table}`));
     expect(rig.memory(0n, 4)).toBe(`0x0: translation fault at ${where(1, 0n, TABLE)}, TTBR0_EL1 = 0x40200000`);
     expect(rig.memory(page(7), 4)).toBe(
-      `0x30000000 (virtual 0x${page(7).toString(16)}): no RAM and no device at this physical address`,
+      `0xb000000 (virtual 0x${page(7).toString(16)}): no RAM and no device at this physical address`,
     );
   });
 
@@ -183,7 +183,7 @@ describe("memory", () => {
     const rig = await mapped();
     expect(rig.memory(page(7), 4)).toMatch(
       new RegExp(
-        `^0x${page(7).toString(16)}: translation fault at stage 2 level \\d, descriptor 0x0 at 0x\\w+, VTTBR_EL2 = 0x\\w+, IPA 0x30000000$`,
+        `^0x${page(7).toString(16)}: translation fault at stage 2 level \\d, descriptor 0x0 at 0x\\w+, VTTBR_EL2 = 0x\\w+, IPA 0xb000000$`,
       ),
     );
   });

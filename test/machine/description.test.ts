@@ -30,6 +30,11 @@ describe("the virt machine", () => {
       { name: "flash1", base: 0x0400_0000, size: 64 * 2 ** 20 },
       { name: "fw-cfg", base: 0x0902_0000, size: 0x1000 },
       { name: "gpio", base: 0x0903_0000, size: 0x1000 },
+      { name: "pcie ecam", base: 0x40_1000_0000, size: 2 ** 28 },
+      { name: "pcie memory", base: 0x1000_0000, size: 0x2eff_0000 },
+      { name: "pcie high memory", base: 0x80_0000_0000, size: 2 ** 39 },
+      { name: "pcie io", base: 0x3eff_0000, size: 0x1_0000 },
+      { name: "virtio-mmio", base: 0x0a00_0000, size: 32 * 0x200 },
     ]);
     expect(virt.timer.ppi).toEqual({ secure: 13, nonSecure: 14, virtual: 11, hypervisor: 10 });
     expect(maximumCpus(virt)).toBe(123);
@@ -64,12 +69,13 @@ describe("a broken machine", () => {
     [
       "a device type we have not",
       (m) => (m.devices[1].type = "ne2000"),
-      '"devices.1.type": expected a device type this version builds: gicv3, pl011, pl031, pl061, cfi-flash, fw-cfg, found "ne2000"',
+      '"devices.1.type": expected a device type this version builds: gicv3, pl011, pl031, pl061, cfi-flash, fw-cfg, ' +
+        'pcie, virtio-mmio, virtio-rng, virtio-console, found "ne2000"',
     ],
     ["a PPI out of range", (m) => (m.timer.ppi.virtual = 16), '"timer.ppi.virtual": expected a PPI, 0 to 15, found 16'],
     ["no controller", (m) => m.devices.shift(), "a machine has one interrupt controller (gicv3), this one has 0"],
     ["two of a name", (m) => (m.devices[2].name = "uart0"), 'two devices are called "uart0"'],
-    ["no such console", (m) => (m.console = "rtc"), '"console": no pl011 is called "rtc"'],
+    ["no such console", (m) => (m.console = "rtc"), '"console": no pl011 or virtio-console is called "rtc"'],
     [
       "an overlap of devices",
       (m) => (m.devices[2].base = "0x09000000"),
@@ -85,13 +91,23 @@ describe("a broken machine", () => {
     ["more RAM than there can be", (m) => (m.ram.default = "4G"), '"ram.default": 4 GiB is above "ram.maximum", 3 GiB'],
     ["an SPI twice", (m) => (m.devices[2].spi = 1), "uart0 and rtc both have SPI 1"],
     ["an SPI too high", (m) => (m.devices[2].spi = 256), "rtc: SPI 256 is above what gic has (0 to 255)"],
-    ["a second flash", (m) => m.devices.push({ ...m.devices[3], name: "rom", banks: [] }), '"devices.6.banks": '],
+    ["a second flash", (m) => m.devices.push({ ...m.devices[3], name: "rom", banks: [] }), '"devices.9.banks": '],
     ["a sector of no power of two", (m) => (m.devices[3].sector = 0x30000), "flash: a sector of 0x30000 bytes"],
     [
       "a bank that is no whole sector",
       (m) => (m.devices[3].banks[1].size = 0x1000),
       "flash1: its size is a power of two",
     ],
+    ["an ITS of another size", (m) => (m.devices[0].its.size = 0x10000), '"gic": an ITS is 0x20000 bytes'],
+    ["a bus that is not there", (m) => (m.devices[8].bus = "isa"), 'rng: no pcie or virtio-mmio is called "isa"'],
+    ["the host bridge's slot", (m) => (m.devices[8].slot = 0), "rng: pcie has slots 1 to 31, not 0"],
+    [
+      "a slot twice",
+      (m) => m.devices.push({ ...m.devices[8], name: "rng2" }),
+      "rng and rng2 are both in slot 1 of pcie",
+    ],
+    ["an SPI of another's range", (m) => (m.devices[5].spi = 6), "gpio and pcie both have SPI 6"],
+    ["half a bus of ECAM", (m) => (m.devices[6].ecam.size = 0x80000), 'pcie: "ecam" has 0x100000 bytes for each bus'],
     ["no such line", (m) => (m.devices[5].powerKey = 8), '"devices.5.powerKey": expected a line, 0 to 7, found 8'],
     ["a PPI twice", (m) => (m.timer.ppi.secure = 9), "share PPI 9"],
     ["no room for a CPU", (m) => (m.devices[0].redistributors.size = 0x10000), "the redistributors need 0x20000 bytes"],

@@ -5,12 +5,15 @@
  */
 
 import { WINDOW_SIZE } from "../../devices/fw-cfg/index.js";
+import { MMIO_SIZE } from "../../devices/virtio/mmio.js";
 import { CPU_COMPATIBLE } from "../cpu-models.js";
 import {
   affinityOf,
   type DeviceDescription,
+  ECAM_BUS,
   type Gicv3Description,
   gicOf,
+  INTX_PINS,
   type MachineDescription,
 } from "../description.js";
 import { cells, DeviceTreeNode, EMPTY, pairs, strings } from "./tree.js";
@@ -32,6 +35,7 @@ export interface DeviceTreeOptions {
 const GIC_SPI = 0;
 const GIC_PPI = 1;
 const LEVEL_HIGH = 4;
+const EDGE_RISING = 1;
 
 const PHANDLE_GIC = 1;
 const PHANDLE_CLOCK = 2;
@@ -79,6 +83,7 @@ export function generateDeviceTree(options: DeviceTreeOptions): DeviceTreeNode {
   addGic(root, gicOf(description), options.virtualization);
   addPrimeCells(root, description);
   addFirmwareDevices(root, description);
+  addBuses(root, description);
   return root;
 }
 
@@ -222,6 +227,74 @@ function addFirmwareDevices(root: DeviceTreeNode, { devices }: MachineDescriptio
         .set("dma-coherent", EMPTY);
     }
   }
+}
+
+/** bindings/virtio/mmio.yaml, bindings/pci/host-generic-pci.yaml */
+function addBuses(root: DeviceTreeNode, description: MachineDescription): void {
+  for (const device of description.devices) {
+    if (device.type === "virtio-mmio") {
+      for (let slot = 0; slot < device.slots; slot++) {
+        const base = device.base + slot * MMIO_SIZE;
+        root
+          .add(`virtio_mmio@${base.toString(16)}`)
+          .set("compatible", strings("virtio,mmio"))
+          .set("reg", pairs(base, MMIO_SIZE))
+          .set("interrupts", cells(GIC_SPI, device.spi + slot, EDGE_RISING))
+          .set("dma-coherent", EMPTY);
+      }
+    } else if (device.type === "pcie") {
+      addPcie(root, device, gicOf(description).its !== undefined);
+    }
+  }
+}
+
+/** Space codes of the ranges property (PCI Bus Binding to Open Firmware, 2.2.1.1). */
+const PCI_SPACE = { io: 0x01000000, memory: 0x02000000, memory64: 0x03000000 } as const;
+
+type Pcie = Extract<DeviceDescription, { type: "pcie" }>;
+
+function addPcie(root: DeviceTreeNode, { ecam, io, memory, highMemory, spi }: Pcie, hasIts: boolean): void {
+  const high = (value: number) => Math.floor(value / 2 ** 32);
+  const range = (space: number, busAddress: number, base: number, size: number) => [
+    space,
+    ...[busAddress, base, size].flatMap((value) => [high(value), value >>> 0]),
+  ];
+  const node = root
+    .add(`pcie@${memory.base.toString(16)}`)
+    .set("compatible", strings("pci-host-ecam-generic"))
+    .set("device_type", strings("pci"))
+    .set("#address-cells", cells(3))
+    .set("#size-cells", cells(2))
+    .set("linux,pci-domain", cells(0))
+    .set("bus-range", cells(0, ecam.size / ECAM_BUS - 1))
+    .set("dma-coherent", EMPTY)
+    .set("reg", pairs(ecam.base, ecam.size))
+    .set(
+      "ranges",
+      cells(
+        ...(io ? range(PCI_SPACE.io, 0, io.base, io.size) : []),
+        ...range(PCI_SPACE.memory, memory.base, memory.base, memory.size),
+        ...(highMemory ? range(PCI_SPACE.memory64, highMemory.base, highMemory.base, highMemory.size) : []),
+      ),
+    )
+    .set("#interrupt-cells", cells(1))
+    // Device number modulo 4, and the pin.
+    .set("interrupt-map-mask", cells((INTX_PINS - 1) << 11, 0, 0, 7))
+    .set("interrupt-map", cells(...interruptMap(spi)));
+  if (hasIts) {
+    node.set("msi-map", cells(0, PHANDLE_ITS, 0, 0x10000));
+  }
+}
+
+/** Each slot's pins are those of the slot before, rotated. */
+function interruptMap(spi: number): number[] {
+  const pins = Array.from({ length: INTX_PINS }, (_, index) => index);
+  return pins.flatMap((slot) =>
+    pins.flatMap((pin) => {
+      const line = spi + ((slot + pin) % INTX_PINS);
+      return [slot << 11, 0, 0, pin + 1, PHANDLE_GIC, 0, 0, GIC_SPI, line, LEVEL_HIGH];
+    }),
+  );
 }
 
 /** bindings/clock/fixed-clock.yaml; one for every frequency in use. Returns its phandle. */
