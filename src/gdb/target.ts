@@ -157,6 +157,9 @@ export interface DebugTarget {
    */
   physicalMemory?: boolean;
 
+  /** What a step does besides its instruction (STEP_BITS of commands/qemu.ts). Left out where that cannot be chosen. */
+  stepBits?: number;
+
   /** Writes virtual memory, all or nothing, whatever the page's permissions; code made from those bytes is dropped. */
   writeMemory(vcpu: number, address: bigint, bytes: Uint8Array): TargetError | undefined;
 

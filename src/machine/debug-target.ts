@@ -23,6 +23,7 @@ import {
   type Vcpu,
 } from "../gdb/target.js";
 import type { Breakpoints } from "./debug/breakpoints.js";
+import { STEP_BITS } from "../gdb/commands/qemu.js";
 import { Catches } from "./debug/catch/catches.js";
 import { ExitLog } from "./debug/exit-log.js";
 import { DebugMemory } from "./debug/memory.js";
@@ -338,6 +339,18 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   set physicalMemory(on: boolean) {
     this.memory.view = on ? "pa" : "current";
+  }
+
+  get stepBits(): number {
+    const { interrupts, timers } = this.machine.scheduler.stepMode;
+    const bits = { complete: STEP_BITS.RETURN, mask: STEP_BITS.NOIRQ, land: 0 } as const;
+    return STEP_BITS.ENABLE | bits[interrupts] | (timers ? 0 : STEP_BITS.NOTIMER);
+  }
+
+  set stepBits(bits: number) {
+    const { scheduler } = this.machine;
+    const interrupts = bits & STEP_BITS.NOIRQ ? "mask" : bits & STEP_BITS.RETURN ? "complete" : "land";
+    scheduler.stepMode = { ...scheduler.stepMode, interrupts, timers: (bits & STEP_BITS.NOTIMER) === 0 };
   }
 
   readMemory(vcpu: number, address: bigint, length: number): Uint8Array | TargetError {

@@ -32,6 +32,8 @@ export interface Core {
   held: boolean;
   /** A debugger stops the machine after its next instruction. Setting it, to either value, begins anew. */
   stepping: boolean;
+  /** No instruction has been executed since `stepping` was set: its first one may have a breakpoint. */
+  stepBegins: boolean;
   /** A step that an interrupt or exception has led away from, until its handler returns. */
   detour: Detour | undefined;
   /** A semihosting call waits for the outside: not scheduled until it is answered. */
@@ -50,12 +52,14 @@ export function createCore(index: number, vcpu: Vcpu, timer: GenericTimer): Core
     state: "off",
     held: false,
     blocked: false,
+    stepBegins: false,
     detour: undefined,
     get stepping() {
       return stepping;
     },
     set stepping(on) {
       stepping = on;
+      this.stepBegins = on;
       this.detour = undefined;
       vcpu.set32(CPU.returnLevels, 0);
     },
@@ -145,6 +149,8 @@ export class Scheduler {
   readonly counters: SchedulerCounters = { exits: {}, instructions: 0n, idle: 0n };
   stepMode: StepMode = DEFAULT_STEP_MODE;
   private caught = 0;
+  /** Address of the instruction that is stepped. */
+  private stepped = 0n;
 
   constructor(
     private readonly engine: Engine,
@@ -268,15 +274,17 @@ export class Scheduler {
   }
 
   /**
-   * Exactly one instruction of a vCPU; a breakpoint on it is passed; WFI and WFE do not wait. Interrupts are as
+   * Exactly one instruction of a vCPU; a breakpoint on the first is passed; WFI and WFE do not wait. Interrupts are as
    * `stepMode` says; undefined when one has led away, to come back later.
    */
   private stepInstruction(core: Core): DebugEvent | undefined {
     const { vcpu } = core;
     const { interrupts, timers } = this.stepMode;
     vcpu.set32(CPU.holdInterrupts, interrupts === "mask" ? 1 : 0);
-    vcpu.set32(CPU.passBreakpoint, 1);
+    vcpu.set32(CPU.passBreakpoint, core.stepBegins ? 1 : 0);
     vcpu.set32(CPU.catchLevels, EXCEPTION_LEVELS);
+    this.stepped = vcpu.pc;
+    const before = this.counters.instructions;
     const event = this.runSlice(core, this.time + 1n, !timers);
     vcpu.set32(CPU.holdInterrupts, 0);
     vcpu.set32(CPU.passBreakpoint, 0);
@@ -284,7 +292,10 @@ export class Scheduler {
     if (event === undefined && core.detour !== undefined) return undefined;
     if (core.blocked) return undefined;
     if (core.state !== "off") core.state = "running";
-    return event ?? "step";
+    // Hosted EL2 took a physical interrupt and made a virtual one of it: nothing has been executed yet.
+    const executed = this.counters.instructions > before || core.state === "off";
+    if (executed) core.stepBegins = false;
+    return event ?? (executed ? "step" : undefined);
   }
 
   /** Exit.debug: something that a debugger, a step or semihosting has asked for. */
@@ -318,7 +329,11 @@ export class Scheduler {
     const wanted = this.stepMode[cause === "interrupt" ? "interrupts" : "exceptions"];
     if (wanted === "land" && cause === "interrupt") return "step";
     if (wanted !== "complete") return "goes on";
-    core.detour = detourOf(vcpu, level, { cause, executed: (vcpu.get32(CPU.budget) | 0) <= 0 });
+    core.detour = detourOf(vcpu, level, {
+      cause,
+      executed: this.sliceNow(core) > this.time,
+      instruction: this.stepped,
+    });
     vcpu.set32(CPU.returnLevels, 1 << core.detour.el);
     return undefined;
   }
@@ -329,7 +344,7 @@ export class Scheduler {
     if (detour === undefined || !isBack(vcpu, detour)) return "goes on";
     core.detour = undefined;
     vcpu.set32(CPU.returnLevels, 0);
-    const again = vcpu.pc === detour.pc && !(detour.cause === "interrupt" && detour.executed);
+    const again = vcpu.pc === detour.instruction && !(detour.cause === "interrupt" && detour.executed);
     return again ? undefined : "step";
   }
 

@@ -18,8 +18,10 @@ export const DEFAULT_STEP_MODE: StepMode = { interrupts: "complete", exceptions:
 /** A step that waits for a handler to return: the context that was left. */
 export interface Detour {
   readonly cause: "interrupt" | "exception";
-  /** The stepped instruction has been executed. */
+  /** The stepped instruction, and whether it has been executed. */
+  readonly instruction: bigint;
   readonly executed: boolean;
+  /** Where the context goes on. */
   readonly pc: bigint;
   readonly el: number;
   readonly spx: boolean;
@@ -31,13 +33,12 @@ export interface Detour {
 const TABLE_BASE = 0xffff_ffff_fffen;
 
 /** The context that an exception to `level`, just entered, came from. */
-export function detourOf(vcpu: Vcpu, level: number, { cause, executed }: Pick<Detour, "cause" | "executed">): Detour {
+export function detourOf(vcpu: Vcpu, level: number, step: Pick<Detour, "cause" | "executed" | "instruction">): Detour {
   const spsr = vcpu.sysreg(`SPSR_EL${level}`);
   const el = Number((spsr >> 2n) & 3n);
   const spx = (spsr & 1n) !== 0n;
   return {
-    cause,
-    executed,
+    ...step,
     pc: vcpu.sysreg(`ELR_EL${level}`),
     el,
     spx,

@@ -5,32 +5,41 @@
 
 import { command, invalid, nothing, OK, UNSUPPORTED } from "./command.js";
 
-/** Bits of the single-step setting. */
-const STEP = { ENABLE: 1, NOIRQ: 2, NOTIMER: 4 } as const;
+/**
+ * Bits of the single-step setting: QEMU's three, and one that is ours, because QEMU has no such behaviour: interrupts are
+ * taken and their handlers run to completion before the step ends.
+ */
+export const STEP_BITS = { ENABLE: 1, NOIRQ: 2, NOTIMER: 4, RETURN: 8 } as const;
+const KNOWN_STEP_BITS = 0xf;
 
-/** A step holds interrupts back; virtual time goes on by its one instruction. */
-const STEPPING = STEP.ENABLE | STEP.NOIRQ;
-
-const stepText = `0x${STEPPING.toString(16)}`;
+const text = (mode: number): string => `0x${mode.toString(16)}`;
 
 export const qemuSupported = command({
   name: "qqemu.Supported",
-  observers: true,
   parse: nothing,
-  handle: ({ target }) => `sstepbits;sstep${target.physicalMemory === undefined ? "" : ";PhyMemMode"}`,
+  handle: ({ target }) =>
+    [
+      ...(target.stepBits === undefined ? [] : ["sstepbits", "sstep"]),
+      ...(target.physicalMemory === undefined ? [] : ["PhyMemMode"]),
+    ].join(";"),
 });
 
 export const stepBits = command({
   name: "qqemu.sstepbits",
-  observers: true,
   parse: nothing,
-  handle: () =>
-    Object.entries(STEP)
-      .map(([name, bit]) => `${name}=${bit.toString(16)}`)
-      .join(","),
+  handle: ({ target }) =>
+    target.stepBits === undefined
+      ? UNSUPPORTED
+      : Object.entries(STEP_BITS)
+          .map(([name, bit]) => `${name}=${bit.toString(16)}`)
+          .join(","),
 });
 
-export const stepMode = command({ name: "qqemu.sstep", observers: true, parse: nothing, handle: () => stepText });
+export const stepMode = command({
+  name: "qqemu.sstep",
+  parse: nothing,
+  handle: ({ target }) => (target.stepBits === undefined ? UNSUPPORTED : text(target.stepBits)),
+});
 
 export const setStepMode = command({
   name: "Qqemu.sstep",
@@ -39,11 +48,17 @@ export const setStepMode = command({
     args.accept("0x");
     return args.count();
   },
-  handle(_session, mode) {
-    if (mode === STEPPING) return OK;
-    return invalid(
-      `sstep=0x${mode.toString(16)}: a step here holds interrupts and lets time pass, ${stepText}, and no other`,
-    );
+  handle({ target }, mode) {
+    if (target.stepBits === undefined) return UNSUPPORTED;
+    if ((mode & ~KNOWN_STEP_BITS) !== 0)
+      return invalid(`sstep=${text(mode)}: there is no bit ${text(mode & ~KNOWN_STEP_BITS)}`);
+    if ((mode & STEP_BITS.ENABLE) === 0)
+      return invalid(`sstep=${text(mode)}: bit 0, ENABLE, must be set: a step is a step here`);
+    if ((mode & STEP_BITS.NOIRQ) !== 0 && (mode & STEP_BITS.RETURN) !== 0) {
+      return invalid(`sstep=${text(mode)}: NOIRQ masks interrupts, so no handler RETURNs; take one of them`);
+    }
+    target.stepBits = mode;
+    return OK;
   },
 });
 
