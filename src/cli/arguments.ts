@@ -49,7 +49,8 @@ const OWN_KERNEL = `Without a Debian package client, or for a kernel of your own
   npm start -- --kernel Image --initrd initramfs.cpio --append console=ttyAMA0
 takes an arm64 Image (plain, gzip'd or EFI zboot), an AArch64 ELF file or a raw binary.`;
 
-const BOOT_NOTES = `On a terminal Ctrl-C goes to the guest; Ctrl-A x ends the machine, Ctrl-A h helps.
+const BOOT_NOTES = `On a terminal Ctrl-C goes to the guest; Ctrl-A x ends the machine, Ctrl-A p presses its power key,
+Ctrl-A h helps.
 Exit status: 0 the guest powered off, 1 a failure of trapframe, 2 wrong usage.`;
 
 type Option = {

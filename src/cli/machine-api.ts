@@ -68,6 +68,8 @@ export interface MachineInstance {
   run(): Promise<MachineExit>;
   /** `run` resolves soon after, with reason `stopped`. */
   stop(): void;
+  /** A person presses the power key. False where the board has none. */
+  pressPowerKey(): boolean;
   stats(): MachineStats;
   /** Closes the stub and whatever else keeps the process alive. The serial backend is the caller's. */
   close(): Promise<void>;

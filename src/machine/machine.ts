@@ -325,6 +325,13 @@ export class Machine {
     this.end({ reason: "stopped" });
   }
 
+  /** A person presses the power key; the guest does with it what it wants. False where the board has none. */
+  pressPowerKey(): boolean {
+    this.platform.powerKey?.press();
+    this.wakeLoop?.();
+    return this.platform.powerKey !== undefined;
+  }
+
   /** PSCI SYSTEM_RESET: starts over before the next instruction, or ends with `--no-reboot`. */
   requestReset(): void {
     if (this.config.noReboot) {

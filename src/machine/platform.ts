@@ -7,7 +7,7 @@ import { type CpuWiring, Gicv3, Its } from "../devices/gicv3/index.js";
 import { type FlashMemory, Pflash } from "../devices/pflash/index.js";
 import { Pl011, type SerialBackend } from "../devices/pl011/index.js";
 import { Pl031 } from "../devices/pl031/index.js";
-import { Pl061 } from "../devices/pl061/index.js";
+import { Pl061, PushButton } from "../devices/pl061/index.js";
 import type { BlockBackend } from "../devices/virtio/index.js";
 import { buildBuses } from "./buses.js";
 import { type DeviceDescription, flashBankName, gicOf, type MachineDescription } from "./description.js";
@@ -40,8 +40,8 @@ export interface Platform {
   readonly gic: Gicv3;
   /** The UART that the console is connected to, or a virtio-console. */
   readonly console: ConsoleInput | undefined;
-  /** Holds the power key down, or lets it go; undefined where there is none. */
-  readonly powerKey: ((pressed: boolean) => void) | undefined;
+  /** Undefined where there is none. */
+  readonly powerKey: PushButton | undefined;
   readonly devices: readonly PlatformDevice[];
 }
 
@@ -53,7 +53,7 @@ export interface ConsoleInput {
 
 export interface PlatformDevice {
   readonly name: string;
-  readonly type: DeviceDescription["type"] | "virtio-blk";
+  readonly type: DeviceDescription["type"] | "virtio-blk" | "push-button";
   readonly device: { reset(): void; save(): object };
 }
 
@@ -114,9 +114,17 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
       case "pl061": {
         const gpio = new Pl061(irqOf(d.spi));
         const line = d.powerKey;
-        if (line !== undefined) powerKey = (pressed) => gpio.setInput(line, pressed);
         map(d.name, d.base, d.size, gpio);
         devices.push({ name: d.name, type: d.type, device: gpio });
+        if (line !== undefined) {
+          const key: PushButton = new PushButton({
+            clock: wiring.clock,
+            alarm: wiring.alarm(() => key.tick()),
+            drive: (level) => gpio.setInput(line, level),
+          });
+          powerKey = key;
+          devices.push({ name: "power key", type: "push-button", device: key });
+        }
         break;
       }
       case "cfi-flash":

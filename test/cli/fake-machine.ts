@@ -59,6 +59,7 @@ export class FakeFactory implements MachineFactory {
         }
       },
       stop: () => finish({ reason: "stopped" }),
+      pressPowerKey: () => true,
       stats: () => ({
         instructions: 3_000_000,
         instructionsByEngine: { interpreter: 3_000_000 },

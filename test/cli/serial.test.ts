@@ -17,6 +17,7 @@ describe("the escape key", () => {
   it.each([
     ["hello\x03", "hello\x03", []],
     ["a\x01xb", "ab", ["quit"]],
+    ["a\x01pb", "ab", ["power"]],
     ["\x01h\x01c\x01?", "", ["help", "help", "help"]],
     ["\x01\x01\x01a", "\x01\x01", []],
     ["\x01zq", "q", []],
@@ -38,7 +39,7 @@ describe("stdio", () => {
     stdout.on("data", (chunk: Buffer) => chunks.push(chunk.toString()));
     const serial = new StdioSerial(
       { stdin: new PassThrough(), stdout, stderr: new PassThrough() },
-      { onQuit() {}, onHangUp() {} },
+      { onQuit() {}, onPowerKey() {}, onHangUp() {} },
     );
     send(serial, "one");
     await new Promise(setImmediate);
@@ -54,7 +55,7 @@ describe("stdio", () => {
     let hangUps = 0;
     const serial = new StdioSerial(
       { stdin: new PassThrough(), stdout, stderr: new PassThrough() },
-      { onQuit() {}, onHangUp: () => hangUps++ },
+      { onQuit() {}, onPowerKey() {}, onHangUp: () => hangUps++ },
     );
     send(serial, "one");
     await new Promise(setImmediate);
@@ -68,7 +69,7 @@ describe("stdio", () => {
     const stdin = new PassThrough();
     const serial = new StdioSerial(
       { stdin, stdout: new PassThrough(), stderr: new PassThrough() },
-      { onQuit() {}, onHangUp() {} },
+      { onQuit() {}, onPowerKey() {}, onHangUp() {} },
     );
     serial.onReceive(() => {});
     stdin.destroy(Object.assign(new Error("EISDIR"), { code: "EISDIR" }));

@@ -115,8 +115,8 @@ describe("fw_cfg's DMA", () => {
 
 it("the power key is line 3 of the GPIO", () => {
   const line = () => machine.platform.bus.peek(GPIO + 0x3fc, 4);
-  machine.platform.powerKey?.(true);
+  expect(machine.pressPowerKey()).toBe(true);
   expect(line()).toBe(8n);
-  machine.platform.powerKey?.(false);
+  machine.platform.powerKey?.tick();
   expect(line()).toBe(0n);
 });

@@ -51,6 +51,9 @@ async function runMachine(
   };
   const events = {
     onQuit: () => end(0),
+    onPowerKey: () => {
+      if (machine?.pressPowerKey() === false) say(environment, "this machine has no power key");
+    },
     onHangUp: () => {
       say(environment, "nobody reads standard output any more; the machine ends");
       end(1);

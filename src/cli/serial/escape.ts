@@ -2,10 +2,11 @@
 
 export const ESCAPE = 0x01;
 
-export type EscapeCommand = "quit" | "help";
+export type EscapeCommand = "quit" | "power" | "help";
 
 export const ESCAPE_HELP = [
   "C-a x    end the machine",
+  "C-a p    press the power key",
   "C-a h    this help (C-a c as well)",
   "C-a C-a  send C-a to the guest",
 ];
@@ -35,6 +36,9 @@ export class EscapeFilter {
       switch (String.fromCharCode(byte).toLowerCase()) {
         case "x":
           this.onCommand("quit");
+          break;
+        case "p":
+          this.onCommand("power");
           break;
         case "h":
         case "c":

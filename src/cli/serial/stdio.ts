@@ -17,6 +17,8 @@ export interface StdioStreams {
 export interface StdioEvents {
   /** Ctrl-A x. */
   onQuit(): void;
+  /** Ctrl-A p. */
+  onPowerKey(): void;
   /** Nobody reads standard output any more. */
   onHangUp(): void;
 }
@@ -53,6 +55,8 @@ export class StdioSerial implements SerialBackend {
     const keys = new EscapeFilter((command) => {
       if (command === "quit") {
         this.events.onQuit();
+      } else if (command === "power") {
+        this.events.onPowerKey();
       } else {
         stderr.write(`\r\n${ESCAPE_HELP.join("\r\n")}\r\n`);
       }

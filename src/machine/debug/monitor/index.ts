@@ -7,7 +7,7 @@ import { exits, psci } from "./exits.js";
 import { gic } from "./gic.js";
 import { infoCores, reset, stats } from "./machine.js";
 import { mayObserve, observersRefusal } from "./observers.js";
-import { injectIrq, injectSerror, powerOff, powerOn } from "./power.js";
+import { injectIrq, injectSerror, powerKey, powerOff, powerOn, systemPowerdown } from "./power.js";
 import { infoRegisters, sysreg } from "./registers.js";
 import { step } from "./step.js";
 import { timer } from "./timer.js";
@@ -55,6 +55,8 @@ export const COMMANDS: readonly MonitorCommand[] = [
   mmioWrite,
   powerOn,
   powerOff,
+  powerKey,
+  systemPowerdown,
   injectIrq,
   injectSerror,
   reset,

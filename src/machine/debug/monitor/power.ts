@@ -46,6 +46,24 @@ export const powerOn: MonitorCommand = {
   },
 };
 
+export const powerKey: MonitorCommand = {
+  name: "power key",
+  help: "presses the power key, as a person would; what follows is the guest's to do",
+  example: "monitor power key",
+  run: ({ machine }) =>
+    machine.pressPowerKey()
+      ? ["the power key is pressed, for a tenth of a second of the guest's time"]
+      : refuse(`power key: ${machine.config.description.name} has none`),
+};
+
+/** What QEMU's monitor calls it. */
+export const systemPowerdown: MonitorCommand = {
+  ...powerKey,
+  name: "system_powerdown",
+  help: "the same as power key",
+  example: "monitor system_powerdown",
+};
+
 /** GICD_ISPENDR<n> and GICR_ISPENDR0; the SGI frame of a redistributor; its size. */
 const ISPENDR = 0x200;
 const SGI_FRAME = 0x1_0000;
