@@ -164,7 +164,7 @@ export class Session {
     return this.#control?.acknowledge?.() ?? UNSUPPORTED;
   }
 
-  /** `QNonStop`. Every vCPU stands when this returns, if it is for this client to say. */
+  /** `QNonStop`. */
   setNonStop(on: boolean): void {
     if (on === this.#nonStop) return;
     this.#nonStop = on;
@@ -206,9 +206,9 @@ export class Session {
     this.target.reset();
     if (!this.#nonStop || hasEnded(this.target)) return this.#attach(true);
     this.target.nonStop = true;
-    const first = this.target.stopOf(0);
-    this.#startNonStop(first?.vcpu);
-    return first && stopReply(this, first);
+    this.#control = new NonStop(this.#port);
+    const stop = this.target.stopOf(0);
+    return stop && stopReply(this, stop);
   }
 
   /** Takes control of a machine that nobody controls. Gives whether this client has it now. */
@@ -289,7 +289,9 @@ export class Session {
   #attach(announce: boolean): Reply {
     if (this.#nonStop) {
       if (!this.#observes) this.target.nonStop = true;
-      this.#startNonStop();
+      const control = new NonStop(this.#port);
+      this.#control = control;
+      control.announce();
       return announce ? OK : undefined;
     }
     if (this.#observes) {
@@ -299,13 +301,6 @@ export class Session {
     const control = new AllStop(this.#port);
     this.#control = control;
     return control.attach(announce);
-  }
-
-  /** Every vCPU stands, and the client is told so; of `known` it knows. */
-  #startNonStop(known?: number): void {
-    const control = new NonStop(this.#port);
-    this.#control = control;
-    control.announce(known);
   }
 
   /** Text comes before the stop reply that is awaited; at any other time the client would not know what to do with it. */

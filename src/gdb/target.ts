@@ -127,8 +127,9 @@ export interface DebugTarget {
   stopOf(vcpu: number): Stop | undefined;
 
   /**
-   * Non-stop mode: each vCPU stops and goes by itself, and one that stands is not scheduled. Switched on, it leaves every
-   * vCPU as it is; switched off, the machine stands at once. Off again after `detach`.
+   * Non-stop mode: each vCPU stops and goes by itself, and one that stands is not scheduled. Switched on while the
+   * machine stands, it leaves the vCPU of the stop standing and lets the others run: GDB 13 aborts when more than one
+   * stands as it connects. Switched off, the machine stands at once. Off again after `detach`.
    */
   nonStop: boolean;
 

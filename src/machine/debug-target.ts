@@ -10,6 +10,7 @@
  * WFI and WFE end at once, an exception that the instruction itself causes stops at the vector.
  */
 
+import { STEP_BITS } from "../gdb/commands/qemu.js";
 import {
   type DebugTarget,
   Errno,
@@ -23,7 +24,6 @@ import {
   type Vcpu,
 } from "../gdb/target.js";
 import type { Breakpoints } from "./debug/breakpoints.js";
-import { STEP_BITS } from "../gdb/commands/qemu.js";
 import { Catches } from "./debug/catch/catches.js";
 import { ExitLog } from "./debug/exit-log.js";
 import { DebugMemory } from "./debug/memory.js";
@@ -161,9 +161,13 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.interrupted = false;
     this.release();
     const ended = stop.reason.kind === "exited" || stop.reason.kind === "killed";
-    if (this.stops === undefined || ended) this.standing = stop;
-    else this.holdAll(stop);
-    this.tell(stop);
+    if (this.stops === undefined || ended) {
+      this.standing = stop;
+      this.tell(stop);
+    } else {
+      this.standing = undefined;
+      this.standAlone(stop);
+    }
   }
 
   private tell(stop: Stop): void {
@@ -179,8 +183,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   set nonStop(on: boolean) {
     if (on === this.nonStop || this.machine.ended !== undefined) return;
     if (on) {
-      if (this.standing === undefined) this.stops = new Map();
-      else this.holdAll(this.standing);
+      const { standing } = this;
+      this.standing = undefined;
+      this.stops = new Map(standing && [[standing.vcpu, standing]]);
+      this.settle();
       return;
     }
     const [shown] = this.stops?.values() ?? [];
@@ -201,36 +207,27 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     }
   }
 
-  /** Every vCPU is held, one of them for the reason of `stop`. */
-  private holdAll(stop: Stop): void {
-    this.standing = undefined;
-    this.stops = new Map();
-    for (const core of this.machine.cores) {
-      core.held = true;
-      const vcpu = core.index;
-      this.stops.set(vcpu, vcpu === stop.vcpu ? stop : { vcpu, reason: { kind: "held" } });
-    }
-    this.machine.setPaused(true);
+  private standAlone(stop: Stop): void {
+    this.core(stop.vcpu).stepping = false;
+    this.stops?.set(stop.vcpu, stop);
+    this.settle();
+    this.tell(stop);
   }
 
-  /** One vCPU stands. With the last of them time stands still. */
-  private standAlone(stop: Stop): void {
-    const core = this.core(stop.vcpu);
-    core.held = true;
-    core.stepping = false;
-    this.stops?.set(stop.vcpu, stop);
-    if (this.stops?.size === this.machine.cores.length) this.machine.setPaused(true);
-    this.tell(stop);
+  /** Holds the vCPUs that stand. When no other is on, time stands still. */
+  private settle(): void {
+    if (this.stops === undefined) return;
+    for (const core of this.machine.cores) core.held = this.stops.has(core.index);
+    const still = this.machine.cores.every(({ held, state }) => held || state === "off");
+    if (still !== this.machine.isPaused) this.machine.setPaused(still);
   }
 
   private resumeSome(stops: Map<number, Stop>, actions: ReadonlyMap<number, ResumeAction>): void {
     for (const [vcpu, { kind }] of actions) {
-      const core = this.core(vcpu);
-      core.held = false;
-      core.stepping = kind === "step";
+      this.core(vcpu).stepping = kind === "step";
       stops.delete(vcpu);
     }
-    if (stops.size < this.machine.cores.length) this.machine.setPaused(false);
+    this.settle();
   }
 
   /** No vCPU is held or stepped any more. */
@@ -392,7 +389,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   // --- monitor --------------------------------------------------------------------------------------------------------
 
   monitor(command: string, vcpu: number, observer = false): string | TargetError {
-    return runMonitor(command, {
+    const output = runMonitor(command, {
       machine: this.machine,
       observer,
       vcpu,
@@ -409,6 +406,9 @@ export class MachineTarget implements DebugTarget, DebugHooks {
         return undefined;
       },
     });
+    // It may have switched a vCPU on or off.
+    this.settle();
+    return output;
   }
 }
 

@@ -42,7 +42,7 @@ export type SessionOptions = Partial<
 export class Session {
   private constructor(
     readonly machine: Machine,
-    private readonly place: string,
+    readonly place: string,
     private readonly symbols: string,
     readonly ended: Promise<MachineExit>,
     private readonly bytes: readonly number[],

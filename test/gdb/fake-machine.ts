@@ -98,7 +98,9 @@ export class FakeMachine implements DebugTarget {
       this.#set(vcpu, CoreRegister.sp, RAM + BigInt(RAM_SIZE));
       vcpu.registers[CORE]![CoreRegister.cpsr]!.set([0xc5, 0x03, 0, 0]);
     }
-    this.standing = { vcpu: 0, reason: { kind: "reset" } };
+    const stop: Stop = { vcpu: 0, reason: { kind: "reset" } };
+    if (this.#stops === undefined) this.standing = stop;
+    else this.#stop(stop.vcpu, stop.reason);
   }
 
   get nonStop(): boolean {
@@ -108,10 +110,11 @@ export class FakeMachine implements DebugTarget {
   set nonStop(on: boolean) {
     if (on === this.nonStop) return;
     if (on) {
-      this.#stops = new Map();
       const standing = this.standing;
-      if (standing !== undefined) for (const id of this.#vcpus.keys()) this.#stops.set(id, this.stopOf(id) ?? standing);
+      this.#stops = new Map(standing && [[standing.vcpu, standing]]);
+      this.#plan = this.#everything();
       this.standing = undefined;
+      this.#schedule();
       return;
     }
     const [first] = this.#stops?.values() ?? [];

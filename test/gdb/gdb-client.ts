@@ -7,6 +7,8 @@ export interface GdbOptions {
   readonly interruptWhen?: () => boolean;
   /** How to connect; "target remote" unless told otherwise. */
   readonly connect?: string;
+  /** Settings that must be there before the connection is. */
+  readonly settings?: readonly string[];
   /** An ELF file to load before that. */
   readonly symbols?: string;
   /** How long the session may take, in milliseconds; 40 s without. */
@@ -15,9 +17,16 @@ export interface GdbOptions {
 
 /** Connects to `place`, carries out `commands`, each as `-ex`, and gives all a user would see, errors included. */
 export function gdb(place: string, commands: readonly string[], options: GdbOptions = {}): Promise<string> {
-  const { interruptWhen, connect = "target remote", symbols, patience: limit = 40_000 } = options;
+  const { interruptWhen, connect = "target remote", settings = [], symbols, patience: limit = 40_000 } = options;
   const file = symbols === undefined ? [] : [`file ${symbols}`];
-  const before = ["set pagination off", "set confirm off", "set architecture aarch64", ...file, `${connect} ${place}`];
+  const before = [
+    "set pagination off",
+    "set confirm off",
+    "set architecture aarch64",
+    ...file,
+    ...settings,
+    `${connect} ${place}`,
+  ];
   const args = ["-nx", "-batch", ...[...before, ...commands].flatMap((line) => ["-ex", line])];
   return new Promise((resolve, reject) => {
     // One pipe for both streams, so that errors stand where they belong.

@@ -2,7 +2,7 @@
 
 import { checksum, ESCAPE_XOR, Mark } from "../../src/gdb/packet/frame.js";
 import { decodeRuns } from "../../src/gdb/packet/run-length.js";
-import { Session, type Transport } from "../../src/gdb/session.js";
+import { Session, type SessionOptions, type Transport } from "../../src/gdb/session.js";
 import type { DebugTarget } from "../../src/gdb/target.js";
 
 /** How TCP may cut the stream. */
@@ -19,8 +19,9 @@ export class Wire implements Transport {
   constructor(
     target: DebugTarget,
     readonly segmentation: Segmentation = "whole",
+    options: SessionOptions = {},
   ) {
-    this.session = new Session(target, this);
+    this.session = new Session(target, this, options);
   }
 
   send(bytes: Uint8Array): void {
@@ -78,6 +79,12 @@ export function packet(payload: string | Uint8Array): Uint8Array {
   }
   const body = Uint8Array.from(escaped);
   return Buffer.concat([Buffer.from("$"), body, Buffer.from(`#${checksum(body).toString(16).padStart(2, "0")}`)]);
+}
+
+/** The events of the `%Stop` notifications in a stream. */
+export function events(stream: string): string[] {
+  const frames = stream.match(/%Stop:[^#]*#[0-9a-f]{2}/g) ?? [];
+  return frames.flatMap((frame) => payloads(`$${frame.slice(1)}`).map((payload) => payload.slice("Stop:".length)));
 }
 
 /** The payloads in a stream of replies. Throws for what is no frame or has a wrong checksum. */

@@ -4,7 +4,7 @@
  * as it is.
  */
 
-import type { StepRange } from "../control/control.js";
+import { observerRefusal, type StepRange } from "../control/control.js";
 import { CORE, CoreRegister } from "../description/core.js";
 import { type Arguments, MalformedPacket } from "../packet/arguments.js";
 import { parseThreadId, type ThreadId } from "../packet/thread-id.js";
@@ -107,6 +107,7 @@ function parseSignalledMove(kind: ResumeAction["kind"]): (args: Arguments) => Mo
 function move(session: Session, { action, address }: Move): Reply {
   const vcpu = session.moved ?? session.general;
   if (address !== undefined) {
+    if (session.observes) return observerRefusal("pc is not moved");
     const pc = new Uint8Array(8);
     new DataView(pc.buffer).setBigUint64(0, address, true);
     const refusal = session.target.writeRegister(vcpu, CORE, CoreRegister.pc, pc);
@@ -117,9 +118,10 @@ function move(session: Session, { action, address }: Move): Reply {
   return resume(session, assignments);
 }
 
+/** All of these show an error's words. An observer may wait by `c` for what runs anyway. */
 export const moves = [
-  command({ name: "c", observers: true, parse: parseMove("continue"), handle: move }),
-  command({ name: "C", observers: true, parse: parseSignalledMove("continue"), handle: move }),
+  command({ name: "c", observers: true, words: true, parse: parseMove("continue"), handle: move }),
+  command({ name: "C", observers: true, words: true, parse: parseSignalledMove("continue"), handle: move }),
   command({ name: "s", words: true, parse: parseMove("step"), handle: move }),
   command({ name: "S", words: true, parse: parseSignalledMove("step"), handle: move }),
 ];

@@ -35,11 +35,11 @@ export class NonStop implements Control {
     for (const { id } of target.vcpus()) if (target.stopOf(id) === undefined) this.#running.add(id);
   }
 
-  /** Stops all vCPUs and tells of each that it stands, but for the one that the client knows to. */
-  announce(known?: number): void {
+  /** Stops all vCPUs and tells of each that it stands. */
+  announce(): void {
     const { target, observes } = this.#port.session;
     const ids = target.vcpus().map(({ id }) => id);
-    for (const id of ids) if (id !== known) this.#running.add(id);
+    for (const id of ids) this.#running.add(id);
     if (!observes) target.hold(ids);
     this.#tellOf(ids);
   }
