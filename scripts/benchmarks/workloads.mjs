@@ -25,8 +25,8 @@ export const GOALS = {
   memory: { goal: 1.0, first: 1.5, what: "resident memory, 1 GiB guest" },
 };
 
-/** A file to compress: machine code and text, a few MB, the same for everybody who has the same busybox. */
-const CORPUS = "for i in 1 2; do cat /bin/busybox /bench/numbers.lua; done > /tmp/corpus";
+/** A file to compress: machine code and text, 2 MB, the same for everybody who has the same busybox. */
+const CORPUS = "cat /bin/busybox /bench/numbers.lua > /tmp/corpus";
 const CORPUS_SCRIPTS = ["numbers.lua"];
 
 const integer = (part, rounds, what) => ({
@@ -47,15 +47,15 @@ export const WORKLOADS = {
   list: integer("list", 400, "linked lists: find, reverse, merge sort"),
   matrix: integer("matrix", 400, "16-bit matrices"),
   state: integer("state", 250, "a state machine over text"),
-  crc: integer("crc", 400, "CRC-32 by table, CRC-16 by bit"),
-  sort: integer("sort", 160, "qsort, binary search, a hash table"),
+  crc: integer("crc", 800, "CRC-32 by table, CRC-16 by bit"),
+  sort: integer("sort", 480, "qsort, binary search, a hash table"),
 
-  nbody: float("nbody", 20, "double: n-body"),
-  lu: float("lu", 30, "double: LU decomposition"),
-  fft: float("fft", 20, "double: FFT"),
-  fftf: float("fftf", 20, "single: FFT"),
-  mandel: float("mandel", 20, "double: Mandelbrot"),
-  libm: float("libm", 15, "the C library's functions"),
+  nbody: float("nbody", 40, "double: n-body"),
+  lu: float("lu", 60, "double: LU decomposition"),
+  fft: float("fft", 40, "double: FFT"),
+  fftf: float("fftf", 60, "single: FFT"),
+  mandel: float("mandel", 60, "double: Mandelbrot"),
+  libm: float("libm", 30, "the C library's functions"),
   "lua-numbers": {
     kind: "float",
     what: "Lua in a float loop",
@@ -66,24 +66,24 @@ export const WORKLOADS = {
   "awk-numbers": {
     kind: "float",
     what: "awk in a float loop",
-    run: ["awk 'BEGIN { for (i = 1; i < 300000; i++) { s += sqrt(i) * 1.5; t = t * 0.99 + s / i }; print s, t }'"],
+    run: ["awk 'BEGIN { for (i = 1; i < 300000; i++) { s += i * 1.5; t = t * 0.99 + s / i }; print s, t }'"],
   },
 
-  pixels: simd("pixels", 250, "NEON: saturating bytes"),
-  dot: simd("dot", 250, "NEON: widening multiply-accumulate"),
-  fma: simd("fma", 250, "NEON: single FMA"),
-  fmad: simd("fmad", 250, "NEON: double FMA"),
-  scan: simd("scan", 250, "NEON: byte search"),
-  shuffle: simd("shuffle", 250, "NEON: permutes"),
+  pixels: simd("pixels", 1000, "NEON: saturating bytes"),
+  dot: simd("dot", 1000, "NEON: widening multiply-accumulate"),
+  fma: simd("fma", 1000, "NEON: single FMA"),
+  fmad: simd("fmad", 1000, "NEON: double FMA"),
+  scan: simd("scan", 1000, "NEON: byte search"),
+  shuffle: simd("shuffle", 1000, "NEON: permutes"),
   aes: simd("aes", 250, "AES-128 by instructions"),
-  sha: simd("sha", 250, "SHA-256 by instructions"),
+  sha: simd("sha", 500, "SHA-256 by instructions"),
   pmull: simd("pmull", 250, "PMULL as GHASH has it"),
-  "crc-insn": simd("crc", 500, "CRC32 instructions"),
+  "crc-insn": simd("crc", 1000, "CRC32 instructions"),
   openssl: {
     kind: "simd",
     what: "openssl: SHA-256, SHA-512, AES-CBC, AES-GCM",
     packages: ["openssl"],
-    setup: ["head -c 16777216 /dev/zero > /tmp/zero"],
+    setup: ["head -c 8388608 /dev/zero > /tmp/zero"],
     run: [
       "openssl dgst -sha256 /tmp/zero",
       "openssl dgst -sha512 /tmp/zero",
@@ -94,8 +94,8 @@ export const WORKLOADS = {
   },
   sha256sum: {
     kind: "simd",
-    what: "busybox: SHA-256 in plain C, 32 MiB",
-    run: ["head -c 33554432 /dev/zero | sha256sum"],
+    what: "busybox: SHA-256 in plain C, 12 MiB",
+    run: ["head -c 12582912 /dev/zero | sha256sum"],
   },
 
   "lua-objects": {
@@ -138,7 +138,7 @@ export const WORKLOADS = {
     packages: ["xz"],
     scripts: CORPUS_SCRIPTS,
     setup: [CORPUS],
-    run: ["xz -3 < /tmp/corpus > /tmp/c", "wc -c /tmp/c", "xz -d < /tmp/c | md5sum"],
+    run: ["/usr/bin/xz -3 < /tmp/corpus > /tmp/c", "wc -c /tmp/c", "/usr/bin/xz -d < /tmp/c | md5sum"],
   },
   gzip: {
     kind: "compression",
@@ -158,7 +158,7 @@ export const WORKLOADS = {
   },
   "busybox-gzip": {
     kind: "compression",
-    what: "busybox's gzip of 4 MB, and back",
+    what: "busybox's gzip of 2 MB, and back",
     scripts: CORPUS_SCRIPTS,
     setup: [CORPUS],
     run: ["busybox gzip < /tmp/corpus | busybox gunzip | md5sum"],
@@ -171,29 +171,29 @@ export const WORKLOADS = {
   },
   subshell: {
     kind: "processes",
-    what: "subshells, pipes and substitutions, 300 times",
-    run: ["i=0; while [ $i -lt 300 ]; do x=$(echo $i | cat); (exit 3); i=$((x+1)); done; echo $i"],
+    what: "subshells, pipes and substitutions, 150 times",
+    run: ["i=0; while [ $i -lt 150 ]; do x=$(echo $i | cat); (exit 3); i=$((x+1)); done; echo $i"],
   },
   fork: system("processes", "fork", 1500, "fork and exit in C"),
-  exec: system("processes", "exec", 700, "vfork and exec in C"),
+  exec: system("processes", "exec", 500, "vfork and exec in C"),
   "exec-dynamic": {
     kind: "processes",
-    what: "start of a dynamic program, 150 times",
+    what: "start of a dynamic program, 40 times",
     packages: ["perl"],
-    run: ["i=0; while [ $i -lt 150 ]; do perl -e 1; i=$((i+1)); done"],
+    run: ["i=0; while [ $i -lt 40 ]; do perl -e 1; i=$((i+1)); done"],
   },
   fault: system("processes", "fault", 60, "page faults on fresh memory"),
-  cow: system("processes", "cow", 250, "copy on write after fork"),
+  cow: system("processes", "cow", 120, "copy on write after fork"),
 
-  getpid: system("syscalls", "getpid", 1500000, "the smallest system call"),
-  read: system("syscalls", "read", 200000, "read, write, stat"),
-  proc: system("syscalls", "proc", 8000, "small files of procfs"),
-  sysfs: system("syscalls", "sysfs", 60, "attributes of sysfs"),
-  pipe: system("syscalls", "pipe", 15000, "two processes and two pipes"),
-  signal: system("syscalls", "signal", 60000, "signals to itself"),
+  getpid: system("syscalls", "getpid", 60000, "the smallest system call"),
+  read: system("syscalls", "read", 15000, "read, write, stat"),
+  proc: system("syscalls", "proc", 2500, "small files of procfs"),
+  sysfs: system("syscalls", "sysfs", 10, "attributes of sysfs"),
+  pipe: system("syscalls", "pipe", 5000, "two processes and two pipes"),
+  signal: system("syscalls", "signal", 10000, "signals to itself"),
   "shell-proc": {
     kind: "syscalls",
     what: "cat of procfs from a shell",
-    run: ["i=0; while [ $i -lt 60 ]; do cat /proc/*/stat /proc/meminfo > /dev/null; i=$((i+1)); done"],
+    run: ["i=0; while [ $i -lt 40 ]; do cat /proc/[0-9]*/stat /proc/meminfo > /dev/null; i=$((i+1)); done"],
   },
 };
