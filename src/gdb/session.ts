@@ -22,6 +22,7 @@ import { formatThreadId } from "./packet/thread-id.js";
 import { PointSet } from "./points.js";
 import { stopReply } from "./stop-reply.js";
 import { type DebugTarget, Errno, type Stop, TargetError } from "./target.js";
+import { tracingOf } from "./tracepoints/index.js";
 
 export type { Transport } from "./link.js";
 
@@ -317,7 +318,10 @@ export class Session {
   #release(): void {
     this.points.removeAll();
     this.#waiting = [];
-    if (this.attached && !this.#observes) this.target.detach();
+    if (this.attached && !this.#observes) {
+      tracingOf(this.target)?.clientGone();
+      this.target.detach();
+    }
     this.#control = undefined;
   }
 

@@ -1,5 +1,6 @@
 /** The packets there are, one row each. An unknown packet gets the empty reply. */
 
+import { tracepointCommands } from "../tracepoints/index.js";
 import { detach, kill, qAttached, restart, vAttach, vKill, vRun } from "./attachment.js";
 import type { Command } from "./command.js";
 import { haltReason } from "./halt-reason.js";
@@ -59,6 +60,7 @@ const rows: readonly Command[] = [
   vKill,
   vRun,
   restart,
+  ...tracepointCommands,
 ];
 
 const byName = new Map(rows.map((row) => [row.name, row]));

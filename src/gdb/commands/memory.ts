@@ -7,7 +7,8 @@ import { MAX_PACKET } from "../limits.js";
 import { type Arguments, MalformedPacket } from "../packet/arguments.js";
 import { hex } from "../packet/hex.js";
 import type { Session } from "../session.js";
-import { TargetError } from "../target.js";
+import { Errno, TargetError } from "../target.js";
+import { readCollected, selectedFrame } from "../tracepoints/index.js";
 import { command, OK, type Reply } from "./command.js";
 
 interface Range {
@@ -23,6 +24,11 @@ function parseRange(args: Arguments): Range {
 
 function read(session: Session, { address, length }: Range, limit: number): Uint8Array | TargetError {
   if (length === 0) return new Uint8Array(0);
+  const frame = selectedFrame(session);
+  if (frame !== undefined) {
+    const text = `0x${address.toString(16)} was not collected in this trace frame`;
+    return readCollected(frame, address, Math.min(length, limit)) ?? new TargetError(Errno.EFAULT, text);
+  }
   return session.target.readMemory(session.general, address, Math.min(length, limit));
 }
 

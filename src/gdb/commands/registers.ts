@@ -4,6 +4,7 @@ import type { RegisterSlot } from "../description/registers.js";
 import { hex } from "../packet/hex.js";
 import type { Session } from "../session.js";
 import { Errno, TargetError } from "../target.js";
+import { collectedRegister, generalOf, selectedFrame } from "../tracepoints/registers.js";
 import { command, invalid, nothing, OK, type Reply } from "./command.js";
 
 export const readAll = command({
@@ -11,6 +12,8 @@ export const readAll = command({
   observers: true,
   parse: nothing,
   handle(session) {
+    const frame = selectedFrame(session);
+    if (frame !== undefined) return generalOf(session, frame);
     return session.registers.general.map((slot) => readSlot(session, slot) ?? "xx".repeat(slot.size)).join("");
   },
 });
@@ -41,6 +44,8 @@ export const readOne = command({
   handle(session, number): Reply {
     const slot = session.registers.slots[number];
     if (slot === undefined) return noSuchRegister(number);
+    const frame = selectedFrame(session);
+    if (frame !== undefined) return collectedRegister(session, frame, number) ?? "xx".repeat(slot.size);
     const value = session.target.readRegister(session.general, slot.feature, slot.index);
     return value instanceof TargetError ? value : hex(value);
   },

@@ -2,6 +2,7 @@
 
 import { MAX_PACKET } from "../limits.js";
 import type { Session } from "../session.js";
+import { tracepointFeatures } from "../tracepoints/index.js";
 import { command } from "./command.js";
 
 /** A feature of ours as the reply words it, and when it is in the reply. */
@@ -24,6 +25,7 @@ const features: readonly Feature[] = [
   { text: "binary-upload+" },
   { text: "ConditionalBreakpoints+", when: ({ target }) => target.agent !== undefined },
   { text: "BreakpointCommands+", when: ({ target }) => target.agent !== undefined },
+  ...tracepointFeatures.map((text): Feature => ({ text, when: ({ target }) => target.agent !== undefined })),
   { text: "qXfer:features:read+" },
   { text: "qXfer:threads:read+" },
   { text: "qXfer:memory-map:read+", when: ({ target }) => target.memoryMap !== undefined },

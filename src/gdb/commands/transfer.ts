@@ -3,6 +3,7 @@
 import { descriptionFile, memoryMap, threadList } from "../description/xml.js";
 import { MAX_PACKET } from "../limits.js";
 import type { Session } from "../session.js";
+import { frameInfo, selectedFrame } from "../tracepoints/index.js";
 import { command, invalid, type Reply, UNSUPPORTED } from "./command.js";
 
 /** An object: its document for an annex; undefined if there is no such annex. */
@@ -18,8 +19,15 @@ const objects = new Map<string, Document>([
         threadList(session.target.vcpus(), (id) => session.threadId(id)),
       ),
   ],
+  ["traceframe-info", (session, annex) => plain(annex, traceFrameInfo(session))],
   ["memory-map", ({ target }, annex) => plain(annex, target.memoryMap && memoryMap(target.memoryMap()))],
 ]);
+
+/** What of the selected trace frame can be read. */
+function traceFrameInfo(session: Session): string | undefined {
+  const frame = selectedFrame(session);
+  return frame && frameInfo(frame);
+}
 
 /** For objects that have no annexes. */
 function plain(annex: string, document: string | undefined): string | undefined {

@@ -24,6 +24,11 @@ export class Arguments {
     return this.#text.charAt(0);
   }
 
+  /** What is still to be taken. */
+  get remaining(): string {
+    return this.#text;
+  }
+
   get atEnd(): boolean {
     return this.#text === "";
   }
