@@ -12,6 +12,8 @@ export interface Window {
   /** In bytes. */
   readonly size: number;
   readonly device: MmioDevice;
+  /** Only Secure accesses find it. */
+  readonly secure?: boolean;
 }
 
 /** Why an access did not happen. The CPU turns it into an external abort. */
@@ -76,7 +78,7 @@ export class AddressSpace {
 
   /** A real read: the zero-extended value, or why there is none. Never throws a guest's mistake. */
   read(address: number, width: Width, secure = false): bigint | AccessFault {
-    const window = this.#windowOf(address, width);
+    const window = this.#windowOf(address, width, secure);
     if (window === undefined) return this.#report(unmapped("read", address, width));
     try {
       return window.device.read(address - window.base, width, secure);
@@ -87,7 +89,7 @@ export class AddressSpace {
 
   /** A real write: `undefined` when it was carried out. */
   write(address: number, width: Width, value: bigint, secure = false): AccessFault | undefined {
-    const window = this.#windowOf(address, width);
+    const window = this.#windowOf(address, width, secure);
     if (window === undefined) return this.#report(unmapped("write", address, width));
     try {
       window.device.write(address - window.base, width, value, secure);
@@ -99,7 +101,7 @@ export class AddressSpace {
 
   /** What a debugger reads: no side effect, nothing logged. */
   peek(address: number, width: Width, secure = false): bigint | AccessFault {
-    const window = this.#windowOf(address, width);
+    const window = this.#windowOf(address, width, true);
     if (window === undefined) return unmapped("peek", address, width);
     try {
       return window.device.peek(address - window.base, width, secure);
@@ -108,8 +110,9 @@ export class AddressSpace {
     }
   }
 
-  #windowOf(address: number, width: Width): Window | undefined {
+  #windowOf(address: number, width: Width, secure: boolean): Window | undefined {
     const window = this.find(address);
+    if (window?.secure && !secure) return undefined;
     return window !== undefined && address + width <= window.base + window.size ? window : undefined;
   }
 

@@ -424,9 +424,15 @@ const SERROR_SYNDROME = (BigInt(EC.serror) << 26n) | (1n << 25n);
 /** Lines that would be taken now, as one exception: returns 1 and enters it, or 0. Called between instructions. */
 export const takeInterrupt = defineFunction("takeInterrupt", "i", "i", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
-  const lines = c.get32(CPU.irqLines);
-  fb.if(lines.or(c.get32(CPU.virtualPending)).eqz(), () => fb.return(fb.i32(0)));
+  const raw = c.get32(CPU.irqLines);
+  fb.if(raw.or(c.get32(CPU.virtualPending)).eqz(), () => fb.return(fb.i32(0)));
   const el = c.get32(CPU.el);
+  // Group 1 of the PE's own Security state is an IRQ below EL3, anything else an FIQ.
+  const secureState = c.sys("SCR_EL3").bit(SCR.NS).eqz();
+  const ownGroup1 = secureState.select(fb.i32(IRQ_LINE.secureGroup1), fb.i32(IRQ_LINE.nonSecureGroup1));
+  const ownLine = raw.and(ownGroup1).ne(0).and(el.ne(3));
+  const group1 = raw.and(IRQ_LINE.secureGroup1 | IRQ_LINE.nonSecureGroup1).ne(0);
+  const lines = raw.or(group1.select(ownLine.select(fb.i32(IRQ_LINE.irq), fb.i32(IRQ_LINE.fiq)), fb.i32(0)));
   const daif = c.get32(CPU.daif);
   const hcr = c.sys("HCR_EL2");
   const scr = c.sys("SCR_EL3");

@@ -4,7 +4,7 @@
  */
 import { fpFastOf } from "../engine/fp/mode.js";
 import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE } from "../engine/layout.js";
-import { type Controls, HCR, readControls } from "./sysreg/controls.js";
+import { type Controls, HCR, readControls, SCR } from "./sysreg/controls.js";
 import { sysregOffset } from "./sysreg/table.js";
 import { activeTraps, fpTrapTarget, STACK_POINTER_TRAP, zeroingProhibited } from "./sysreg/traps.js";
 
@@ -236,7 +236,7 @@ export class Vcpu {
 
   /** ISR_EL1: pending interrupts of the current EL, virtual ones at EL1 where HCR_EL2 sends physical ones to EL2. */
   interruptStatus(): bigint {
-    const lines = this.get32(CPU.irqLines);
+    const lines = this.linesHere();
     // HCR_EL2.VSE is cleared by the engine when the virtual SError is taken: the digest may be behind.
     const hcr = this.controls.el2 ? this.sysregLow("HCR_EL2") : 0;
     const pending = (mask: number, line: number, virtualLine: number, virtualBit: number): boolean =>
@@ -247,6 +247,15 @@ export class Vcpu {
     const fiq = pending(HCR.FMO, IRQ_LINE.fiq, IRQ_LINE.vfiq, HCR.VF) ? DAIF.F : 0;
     const serror = pending(HCR.AMO, IRQ_LINE.serror, 0, HCR.VSE) ? DAIF.A : 0;
     return BigInt(irq | fiq | serror);
+  }
+
+  /** The lines, Group 1 interrupts of two Security states as IRQ or FIQ (IHI 0069, table 4-3). */
+  private linesHere(): number {
+    const lines = this.get32(CPU.irqLines);
+    if ((lines & (IRQ_LINE.secureGroup1 | IRQ_LINE.nonSecureGroup1)) === 0) return lines;
+    const secure = (this.controls.scr & SCR.NS) === 0;
+    const own = secure ? IRQ_LINE.secureGroup1 : IRQ_LINE.nonSecureGroup1;
+    return lines | (this.el !== 3 && (lines & own) !== 0 ? IRQ_LINE.irq : IRQ_LINE.fiq);
   }
 
   // --- what the engine came back with -------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import {
   PAGE_SIZE,
   REGION,
   REGION_READ_ONLY,
+  REGION_SECURE,
 } from "./layout.js";
 import type { Regions } from "./regions/regions.js";
 
@@ -30,6 +31,8 @@ export interface RegionSpec {
   readonly base: bigint;
   readonly size: number;
   readonly readOnly?: boolean;
+  /** Only in the Secure physical address space. */
+  readonly secure?: boolean;
 }
 
 export interface Region extends RegionSpec {
@@ -151,7 +154,7 @@ export class Engine {
       view.setBigUint64(row + REGION.base, r.base, true);
       view.setBigUint64(row + REGION.size, BigInt(r.size), true);
       view.setUint32(row + REGION.host, r.host, true);
-      view.setInt32(row + REGION.flags, r.readOnly ? REGION_READ_ONLY : 0, true);
+      view.setInt32(row + REGION.flags, (r.readOnly ? REGION_READ_ONLY : 0) | (r.secure ? REGION_SECURE : 0), true);
     });
     cpuBases.forEach((base, i) => {
       view.setInt32(base + CPU.index, i, true);

@@ -236,6 +236,11 @@ export const GLOBAL = {
 /** A region of RAM or ROM: guest physical base and size, host address, flags. */
 export const REGION = { base: 0, size: 8, host: 16, flags: 20, rowSize: 32 } as const;
 export const REGION_READ_ONLY = 1;
+/** Only Secure accesses find it. */
+export const REGION_SECURE = 2;
+
+/** Set in a physical address of the Secure address space: CPU.walkPa, and what `physicalToHost` takes. */
+export const SECURE_ADDRESS = 1n << 55n;
 export const MAX_REGIONS = 16;
 
 export const PAGE_BITS = 12;
@@ -284,7 +289,19 @@ export const SYSREG_ENTRY = { offset: 0, flags: 4, readTraps: 8, writeTraps: 12,
 /** Bits of CPU.features. */
 export const CPU_FEATURE = { PAN: 1, SSBS: 2, UAO: 4, DIT: 8, HPDS: 16 } as const;
 
-export const IRQ_LINE = { irq: 1, fiq: 2, virq: 4, vfiq: 8, serror: 16 } as const;
+/**
+ * With two Security states the GIC has a line for Group 1 of each: whether it is an IRQ or an FIQ depends on where the PE
+ * is (IHI 0069, table 4-3).
+ */
+export const IRQ_LINE = {
+  irq: 1,
+  fiq: 2,
+  virq: 4,
+  vfiq: 8,
+  serror: 16,
+  secureGroup1: 32,
+  nonSecureGroup1: 64,
+} as const;
 
 /** Reasons for which the engine returns to TypeScript. */
 export const Exit = {

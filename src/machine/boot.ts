@@ -2,7 +2,7 @@
 
 import type { HandedOver } from "../devices/fw-cfg/index.js";
 import { CPU_MODELS } from "./cpu-models.js";
-import { flashOf, type MachineDescription, maximumCpus } from "./description.js";
+import { descriptionFor, flashOf, type MachineDescription, maximumCpus } from "./description.js";
 import { readFdt, writeFdt } from "./device-tree/fdt.js";
 import { generateDeviceTree } from "./device-tree/generate.js";
 import { patchBoot } from "./device-tree/patch.js";
@@ -68,7 +68,8 @@ const PAGE = 0x1000;
 const NO_KERNEL: LoadedKernel = { kind: "raw", name: "no kernel", segments: [], entry: { base: "ram", offset: 0 } };
 
 /** @throws ConfigError for whatever of the options cannot be: nothing has been touched then. */
-export function prepareBoot(options: BootOptions): BootImage {
+export function prepareBoot(given: BootOptions): BootImage {
+  const options = { ...given, description: descriptionFor(given.description, given.el3) };
   const { description, kernel = NO_KERNEL, initrd, memory, modules = [] } = options;
   checkOptions(options);
   checkFlash(options);

@@ -64,7 +64,11 @@ const GicV3 = v.strictObject({
   maintenancePpi: Ppi,
 });
 
-const PrimeCell = { name: Name, base: Address, size: Size, spi: Spi, clock: Count } as const;
+/** In the Secure physical address space alone: only a guest that owns EL3 has such a device. */
+const Secure = { secure: v.optional(v.boolean()) } as const;
+const Line = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7, "a line, 0 to 7")));
+
+const PrimeCell = { name: Name, base: Address, size: Size, spi: Spi, clock: Count, ...Secure } as const;
 const Pl011 = v.strictObject({ type: v.literal("pl011"), ...PrimeCell });
 const Pl031 = v.strictObject({ type: v.literal("pl031"), ...PrimeCell });
 
@@ -72,19 +76,29 @@ const Pl061 = v.strictObject({
   type: v.literal("pl061"),
   ...PrimeCell,
   /** The line that the power key pulls up; its gpio-keys node is in the device tree. */
-  powerKey: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7, "a line, 0 to 7"))),
+  powerKey: Line,
+  /** The lines by which software switches the machine off and restarts it. */
+  powerOff: Line,
+  restart: Line,
 });
 
 /** NOR flash; firmware starts at the base of the first bank. */
 const CfiFlash = v.strictObject({
   type: v.literal("cfi-flash"),
   name: Name,
-  banks: v.pipe(v.array(Region), v.minLength(1, "one bank at least"), v.maxLength(2, "two banks at most")),
+  banks: v.pipe(
+    v.array(v.strictObject({ ...Region.entries, ...Secure })),
+    v.minLength(1, "one bank at least"),
+    v.maxLength(2, "two banks at most"),
+  ),
   /** Bytes of an erase block. */
   sector: Size,
 });
 
 const FwCfg = v.strictObject({ type: v.literal("fw-cfg"), name: Name, base: Address });
+
+/** RAM beside the machine's own: on-chip memory of firmware. */
+const Memory = v.strictObject({ type: v.literal("memory"), name: Name, base: Address, size: Size, ...Secure });
 
 /** A PCI Express host bridge with ECAM; bus addresses of its memory windows are the CPU's. */
 const Pcie = v.strictObject({
@@ -116,7 +130,19 @@ const Plugged = { name: Name, bus: Name, slot: Slot } as const;
 const VirtioRng = v.strictObject({ type: v.literal("virtio-rng"), ...Plugged });
 const VirtioConsole = v.strictObject({ type: v.literal("virtio-console"), ...Plugged });
 
-const DEVICES = [GicV3, Pl011, Pl031, Pl061, CfiFlash, FwCfg, Pcie, VirtioMmio, VirtioRng, VirtioConsole] as const;
+const DEVICES = [
+  GicV3,
+  Pl011,
+  Pl031,
+  Pl061,
+  CfiFlash,
+  FwCfg,
+  Memory,
+  Pcie,
+  VirtioMmio,
+  VirtioRng,
+  VirtioConsole,
+] as const;
 const Device = v.variant(
   "type",
   DEVICES,
@@ -188,6 +214,22 @@ export function deviceRegions(description: MachineDescription): MappedRegion[] {
 /** `flash0`: what a bank is called in messages, and its memory in the engine. */
 export function flashBankName({ name }: FlashDescription, bank: number): string {
   return `${name}${bank}`;
+}
+
+/**
+ * The description as a guest finds it: what is Secure needs EL3 to be the guest's; without that there are no Secure
+ * devices, and memory that is Secure otherwise is everybody's.
+ */
+export function descriptionFor(description: MachineDescription, el3: "hosted" | "guest"): MachineDescription {
+  if (el3 === "guest") return description;
+  const devices = description.devices
+    .filter((device) => !("secure" in device && device.secure))
+    .map((device) =>
+      device.type === "cfi-flash"
+        ? { ...device, banks: device.banks.map(({ base, size }) => ({ base, size })) }
+        : device,
+    );
+  return { ...description, devices };
 }
 
 /** The flash, if the machine has any; a checked description has one at most. */

@@ -8,12 +8,22 @@ import { flashBankName, flashOf, type MachineDescription } from "./description.j
 /** The flash banks as memory that can be read and run, and is written through the device alone. */
 export function flashRegions(description: MachineDescription): RegionSpec[] {
   const flash = flashOf(description);
-  return (flash?.banks ?? []).map(({ base, size }, index) => ({
+  return (flash?.banks ?? []).map(({ base, size, secure = false }, index) => ({
     name: flashBankName(flash!, index),
     base: BigInt(base),
     size,
     readOnly: true,
+    secure,
   }));
+}
+
+/** RAM that the description has beside the machine's own. */
+export function memoryRegions({ devices }: MachineDescription): RegionSpec[] {
+  return devices.flatMap((device) => {
+    if (device.type !== "memory") return [];
+    const { name, base, size, secure = false } = device;
+    return [{ name, base: BigInt(base), size, secure }];
+  });
 }
 
 /**

@@ -16,7 +16,16 @@ import { machineItems } from "../devices/fw-cfg/index.js";
 import type { CpuOutputs } from "../devices/gicv3/index.js";
 import type { BlockBackend } from "../devices/virtio/index.js";
 import { Engine, type EngineHost, MemoryTooLarge } from "../engine/engine.js";
-import { CPU, CPU_BLOCK_SIZE, CPU_FEATURE, DEBUG_EXIT, DEBUG_EXIT_SHIFT, Exit, IRQ_LINE } from "../engine/layout.js";
+import {
+  CPU,
+  CPU_BLOCK_SIZE,
+  CPU_FEATURE,
+  DEBUG_EXIT,
+  DEBUG_EXIT_SHIFT,
+  Exit,
+  IRQ_LINE,
+  SECURE_ADDRESS,
+} from "../engine/layout.js";
 import type { Endpoint } from "../gdb/endpoint.js";
 import type { GdbServer } from "../gdb/server.js";
 import { Alarms } from "./alarms.js";
@@ -26,9 +35,9 @@ import { CaughtSysregs } from "./debug/catch/caught-sysregs.js";
 import { SelfHostedDebug } from "./debug/self-hosted.js";
 import { WatchTable } from "./debug/watchpoints.js";
 import type { MachineTarget } from "./debug-target.js";
-import { affinityOf } from "./description.js";
+import { affinityOf, descriptionFor } from "./description.js";
 import { ConfigError } from "./errors.js";
-import { dmaMemory, flashBank, flashRegions } from "./firmware.js";
+import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
 import { buildPlatform, type Platform } from "./platform.js";
 import {
@@ -158,7 +167,8 @@ export class Machine {
   private wallTotal = 0;
 
   /** @throws ConfigError for whatever of the options cannot be. */
-  static async create(config: MachineConfig): Promise<Machine> {
+  static async create(given: MachineConfig): Promise<Machine> {
+    const config = { ...given, description: descriptionFor(given.description, given.el3) };
     if (config.el2 === "hosted" && config.el3 === "guest") {
       throw new ConfigError("USAGE", "--el2 hosted with --el3 guest: a guest's EL3 cannot stand above our EL2");
     }
@@ -173,6 +183,7 @@ export class Machine {
           regions: [
             { name: "ram", base: BigInt(config.description.ram.base), size: config.memory },
             ...flashRegions(config.description),
+            ...memoryRegions(config.description),
             ...HostedLevels.regions(config),
           ],
           features: model.features,
@@ -205,7 +216,7 @@ export class Machine {
     // Devices set alarms and lines while they are built, before there is a scheduler.
     this.alarms = new Alarms((deadline) => this.scheduler?.deadlineSet(deadline));
     const now = (): bigint => this.scheduler?.now() ?? 0n;
-    const memory = dmaMemory(engine, (region) => !HostedLevels.isOwnMemory(region));
+    const memory = dmaMemory(engine, (region) => !HostedLevels.isOwnMemory(region) && region.secure !== true);
     this.platform = buildPlatform(config.description, {
       cpus: vcpus.map((vcpu, i) => ({ affinity: affinityOf(config.description, i), outputs: this.outputsOf(vcpu) })),
       clock: { now: () => now() * NANOSECONDS_PER_INSTRUCTION },
@@ -221,6 +232,7 @@ export class Machine {
       drives: config.drives ?? [],
       fwCfg: { items: machineItems(boot.handedOver), memory },
       onFault: (fault) => this.onBusFault(fault),
+      power: (what) => (what === "off" ? this.end({ reason: "system-off" }) : this.requestReset()),
       log: (line) => this.log("faults", () => line),
     });
     const ppi = config.description.timer.ppi;
@@ -267,9 +279,13 @@ export class Machine {
       core.state = "off";
     }
     this.hosted.reset();
-    const first = this.cores[0] as Core;
-    this.hosted.start(first, { entry: BigInt(this.boot.entry), context: BigInt(this.boot.context) });
-    first.state = "running";
+    // Firmware of the guest's own brings up every CPU from reset; PSCI of ours wakes the others when it is asked to.
+    const started = this.config.el3 === "guest" ? this.cores : this.cores.slice(0, 1);
+    for (const core of started) {
+      const context = core.index === 0 ? BigInt(this.boot.context) : 0n;
+      this.hosted.start(core, { entry: BigInt(this.boot.entry), context });
+      core.state = "running";
+    }
   }
 
   /** Architectural reset of one vCPU: registers, PSTATE, TLBs; it stands at EL3 with everything masked. */
@@ -510,6 +526,8 @@ export class Machine {
       fiq: line(IRQ_LINE.fiq),
       virq: line(IRQ_LINE.virq),
       vfiq: line(IRQ_LINE.vfiq),
+      secureGroup1: line(IRQ_LINE.secureGroup1),
+      nonSecureGroup1: line(IRQ_LINE.nonSecureGroup1),
     };
   }
 
@@ -576,8 +594,9 @@ export class Machine {
   /** A device access by a guest that reaches physical memory itself (no hosted EL2 in between). */
   ioAccess(cpu: number, size: number, isWrite: boolean): number {
     const { vcpu } = this.coreAt(cpu);
-    const address = Number(vcpu.get64(CPU.walkPa));
-    const secure = (vcpu.controls.scr & 1) === 0;
+    const physical = vcpu.get64(CPU.walkPa);
+    const address = Number(physical & (SECURE_ADDRESS - 1n));
+    const secure = (physical & SECURE_ADDRESS) !== 0n;
     if (size > 8) return 1;
     const width = size as Width;
     if (isWrite) {

@@ -31,6 +31,8 @@ export interface PlatformWiring {
   readonly drives: readonly BlockBackend[];
   readonly fwCfg: { readonly items: FwCfgItems; readonly memory: FwCfgMemory };
   onFault(fault: AccessFault): void;
+  /** Software has driven a line that switches the machine off, or restarts it. */
+  power(what: "off" | "restart"): void;
   /** What a device has to say about what its driver does wrong: a line. */
   log(line: string): void;
 }
@@ -75,8 +77,8 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
   let console: ConsoleInput | undefined;
   let powerKey: Platform["powerKey"];
   let its: Its | undefined;
-  const map = (name: string, base: number, size: number, device: MmioDevice): void =>
-    bus.map({ name, base, size, device });
+  const map = (name: string, base: number, size: number, device: MmioDevice, secure = false): void =>
+    bus.map({ name, base, size, device, secure });
   const irqOf = (spi: number): IrqLine => gic.spi(spi);
   for (const d of description.devices) {
     switch (d.type) {
@@ -98,7 +100,7 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
           time: { clock: wiring.clock, alarm: wiring.alarm(() => uart.tick()) },
         });
         if (isConsole) console = uart;
-        map(d.name, d.base, d.size, uart);
+        map(d.name, d.base, d.size, uart, d.secure);
         devices.push({ name: d.name, type: d.type, device: uart });
         break;
       }
@@ -107,14 +109,17 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
           { irq: irqOf(d.spi), clock: wiring.clock, alarm: wiring.alarm(() => rtc.tick()) },
           { epoch: wiring.epoch },
         );
-        map(d.name, d.base, d.size, rtc);
+        map(d.name, d.base, d.size, rtc, d.secure);
         devices.push({ name: d.name, type: d.type, device: rtc });
         break;
       }
       case "pl061": {
-        const gpio = new Pl061(irqOf(d.spi));
+        const gpio = new Pl061(irqOf(d.spi), (rising) => {
+          if (d.powerOff !== undefined && (rising & (1 << d.powerOff)) !== 0) wiring.power("off");
+          if (d.restart !== undefined && (rising & (1 << d.restart)) !== 0) wiring.power("restart");
+        });
         const line = d.powerKey;
-        map(d.name, d.base, d.size, gpio);
+        map(d.name, d.base, d.size, gpio, d.secure);
         devices.push({ name: d.name, type: d.type, device: gpio });
         if (line !== undefined) {
           const key: PushButton = new PushButton({
@@ -128,13 +133,16 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
         break;
       }
       case "cfi-flash":
-        for (const [index, { base, size }] of d.banks.entries()) {
+        for (const [index, { base, size, secure }] of d.banks.entries()) {
           const { memory, readOnly } = wiring.flashBank(index);
           const bank = new Pflash(memory, { sector: d.sector, readOnly });
           const name = flashBankName(d, index);
-          map(name, base, size, bank);
+          map(name, base, size, bank, secure);
           devices.push({ name, type: d.type, device: bank });
         }
+        break;
+      case "memory":
+        // The engine's own: a region of it.
         break;
       case "fw-cfg": {
         const fwCfg = new FwCfg(wiring.fwCfg.items, wiring.fwCfg.memory);

@@ -69,7 +69,7 @@ export function asidMask(fb: FunctionBuilder, tcr: I64): I64 {
 }
 
 /**
- * The key of a context: context number, ASID and VMID where the regime has them. Two states with the same key may
+ * The key of a context: context number, ASID and VMID where the regime has them, Security state of EL1&0. Two states with the same key may
  * share translations.
  */
 function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
@@ -90,7 +90,8 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   );
   const vmidMask = c.sys("VTCR_EL2").bit(19).select(fb.i64(0xffff), fb.i64(0xff));
   const v = vm.select(c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000), fb.i64(0));
-  return context.toI64U().or(a.shl(8)).or(v.shl(24));
+  const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(0).eqz()).and(el10);
+  return context.toI64U().or(a.shl(8)).or(v.shl(24)).or(secure.toI64U().shl(48));
 }
 
 /** Address of the TLB entry for a page in a bank. */

@@ -6,7 +6,7 @@ import { CpuView } from "../engine/cpu-view.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import { CONTEXT, CPU, GLOBAL, REGION, REGION_READ_ONLY } from "../engine/layout.js";
+import { CONTEXT, CPU, GLOBAL, REGION, REGION_READ_ONLY, REGION_SECURE, SECURE_ADDRESS } from "../engine/layout.js";
 
 /** Kinds of access. */
 export const ACCESS = { read: 0, write: 1, execute: 2 } as const;
@@ -37,17 +37,24 @@ const NON_CACHEABLE = 0x44;
 
 const ADDRESS_MASK = (1n << 48n) - 1n;
 
-/** Host address of a guest physical address in RAM or ROM, or 0. Bit 0 of the result: read-only. */
-export const physicalToHost = defineFunction("physicalToHost", "l", "i", (fb, pa) => {
+/**
+ * Host address of a guest physical address in RAM or ROM, or 0. Bit 0 of the result: read-only. What is not Secure alone
+ * is at the same address in both address spaces.
+ */
+export const physicalToHost = defineFunction("physicalToHost", "l", "i", (fb, address) => {
+  const pa = address.and(SECURE_ADDRESS - 1n);
+  const secure = address.and(SECURE_ADDRESS).ne(0);
   const count = fb.load("i32.load", fb.i32(0), GLOBAL.regionCount) as I32;
   const row = fb.variable(fb.i32(GLOBAL.regions));
   const end = count.mul(REGION.rowSize).add(GLOBAL.regions);
   fb.loop((again) => {
     const r = row.get();
     const offset = pa.sub(fb.load("i64.load", r, REGION.base) as I64);
-    fb.if(offset.ltU(fb.load("i64.load", r, REGION.size) as I64), () => {
+    const flags = fb.load("i32.load", r, REGION.flags) as I32;
+    const allowed = secure.or(flags.and(REGION_SECURE).eqz());
+    fb.if(offset.ltU(fb.load("i64.load", r, REGION.size) as I64).and(allowed), () => {
       const host = (fb.load("i32.load", r, REGION.host) as I32).add(offset.wrap());
-      const readOnly = (fb.load("i32.load", r, REGION.flags) as I32).and(REGION_READ_ONLY);
+      const readOnly = flags.and(REGION_READ_ONLY);
       // Regions are page-aligned, and callers pass page addresses or use the low bits only for 8-byte descriptors.
       fb.return(host.or(readOnly));
     });
@@ -218,6 +225,17 @@ const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa
   fb.return(fb.call(walkStage2, cpu, ipa, access));
 });
 
+/** Whether a context's regime is Secure: EL3's, and EL1&0 while SCR_EL3.NS is 0. There is no Secure EL2. */
+export function secureRegime(c: CpuView, context: I32): I32 {
+  const secureState = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(0).eqz());
+  return context.eq(CONTEXT.el3).or(context.leU(CONTEXT.el10Pan).and(secureState));
+}
+
+/** (cpu, context) → `secureRegime`. */
+export const inSecureRegime = defineFunction("inSecureRegime", "ii", "i", (fb, cpu, context) => {
+  fb.return(secureRegime(new CpuView(fb, cpu), context));
+});
+
 const TOP_BYTE_MASK = (1n << 56n) - 1n;
 
 /** TCR_ELx.TBI of the range that holds `va`, where `twoRanges` says that the regime has two. */
@@ -247,7 +265,8 @@ function stage2On(c: CpuView, el10: I32): I32 {
 }
 
 /**
- * The whole walk: (cpu, context, VA, access) → fault word or 0. On success walkPa is the physical address,
+ * The whole walk: (cpu, context, VA, access) → fault word or 0. On success walkPa is the physical address, with
+ * SECURE_ADDRESS set in the Secure address space,
  * walkAttributes the combined permissions of the context and the memory type, walkLevelSize log2 of the range the
  * result is good for, walkIpa the intermediate address.
  */
@@ -270,6 +289,9 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
 
   const level = fb.variable(fb.i32(0));
   const fault: Fault = (code) => fb.return(code.add(level.get()).or(FAULT.valid));
+  // Physical address space of what comes next: descriptors' NSTable and NS leave the Secure one for good (D8.4.3).
+  const secure = fb.variable(fb.call(inSecureRegime, cpu, context));
+  const space = (): I64 => secure.get().select(fb.i64(SECURE_ADDRESS), fb.i64(0));
 
   // Stage 1 off: flat, Device for data unless HCR_EL2.DC (D8.2.10).
   const tcr = byRegime("TCR_EL1", "TCR_EL2", "TCR_EL3");
@@ -287,7 +309,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     const memory = dc.select(fb.i32(0xff), fb.i32(SHAREABLE.outer << 8));
     c.set32(CPU.walkMemory, memory);
     fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
-    const f = fb.call(throughStage2, cpu, flat, access, s2);
+    const f = fb.call(throughStage2, cpu, flat.or(space()), access, s2);
     fb.if(f, () => fb.return(f));
     const device = dc.or(isExecute).eqz().shl(3);
     const attributes = c.get32(CPU.walkAttributes);
@@ -335,7 +357,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     fb.loop((next) => {
       const index = va.shrU(shift.get().toI64U()).and(fb.i64(1).shl(indexBits.get().toI64U()).sub(1));
       const address = base.get().add(index.shl(3));
-      const walkFault = fb.call(throughStage2, cpu, address, fb.i32(ACCESS.read), s2);
+      const walkFault = fb.call(throughStage2, cpu, address.or(space()), fb.i32(ACCESS.read), s2);
       fb.if(walkFault, () => fb.return(walkFault.or(FAULT.onWalk)));
       // HCR_EL2.PTW: a table in what stage 2 calls Device is a Permission fault.
       fb.if(s2.and(hcr.bit(2)).and(c.get32(CPU.walkAttributes).shrU(3)), () => {
@@ -362,6 +384,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
       fb.if(last.and(d.and(ADDRESS_MASK).shrU(outBits).ne(0)), () => fault(fb.i32(FSC.addressSize)));
       fb.brIf(leaf, last.or(type.eq(1)));
       fb.if(hpd.eqz(), () => tableBits.set(tableBits.get().or(d)));
+      secure.set(secure.get().and(d.bit(63).eqz()));
       base.set(d.and(ADDRESS_MASK).shrU(granule.toI64U()).shl(granule.toI64U()));
       fb.if(base.get().shrU(outBits).ne(0), () => fault(fb.i32(FSC.addressSize)));
       level.set(level.get().add(1));
@@ -381,6 +404,12 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     .or(va.and(fb.i64(1).shl(wide).sub(1)));
   fb.if(ipa.shrU(outBits).ne(0), () => fault(fb.i32(FSC.addressSize)));
   fb.if(d.bit(10).eqz(), () => fault(fb.i32(FSC.accessFlag)));
+  secure.set(secure.get().and(d.bit(5).eqz()));
+  // SCR_EL3.SIF: Secure state fetches from Secure memory only.
+  const foreign = isExecute.and(secure.get().eqz()).and(c.sys("SCR_EL3").bit(9));
+  fb.if(foreign, () => {
+    fb.if(fb.call(inSecureRegime, cpu, context), () => fault(fb.i32(FSC.permission)));
+  });
 
   // Permissions (D8.4): AP[1] = EL0 access, AP[2] = read-only, with the tables' limits.
   const t = tableBits.get();
@@ -412,7 +441,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   c.set32(CPU.walkMemory, memory);
   c.set64(CPU.walkIpa, ipa);
   fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
-  const f = fb.call(throughStage2, cpu, ipa, access, s2);
+  const f = fb.call(throughStage2, cpu, ipa.or(space()), access, s2);
   fb.if(f, () => fb.return(f));
   c.set64(CPU.walkIpa, ipa);
   const second = c.get32(CPU.walkAttributes);

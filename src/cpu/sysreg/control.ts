@@ -2,7 +2,7 @@
  * System control, routing and trap registers of EL1, EL2 and EL3 (DDI 0487, D17.2).
  */
 import type { Feature } from "../../isa/features.js";
-import { controlChanged, trapsChanged } from "./effects.js";
+import { controlChanged, secureConfigurationChanged, trapsChanged } from "./effects.js";
 import { bits, mask, register } from "./row.js";
 
 type Has = (feature: Feature) => boolean;
@@ -85,7 +85,7 @@ export const CONTROL = [
     reset: mask(4, 5, 10),
     writable: (has) =>
       mask(0, 1, 2, 3, 7, 8, 9, 11, 12, 13) | (has("LOR") ? mask(14) : 0n) | (has("PAuth") ? mask(16, 17) : 0n),
-    changed: controlChanged,
+    changed: secureConfigurationChanged,
   }),
   register("CPTR_EL3", [3, 6, 1, 1, 2], { writable: mask(10, 20, 31), changed: trapsChanged }),
   register("MDCR_EL3", [3, 6, 1, 3, 1], {

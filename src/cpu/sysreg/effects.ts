@@ -16,6 +16,17 @@ export function controlChanged(access: Access): void {
   access.host.interruptsChanged(access.vcpu);
 }
 
+const SCR_SIF = 1n << 9n;
+
+/** SCR_EL3: TLBs are tagged with the Security state, so a change of world keeps what they hold. */
+export function secureConfigurationChanged(access: Access, before: bigint): void {
+  const { vcpu, host } = access;
+  trapsChanged(access);
+  if (((before ^ vcpu.sysreg("SCR_EL3")) & SCR_SIF) !== 0n) host.translationChanged(vcpu);
+  else host.tableBaseChanged(vcpu);
+  host.interruptsChanged(vcpu);
+}
+
 export function tableBaseChanged({ vcpu, host }: Access): void {
   host.tableBaseChanged(vcpu);
 }

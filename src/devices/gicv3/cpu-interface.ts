@@ -5,7 +5,7 @@
 import type { IrqLine } from "../../bus/contract.js";
 import { type AccessContext, type InterruptSystem, PhysicalInterface } from "./physical.js";
 import type { Redistributor } from "./redistributor.js";
-import { G0, type SecurityState } from "./spec.js";
+import { G0, G1S, type Group } from "./spec.js";
 import { GIC_SYSTEM_REGISTERS, type GicRegister } from "./system-registers.js";
 import { VirtualInterface } from "./virtual.js";
 
@@ -15,12 +15,21 @@ export interface CpuOutputs {
   readonly fiq: IrqLine;
   readonly virq: IrqLine;
   readonly vfiq: IrqLine;
+  /**
+   * With two security states, Group 1 of each: whether that is an IRQ or an FIQ depends on the state of the PE (table
+   * 4-3), which knows it.
+   */
+  readonly secureGroup1: IrqLine;
+  readonly nonSecureGroup1: IrqLine;
 }
 
 const IRQ = 1;
 const FIQ = 2;
 const VIRQ = 4;
 const VFIQ = 8;
+const SECURE_GROUP1 = 16;
+const NONSECURE_GROUP1 = 32;
+const ALL_OUTPUTS = 63;
 /** What the outputs are before they have been driven. */
 const UNKNOWN = -1;
 
@@ -34,7 +43,6 @@ export interface CpuInterfaceConfig {
 export class CpuInterface {
   readonly physical: PhysicalInterface;
   readonly virtual: VirtualInterface;
-  #security: SecurityState = "nonsecure";
   #outputs = UNKNOWN;
 
   constructor(
@@ -79,16 +87,6 @@ export class CpuInterface {
     this.sync();
   }
 
-  /**
-   * The PE has changed its exception level or SCR_EL3.NS. With two security states that decides between IRQ and
-   * FIQ for Group 1; with one the call has no effect on the lines.
-   */
-  setSecurityState(state: SecurityState): void {
-    if (state === this.#security) return;
-    this.#security = state;
-    this.#drive();
-  }
-
   /** Everything that follows from the state: the maintenance interrupt, the pending interrupt, the lines. */
   sync(): void {
     this.redistributor.bank.setLevel(this.config.maintenanceIntid, this.virtual.maintenance());
@@ -102,27 +100,26 @@ export class CpuInterface {
     this.sync();
   }
 
-  get security(): SecurityState {
-    return this.#security;
-  }
-
-  /** Takes over a saved security state; `resync` follows. */
-  restoreSecurity(state: SecurityState): void {
-    this.#security = state;
-  }
-
   #drive(): void {
     let outputs = 0;
     const physical = this.physical.signalled();
-    if (physical !== undefined) outputs |= this.physical.isIrq(physical, this.#security) ? IRQ : FIQ;
+    if (physical !== undefined) outputs |= this.#lineOf(physical);
     const virtual = this.virtual.signalled();
     if (virtual !== undefined) outputs |= virtual === G0 ? VFIQ : VIRQ;
-    const changed = this.#outputs === UNKNOWN ? IRQ | FIQ | VIRQ | VFIQ : this.#outputs ^ outputs;
+    const changed = this.#outputs === UNKNOWN ? ALL_OUTPUTS : this.#outputs ^ outputs;
     if (changed === 0) return;
     this.#outputs = outputs;
     if (changed & IRQ) this.outputs.irq.set((outputs & IRQ) !== 0);
     if (changed & FIQ) this.outputs.fiq.set((outputs & FIQ) !== 0);
     if (changed & VIRQ) this.outputs.virq.set((outputs & VIRQ) !== 0);
     if (changed & VFIQ) this.outputs.vfiq.set((outputs & VFIQ) !== 0);
+    if (changed & SECURE_GROUP1) this.outputs.secureGroup1.set((outputs & SECURE_GROUP1) !== 0);
+    if (changed & NONSECURE_GROUP1) this.outputs.nonSecureGroup1.set((outputs & NONSECURE_GROUP1) !== 0);
+  }
+
+  #lineOf(group: Group): number {
+    if (group === G0) return FIQ;
+    if (this.physical.system.distributor.oneSecurityState) return IRQ;
+    return group === G1S ? SECURE_GROUP1 : NONSECURE_GROUP1;
   }
 }

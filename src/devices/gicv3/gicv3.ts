@@ -18,7 +18,7 @@ import { ANY_CPU, Distributor, type DistributorState } from "./distributor.js";
 import type { LpiTargets } from "./its-spec.js";
 import type { InterruptSystem, PhysicalState } from "./physical.js";
 import { GICR_REGISTERS, REDISTRIBUTOR_SIZE, Redistributor, type RedistributorState } from "./redistributor.js";
-import { FIRST_PPI, G0, G1NS, G1S, type Group, type SecurityState } from "./spec.js";
+import { FIRST_PPI, G0, G1NS, G1S, type Group } from "./spec.js";
 import type { VirtualState } from "./virtual.js";
 
 export interface GicConfig {
@@ -48,7 +48,6 @@ export interface GicSnapshot extends Snapshot {
     readonly redistributor: RedistributorState;
     readonly physical: PhysicalState;
     readonly virtual: VirtualState;
-    readonly security: SecurityState;
   }[];
 }
 
@@ -190,7 +189,6 @@ export class Gicv3 implements InterruptSystem, LpiTargets, Stateful<GicSnapshot>
       cpu.redistributor.reset();
       cpu.physical.reset();
       cpu.virtual.reset();
-      cpu.restoreSecurity("nonsecure");
     }
     for (const cpu of this.#cpus) cpu.resync();
   }
@@ -199,11 +197,10 @@ export class Gicv3 implements InterruptSystem, LpiTargets, Stateful<GicSnapshot>
     return {
       version: SNAPSHOT_VERSION,
       distributor: this.distributor.save(),
-      cpus: this.#cpus.map(({ redistributor, physical, virtual, security }) => ({
+      cpus: this.#cpus.map(({ redistributor, physical, virtual }) => ({
         redistributor: redistributor.save(),
         physical: physical.save(),
         virtual: virtual.save(),
-        security,
       })),
     };
   }
@@ -216,12 +213,11 @@ export class Gicv3 implements InterruptSystem, LpiTargets, Stateful<GicSnapshot>
       sameShape("list registers", virtual.lrLow.length, this.cpuInterface(0).config.listRegisters);
     }
     this.distributor.restore(state.distributor);
-    state.cpus.forEach(({ redistributor, physical, virtual, security }, index) => {
+    state.cpus.forEach(({ redistributor, physical, virtual }, index) => {
       const cpu = this.cpuInterface(index);
       cpu.redistributor.restore(redistributor);
       cpu.physical.restore(physical);
       cpu.virtual.restore(virtual);
-      cpu.restoreSecurity(security);
     });
     for (const cpu of this.#cpus) cpu.resync();
   }

@@ -12,5 +12,4 @@ export { Its, type ItsSnapshot } from "./its.js";
 export { ITS_SIZE, TRANSLATER } from "./its-spec.js";
 export type { AccessContext } from "./physical.js";
 export { GICR_REGISTERS, REDISTRIBUTOR_SIZE } from "./redistributor.js";
-export type { SecurityState } from "./spec.js";
 export { GIC_SYSTEM_REGISTERS, type GicRegister, ichTrapBits, isVirtualAccess } from "./system-registers.js";

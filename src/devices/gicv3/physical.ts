@@ -24,7 +24,6 @@ import {
   MIN_BPR0,
   MIN_BPR1,
   PRIORITY_MASK,
-  type SecurityState,
 } from "./spec.js";
 
 /** Who accesses a system register, and which of its forms. */
@@ -133,13 +132,6 @@ export class PhysicalInterface {
     if (running === IDLE_PRIORITY) return group;
     const mask = this.#groupPriorityMask(group);
     return (this.#pendingPriority & mask) < (running & mask) ? group : undefined;
-  }
-
-  /** Whether a signalled interrupt of `group` is an IRQ (else an FIQ) to a PE in `state` (table 4-3). */
-  isIrq(group: Group, state: SecurityState): boolean {
-    if (group === G0) return false;
-    if (this.system.distributor.oneSecurityState) return true;
-    return group === G1S ? state === "secure" : state === "nonsecure";
   }
 
   /** The group priority of the active interrupt with the highest priority, or IDLE_PRIORITY. */

@@ -110,9 +110,6 @@ export const LR_HIGH = {
 } as const;
 export const LR_PRIORITY_SHIFT = 16;
 
-/** A PE's state as far as it chooses between IRQ and FIQ (table 4-3). */
-export type SecurityState = "secure" | "nonsecure" | "el3";
-
 /** The group priority field of a priority, for a binary point counted as ICC_BPR0_EL1 counts it. */
 export function groupPriorityMask(binaryPoint: number): number {
   return (0xff << (binaryPoint + 1)) & 0xff;

@@ -31,8 +31,14 @@ const SNAPSHOT_VERSION = 1;
 export class Pl061 implements MmioDevice, Stateful<Pl061Snapshot> {
   state: Pl061State = resetState();
 
-  /** @param irq GPIOINTR, for all lines together. */
-  constructor(readonly irq: IrqLine) {}
+  /**
+   * @param irq GPIOINTR, for all lines together.
+   * @param driven hears of output lines (a bit each) that software has pulled up.
+   */
+  constructor(
+    readonly irq: IrqLine,
+    readonly driven: (rising: number) => void = () => {},
+  ) {}
 
   read(offset: number, width: Width): bigint {
     return PL061_REGISTERS.read(this, offset, width);
@@ -43,8 +49,11 @@ export class Pl061 implements MmioDevice, Stateful<Pl061Snapshot> {
   }
 
   write(offset: number, width: Width, value: bigint): void {
+    const before = this.#outputLevels();
     PL061_REGISTERS.write(this, offset, width, value);
     this.#driveIrq();
+    const rising = this.#outputLevels() & ~before;
+    if (rising !== 0) this.driven(rising);
   }
 
   /** The level of a line, 0 to 7, from outside. */
@@ -117,6 +126,10 @@ export class Pl061 implements MmioDevice, Stateful<Pl061Snapshot> {
   #adopt(state: Pl061State): void {
     this.state = state;
     this.#driveIrq();
+  }
+
+  #outputLevels(): number {
+    return this.state.outputs & this.state.direction;
   }
 
   #driveIrq(): void {

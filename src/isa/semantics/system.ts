@@ -8,10 +8,10 @@ import { CpuView } from "../../engine/cpu-view.js";
 import { sysregAccess } from "../../engine/imports.js";
 import { defineFunction } from "../../engine/ir/module.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
-import { CONTEXT, CPU, Exit, PAGE_BITS } from "../../engine/layout.js";
+import { CONTEXT, CPU, Exit, PAGE_BITS, SECURE_ADDRESS } from "../../engine/layout.js";
 import { raiseDataAbort, refill } from "../../mmu/access.js";
 import { asidMask, enterMode, flushCpu, forEachCpu, invalidateAddress, invalidateBanks } from "../../mmu/banks.js";
-import { ACCESS, FAULT, walk } from "../../mmu/walk.js";
+import { ACCESS, FAULT, inSecureRegime, walk } from "../../mmu/walk.js";
 import type { Operand } from "../pattern.js";
 
 // --- waiting and events ---------------------------------------------------------------------------------------------
@@ -318,8 +318,12 @@ const translateToPar = defineFunction("translateToPar", "iilii", "i", (fb, cpu, 
   fb.if(fault.eqz(), () => {
     const pa = both.select(c.get64(CPU.walkPa), c.get64(CPU.walkIpa)).and(0x0000fffffffff000n);
     const attributes = c.get32(CPU.walkMemory).toI64U();
+    // NS, of a Secure regime's translation.
+    const secure = c.get64(CPU.walkPa).and(SECURE_ADDRESS).ne(0);
+    const ns = fb.call(inSecureRegime, cpu, context).and(secure.eqz()).toI64U().shl(9);
     // ATTR in 63–56, SH in 8–7.
-    c.setSys("PAR_EL1", pa.or(attributes.bits(0, 8).shl(56)).or(attributes.bits(8, 2).shl(7)).or(RES1));
+    const result = pa.or(attributes.bits(0, 8).shl(56)).or(attributes.bits(8, 2).shl(7)).or(ns).or(RES1);
+    c.setSys("PAR_EL1", result);
     fb.return(fb.i32(0));
   });
   const onWalk = fault.and(FAULT.onWalk).ne(0);

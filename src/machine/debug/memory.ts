@@ -6,7 +6,7 @@
 
 import type { Width } from "../../bus/contract.js";
 import type { Vcpu } from "../../cpu/vcpu.js";
-import { CONTEXT, CPU, PAGE_SIZE } from "../../engine/layout.js";
+import { CONTEXT, CPU, PAGE_SIZE, SECURE_ADDRESS } from "../../engine/layout.js";
 import { Errno, TargetError } from "../../gdb/target.js";
 import { ACCESS, FAULT, FSC } from "../../mmu/walk.js";
 import type { Machine } from "../machine.js";
@@ -87,7 +87,7 @@ export class DebugMemory {
     if (view === "ipa") return this.locateIntermediate(vcpu, va);
     const context = contextOf(vcpu, view);
     const fault = this.walk(vcpu, context, va);
-    const pa = vcpu.get64(fault === 0 ? CPU.walkPa : CPU.walkIpa);
+    const pa = vcpu.get64(fault === 0 ? CPU.walkPa : CPU.walkIpa) & (SECURE_ADDRESS - 1n);
     if (fault === 0) return this.placeOf(pa, va);
     if (isMissing(fault) && this.isEmulated(pa)) return { kind: "device", address: Number(pa) };
     return this.explain(vcpu, context, va, fault);

@@ -189,15 +189,33 @@ function addPrimeCells(root: DeviceTreeNode, description: MachineDescription): v
       .set("interrupts", cells(GIC_SPI, device.spi, LEVEL_HIGH))
       .set("clocks", cells(...names.map(() => clock)))
       .set("clock-names", strings(...names));
+    if (device.secure) markSecure(node);
     if (device.type === "pl061") {
-      addGpio(root, node, device.powerKey);
+      addGpio(root, node, device);
     }
   }
 }
 
 /** bindings/gpio/pl061-gpio.yaml, bindings/input/gpio-keys.yaml */
-function addGpio(root: DeviceTreeNode, node: DeviceTreeNode, powerKey: number | undefined): void {
-  node.set("gpio-controller", EMPTY).set("#gpio-cells", cells(2)).set("phandle", cells(PHANDLE_GPIO));
+function addGpio(
+  root: DeviceTreeNode,
+  node: DeviceTreeNode,
+  device: Extract<DeviceDescription, { type: "pl061" }>,
+): void {
+  const { powerKey, powerOff, restart, secure } = device;
+  const phandle = PHANDLE_GPIO + device.base / 0x1000;
+  node.set("gpio-controller", EMPTY).set("#gpio-cells", cells(2)).set("phandle", cells(phandle));
+  for (const [what, line] of [
+    ["poweroff", powerOff],
+    ["restart", restart],
+  ] as const) {
+    if (line === undefined) continue;
+    const power = root
+      .add(`gpio-${what}`)
+      .set("compatible", strings(`gpio-${what}`))
+      .set("gpios", cells(phandle, line, 0));
+    if (secure) markSecure(power);
+  }
   if (powerKey === undefined) {
     return;
   }
@@ -207,18 +225,34 @@ function addGpio(root: DeviceTreeNode, node: DeviceTreeNode, powerKey: number | 
     .add("poweroff")
     .set("label", strings("GPIO Key Poweroff"))
     .set("linux,code", cells(KEY_POWER))
-    .set("gpios", cells(PHANDLE_GPIO, powerKey, 0));
+    .set("gpios", cells(phandle, powerKey, 0));
 }
 
-/** bindings/mtd/mtd-physmap.yaml: both banks in one node; bindings/firmware/qemu,fw-cfg-mmio.yaml */
+/** bindings/arm/secure.txt: not for the Non-secure world. */
+function markSecure(node: DeviceTreeNode): void {
+  node.set("status", strings("disabled")).set("secure-status", strings("okay"));
+}
+
+/** bindings/mtd/mtd-physmap.yaml: both banks in one node, but a Secure one; bindings/firmware/qemu,fw-cfg-mmio.yaml */
 function addFirmwareDevices(root: DeviceTreeNode, { devices }: MachineDescription): void {
   for (const device of devices) {
     if (device.type === "cfi-flash") {
-      root
-        .add(`flash@${device.banks[0]!.base.toString(16)}`)
-        .set("compatible", strings("cfi-flash"))
-        .set("reg", pairs(...device.banks.flatMap(({ base, size }) => [base, size])))
-        .set("bank-width", cells(4));
+      for (const secure of [true, false]) {
+        const banks = device.banks.filter((bank) => (bank.secure ?? false) === secure);
+        if (banks.length === 0) continue;
+        const node = root
+          .add(`${secure ? "secflash" : "flash"}@${banks[0]!.base.toString(16)}`)
+          .set("compatible", strings("cfi-flash"))
+          .set("reg", pairs(...banks.flatMap(({ base, size }) => [base, size])))
+          .set("bank-width", cells(4));
+        if (secure) markSecure(node);
+      }
+    } else if (device.type === "memory") {
+      const node = root
+        .add(`${device.name}@${device.base.toString(16)}`)
+        .set("device_type", strings("memory"))
+        .set("reg", pairs(device.base, device.size));
+      if (device.secure) markSecure(node);
     } else if (device.type === "fw-cfg") {
       root
         .add(`fw-cfg@${device.base.toString(16)}`)

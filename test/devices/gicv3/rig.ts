@@ -19,10 +19,18 @@ export class Outputs {
   readonly fiq = new Wire();
   readonly virq = new Wire();
   readonly vfiq = new Wire();
+  readonly secureGroup1 = new Wire();
+  readonly nonSecureGroup1 = new Wire();
 
-  /** The names of the lines that are high. */
+  /** What a PE in Non-secure state below EL3 sees: the names of the lines that are high. */
   get high(): string {
-    return (["irq", "fiq", "virq", "vfiq"] as const).filter((name) => this[name].level).join(" ");
+    const levels = {
+      irq: this.irq.level || this.nonSecureGroup1.level,
+      fiq: this.fiq.level || this.secureGroup1.level,
+      virq: this.virq.level,
+      vfiq: this.vfiq.level,
+    };
+    return (["irq", "fiq", "virq", "vfiq"] as const).filter((name) => levels[name]).join(" ");
   }
 }
 

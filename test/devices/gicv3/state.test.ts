@@ -38,7 +38,6 @@ statefulSuite("GICv3", () => {
       rig.gic.spi(8).set(true);
       rig.gic.ppi(0, 11).set(true);
       rig.mrs("ICC_IAR1_EL1", EL1, 0);
-      rig.gic.cpuInterface(1).setSecurityState("secure");
       rig.msr("ICH_HCR_EL2", 3, EL2);
       rig.msr("ICC_PMR_EL1", 0xe0, EL1V);
       rig.msr("ICC_IGRPEN1_EL1", 1, EL1V);
