@@ -36,6 +36,7 @@ import { SelfHostedDebug } from "./debug/self-hosted.js";
 import { WatchTable } from "./debug/watchpoints.js";
 import type { MachineTarget } from "./debug-target.js";
 import { affinityOf, descriptionFor } from "./description.js";
+import { PMU_PPI } from "./device-tree/generate.js";
 import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
@@ -640,9 +641,8 @@ export class Machine {
   }
 }
 
-/** PPI numbers that the machine file does not name: EL2 virtual timer (BSA), PMU (ARCHITECTURE.md, section 5). */
+/** A PPI number that the machine file does not name: EL2 virtual timer (BSA). */
 const HYPERVISOR_VIRTUAL_PPI = 12;
-const PMU_PPI = 7;
 
 /** For JSON: snapshots hold bigints and typed arrays. */
 function asText(_key: string, value: unknown): unknown {

@@ -231,7 +231,7 @@ describe("effects", () => {
   test.each([
     ["SCTLR_EL1", ["modes", "translation", "interrupts"]],
     ["HCR_EL2", ["modes", "translation", "interrupts"]],
-    ["SCR_EL3", ["modes", "translation", "interrupts"]],
+    ["SCR_EL3", ["modes", "table base", "interrupts"]],
     ["TCR_EL2", ["modes", "translation", "interrupts"]],
     ["CPTR_EL2", ["modes"]],
     ["TTBR0_EL1", ["table base"]],

@@ -36,7 +36,7 @@ describe("cortex-a72", () => {
   });
 
   test("differs from the real one where it does: no AArch32, GIC registers, 16K granule, no big-endian", () => {
-    expect(read("ID_AA64PFR0_EL1")).toBe(0x0100_1111n);
+    expect(read("ID_AA64PFR0_EL1"), "at EL3, where firmware wants AArch32 at EL1").toBe(0x0100_1121n);
     expect(read("ID_AA64MMFR0_EL1")).toBe(0x0010_1024n);
     for (const name of ["ID_PFR0_EL1", "ID_ISAR5_EL1", "MVFR0_EL1", "ID_RAZ_C0_C7_5"]) expect(read(name)).toBe(0n);
   });

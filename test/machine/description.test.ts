@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   affinityOf,
   checkMachineDescription,
+  descriptionFor,
   deviceRegions,
   listMachines,
   loadMachineDescription,
@@ -20,7 +21,7 @@ const copy = () => structuredClone(virt) as unknown as Breakable;
 describe("the virt machine", () => {
   it("has the memory map of QEMU's board", () => {
     expect(virt.ram).toEqual({ base: 0x4000_0000, default: 2 ** 30, maximum: 3 * 2 ** 30 });
-    expect(deviceRegions(virt)).toEqual([
+    const everybodys = [
       { name: "gic distributor", base: 0x0800_0000, size: 0x1_0000 },
       { name: "gic redistributors", base: 0x080a_0000, size: 0xf6_0000 },
       { name: "gic its", base: 0x0808_0000, size: 0x2_0000 },
@@ -35,6 +36,12 @@ describe("the virt machine", () => {
       { name: "pcie high memory", base: 0x80_0000_0000, size: 2 ** 39 },
       { name: "pcie io", base: 0x3eff_0000, size: 0x1_0000 },
       { name: "virtio-mmio", base: 0x0a00_0000, size: 32 * 0x200 },
+    ];
+    expect(deviceRegions(descriptionFor(virt, "hosted"))).toEqual(everybodys);
+    expect(deviceRegions(virt).filter(({ name }) => !everybodys.some((other) => other.name === name))).toEqual([
+      { name: "secram", base: 0x0e00_0000, size: 2 ** 24 },
+      { name: "uart1", base: 0x0904_0000, size: 0x1000 },
+      { name: "secure-gpio", base: 0x090b_0000, size: 0x1000 },
     ]);
     expect(virt.timer.ppi).toEqual({ secure: 13, nonSecure: 14, virtual: 11, hypervisor: 10 });
     expect(maximumCpus(virt)).toBe(123);
@@ -71,6 +78,7 @@ describe("a broken machine", () => {
       (m) => (m.devices[1].type = "ne2000"),
       '"devices.1.type": expected a device type this version builds: gicv3, pl011, pl031, pl061, cfi-flash, fw-cfg, ' +
         'pcie, virtio-mmio, virtio-rng, virtio-console, found "ne2000"',
+      '"devices.1.type": expected a device type this version builds: gicv3, pl011, pl031, pl061, cfi-flash, fw-cfg, memory, found "ne2000"',
     ],
     ["a PPI out of range", (m) => (m.timer.ppi.virtual = 16), '"timer.ppi.virtual": expected a PPI, 0 to 15, found 16'],
     ["no controller", (m) => m.devices.shift(), "a machine has one interrupt controller (gicv3), this one has 0"],
@@ -91,7 +99,16 @@ describe("a broken machine", () => {
     ["more RAM than there can be", (m) => (m.ram.default = "4G"), '"ram.default": 4 GiB is above "ram.maximum", 3 GiB'],
     ["an SPI twice", (m) => (m.devices[2].spi = 1), "uart0 and rtc both have SPI 1"],
     ["an SPI too high", (m) => (m.devices[2].spi = 256), "rtc: SPI 256 is above what gic has (0 to 255)"],
-    ["a second flash", (m) => m.devices.push({ ...m.devices[3], name: "rom", banks: [] }), '"devices.9.banks": '],
+    [
+      "a second flash",
+      (m) => m.devices.push({ ...m.devices[3], name: "rom", banks: [] }),
+      'banks": expected one bank at least',
+    ],
+    [
+      "a second flash",
+      (m) => m.devices.push({ ...m.devices[3], name: "rom", banks: [] }),
+      '.banks": expected one bank at least',
+    ],
     ["a sector of no power of two", (m) => (m.devices[3].sector = 0x30000), "flash: a sector of 0x30000 bytes"],
     [
       "a bank that is no whole sector",

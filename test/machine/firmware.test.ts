@@ -38,7 +38,7 @@ beforeEach(async () => {
 const isMemory = (address: bigint): boolean =>
   machine.engine.exports.refill(machine.cores[0]?.vcpu.base ?? 0, CONTEXT_EL3, address, READ) > CPU.v;
 
-const write32 = (address: number, value: number) => machine.platform.bus.write(address, 4, BigInt(value));
+const write32 = (address: number, value: number) => machine.platform.bus.write(address, 4, BigInt(value), true);
 
 describe("flash", () => {
   it("holds its file, and is where the machine starts", () => {
@@ -53,7 +53,7 @@ describe("flash", () => {
     write32(0, 0x0090_0090);
     expect(isMemory(FLASH0)).toBe(false);
     expect(isMemory(BigInt(FLASH1)), "the other bank stays").toBe(true);
-    expect(machine.platform.bus.read(0, 4)).toBe(0x0089_0089n);
+    expect(machine.platform.bus.read(0, 4, true)).toBe(0x0089_0089n);
     write32(0, 0x00ff_00ff);
     expect(isMemory(FLASH0)).toBe(true);
     write32(0, 0x0070_0070);
@@ -65,7 +65,7 @@ describe("flash", () => {
     const program = (address: number) => {
       write32(address, 0x0040_0040);
       write32(address, 0);
-      return machine.platform.bus.read(address, 1);
+      return machine.platform.bus.read(address, 1, true);
     };
     expect([program(FLASH1), program(0)]).toEqual([0x80n, 0x90n]);
 

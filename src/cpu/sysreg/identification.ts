@@ -17,6 +17,20 @@ const virtualised = (name: string, real: string): RowOptions => ({
 
 const id3 = { access: "RO", trap: "id3" } as const;
 
+/** ID_AA64PFR0_EL1.EL1 with AArch32 as well as AArch64. */
+const EL1_BOTH_STATES = 2n << 4n;
+const EL1_FIELD = 15n << 4n;
+
+/**
+ * Firmware at EL3 is told that EL1 has AArch32, as on the real Cortex-A72: builds that save its registers (TF-A's
+ * CTX_INCLUDE_AARCH32_REGS, on by default) refuse to start without. The registers are there, read as zero; an exception
+ * return to AArch32 is an illegal one, and the levels below are told the truth.
+ */
+const processorFeatures = ({ vcpu, el }: Access): bigint => {
+  const value = vcpu.sysreg("ID_AA64PFR0_EL1");
+  return el === 3 ? (value & ~EL1_FIELD) | EL1_BOTH_STATES : value;
+};
+
 /** ID_* of a 64-bit PE without AArch32, MVFR*, and the reserved rest of the space, which reads as zero. */
 function idSpace(): SysregRow[] {
   const rows: SysregRow[] = [];
@@ -28,6 +42,7 @@ function idSpace(): SysregRow[] {
         register(name, [3, 0, 0, crm, op2], {
           ...id3,
           ...(isIdRegister(name) && { reset: ({ model }) => idValue(name, model) }),
+          ...(name === "ID_AA64PFR0_EL1" && { read: processorFeatures }),
         }),
       );
     }

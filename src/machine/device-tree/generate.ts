@@ -37,6 +37,9 @@ const GIC_PPI = 1;
 const LEVEL_HIGH = 4;
 const EDGE_RISING = 1;
 
+/** The PMU's overflow interrupt (BSA, "PPI assignments": INTID 23). */
+export const PMU_PPI = 7;
+
 const PHANDLE_GIC = 1;
 const PHANDLE_CLOCK = 2;
 /** Above all of the CPUs' numbers. */
@@ -71,6 +74,10 @@ export function generateDeviceTree(options: DeviceTreeOptions): DeviceTreeNode {
     chosen.set("stdout-path", strings(path));
     root.add("aliases").set("serial0", strings(path));
   }
+  const secureConsole = description.devices.find((device) => device.type === "pl011" && device.secure);
+  if (secureConsole?.type === "pl011") {
+    root.add("secure-chosen").set("stdout-path", strings(`/${nodeName(secureConsole)}`));
+  }
   if (options.psci) {
     addPsci(root, options.psci);
   }
@@ -80,6 +87,11 @@ export function generateDeviceTree(options: DeviceTreeOptions): DeviceTreeNode {
     .set("reg", pairs(description.ram.base, options.memory));
   addCpus(root, options);
   addTimer(root, description);
+  // bindings/arm/pmu.yaml
+  root
+    .add("pmu")
+    .set("compatible", strings("arm,armv8-pmuv3"))
+    .set("interrupts", cells(GIC_PPI, PMU_PPI, LEVEL_HIGH));
   addGic(root, gicOf(description), options.virtualization);
   addPrimeCells(root, description);
   addFirmwareDevices(root, description);
