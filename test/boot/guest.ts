@@ -1,6 +1,7 @@
 /** Boots Debian's kernel with an /init of the test's, in this process, to the end of the machine. */
 import { readFileSync } from "node:fs";
 import { type DebianRequest, fetchDebian } from "../../src/guests/debian.js";
+import { fetchVirtioModules } from "../../src/guests/drivers.js";
 import { buildInitramfs } from "../../src/guests/initramfs.js";
 import {
   loadKernelFile,
@@ -20,6 +21,8 @@ export interface GuestOptions extends Omit<RunOptions, "kernel" | "initrd"> {
   readonly kernel?: DebianRequest;
   /** Shell commands between mounting /proc and /sys and switching off. */
   readonly commands: string;
+  /** Debian's virtio drivers are loaded before the commands. */
+  readonly virtio?: boolean;
   /** Files of the initramfs beside busybox. */
   readonly files?: Readonly<Record<string, Uint8Array | string>>;
 }
@@ -44,17 +47,20 @@ export type RunOptions = Partial<Omit<MachineConfig, "serial">> & {
 };
 
 /** Throws with the console's end when the guest neither switches off nor resets within `limit`. */
-export async function bootLinux({ kernel, commands, append = "", ...options }: GuestOptions): Promise<GuestRun> {
+export async function bootLinux(options: GuestOptions): Promise<GuestRun> {
+  const { kernel, commands, append = "", virtio, files = {}, ...rest } = options;
   const guest = await fetchDebian(kernel ?? {});
+  const modules = virtio ? await fetchVirtioModules(guest) : new Map<string, Uint8Array>();
+  const load = [...modules.keys()].map((path) => `insmod /${path}\n`).join("");
   return runMachine({
     kernel: loadKernelFile(guest.kernel),
     initrd: buildInitramfs({
       busybox: readFileSync(guest.busybox),
-      init: initScript(commands),
-      ...(options.files ? { files: options.files } : {}),
+      init: initScript(`${load}${commands}`),
+      files: { ...Object.fromEntries(modules), ...files },
     }),
     append: `console=ttyAMA0 panic=-1 ${append}`,
-    ...options,
+    ...rest,
   });
 }
 
