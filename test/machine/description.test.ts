@@ -156,16 +156,50 @@ describe("a machine file", () => {
     expect(loadMachineDescription(file).name).toBe("mine");
   });
 
+  /** virt as an editor has it, with one line of it changed. */
+  function changed(from: RegExp, to: string): { file: string; line: number } {
+    const lines = JSON.stringify(copy(), null, 2).split("\n");
+    const line = lines.findIndex((text) => from.test(text));
+    lines[line] = (lines[line] ?? "").replace(from, to);
+    const file = join(directory, "changed.json");
+    writeFileSync(file, lines.join("\n"));
+    return { file, line: line + 1 };
+  }
+
+  it.each([
+    [/"default": \d+/, '"default": 1e12', '"ram.default": 931.3 GiB is above'],
+    [/"perCluster": 16/, '"perCluster": 17', '"cpu.perCluster": expected at most 16'],
+    [/"secure": 13/, '"secur": 13', '"timer.ppi.'],
+    [/"type": "pl031"/, '"type": "pl032"', '"devices.2.type": expected a device type'],
+    [/"console": "uart0"/, '"console": "uart7"', '"console": no pl011'],
+    [/"compatible": \[/, '"compatible": 5, "x": [', '"compatible": expected Array'],
+    [/"name": "rtc"/, '"name": "gic"', 'two devices are called "gic"'],
+    [/"spi": 7/, '"spi": 1', "have SPI 1"],
+    [/"bus": "pcie"/, '"bus": "isa"', 'called "isa"'],
+  ])("points at the line of a fault: %s", (from, to, message) => {
+    const { file, line } = changed(from, to);
+    let text = "";
+    try {
+      loadMachineDescription(file);
+    } catch (error) {
+      text = (error as Error).message;
+    }
+    expect(text).toContain(message);
+    // A field that is missing is missing from the object that begins on a line before.
+    const place = Number(/changed\.json:(\d+): broken machine file: /.exec(text)?.[1]);
+    expect(text.includes("is missing") ? place <= line && place > line - 3 : place === line).toBe(true);
+  });
+
   it("is named when it is missing, no JSON, or no machine at all", () => {
     expect(() => loadMachineDescription("raspi")).toThrow(
-      'no machine is called "raspi"; there is virt, or give the path of a .json file',
+      'no machine is called "raspi"; there is small, virt, or give the path of a .json file',
     );
     expect(() => loadMachineDescription("./no.json")).toThrow(
       "./no.json: cannot read the machine file: no such file or directory",
     );
     const file = join(directory, "broken.json");
     writeFileSync(file, '{ "name": ');
-    expect(() => loadMachineDescription(file)).toThrow(/broken\.json: broken machine file: not valid JSON: /);
+    expect(() => loadMachineDescription(file)).toThrow(/broken\.json:1: broken machine file: not valid JSON: /);
     writeFileSync(file, "[]");
     expect(() => loadMachineDescription(file)).toThrow(/broken machine file: /);
   });
