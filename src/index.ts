@@ -1,5 +1,7 @@
 /** The trapframe library: describe, create, run and debug an AArch64 machine. */
 
+/** A disk of a machine: MachineConfig.drives. */
+export type { BlockBackend } from "./devices/virtio/index.js";
 /** Hosted EL2, to be inspected: exits as they happen, the context frame, the guest's system registers, stage 2. */
 export { ContextFrame, FRAME_SIZE } from "./hosted/el2/context-frame.js";
 export type { ExitObserver, VcpuExit } from "./hosted/el2/exits.js";

@@ -15,6 +15,7 @@ export interface BootArguments {
   readonly flash1?: string | undefined;
   readonly append?: string | undefined;
   readonly module?: readonly string[] | undefined;
+  readonly drive?: readonly string[] | undefined;
   readonly dtb?: string | undefined;
   readonly dumpDtb?: string | undefined;
   readonly gdb?: string | undefined;
@@ -72,6 +73,10 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   flash0: { describe: "FILE[,rw] in flash bank 0, where the machine then starts; ,rw keeps in it what is written" },
   flash1: { describe: "FILE[,rw] in flash bank 1: the firmware's variables" },
   append: { describe: "TEXT of the kernel command line" },
+  drive: {
+    describe: "FILE[,readonly] as a virtio disk: a raw image, in which is kept what is written. Again for each disk",
+    repeatable: true,
+  },
   module: {
     describe:
       "FILE[,addr=ADDRESS],kernel|ramdisk|dtb|xsm|module[,append=TEXT] in RAM for a hypervisor, which finds it in " +

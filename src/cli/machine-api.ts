@@ -2,6 +2,7 @@
  * The library's API as the command line needs it: what `Machine.create` takes, what a machine can be told, what it
  * answers. Everything wrong with the options is a ConfigError from `create`, before anything has started.
  */
+import type { BlockBackend } from "../devices/virtio/index.js";
 import type { Endpoint } from "../gdb/endpoint.js";
 import type { FlashImage } from "../machine/boot.js";
 import type { MachineDescription } from "../machine/description.js";
@@ -25,6 +26,8 @@ export interface MachineOptions {
   readonly append?: string;
   /** What a hypervisor finds in RAM by /chosen. */
   readonly modules?: readonly BootModule[];
+  /** Disks, for free slots of the machine's PCIe or virtio-mmio. */
+  readonly drives?: readonly BlockBackend[];
   /** A device tree to use in place of the generated one; /chosen and /memory are patched. */
   readonly dtb?: Uint8Array;
   readonly serial: SerialBackend;

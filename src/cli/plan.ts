@@ -7,6 +7,7 @@ import { loadMachineDescription } from "../machine/description.js";
 import { ConfigError, systemReason } from "../machine/errors.js";
 import { loadKernelFile } from "../machine/loaders/kernel.js";
 import type { BootArguments } from "./arguments.js";
+import { openDrive } from "./drive.js";
 import { choiceFlag, countFlag, gdbFlag, type SerialChoice, serialFlag, sizeFlag } from "./flags.js";
 import { openFlash } from "./flash.js";
 import type { MachineOptions } from "./machine-api.js";
@@ -60,6 +61,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       idle: choiceFlag("idle", idle, ["realtime", "skip"]),
       noReboot: !args.reboot,
       ...(args.append === undefined ? {} : { append: args.append }),
+      ...(args.drive === undefined ? {} : { drives: args.drive.map((drive) => openDrive(drive, warn)) }),
       ...(args.module === undefined ? {} : { modules: args.module.map(openModule) }),
       ...(args.dtb === undefined ? {} : { dtb: readInput(args.dtb, "the device tree") }),
       ...(args.initrd === undefined ? {} : { initrd: readInput(args.initrd, "the initrd") }),

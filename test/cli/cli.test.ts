@@ -64,6 +64,10 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
     ["boot --kernel @Image --module ,kernel", '",kernel" names no file'],
     ["boot --kernel @Image --module @none,kernel", "none: cannot read the module: no such file or directory"],
     ["boot --kernel @Image --module @text,kernel", "text: not an AArch64 kernel: a text file"],
+    ["boot --kernel @Image --drive @none", "none: cannot open the disk image for reading and writing: no such file"],
+    ["boot --kernel @Image --drive @none,readonly", "none: cannot read the disk image: no such file or directory"],
+    ["boot --kernel @Image --drive @text", "text: a disk of "],
+    ["boot --kernel @Image --drive /dev/null", "/dev/null: a disk image is a file, and this is something else"],
     ["boot --kernel @Image --machine raspi", 'no machine is called "raspi"; there is virt'],
     ["boot --kernel @Image --machine @broken.json", "broken.json: broken machine file: "],
     ["boot --kernel @Image --cpu m0", '--cpu "m0" is not one of cortex-a72, max'],
@@ -168,6 +172,25 @@ describe("boot", () => {
     expect(bank).toMatchObject({ name: variables, bytes: Buffer.from("0123456789") });
     bank?.write?.(3, Buffer.from("ab"));
     expect(readFileSync(variables, "utf8")).toBe("012ab56789");
+  });
+
+  it("opens disks: writable, or for reading alone", async () => {
+    const [one, two] = [join(directory, "disk-one"), join(directory, "disk-two.img")];
+    writeFileSync(one, Buffer.alloc(1024, "a"));
+    writeFileSync(two, Buffer.alloc(700, "b"));
+    const { status, stderr } = await run("boot --kernel @Image --drive @disk-one --drive @disk-two.img,readonly");
+    expect(status).toBe(0);
+    expect(stderr).toContain("disk-two.img: the last 188 bytes are no whole sector");
+    const [first, second] = factory.created?.drives ?? [];
+    expect(first).toMatchObject({ size: 1024, readOnly: false, serial: "disk-one" });
+    expect(second).toMatchObject({ size: 700, readOnly: true, serial: "disk-two.img" });
+    first?.write(510, Buffer.from("xyz"));
+    first?.flush();
+    expect(readFileSync(one, "latin1").slice(508, 515)).toBe("aaxyzaa");
+    const bytes = Buffer.alloc(8);
+    second?.read(696, bytes);
+    expect(bytes.toString("latin1")).toBe("bbbb\0\0\0\0");
+    expect(() => second?.write(0, bytes)).toThrow();
   });
 
   it("takes EL2 along when EL3 is the guest's", async () => {
