@@ -32,7 +32,7 @@ export const MACHINES = {
 const TIME_LIMIT_SECONDS = 600;
 
 /**
- * One run: seconds from BEGIN (or the start) to END, resident memory (now, and at most) when END came, what the commands
+ * One run: wall and CPU seconds from BEGIN (or the start) to END, resident memory (now, and at most) when END came, what the commands
  * printed, and what the program said on standard error.
  */
 export async function measure([program, ...args]) {
@@ -40,16 +40,23 @@ export async function measure([program, ...args]) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   let errors = "";
-  let begin = started;
+  let begin = { seconds: started / 1000, cpuSeconds: 0 };
+  let begun = false;
   let result;
   child.stderr.on("data", (bytes) => {
     errors += bytes;
   });
   child.stdout.on("data", (bytes) => {
-    const now = performance.now();
+    const now = { seconds: performance.now() / 1000, cpuSeconds: cpuSecondsOf(child.pid) };
     text += bytes.toString("latin1");
-    if (begin === started && text.includes(BEGIN)) begin = now;
-    if (!result && text.includes(END)) result = { seconds: (now - begin) / 1000, ...memoryOf(child.pid) };
+    if (!begun && text.includes(BEGIN)) {
+      begun = true;
+      begin = now;
+    }
+    if (!result && text.includes(END)) {
+      const { seconds, cpuSeconds } = begin;
+      result = { seconds: now.seconds - seconds, cpuSeconds: now.cpuSeconds - cpuSeconds, ...memoryOf(child.pid) };
+    }
   });
   const limit = setTimeout(() => child.kill("SIGKILL"), TIME_LIMIT_SECONDS * 1000);
   await new Promise((resolve, reject) => {
@@ -67,6 +74,12 @@ function outputOf(text) {
   if (from < 0) return "";
   const lines = text.slice(from + BEGIN.length, text.indexOf(END)).split(/\r?\n/);
   return lines.filter((line) => line !== "" && !/^\[ *\d+\.\d+\]/.test(line)).join("\n");
+}
+
+/** proc(5): utime and stime, in clock ticks of a hundredth. */
+function cpuSecondsOf(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function memoryOf(pid) {

@@ -21,6 +21,7 @@ const HELP = `usage: scripts/bench [options] [WORKLOAD or KIND…] [-- OPTION OF
   --stats         print trapframe's --stats after each of its runs
   --cpu-prof DIR  Node's own profile of each of our runs, into DIR
   --kernel FILE   instead of Debian's
+  --cpu-time      compare CPU time in place of wall time: on a machine that others use
   --json FILE     everything measured, as JSON
   --list          the workloads, and nothing else
 TRAPFRAME_DIST=DIR measures the build in DIR instead of dist/.`;
@@ -37,6 +38,7 @@ const { values, positionals, tokens } = parseArgs({
     "cpu-prof": { type: "string" },
     kernel: { type: "string" },
     json: { type: "string" },
+    "cpu-time": { type: "boolean" },
     list: { type: "boolean" },
     help: { type: "boolean" },
   },
@@ -87,10 +89,10 @@ for (const name of names) {
   const results = await resultsOf(name, workload);
   const medians = Object.fromEntries(Object.entries(results).map(([machine, all]) => [machine, medianOf(all)]));
   const reference = medians[workload.reference ?? "qemu"];
-  const metric = workload.metric ?? "seconds";
+  const metric = workload.metric ?? (values["cpu-time"] ? "cpuSeconds" : "seconds");
   const ratio = medians.trapframe && reference ? medians.trapframe[metric] / reference[metric] : undefined;
   const outputs = new Set(Object.values(results).flatMap((all) => all.map(({ output }) => output)));
-  const row = { name, workload, medians, ratio, machines: shown, outputs: [...outputs] };
+  const row = { name, workload, medians, ratio, metric, machines: shown, outputs: [...outputs] };
   rows.push(row);
   console.log(line(row));
   if (outputs.size > 1) {
@@ -132,5 +134,7 @@ function workloadsNamed(name) {
 /** The median of each number. */
 function medianOf(results) {
   const median = (field) => results.map((result) => result[field]).toSorted((a, b) => a - b)[results.length >> 1];
-  return Object.fromEntries(["seconds", "megabytes", "peakMegabytes"].map((field) => [field, median(field)]));
+  return Object.fromEntries(
+    ["seconds", "cpuSeconds", "megabytes", "peakMegabytes"].map((field) => [field, median(field)]),
+  );
 }

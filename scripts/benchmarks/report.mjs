@@ -1,7 +1,7 @@
 /** The report: a row for each workload as it is done, then one for each kind beside its goal. */
 import { GOALS } from "./workloads.mjs";
 
-const UNITS = { seconds: "s", megabytes: "MB" };
+const UNITS = { seconds: "s", cpuSeconds: "s CPU", megabytes: "MB" };
 const NAMES = { trapframe: "trapframe", qemu: "QEMU", qemuSingle: "QEMU, 1 thread" };
 
 export function header(machines) {
@@ -10,8 +10,7 @@ export function header(machines) {
 }
 
 /** `medians` by machine; a ratio only where both ran. */
-export function line({ name, workload, medians, ratio, machines }) {
-  const metric = workload.metric ?? "seconds";
+export function line({ name, workload, medians, ratio, metric, machines }) {
   const cells = [
     name,
     ...machines.map((machine) => (machine in medians ? `${medians[machine][metric].toFixed(2)} ${UNITS[metric]}` : "")),
