@@ -225,6 +225,8 @@ export const GLOBAL = {
   pointPrograms: g.i32(),
   /** Set by `pointRead` when it could not read. */
   pointFailed: g.i32(),
+  /** Bytes that the access at hand is going to store, which are in CPU.bounce; 0 where nobody knows yet. */
+  storeSize: g.i32(),
   /** Non-zero: the guest has breakpoints of its own. */
   guestBreakpoints: g.i32(),
   /** Regions of RAM-like memory: count, then REGION rows. */

@@ -85,7 +85,9 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       pointAction: (cpu, program) => this.agent.act(cpu, program),
       pointRead: (cpu, kind, argument, size) => this.agent.read(cpu, kind, argument, size),
     };
-    this.agent = new MachineAgent(machine, this.registers, (text) => this.print(text, warn));
+    this.agent = new MachineAgent(machine, this.registers, (text) => this.print(text, warn), () => {
+      this.watchpoints.reprogram((point) => this.agent.programOf(point));
+    });
     machine.debug = this;
     if (wait) {
       machine.setPaused(true);
@@ -397,6 +399,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       memory: this.memory,
       exits: this.exits,
       catches: this.catches,
+      conditions: this.agent.conditions,
       reset: () => {
         const { ended } = this.machine;
         if (ended !== undefined && !this.keeps(ended)) {

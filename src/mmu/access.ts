@@ -208,6 +208,7 @@ function deviceAccess(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, acces
 function checkWatch(fb: FunctionBuilder, c: CpuView, context: I32, va: I64, size: I32, access: number): void {
   fb.if(c.get32(CPU.watch), () => {
     savePc(c);
+    fb.store("i32.store", fb.i32(0), access === ACCESS.write ? size : fb.i32(0), GLOBAL.storeSize);
     fb.if(fb.call(watched, c.base, context, va, size, fb.i32(access)), () => failed(fb, access === ACCESS.write));
   });
 }
@@ -411,6 +412,7 @@ export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cp
   fb.if(va.wrap().and(size.sub(1)), () => failWith(FSC.alignment));
   fb.if(c.get32(CPU.watch), () => {
     savePc(c);
+    fb.store("i32.store", fb.i32(0), fb.i32(0), GLOBAL.storeSize);
     const stops = (access: number): void =>
       fb.if(fb.call(watched, cpu, context, va, size, fb.i32(access)), () => fb.return(fb.i32(0)));
     fb.if(readFirst, () => stops(ACCESS.read));

@@ -45,3 +45,25 @@ describe("conditions of breakpoints", () => {
     expect(rig.x(0)).toBe(1001n);
   });
 });
+
+describe("conditions of watchpoints", () => {
+  it("sees what is about to be stored", async () => {
+    const rig = await Rig.create(assemble(LOOP));
+    const cell = rig.program.at("cell");
+    expect(rig.target.monitor(`condition ${cell} if $new == 5000 && *(u64) ${cell} == 4999 && $w0 == $x0`, 0)).toBe(
+      `0x${cell.toString(16)}: $new == 5000 && *(u64) ${cell} == 4999 && $w0 == $x0\n`,
+    );
+    rig.point({ kind: "write", address: cell, length: 8 });
+    const stop = await rig.continue();
+    expect(stop.reason).toEqual({ kind: "watchpoint", via: "write", address: cell });
+    expect(rig.x(0)).toBe(5000n);
+    rig.target.monitor(`condition ${cell} $new >= 6000`, 0);
+    await rig.step();
+    await rig.continue();
+    expect(rig.x(0)).toBe(6000n);
+    // Without the condition it stops before the very same access.
+    rig.target.monitor(`condition ${cell}`, 0);
+    await rig.continue();
+    expect(rig.x(0)).toBe(6000n);
+  });
+});

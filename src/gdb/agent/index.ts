@@ -4,4 +4,5 @@ export { type AgentContext, evaluate, MAX_BACKWARD_JUMPS, readString } from "./e
 export { AgentExpression, type AgentInstruction, type Purpose, verify } from "./expression.js";
 export { AgentFailure } from "./failure.js";
 export { OPCODES, type OpcodeName, TRACING } from "./opcodes.js";
+export { compileSource, type Names, SourceError } from "./source.js";
 export type { AgentSupport, BuiltinVariable, PointProgram } from "./support.js";

@@ -91,6 +91,11 @@ export class Watchpoints {
     this.change(this.points.filter((other) => other.point !== point));
   }
 
+  /** They ask something else now: each one's program by `programOf`. */
+  reprogram(programOf: (point: WatchPoint) => number): void {
+    if (this.points.length > 0) this.change(this.points.map(({ point }) => ({ point, program: programOf(point) })));
+  }
+
   /** What an access at `va` found in a row of the table. */
   hit(row: number, va: bigint): WatchHit {
     const { kind, address } = (this.points[row] as { readonly point: WatchPoint }).point;

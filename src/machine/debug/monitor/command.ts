@@ -5,6 +5,7 @@ import type { Core } from "../../scheduler.js";
 import type { Catches } from "../catch/catches.js";
 import type { ExitLog } from "../exit-log.js";
 import type { DebugMemory } from "../memory.js";
+import type { UserConditions } from "../programs/conditions.js";
 import type { SystemRegisters } from "../system-registers.js";
 
 /** What commands work on. */
@@ -16,6 +17,7 @@ export interface MonitorContext {
   readonly memory: DebugMemory;
   readonly exits: ExitLog;
   readonly catches: Catches;
+  readonly conditions: UserConditions;
   /** The client may look and change nothing. */
   readonly observer: boolean;
   /** Back to power-on; an error when the machine has ended. */

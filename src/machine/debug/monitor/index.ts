@@ -2,6 +2,7 @@
 import { TargetError } from "../../../gdb/target.js";
 import { catching } from "./catch.js";
 import { type MonitorCommand, type MonitorContext, type Output, refuse } from "./command.js";
+import { condition } from "./condition.js";
 import { devices, mmioRead, mmioWrite } from "./devices.js";
 import { exits, psci } from "./exits.js";
 import { gic } from "./gic.js";
@@ -41,6 +42,7 @@ export const COMMANDS: readonly MonitorCommand[] = [
   infoRegisters,
   sysreg,
   catching,
+  condition,
   step,
   view,
   walk,

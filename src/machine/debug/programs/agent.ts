@@ -1,5 +1,5 @@
 /** The machine's side of agent expressions: what they see, where they print, and the points that ask them. */
-import { CPU } from "../../../engine/layout.js";
+import { CPU, GLOBAL } from "../../../engine/layout.js";
 import type { AgentContext, AgentSupport, BuiltinVariable } from "../../../gdb/agent/index.js";
 import { type RegisterSlot, registerFile } from "../../../gdb/description/registers.js";
 import { type Point, TargetError } from "../../../gdb/target.js";
@@ -7,16 +7,20 @@ import type { Machine } from "../../machine.js";
 import { type Core, NANOSECONDS_PER_INSTRUCTION } from "../../scheduler.js";
 import { DebugMemory } from "../memory.js";
 import type { DebugRegisters } from "../registers.js";
+import { STORED_VALUE } from "./compile.js";
+import { UserConditions } from "./conditions.js";
 import { PointPrograms } from "./programs.js";
 import { StateVariables } from "./variables.js";
 
 /** Numbers of the builtin variables; the first is gdbserver's. */
-const BUILTIN = { trace_timestamp: 1, trace_vcpu: 2, trace_el: 3 } as const;
+const BUILTIN = { trace_timestamp: 1, trace_vcpu: 2, trace_el: 3, new: STORED_VALUE } as const;
 
 export class MachineAgent implements AgentSupport {
   readonly builtin: readonly BuiltinVariable[];
   private readonly variables: StateVariables;
   private readonly programs: PointPrograms;
+  /** By address, given by `monitor condition`. */
+  readonly conditions: UserConditions;
   /** Of its own, so that what a user views does not change what a condition reads. */
   private readonly memory: DebugMemory;
   private readonly slots: readonly RegisterSlot[];
@@ -26,12 +30,15 @@ export class MachineAgent implements AgentSupport {
     private readonly machine: Machine,
     private readonly registers: DebugRegisters,
     private readonly print: (text: string) => void,
+    /** Watchpoints that are inserted ask something else now. */
+    watchpointsChanged: () => void,
   ) {
     this.memory = new DebugMemory(machine);
     this.slots = registerFile(registers.features).slots;
     this.variables = new StateVariables(machine.engine, [
       { number: BUILTIN.trace_timestamp, name: "trace_timestamp", read: () => this.now() },
       { number: BUILTIN.trace_vcpu, name: "trace_vcpu", read: (vcpu) => BigInt(vcpu) },
+      { number: BUILTIN.new, name: "new", read: (vcpu) => this.storedValue(vcpu) },
       { number: BUILTIN.trace_el, name: "trace_el", read: (vcpu) => BigInt(this.core(vcpu).vcpu.el) },
     ]);
     this.builtin = this.variables.builtin;
@@ -40,7 +47,18 @@ export class MachineAgent implements AgentSupport {
       features: registers.features,
       variables: this.variables,
       context: (vcpu) => this.context(vcpu),
+      programFor: (point) => this.conditions.programFor(point),
     });
+    this.conditions = new UserConditions(
+      {
+        register: (name) => this.numberOf(name),
+        variable: (name) => this.builtin.find((variable) => variable.name === name)?.number,
+      },
+      () => {
+        this.programs.changed();
+        watchpointsChanged();
+      },
+    );
   }
 
   now(): bigint {
@@ -91,6 +109,21 @@ export class MachineAgent implements AgentSupport {
 
   private core(vcpu: number): Core {
     return this.machine.cores[vcpu] as Core;
+  }
+
+  /** What the access that a watchpoint is asked about is going to store; 0 for one that stores nothing. */
+  private storedValue(vcpu: number): bigint {
+    const { view } = this.machine.engine;
+    const size = view.getInt32(GLOBAL.storeSize, true);
+    const value = view.getBigUint64(this.core(vcpu).vcpu.base + CPU.bounce, true);
+    return size >= 8 ? value : BigInt.asUintN(8 * size, value);
+  }
+
+  /** GDB's number of a register by its name, whichever case it is written in. */
+  private numberOf(name: string): number | undefined {
+    const exact = this.slots.findIndex((slot) => slot.name === name);
+    const number = exact >= 0 ? exact : this.slots.findIndex((slot) => slot.name.toLowerCase() === name.toLowerCase());
+    return number >= 0 ? number : undefined;
   }
 
   private contextOf(vcpu: number): AgentContext {

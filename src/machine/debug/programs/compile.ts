@@ -7,7 +7,7 @@ import { pointRead } from "../../../engine/imports.js";
 import type { FunctionBuilder, Variable } from "../../../engine/ir/function.js";
 import { type DefinedFunction, defineFunction, importFunction } from "../../../engine/ir/module.js";
 import type { I32, I64 } from "../../../engine/ir/value.js";
-import { AREA, GLOBAL } from "../../../engine/layout.js";
+import { AREA, CPU, GLOBAL } from "../../../engine/layout.js";
 import {
   type AgentExpression,
   type AgentInstruction,
@@ -20,6 +20,9 @@ export const OUTCOME = { false: 0, true: 1, failed: 2 } as const;
 
 /** What `pointRead` is asked for: its kind. */
 export const READ = { memory: 0, register: 1, variable: 2 } as const;
+
+/** Number of the builtin variable that is the value about to be stored where a watchpoint is asked. */
+export const STORED_VALUE = 4;
 
 /** The engine's own, by its name among the exports ("rt.peekHost"). */
 export const peekHost = importFunction("peekHost", "ili", "i");
@@ -284,9 +287,20 @@ class Writer {
   }
 
   private variable(number: number): I64 {
+    if (number === STORED_VALUE) return this.storedValue();
     const cell = this.places.variable(number);
     if (cell === undefined) return this.ask(READ.variable, this.fb.i64(number), 0);
     return this.fb.load("i64.load", this.fb.i32(0), cellAddress(cell)) as I64;
+  }
+
+  private storedValue(): I64 {
+    const { fb } = this;
+    const size = fb.load("i32.load", fb.i32(0), GLOBAL.storeSize) as I32;
+    // What is stored is not known: the debugger has to look.
+    fb.if(size.eqz(), () => this.fail());
+    const value = this.c.get64(CPU.bounce);
+    const unused = fb.i32(64).sub(size.shl(3)).toI64U();
+    return size.geU(8).select(value, value.shl(unused).shrU(unused));
   }
 
   private ask(kind: number, argument: I64, size: number): I64 {

@@ -23,6 +23,8 @@ export interface ProgramHost {
   readonly features: readonly RegisterFeature[];
   readonly variables: StateVariables;
   context(vcpu: number): AgentContext;
+  /** What a user has given to a point that has no program of its own. */
+  programFor(point: Point): PointProgram | undefined;
 }
 
 /** Modules kept for points that come back. */
@@ -40,7 +42,7 @@ export class PointPrograms {
   private readonly watchpoints: Point[] = [];
   /** Numbers of programs, by what they say; never given twice. */
   private readonly ids = new Map<string, number>();
-  private readonly byId = new Map<number, Point>();
+  private readonly byId = new Map<number, PointProgram>();
   private readonly collectors = new WeakMap<object, number>();
   private collectorCount = 0;
   private readonly kept = new Map<string, Kept>();
@@ -64,7 +66,15 @@ export class PointPrograms {
 
   /** The number of a point's program; 0 for none. A watchpoint's goes to the table of watched ranges. */
   idOf(point: Point): number {
-    return point.program === undefined ? 0 : this.idFor(point, point.program);
+    const program = this.programOf(point);
+    if (program === undefined) return 0;
+    const id = this.idFor(point, program);
+    this.byId.set(id, program);
+    return id;
+  }
+
+  private programOf(point: Point): PointProgram | undefined {
+    return point.program ?? this.host.programFor(point);
   }
 
   insert(point: Point): void {
@@ -75,8 +85,6 @@ export class PointPrograms {
     } else {
       this.watchpoints.push(point);
     }
-    const id = this.idOf(point);
-    if (id !== 0) this.byId.set(id, point);
     this.changed();
   }
 
@@ -99,7 +107,7 @@ export class PointPrograms {
       this.prepare();
       return 0;
     }
-    const { program } = this.byId.get(id) ?? {};
+    const program = this.byId.get(id);
     if (program === undefined) return 1;
     const context = this.host.context(vcpu);
     // Compiled conditions have been asked. Others, which print, are asked here.
@@ -132,8 +140,9 @@ export class PointPrograms {
     collect(vcpu);
   }
 
-  private changed(): void {
-    const programs = [...this.breakpoints.values()].some((here) => here.some(({ program }) => program !== undefined));
+  /** Points came or went, or ask something else now. */
+  changed(): void {
+    const programs = [...this.breakpoints.values()].some((here) => here.some((point) => this.programOf(point)));
     this.machine.engine.view.setInt32(GLOBAL.pointPrograms, programs ? 1 : 0, true);
     this.install(this.unprepared);
   }
@@ -144,7 +153,7 @@ export class PointPrograms {
   }
 
   private prepare(): void {
-    const asked = (point: Point): AskedPoint => ({ id: this.idOf(point), program: point.program });
+    const asked = (point: Point): AskedPoint => ({ id: this.idOf(point), program: this.programOf(point) });
     const breakpoints = new Map([...this.breakpoints].map(([address, here]) => [address, here.map(asked)]));
     const watchpoints = this.watchpoints.map(asked);
     const key = [

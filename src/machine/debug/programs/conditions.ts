@@ -1,0 +1,53 @@
+/**
+ * Conditions that a user gives to points by address (`monitor condition`): GDB sends those of breakpoints with them, but
+ * never those of watchpoints, whose every access would be a round trip.
+ */
+import {
+  type AgentExpression,
+  compileSource,
+  type Names,
+  type PointProgram,
+  SourceError,
+  verify,
+} from "../../../gdb/agent/index.js";
+import { Errno, type Point, TargetError } from "../../../gdb/target.js";
+
+export interface UserCondition {
+  readonly text: string;
+  readonly expression: AgentExpression;
+}
+
+export class UserConditions {
+  /** By address. */
+  readonly all = new Map<bigint, UserCondition>();
+  constructor(
+    private readonly names: Names,
+    /** Points that are inserted have other conditions now. */
+    private readonly changed: () => void,
+  ) {}
+
+  set(address: bigint, text: string): TargetError | undefined {
+    const bytes = compileSource(text, this.names);
+    if (bytes instanceof SourceError) return new TargetError(Errno.EINVAL, bytes.text);
+    const expression = verify(bytes, "condition");
+    if (expression instanceof TargetError) return expression;
+    this.all.set(address, { text, expression });
+    this.changed();
+    return undefined;
+  }
+
+  /** False if there was none. */
+  remove(address: bigint): boolean {
+    if (!this.all.delete(address)) return false;
+    this.changed();
+    return true;
+  }
+
+  /** What a point without a program of its own is to ask: the conditions for its bytes. */
+  programFor({ address, length }: Point): PointProgram | undefined {
+    const conditions = [...this.all]
+      .filter(([at]) => at >= address && at < address + BigInt(length))
+      .map(([, { expression }]) => expression);
+    return conditions.length === 0 ? undefined : { conditions, commands: [] };
+  }
+}
