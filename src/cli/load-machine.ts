@@ -15,6 +15,7 @@ function withDebugger(machine: Machine): MachineInstance {
   return {
     run: () => machine.run(),
     stop: () => machine.stop(),
+    pressPowerKey: () => machine.pressPowerKey(),
     stats: () => machine.stats(),
     close: () => closeServer(),
     async listenGdb(endpoint, { wait, warn }) {
