@@ -26,6 +26,9 @@ export interface BootArguments {
   readonly reboot: boolean;
   readonly engine?: string | undefined;
   readonly idle?: string | undefined;
+  readonly semihosting: boolean;
+  readonly semihostingDir?: string | undefined;
+  readonly semihostingArgs?: string | undefined;
   readonly stats: boolean;
   readonly log?: string | undefined;
   readonly logFile?: string | undefined;
@@ -93,6 +96,9 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   "no-reboot": { describe: "Exit when the guest resets", flag: true },
   engine: { describe: "How guest code runs: compile (hot loops become WebAssembly), interpreter; the run is the same" },
   idle: { describe: "An idle guest waits in real time, or skips to its next event: realtime, skip" },
+  semihosting: { describe: "HLT #0xF000 above EL0 calls the host: console, time, exit status", flag: true },
+  "semihosting-dir": { describe: "DIRECTORY below which the guest's semihosting calls find and make files" },
+  "semihosting-args": { describe: "TEXT of the guest's semihosting command line (without: the kernel's name and --append)" },
   stats: { describe: "Print statistics to stderr at exit", flag: true },
   log: { describe: "CATEGORY[,CATEGORY…] to log" },
   "log-file": { describe: "FILE for the log, in place of stderr" },
@@ -190,8 +196,10 @@ function lastOnes(args: Record<string, unknown>, table: Readonly<Record<string, 
 function bootArguments(given: Record<string, unknown>): BootArguments {
   const args = lastOnes(given, BOOT_OPTIONS);
   const { "dump-dtb": dumpDtb, "log-file": logFile, "no-reboot": noReboot, ...rest } = args;
-  const flags = { wait: Boolean(args.wait), stats: Boolean(args.stats), reboot: !noReboot };
-  return { ...rest, dumpDtb, logFile, ...flags } as unknown as BootArguments;
+  const { "semihosting-dir": semihostingDir, "semihosting-args": semihostingArgs, ...others } = rest;
+  const semihosting = Boolean(args.semihosting);
+  const flags = { wait: Boolean(args.wait), stats: Boolean(args.stats), reboot: !noReboot, semihosting };
+  return { ...others, dumpDtb, logFile, semihostingDir, semihostingArgs, ...flags } as unknown as BootArguments;
 }
 
 /** yargs' own wording, which is made for a usage text above it. */

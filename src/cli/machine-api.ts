@@ -8,6 +8,7 @@ import type { FlashImage } from "../machine/boot.js";
 import type { MachineDescription } from "../machine/description.js";
 import type { LoadedKernel } from "../machine/loaders/kernel.js";
 import type { BootModule } from "../machine/loaders/modules.js";
+import type { SemihostingOptions } from "../machine/semihosting/semihosting.js";
 import type { SerialBackend } from "./serial/backend.js";
 
 export interface MachineOptions {
@@ -39,11 +40,14 @@ export interface MachineOptions {
   /** PSCI SYSTEM_RESET ends `run` rather than starting over. */
   readonly noReboot: boolean;
   readonly log?: { readonly categories: readonly string[]; write(line: string): void };
+  readonly semihosting?: SemihostingOptions;
 }
 
 export interface MachineExit {
-  /** `killed`: a debugger's k packet; `stopped`: `stop()` was called. */
-  readonly reason: "system-off" | "system-reset" | "killed" | "stopped";
+  /** `exit`: by semihosting; `killed`: a debugger's k packet; `stopped`: `stop()` was called. */
+  readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped";
+  /** Of `exit`: the process's status. */
+  readonly status?: number;
 }
 
 export interface MachineStats {

@@ -11,6 +11,7 @@ import { openDrive } from "./drive.js";
 import { choiceFlag, countFlag, gdbFlag, type SerialChoice, serialFlag, sizeFlag } from "./flags.js";
 import { openFlash } from "./flash.js";
 import type { MachineOptions } from "./machine-api.js";
+import { planSemihosting } from "./semihosting.js";
 import { openModule } from "./module.js";
 
 export interface BootPlan {
@@ -43,6 +44,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
   }
   const flash = (file: string | undefined): FlashImage | undefined =>
     file === undefined ? undefined : openFlash(file, warn);
+  const semihosting = planSemihosting(args);
   const el3 = choiceFlag("el3", args.el3, ["hosted", "guest"]);
   const idle = args.idle ?? (onTerminal && serial.kind === "stdio" ? "realtime" : "skip");
   return {
@@ -60,6 +62,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       engine: choiceFlag("engine", args.engine ?? "compile", ["compile", "interpreter"]),
       idle: choiceFlag("idle", idle, ["realtime", "skip"]),
       noReboot: !args.reboot,
+      ...(semihosting === undefined ? {} : { semihosting }),
       ...(args.append === undefined ? {} : { append: args.append }),
       ...(args.drive === undefined ? {} : { drives: args.drive.map((drive) => openDrive(drive, warn)) }),
       ...(args.module === undefined ? {} : { modules: args.module.map(openModule) }),

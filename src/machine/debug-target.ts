@@ -147,14 +147,14 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return { vcpu: shown?.index ?? 0, reason: { kind: "interrupt" } };
   }
 
-  ended({ reason }: MachineExit): void {
-    const byGuest = reason === "system-off" || reason === "system-reset";
+  ended({ reason, status = 0 }: MachineExit): void {
+    const byGuest = reason !== "killed" && reason !== "stopped";
     const vcpu = this.standing?.vcpu ?? this.pending?.vcpu ?? 0;
-    this.stand({ vcpu, reason: byGuest ? { kind: "exited", code: 0 } : { kind: "killed" } });
+    this.stand({ vcpu, reason: byGuest ? { kind: "exited", code: status } : { kind: "killed" } });
   }
 
   keeps({ reason }: MachineExit): boolean {
-    return this.keepers > 0 && (reason === "system-off" || reason === "system-reset");
+    return this.keepers > 0 && reason !== "killed" && reason !== "stopped";
   }
 
   /** Every vCPU stands: the machine's end and a reset are everybody's stop in non-stop mode too. */

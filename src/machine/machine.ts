@@ -41,6 +41,8 @@ import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
 import { buildPlatform, type Platform } from "./platform.js";
+import { attachSemihosting, InputQueue } from "./semihosting/attach.js";
+import type { Semihosting, SemihostingOptions } from "./semihosting/semihosting.js";
 import {
   type Core,
   createCore,
@@ -54,6 +56,8 @@ import {
 export interface ConsoleBackend {
   transmit(byte: number): void;
   onReceive(listener: (bytes: Uint8Array) => void): void;
+  /** No bytes will come any more. A backend that never says so leaves it out. */
+  onEnd?(listener: () => void): void;
 }
 
 export interface MachineConfig extends BootOptions {
@@ -68,6 +72,8 @@ export interface MachineConfig extends BootOptions {
   /** RTC at power-on, seconds since 1970. Default 2024-01-01: the same for every run, so that runs repeat. */
   readonly epoch?: number;
   readonly log?: { readonly categories: readonly string[]; write(line: string): void };
+  /** HLT #0xF000 above EL0 calls the host. Without it, it is UNDEFINED. */
+  readonly semihosting?: SemihostingOptions;
 }
 
 /** What `--log` can be asked for. */
@@ -75,8 +81,10 @@ export const LOG_CATEGORIES = ["exceptions", "mmio", "hosted", "psci", "faults"]
 export type LogCategory = (typeof LOG_CATEGORIES)[number];
 
 export interface MachineExit {
-  /** `killed`: a debugger ended it; `stopped`: `stop()` was called. */
-  readonly reason: "system-off" | "system-reset" | "killed" | "stopped";
+  /** `exit`: by semihosting; `killed`: a debugger ended it; `stopped`: `stop()` was called. */
+  readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped";
+  /** Of `exit`: the status that the guest wants the process to have, 0 to 255. */
+  readonly status?: number;
 }
 
 export interface MachineStats {
@@ -154,7 +162,8 @@ export class Machine {
   private readonly alarms: Alarms;
   readonly sysregHost: SysregHost;
   /** Console bytes the UART has no room for yet. */
-  private pendingInput: Uint8Array[] = [];
+  private readonly input = new InputQueue();
+  readonly semihosting: Semihosting | undefined;
   private exit: MachineExit | undefined;
   /** Why the machine could not go on, when it was not the guest's wish. */
   failure: string | undefined;
@@ -254,15 +263,18 @@ export class Machine {
       ringAlarms: () => this.alarms.ring(now()),
       debugStop: (core, event) => this.debug.debugStop(core, event),
       caught: (core, exception) => this.debug.caught(core, exception),
-      semihosting: () => {},
+      semihosting: (core) => this.semihosting?.call(core),
     });
     this.sysregHost = this.makeSysregHost();
     this.hosted = new HostedLevels(this);
-    config.serial.onReceive((bytes) => {
-      this.pendingInput.push(bytes);
-      this.deliverInput();
-      this.wakeLoop?.();
-    });
+    const { semihosting, epoch = DEFAULT_EPOCH } = config;
+    if (semihosting !== undefined) {
+      const loads = boot.loads.map(({ address, bytes }) => ({ address, length: bytes.length }));
+      const wake = (): void => this.wakeLoop?.();
+      this.semihosting = attachSemihosting(semihosting, { machine: this, input: this.input, epoch, loads, wake });
+    }
+    config.serial.onReceive((bytes) => this.inputArrived(bytes));
+    config.serial.onEnd?.(() => this.inputArrived(undefined));
     this.powerOn();
   }
 
@@ -275,6 +287,7 @@ export class Machine {
     engine.dropCode();
     this.scheduler.reset();
     for (const { device } of this.platform.devices) device.reset();
+    this.semihosting?.reset();
     for (const core of this.cores) {
       this.resetCore(core);
       core.state = "off";
@@ -299,6 +312,7 @@ export class Machine {
     vcpu.set32(CPU.irqLines, lines);
     vcpu.set32(CPU.watch, watch);
     vcpu.set32(CPU.catchLevels, this.scheduler.caughtLevels);
+    vcpu.set32(CPU.semihosting, config.semihosting === undefined ? 0 : 1);
     vcpu.set32(CPU.hasEl2, 1);
     vcpu.set32(CPU.hasEl3, 1);
     vcpu.set32(CPU.hosted, (config.el2 === "hosted" ? 1 << 2 : 0) | (config.el3 === "hosted" ? 1 << 3 : 0));
@@ -400,7 +414,9 @@ export class Machine {
   /** All vCPUs wait: time is skipped, or passes in reality. */
   private async idle(): Promise<void> {
     const wait = this.scheduler.idleWait();
-    if (this.config.idle === "skip" && wait !== undefined) {
+    // Who waits for the outside waits in real time.
+    const blocked = this.cores.some((core) => core.blocked);
+    if (this.config.idle === "skip" && wait !== undefined && !blocked) {
       this.scheduler.passIdle();
       await nextTurn();
       return;
@@ -610,16 +626,21 @@ export class Machine {
     return 0;
   }
 
+  /** From the serial line; `undefined` at its end. A semihosting call that waits comes before the UART. */
+  private inputArrived(bytes: Uint8Array | undefined): void {
+    this.input.add(bytes);
+    this.semihosting?.inputArrived();
+    this.deliverInput();
+    this.wakeLoop?.();
+  }
+
   private deliverInput(): void {
     const uart = this.platform?.console;
-    while (uart !== undefined && this.pendingInput.length > 0) {
-      const bytes = this.pendingInput[0] as Uint8Array;
+    for (let bytes = this.input.first; uart !== undefined && bytes !== undefined; bytes = this.input.first) {
       const room = Math.min(uart.roomForInput(), bytes.length);
-      if (room === 0) return;
-      const taken = uart.receive(bytes.subarray(0, room));
-      if (taken === bytes.length) this.pendingInput.shift();
-      else this.pendingInput[0] = bytes.subarray(taken);
+      const taken = room === 0 ? 0 : uart.receive(bytes.subarray(0, room));
       if (taken === 0) return;
+      this.input.take(taken);
     }
   }
 

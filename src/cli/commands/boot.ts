@@ -9,6 +9,7 @@ import { listFlag } from "../flags.js";
 import { LogFile, type LogOutput } from "../log-output.js";
 import type { MachineFactory, MachineInstance } from "../machine-api.js";
 import { type BootPlan, planBoot } from "../plan.js";
+import { processConsole } from "../semihosting.js";
 import { openSerial } from "../serial/open.js";
 import { formatStats } from "../stats.js";
 
@@ -59,25 +60,31 @@ async function runMachine(
       end(1);
     },
   };
+  let console: ReturnType<typeof processConsole> | undefined;
   const serial = await openSerial(plan.serial, environment, events, (line) => say(environment, line));
   const releaseSignals = onEndingSignals(end);
   try {
     const logOption = log
       ? { log: { categories: log.categories, write: (line: string) => log.output.write(line) } }
       : {};
-    machine = await factory.create({ ...plan.options, serial, ...logOption });
+    const { semihosting } = plan.options;
+    if (semihosting !== undefined && plan.serial.kind !== "stdio") console = processConsole(environment);
+    const calls = semihosting && console ? { semihosting: { ...semihosting, console } } : {};
+    machine = await factory.create({ ...plan.options, serial, ...logOption, ...calls });
     if (plan.gdb) {
       const warn = (line: string) => say(environment, line);
       const where = formatEndpoint(await machine.listenGdb(plan.gdb, { wait: plan.wait, warn }));
       say(environment, `GDB stub on ${where}; attach: gdb-multiarch -ex 'target remote ${where}'`);
     }
     if (ended === undefined) {
-      await machine.run();
+      const { status = 0 } = await machine.run();
+      ended ??= status;
     }
-    return ended ?? 0;
+    return ended;
   } finally {
     releaseSignals();
     await serial.close();
+    console?.close();
     await machine?.close();
     if (stats && machine) {
       environment.stderr.write(formatStats(machine.stats()));

@@ -73,6 +73,10 @@ export class StdioSerial implements SerialBackend {
     stdin.resume();
   }
 
+  onEnd(listener: () => void): void {
+    this.listen(this.streams.stdin, "end", listener);
+  }
+
   async close(): Promise<void> {
     this.batch.flush();
     await new Promise<void>((resolve) => {
