@@ -98,7 +98,9 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   idle: { describe: "An idle guest waits in real time, or skips to its next event: realtime, skip" },
   semihosting: { describe: "HLT #0xF000 above EL0 calls the host: console, time, exit status", flag: true },
   "semihosting-dir": { describe: "DIRECTORY below which the guest's semihosting calls find and make files" },
-  "semihosting-args": { describe: "TEXT of the guest's semihosting command line (without: the kernel's name and --append)" },
+  "semihosting-args": {
+    describe: "TEXT of the guest's semihosting command line (without: the kernel's name and --append)",
+  },
   stats: { describe: "Print statistics to stderr at exit", flag: true },
   log: { describe: "CATEGORY[,CATEGORY…] to log" },
   "log-file": { describe: "FILE for the log, in place of stderr" },

@@ -11,8 +11,8 @@ import { openDrive } from "./drive.js";
 import { choiceFlag, countFlag, gdbFlag, type SerialChoice, serialFlag, sizeFlag } from "./flags.js";
 import { openFlash } from "./flash.js";
 import type { MachineOptions } from "./machine-api.js";
-import { planSemihosting } from "./semihosting.js";
 import { openModule } from "./module.js";
+import { planSemihosting } from "./semihosting.js";
 
 export interface BootPlan {
   readonly options: Omit<MachineOptions, "serial" | "log">;

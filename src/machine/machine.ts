@@ -41,8 +41,6 @@ import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
 import { buildPlatform, type Platform } from "./platform.js";
-import { attachSemihosting, InputQueue } from "./semihosting/attach.js";
-import type { Semihosting, SemihostingOptions } from "./semihosting/semihosting.js";
 import {
   type Core,
   createCore,
@@ -51,6 +49,8 @@ import {
   Scheduler,
   type TakenException,
 } from "./scheduler.js";
+import { attachSemihosting, InputQueue } from "./semihosting/attach.js";
+import type { Semihosting, SemihostingOptions } from "./semihosting/semihosting.js";
 
 /** The far end of the console's wire. */
 export interface ConsoleBackend {
