@@ -54,7 +54,12 @@ export interface MachineStats {
   readonly instructions: number;
   readonly instructionsByEngine: Readonly<Record<string, number>>;
   /** How many regions were compiled, and the bytes of their modules. */
-  readonly regions: { readonly regions: number; readonly bytes: number };
+  readonly regions: {
+    readonly regions: number;
+    readonly instructions: number;
+    readonly bytes: number;
+    readonly milliseconds: number;
+  };
   readonly tlbMisses: number;
   readonly exits: Readonly<Record<string, number>>;
   /** Seconds that `run` took, and how many of them the vCPUs were idle. */

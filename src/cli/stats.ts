@@ -6,7 +6,10 @@ export function formatStats(stats: MachineStats): string {
   const lines = [
     ["instructions", count(stats.instructions)],
     ...Object.entries(stats.instructionsByEngine).map(([engine, value]) => [`  ${engine}`, count(value)]),
-    ["regions compiled", `${count(stats.regions.regions)}, ${count(stats.regions.bytes)} bytes`],
+    [
+      "regions compiled",
+      `${count(stats.regions.regions)}, ${count(stats.regions.instructions)} instructions, ${count(stats.regions.bytes)} bytes, ${stats.regions.milliseconds.toFixed(0)} ms`,
+    ],
     ["MIPS", (stats.instructions / busy / 1e6).toFixed(1)],
     ["TLB misses", count(stats.tlbMisses)],
     ["exits", count(Object.values(stats.exits).reduce((sum, value) => sum + value, 0))],

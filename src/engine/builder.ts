@@ -24,6 +24,14 @@ export interface AccessOptions {
   readonly element?: I32;
 }
 
+/** What is known of a system register's encoding: fields of SYSREG_ENTRY. */
+export interface SysregEntry {
+  readonly flags: I32;
+  readonly offset: I32;
+  readonly readTraps: I32;
+  readonly writeTraps: I32;
+}
+
 export abstract class Builder extends FunctionBuilder {
   /** Base of the vCPU block. */
   abstract readonly cpu: I32;
@@ -90,6 +98,10 @@ export abstract class Builder extends FunctionBuilder {
   abstract setState64(offset: number, value: I64): void;
   abstract state32(offset: number): I32;
   abstract setState32(offset: number, value: I32): void;
+  /** What the engine's index says of a system register's 15-bit encoding. */
+  abstract sysregEntry(encoding: I32): SysregEntry;
+  /** The flags just set are those of x − y: a condition can be had from these, if that is cheaper. */
+  setFlagsCompared(_x: I64 | I32, _y: I64 | I32): void {}
 
   // --- derived ------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,8 @@ import {
   REGION_READ_ONLY,
   REGION_SECURE,
 } from "./layout.js";
-import type { Regions } from "./regions/regions.js";
+import { type HotSlot, hotSlotOf } from "./regions/hot.js";
+import type { RegionStats, Regions } from "./regions/regions.js";
 
 /** RAM or ROM of the guest. Sizes and bases are multiples of the page size. */
 export interface RegionSpec {
@@ -83,6 +84,8 @@ export interface EngineOptions {
 }
 
 const WASM_PAGE = 0x10000;
+/** Branches to a slot before it counts as hot. */
+const HOT = 400;
 /** Room for predecoded code; when it is used up, all of it is dropped. */
 const CODE_POOL = 96 << 20;
 const MEMORY_LIMIT = 0x1_0000_0000;
@@ -107,7 +110,7 @@ export class Engine {
     readonly cpuBases: readonly number[],
     readonly regions: readonly Region[],
     private readonly codeStart: number,
-    private readonly hot: number[],
+    private readonly hot: HotSlot[],
     private readonly imports: Readonly<Record<string, unknown>>,
   ) {
     this.view = new DataView(memory.buffer);
@@ -164,39 +167,53 @@ export class Engine {
     });
     writeDecodeTree(view, image.tree.words, image.handlers, options.features);
 
-    const hot: number[] = [];
+    view.setInt32(GLOBAL.firstRegion, image.handlers.length, true);
+    view.setInt32(GLOBAL.hot, HOT, true);
+    const hot: HotSlot[] = [];
+    let dropRegions = (_page: number): void => {};
     const imports = {
       fpExact: bindFpExact(memory.buffer),
-      hotSlot: (_cpu: number, slot: number) => {
-        if (options.compile) hot.push(slot);
+      hotSlot: (cpu: number, slot: number) => {
+        if (options.compile) hot.push(hotSlotOf(view, cpu, slot));
       },
+      dropRegions: (page: number) => dropRegions(page),
       ...host,
     } as unknown as WebAssembly.ModuleImports;
     const wasm = await WebAssembly.instantiate(image.module, { env: { memory }, host: imports });
     const exports = wasm.instance.exports as unknown as EngineExports;
-    return new Engine(memory, exports, cpuBases, regions, codeStart, hot, imports);
+    const engine = new Engine(memory, exports, cpuBases, regions, codeStart, hot, imports);
+    dropRegions = (page) => {
+      if (engine.compiler !== "loading") engine.compiler?.dropPage(page >>> 0);
+    };
+    return engine;
   }
 
-  /** Compiles what has become hot. Cheap when there is nothing; called between slices. */
+  /** Compiles what has become hot, or has it compiled. Cheap when there is nothing; called between slices. */
   compileHot(): void {
     if (this.hot.length === 0) return;
     if (this.compiler === undefined) {
       // The compiler brings the whole instruction table with it, so it is loaded when it is first wanted.
       this.compiler = "loading";
-      void import("./regions/regions.js").then(({ Regions }) => {
-        const { table } = this.exports as unknown as { table: WebAssembly.Table };
-        this.compiler = new Regions(this, table, this.imports);
-      });
+      void this.startCompiler();
     } else if (this.compiler !== "loading") {
       for (const slot of this.hot.splice(0)) this.compiler.note(slot);
-      this.compiler.compilePending();
+      this.compiler.dispatch();
     }
   }
 
-  /** Regions compiled so far, and the bytes of their modules. */
-  get compiled(): { regions: number; bytes: number } {
+  private async startCompiler(): Promise<void> {
+    const { Regions } = await import("./regions/regions.js");
+    const { table } = this.exports as unknown as { table: WebAssembly.Table };
+    const compiler = new Regions(this, table, this.imports, false);
+    // Vitest runs the sources, which Node cannot start a thread with.
+    await compiler.start(import.meta.url.endsWith(".js") ? "thread" : "here");
+    this.compiler = compiler;
+  }
+
+  /** Regions compiled so far, their instructions, the bytes of their modules, and how long it took. */
+  get compiled(): RegionStats {
     const compiler = this.compiler === "loading" ? undefined : this.compiler;
-    return { regions: compiler?.compiled ?? 0, bytes: compiler?.codeBytes ?? 0 };
+    return compiler?.stats ?? { regions: 0, instructions: 0, bytes: 0, milliseconds: 0 };
   }
 
   /** The region of a guest physical address, or undefined. */

@@ -29,9 +29,12 @@ export const pointRead = importFunction("pointRead", "iili", "l");
 
 /** A slot has become hot: (cpu, slot). It may be compiled; nothing the guest sees depends on it. */
 export const hotSlot = importFunction("hotSlot", "ii", "");
+/** A predecode page is dropped that compiled regions have code of: (page). */
+export const dropRegions = importFunction("dropRegions", "i", "");
 
 export const ENGINE_IMPORTS = [
   hotSlot,
+  dropRegions,
   ioAccess,
   sysregAccess,
   shadowPage,

@@ -160,7 +160,10 @@ export const CONTEXT = { el10User: 0, el10: 1, el10Pan: 2, el2: 3, el20User: 4, 
 export const CPU_SYSREG_SLOTS = 1024;
 export const CPU_BLOCK_SIZE = CPU.sysregs + CPU_SYSREG_SLOTS * 8;
 
-/** A predecode slot: handler index (u16), heat (u16: taken backward branches to it), instruction word (u32). Slot address / 2 advances like the PC. */
+/**
+ * A predecode slot: handler index (u16), heat (u16: branches to it; for a way into a compiled region, its number),
+ * instruction word (u32). Slot address / 2 advances like the PC.
+ */
 export const SLOT_SIZE = 8;
 export const SLOTS_PER_PAGE = 1024;
 /**
@@ -176,7 +179,7 @@ export const CODE_PAGE = {
   nextShadow: SLOTS_PER_PAGE * SLOT_SIZE + 28,
   /** Guest writes to the page since its code was last dropped or decoded. */
   writes: SLOTS_PER_PAGE * SLOT_SIZE + 32,
-  /** Compiled regions begin in this page: a write to it drops all of it. */
+  /** Compiled regions have code of this page: a write to it drops all of them. */
   hasRegions: SLOTS_PER_PAGE * SLOT_SIZE + 36,
   size: SLOTS_PER_PAGE * SLOT_SIZE + 64,
 } as const;
@@ -229,6 +232,9 @@ export const GLOBAL = {
   storeSize: g.i32(),
   /** Non-zero: the guest has breakpoints of its own. */
   guestBreakpoints: g.i32(),
+  /** Handlers from this index on are compiled regions; branches to a slot before it counts as hot. */
+  firstRegion: g.i32(),
+  hot: g.i32(),
   /** Regions of RAM-like memory: count, then REGION rows. */
   regionCount: g.i32(),
   regions: g.array(16 * 4, 8),

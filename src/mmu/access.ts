@@ -140,6 +140,29 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   fb.return(hostPage.add(pa.wrap().and(PAGE_SIZE - 1)));
 });
 
+/**
+ * A compiled region's access missed: (cpu, VA, size, access) → 1 when the TLB entry now lets the inline path have it.
+ * What that path never may (devices, watched pages, pages with code, page borders, faults) is 0, and nothing happened.
+ */
+export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, access) => {
+  const c = new CpuView(fb, cpu);
+  const page = pageOf(va);
+  fb.if(pageOf(va.add(size.sub(1).toI64U())).ne(page), () => fb.return(fb.i32(0)));
+  const entry = entryOf(c.get32(CPU.bank), va);
+  // An entry that is there and still missed is one of those.
+  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
+  const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
+  fb.if(known.and(allowed), () => fb.return(fb.i32(0)));
+  const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
+  fb.if(host.leU(DEVICE), () => fb.return(fb.i32(0)));
+  const tags = fb.choose(
+    access.eq(ACCESS.write),
+    () => fb.load("i64.load", entry, TLB_ENTRY.write) as I64,
+    () => fb.load("i64.load", entry, TLB_ENTRY.read) as I64,
+  );
+  fb.return(tags.eq(page));
+});
+
 /** The host address of a byte by the TLB or a refill; DEVICE or FAILED as `refill`. */
 const resolve = defineFunction("resolve", "iili", "i", (fb, cpu, context, va, access) => {
   const entry = entryOf(fb.call(chooseBank, cpu, context), va);

@@ -2,6 +2,7 @@
  * Predecode pages: per guest page that was executed, one slot an instruction. Keyed by physical (host) page; decoded
  * lazily, slot by slot; dropped when the guest writes to the page.
  */
+import { dropRegions } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32 } from "../ir/value.js";
 import { AREA, CODE_PAGE, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
@@ -71,6 +72,7 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
     page.set(fb.load("i32.load", p, CODE_PAGE.nextShadow) as I32);
     fb.brIf(again, page.get());
   });
+  fb.if(regions, () => fb.call(dropRegions, first));
   fb.if(dropAll, () => {
     fb.store("i32.store", first, fb.i32(0), CODE_PAGE.writes);
     fb.store("i32.store", first, fb.i32(0), CODE_PAGE.hasRegions);

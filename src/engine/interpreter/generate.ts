@@ -13,7 +13,7 @@ import {
 import { buildDecodeTree } from "../../isa/decode.js";
 import type { Feature } from "../../isa/features.js";
 import { type Form, fieldsOf } from "../../isa/pattern.js";
-import { raiseDataAbort, refill } from "../../mmu/access.js";
+import { raiseDataAbort, refill, touch } from "../../mmu/access.js";
 import { contextChanged, enterMode, flushBank, flushCpu, invalidateAddress } from "../../mmu/banks.js";
 import { peekHost } from "../../mmu/peek.js";
 import { walk } from "../../mmu/walk.js";
@@ -24,6 +24,7 @@ import { AREA, CPU } from "../layout.js";
 import { allocateCodePage, codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER } from "./code-pages.js";
 import { allForms } from "./forms.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
+import { heatSlot, jump } from "./jump.js";
 import { breakpointHandler, decodeHandler, interpretOne, pageEndHandler, run, undefinedHandler } from "./loop.js";
 import { unpreparedBreakpoint, unpreparedPoint } from "./points.js";
 import { HANDLER } from "./protocol.js";
@@ -53,6 +54,7 @@ const EXPORTED = [
   invalidateAddress,
   walk,
   refill,
+  touch,
   codePageFor,
   allocateCodePage,
   codeWritten,
@@ -102,8 +104,7 @@ export function generateInterpreter(): InterpreterImage {
     ...[unpreparedPoint, unpreparedBreakpoint],
   ];
   module.exportRuntime(new Set<DefinedFunction>([...special, ...handlers]));
-  module.functionIndex(interpretOne);
-  module.functionIndex(peekHost);
+  for (const f of [interpretOne, jump, heatSlot, peekHost]) module.functionIndex(f);
   const bytes = module.finish([...special, ...handlers], { initial: 1, maximum: 65536 });
   const tree = buildDecodeTree(
     forms.map((form, i) => ({ form, handler: FIRST_INSTRUCTION_HANDLER + i })),

@@ -6,18 +6,26 @@
 import { raiseIfStackMisaligned, raiseUndefined } from "../../cpu/exceptions.js";
 import type { Operand } from "../../isa/pattern.js";
 import { hostForAtomic, loadSlow, store128Slow, storeSlow, unprivilegedBank } from "../../mmu/access.js";
-import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
-import { hotSlot } from "../imports.js";
+import { type AccessOptions, type AccessSize, Builder, type SysregEntry } from "../builder.js";
 import type { Callable, Linker } from "../ir/function.js";
 import type { I32, I64, V128, Value } from "../ir/value.js";
-import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SLOT_SIZE, SLOTS_PER_PAGE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
+import {
+  AREA,
+  BANK,
+  CPU,
+  PAGE_BITS,
+  PAGE_SIZE,
+  SLOT_SIZE,
+  SLOTS_PER_PAGE,
+  SYSREG_ENTRY,
+  TLB_ENTRIES,
+  TLB_ENTRY,
+} from "../layout.js";
 import type { LoadName, StoreName } from "../wasm/opcodes.js";
+import { heatSlot, jump } from "./jump.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
 const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
-
-/** Backward branches to a slot before it counts as hot. */
-const HOT = 1000;
 
 /** Bits of the `flags` argument of the slow paths. */
 export const ACCESS_ALIGNED = 1;
@@ -330,27 +338,23 @@ export class InterpreterBuilder extends Builder {
       .and(PAGE_SIZE - 1)
       .shl(1);
     const samePage = target.xor(this.pc()).shrU(PAGE_BITS).eqz().and(target.wrap().and(3).eqz());
-    this.if(samePage, () => this.return(this.state32(CPU.slotBase).add(within)));
-    this.setState64(CPU.pc, target);
-    this.return(this.i32(0));
+    this.if(samePage, () => {
+      const slot = this.state32(CPU.slotBase).add(within);
+      this.call(heatSlot, this.cpu, slot);
+      this.return(slot);
+    });
+    this.return(this.call(jump, this.cpu, target, this.i32(1)));
   }
 
   branchDirect(offset: I64): void {
     const target = this.slot.add(offset.wrap().shl(1));
     const within = target.sub(this.state32(CPU.slotBase)).ltU(SLOTS_PER_PAGE * SLOT_SIZE);
     this.if(within, () => {
-      this.if(target.leU(this.slot), () => this.heat(target));
+      // A loop's head, or a function.
+      this.if(target.leU(this.slot), () => this.call(heatSlot, this.cpu, target));
       this.return(target);
     });
-    this.setState64(CPU.pc, this.pc().add(offset));
-    this.return(this.i32(0));
-  }
-
-  /** A backward branch: its target may be the head of a loop worth compiling. */
-  private heat(target: I32): void {
-    const heat = this.load("i32.load16_u", target, 2).add(1);
-    this.store("i32.store16", target, heat, 2);
-    this.if(heat.eq(HOT), () => this.call(hotSlot, this.cpu, target));
+    this.return(this.call(jump, this.cpu, this.pc().add(offset), this.i32(1)));
   }
 
   branchDirectIf(condition: I32, offset: I64): void {
@@ -394,5 +398,15 @@ export class InterpreterBuilder extends Builder {
   }
   setState32(offset: number, value: I32): void {
     this.store("i32.store", this.cpu, value, offset);
+  }
+  sysregEntry(encoding: I32): SysregEntry {
+    const at = encoding.shl(4);
+    const word = (offset: number): I32 => this.load("i32.load", at, AREA.sysregIndex + offset) as I32;
+    return {
+      flags: word(SYSREG_ENTRY.flags),
+      offset: word(SYSREG_ENTRY.offset),
+      readTraps: word(SYSREG_ENTRY.readTraps),
+      writeTraps: word(SYSREG_ENTRY.writeTraps),
+    };
   }
 }

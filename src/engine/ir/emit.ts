@@ -39,6 +39,11 @@ function countUses(statements: readonly Statement[]): void {
       case "return":
         if (s.node) use(s.node);
         break;
+      case "group":
+        countUses(s.body);
+        break;
+      case "forget":
+        break;
     }
   }
 }
@@ -51,6 +56,9 @@ function use(node: Node): void {
 class Emitter {
   readonly out = new ByteWriter();
   private readonly labels: (Label | undefined)[] = [];
+  /** Locals by type: those of values that may still be used, and those of values that are not. */
+  private readonly taken = new Map<TypeLetter, number[]>();
+  private readonly free = new Map<TypeLetter, number[]>();
 
   constructor(private readonly fb: FunctionBuilder) {}
 
@@ -105,9 +113,26 @@ class Emitter {
       this.out.opcode(CONTROL.drop);
       return;
     }
-    node.local = this.fb.newLocal(node.type);
+    node.local = this.takeLocal(node.type);
     this.out.opcode(CONTROL["local.set"]);
     this.out.u32(node.local);
+  }
+
+  private takeLocal(type: TypeLetter): number {
+    const local = this.free.get(type)?.pop() ?? this.fb.newLocal(type);
+    const taken = this.taken.get(type);
+    if (taken) taken.push(local);
+    else this.taken.set(type, [local]);
+    return local;
+  }
+
+  private forget(): void {
+    for (const [type, locals] of this.taken) {
+      const free = this.free.get(type);
+      if (free) free.push(...locals);
+      else this.free.set(type, [...locals]);
+      locals.length = 0;
+    }
   }
 
   private depth(label: Label): number {
@@ -169,6 +194,12 @@ class Emitter {
       case "return":
         if (s.node) this.push(s.node);
         this.out.opcode(CONTROL.return);
+        break;
+      case "group":
+        this.statements(s.body);
+        break;
+      case "forget":
+        this.forget();
         break;
     }
   }

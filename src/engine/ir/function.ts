@@ -43,7 +43,11 @@ export type Statement =
   | { kind: "if"; condition: Node; taken: Statement[]; otherwise: Statement[] }
   | { kind: "br"; label: Label; condition: Node | undefined }
   | { kind: "table"; index: Node; labels: Label[]; fallback: Label }
-  | { kind: "return"; node: Node | undefined };
+  | { kind: "return"; node: Node | undefined }
+  /** Statements in a row, for who fills them in later. */
+  | { kind: "group"; body: Statement[] }
+  /** No value defined so far is used from here on: their locals may be given to others. */
+  | { kind: "forget" };
 
 /** A local that changes. */
 export class Variable<T extends Value> {
@@ -269,6 +273,18 @@ export class FunctionBuilder {
     return body;
   }
 
+  /** A place in the code for statements that are known later. */
+  protected placeholder(): Statement[] {
+    const body: Statement[] = [];
+    this.current.push({ kind: "group", body });
+    return body;
+  }
+
+  /** See the statement of that kind. */
+  protected forget(): void {
+    this.current.push({ kind: "forget" });
+  }
+
   if(condition: I32, then: () => void, otherwise?: () => void): void {
     const c = condition.node.constant;
     if (c !== undefined) {
@@ -345,6 +361,11 @@ export class FunctionBuilder {
       this.current.push({ kind: "scope", label: otherwise, body });
       fallback();
     });
+  }
+
+  /** Goes to `labels[index]`, or `fallback` when the index is past them. */
+  table(index: I32, labels: readonly Label[], fallback: Label): void {
+    this.current.push({ kind: "table", index: index.node, labels: [...labels], fallback });
   }
 
   return(value?: Value): void {

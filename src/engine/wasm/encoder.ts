@@ -106,8 +106,8 @@ export interface ModuleParts {
   readonly exports: readonly { name: string; index: number }[];
   /** Contents of the module's own function table; empty for none. */
   readonly table: readonly number[];
-  /** Import a table "env.table" instead of having one. */
-  readonly importTable?: boolean;
+  /** Import the table "env.table" instead of having one, and put `table` there from this index on. */
+  readonly importTable?: number;
   readonly memory: { initial: number; maximum: number; shared?: boolean };
 }
 
@@ -154,14 +154,14 @@ export function encodeModule(types: TypeTable, parts: ModuleParts): Uint8Array {
     }
   });
   section(2, (w) => {
-    w.u32(parts.functionImports.length + 1 + (parts.importTable ? 1 : 0));
+    w.u32(parts.functionImports.length + 1 + (parts.importTable === undefined ? 0 : 1));
     parts.functionImports.forEach((f, i) => {
       w.name(f.module);
       w.name(f.name);
       w.u8(0x00);
       w.u32(importTypes[i] ?? 0);
     });
-    if (parts.importTable) {
+    if (parts.importTable !== undefined) {
       w.name("env");
       w.name("table");
       w.bytes(new Uint8Array([0x01, 0x70, 0x00]));
@@ -178,7 +178,8 @@ export function encodeModule(types: TypeTable, parts: ModuleParts): Uint8Array {
     w.u32(functionTypes.length);
     for (const type of functionTypes) w.u32(type);
   });
-  if (parts.table.length > 0) {
+  const ownTable = parts.table.length > 0 && parts.importTable === undefined;
+  if (ownTable) {
     section(4, (w) => {
       w.u32(1);
       w.bytes(new Uint8Array([0x70, 0x00]));
@@ -186,13 +187,13 @@ export function encodeModule(types: TypeTable, parts: ModuleParts): Uint8Array {
     });
   }
   section(7, (w) => {
-    w.u32(parts.exports.length + (parts.table.length > 0 ? 1 : 0));
+    w.u32(parts.exports.length + (ownTable ? 1 : 0));
     for (const e of parts.exports) {
       w.name(e.name);
       w.u8(0x00);
       w.u32(e.index);
     }
-    if (parts.table.length > 0) {
+    if (ownTable) {
       w.name("table");
       w.u8(0x01);
       w.u32(0);
@@ -202,7 +203,9 @@ export function encodeModule(types: TypeTable, parts: ModuleParts): Uint8Array {
     section(9, (w) => {
       w.u32(1);
       w.u32(0);
-      w.bytes(new Uint8Array([0x41, 0x00, 0x0b]));
+      w.u8(0x41);
+      w.s32(parts.importTable ?? 0);
+      w.u8(0x0b);
       w.u32(parts.table.length);
       for (const index of parts.table) w.u32(index);
     });

@@ -32,12 +32,14 @@ export function subtractWithFlags(b: Builder, sf: number, x: I64, y: I64): I64 {
   if (sf) {
     const r = x.sub(y);
     b.setFlags(r, r, x.geU(y), x.xor(y).and(x.xor(r)));
+    b.setFlagsCompared(x, y);
     return r;
   }
   const [xw, yw] = [x.wrap(), y.wrap()];
   const r = xw.sub(yw);
   const wide = r.toI64S();
   b.setFlags(wide, wide, xw.geU(yw), xw.xor(yw).and(xw.xor(r)).toI64S());
+  b.setFlagsCompared(xw, yw);
   return r.toI64U();
 }
 

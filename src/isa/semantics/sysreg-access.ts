@@ -7,7 +7,7 @@ import { sysregOffset } from "../../cpu/sysreg/table.js";
 import type { Builder } from "../../engine/builder.js";
 import { sysregAccess } from "../../engine/imports.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
-import { AREA, CPU, SYSREG_ENTRY, SYSREG_FLAG } from "../../engine/layout.js";
+import { CPU, SYSREG_FLAG } from "../../engine/layout.js";
 import { contextChanged } from "../../mmu/banks.js";
 import type { Operand } from "../pattern.js";
 
@@ -18,15 +18,11 @@ interface Entry {
 }
 
 function lookUp(b: Builder, encoding: I32, write: boolean): Entry {
-  const at = encoding.shl(4);
-  const word = (offset: number): I32 => b.load("i32.load", at, AREA.sysregIndex + offset) as I32;
-  const flags = word(SYSREG_ENTRY.flags);
+  const { flags, offset, readTraps, writeTraps } = b.sysregEntry(encoding);
   const lowest = flags.shrU(write ? 4 : 0).and(15);
-  const traps = word(write ? SYSREG_ENTRY.writeTraps : SYSREG_ENTRY.readTraps).and(
-    b.state32(write ? CPU.writeTraps : CPU.readTraps),
-  );
+  const traps = write ? writeTraps.and(b.state32(CPU.writeTraps)) : readTraps.and(b.state32(CPU.readTraps));
   const allowed = b.state32(CPU.el).geU(lowest).and(traps.eqz());
-  return { flags, offset: word(SYSREG_ENTRY.offset), allowed };
+  return { flags, offset, allowed };
 }
 
 /** Virtual time now, in instructions, as of the end of this one. */

@@ -1,0 +1,54 @@
+/**
+ * Going on at another page, and what makes code hot: both engines come here when a branch leaves the page.
+ */
+import { CpuView } from "../cpu-view.js";
+import { hotSlot } from "../imports.js";
+import { defineFunction } from "../ir/module.js";
+import type { I32, I64 } from "../ir/value.js";
+import { BANK, CPU, FETCH_ENTRIES, FETCH_ENTRY, GLOBAL, PAGE_BITS, PAGE_SIZE } from "../layout.js";
+
+/**
+ * A branch to a slot that is interpreted: (cpu, slot). What is branched to often is worth compiling; the count is the
+ * upper half of the slot's first word, in which a compiled slot has its entry number.
+ */
+export const heatSlot = defineFunction("heatSlot", "ii", "", (fb, cpu, slot) => {
+  const word = fb.load("i32.load", slot) as I32;
+  const firstRegion = fb.load("i32.load", fb.i32(0), GLOBAL.firstRegion) as I32;
+  fb.if(word.and(0xffff).geU(firstRegion), () => fb.return());
+  const hotter = word.add(0x1_0000);
+  fb.store("i32.store", slot, hotter);
+  const limit = fb.load("i32.load", fb.i32(0), GLOBAL.hot) as I32;
+  fb.if(hotter.shrU(16).eq(limit), () => fb.call(hotSlot, cpu, slot));
+  fb.return();
+});
+
+/**
+ * (cpu, address, whether the branch makes its target hotter) → the slot of the address when the fetch TLB knows its
+ * page, and that page is the one being executed from now on; else 0, with the PC in the block.
+ */
+export const jump = defineFunction("jump", "ili", "i", (fb, cpu, address, heats) => {
+  const c = new CpuView(fb, cpu);
+  const page = address.and(-BigInt(PAGE_SIZE));
+  const shift = Math.log2(FETCH_ENTRY.size);
+  const index = address
+    .shrU(PAGE_BITS - shift)
+    .wrap()
+    .and((FETCH_ENTRIES - 1) << shift);
+  const entry = c.get32(CPU.bank).add(index);
+  const known = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page);
+  fb.if(known.eqz().or(address.wrap().and(3)), () => {
+    c.set64(CPU.pc, address);
+    fb.return(fb.i32(0));
+  });
+  const code = fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32;
+  c.set32(CPU.slotBase, code);
+  c.set64(CPU.pcBias, page.sub(code.shrU(1).toI64U()));
+  const slot = code.add(
+    address
+      .wrap()
+      .and(PAGE_SIZE - 1)
+      .shl(1),
+  );
+  fb.if(heats, () => fb.call(heatSlot, cpu, slot));
+  fb.return(slot);
+});

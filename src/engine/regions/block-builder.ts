@@ -1,0 +1,582 @@
+/**
+ * The Builder of compiled regions, a block at a time: operand fields are constants, guest registers and flags are wasm
+ * locals, and whatever the inline paths cannot do goes back to the interpreter just before the instruction (`bail`).
+ * What depends on the region as a whole (which registers are in locals already, where branches lead) is left open as
+ * placeholders, and filled in by assemble.ts.
+ */
+import type { Operand } from "../../isa/pattern.js";
+import { touch } from "../../mmu/access.js";
+import { ACCESS } from "../../mmu/walk.js";
+import { type AccessOptions, type AccessSize, Builder, type SysregEntry } from "../builder.js";
+import type { Linker, Statement } from "../ir/function.js";
+import type { I32, I64, V128, Value } from "../ir/value.js";
+import { BANK, CPU, PAGE_BITS, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
+import type { LoadName, StoreName } from "../wasm/opcodes.js";
+import type { BlockUse } from "./flow.js";
+import type { RegisterSet } from "./registers.js";
+
+const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
+const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
+
+/**
+ * Thrown where an instruction cannot be compiled: the interpreter carries it out in the middle of the region. One
+ * object for all, because it is thrown so often that collecting a stack each time would show.
+ */
+export const NOT_COMPILABLE = new Error("the interpreter's instruction");
+
+/** Slot of SP in the vCPU block's X registers, and its bit in register sets. */
+const SP_SLOT = 32;
+const SP_BIT = 31;
+
+/** How control leaves a block for something that is not the next statement. */
+export type Way =
+  /** To an instruction of the region or of its pages, by number (discover.ts). */
+  | { readonly kind: "to"; readonly at: number; readonly calls: boolean }
+  /** To an address, which is in `target`. */
+  | { readonly kind: "indirect"; readonly heats: boolean }
+  /** Back to the interpreter, before instruction `at`; `taken` instructions of the block were taken from the budget in vain. */
+  | { readonly kind: "bail"; readonly at: number; refund: number }
+  /** To the interpreter's loop, which looks at interrupts before the instruction `at`. */
+  | { readonly kind: "look"; readonly at: number; refund: number }
+  /** The interpreter carries out `at`; the region goes on behind it if it can. */
+  | { readonly kind: "interpret"; readonly at: number };
+
+/** A place where control leaves a block, with what the block has done by then. */
+export interface Departure {
+  readonly way: Way;
+  readonly touched: RegisterSet;
+  readonly written: RegisterSet;
+  /** Where its code goes. */
+  readonly code: Statement[];
+}
+
+export interface FirstUse {
+  readonly kind: "x" | "v" | "flags";
+  readonly n: number;
+  readonly code: Statement[];
+}
+
+export interface BuiltBlock {
+  readonly start: number;
+  readonly body: Statement[];
+  /** Instructions compiled: what is taken from the budget before the block. */
+  readonly length: number;
+  readonly departures: readonly Departure[];
+  readonly firstUses: readonly FirstUse[];
+  readonly use: Pick<BlockUse, "touched" | "written">;
+}
+
+/** What the compiler knows of the machine it compiles for. */
+export interface RegionContext {
+  /** The entry of a system register's encoding (SYSREG_ENTRY), which never changes. */
+  sysregEntry(encoding: number): { flags: number; offset: number; readTraps: number; writeTraps: number };
+  /** Address of the slot of an instruction. */
+  slotAddress(at: number): number;
+}
+
+export class BlockBuilder extends Builder {
+  readonly cpu: I32;
+  /** Instructions left of the budget once the block is through. */
+  readonly left = this.newLocal("i");
+  readonly bank = this.newLocal("i");
+  /** Where an indirect branch goes. */
+  readonly target = this.newLocal("l");
+  readonly flags = { n: this.newLocal("l"), z: this.newLocal("l"), c: this.newLocal("i"), v: this.newLocal("l") };
+  /** Operands of the subtraction that set the flags last, by width. */
+  private readonly compared = {
+    64: [this.newLocal("l"), this.newLocal("l")] as const,
+    32: [this.newLocal("i"), this.newLocal("i")] as const,
+  };
+  private readonly xLocals = new Map<number, number>();
+  private readonly vLocals = new Map<number, number>();
+
+  private word = 0;
+  private at = 0;
+  private position = 0;
+  /** Statements of the current instruction, and the loads that must come before them. */
+  private top: Statement[] = this.root;
+  private before: Statement[] = this.root;
+  private touchedX = 0;
+  private touchedV = 0;
+  private touchedFlags = false;
+  private writtenX = 0;
+  private writtenV = 0;
+  private writtenFlags = false;
+  /** What was written when the current instruction began. */
+  private snapshot: { touched: RegisterSet; written: RegisterSet } = this.sets();
+  private departures: Departure[] = [];
+  private firstUses: FirstUse[] = [];
+  /** Patches of constants that depend on the block's length. */
+  private pending: ((length: number) => void)[] = [];
+  /** The width of the comparison that the flags come from, where that is known. */
+  private comparedWidth: 32 | 64 | undefined;
+  private ended = false;
+  usesFp = false;
+
+  constructor(
+    linker: Linker,
+    private readonly context: RegionContext,
+  ) {
+    super(linker, "iii", "i");
+    this.cpu = this.param(0) as I32;
+  }
+
+  // --- blocks ---------------------------------------------------------------------------------------------------------
+
+  /**
+   * Builds the block of `instructions`. Returns it, and how many instructions it took: fewer than there are when one
+   * is left to the interpreter, which then ends the block.
+   */
+  buildBlock(
+    start: number,
+    instructions: readonly { word: number; fp: boolean; calls: boolean; body: (b: Builder) => void }[],
+  ): { block: BuiltBlock; taken: number } {
+    this.touchedX = this.touchedV = this.writtenX = this.writtenV = 0;
+    this.touchedFlags = this.writtenFlags = false;
+    this.departures = [];
+    this.firstUses = [];
+    this.pending = [];
+    this.comparedWidth = undefined;
+    this.ended = false;
+    let length = 0;
+    let taken = 0;
+    const body = this.nest(() => {
+      for (const instruction of instructions) {
+        taken++;
+        const done = this.instruction(start + length, length, instruction);
+        if (!done) {
+          this.snapshot = this.sets();
+          this.depart({ kind: "interpret", at: start + length });
+          this.ended = true;
+          break;
+        }
+        length++;
+        if (this.ended) break;
+      }
+      if (!this.ended) {
+        this.snapshot = this.sets();
+        this.depart({ kind: "to", at: start + length, calls: false });
+      }
+    });
+    for (const patch of this.pending) patch(length);
+    const use = this.sets();
+    return { block: { start, body, length, departures: this.departures, firstUses: this.firstUses, use }, taken };
+  }
+
+  private instruction(
+    at: number,
+    position: number,
+    { word, fp, calls, body }: { word: number; fp: boolean; calls: boolean; body: (b: Builder) => void },
+  ): boolean {
+    this.word = word;
+    this.at = at;
+    this.position = position;
+    this.calls = calls;
+    this.snapshot = this.sets();
+    const saved = {
+      touchedX: this.touchedX,
+      touchedV: this.touchedV,
+      touchedFlags: this.touchedFlags,
+      writtenX: this.writtenX,
+      writtenV: this.writtenV,
+      writtenFlags: this.writtenFlags,
+      comparedWidth: this.comparedWidth,
+    };
+    const counts = [this.departures.length, this.firstUses.length, this.pending.length] as const;
+    const before: Statement[] = [];
+    this.before = before;
+    try {
+      const code = this.nest(() => {
+        this.top = this.current;
+        body(this);
+      });
+      this.current.push({ kind: "group", body: before }, ...code);
+      this.forget();
+      this.usesFp ||= fp;
+      return true;
+    } catch (error) {
+      if (error !== NOT_COMPILABLE) throw error;
+      Object.assign(this, saved);
+      this.departures.length = counts[0];
+      this.firstUses.length = counts[1];
+      this.pending.length = counts[2];
+      return false;
+    }
+  }
+  private calls = false;
+
+  private sets(): { touched: RegisterSet; written: RegisterSet } {
+    return {
+      touched: { x: this.touchedX, v: this.touchedV, flags: this.touchedFlags },
+      written: { x: this.writtenX, v: this.writtenV, flags: this.writtenFlags },
+    };
+  }
+
+  /** Leaves the block from here; by default as it was before the current instruction. */
+  private depart(way: Way, { touched, written } = this.snapshot): void {
+    this.departures.push({ way, touched, written, code: this.placeholder() });
+  }
+
+  /** Goes back to the interpreter before this instruction, which carries it out. */
+  private bail(): void {
+    const way = { kind: "bail" as const, at: this.at, refund: 0 };
+    const { position } = this;
+    this.pending.push((length) => {
+      way.refund = length - position;
+    });
+    this.depart(way);
+  }
+
+  // --- operands ------------------------------------------------------------------------------------------------------
+
+  private number(o: Operand, delta = 0): number {
+    const value = (this.word >>> o.lo) & ((2 ** o.width - 1) >>> 0);
+    return delta === 0 ? value >>> 0 : (value + delta) & 31;
+  }
+
+  operand(o: Operand): I32 {
+    return this.i32(this.number(o));
+  }
+
+  override signed(o: Operand): I64 {
+    return this.i64(BigInt.asIntN(o.width, BigInt(this.number(o))));
+  }
+
+  /** The PC of slot s is pcBias + s / 2. */
+  pc(): I64 {
+    return this.state64(CPU.pcBias).add(this.context.slotAddress(this.at) / 2);
+  }
+
+  /** The local of X[n] (SP_BIT for SP). */
+  xLocal(n: number): number {
+    let local = this.xLocals.get(n);
+    if (local === undefined) {
+      local = this.newLocal("l");
+      this.xLocals.set(n, local);
+    }
+    return local;
+  }
+  vLocal(n: number): number {
+    let local = this.vLocals.get(n);
+    if (local === undefined) {
+      local = this.newLocal("v");
+      this.vLocals.set(n, local);
+    }
+    return local;
+  }
+
+  private firstUse(kind: FirstUse["kind"], n: number): void {
+    const code: Statement[] = [];
+    this.before.push({ kind: "group", body: code });
+    this.firstUses.push({ kind, n, code });
+  }
+
+  /** Where a write may not happen, what was there before must be in the local. */
+  private get certain(): boolean {
+    return this.current === this.top;
+  }
+
+  private get(n: number): I64 {
+    const bit = 1 << n;
+    if (!(this.touchedX & bit)) this.firstUse("x", n);
+    this.touchedX |= bit;
+    return this.readLocal(this.xLocal(n), "l") as I64;
+  }
+
+  private set(n: number, value: I64): void {
+    const bit = 1 << n;
+    if (!(this.touchedX & bit) && !this.certain) this.firstUse("x", n);
+    this.touchedX |= bit;
+    this.writtenX |= bit;
+    this.writeLocal(this.xLocal(n), value);
+  }
+
+  X(o: Operand | number, delta = 0): I64 {
+    const n = typeof o === "number" ? o : this.number(o, delta);
+    return n === 31 ? this.i64(0) : this.get(n);
+  }
+  setX(o: Operand | number, value: I64, delta = 0): void {
+    const n = typeof o === "number" ? o : this.number(o, delta);
+    if (n !== 31) this.set(n, value);
+  }
+  /** X31 is SP here: its bit is 31, like its number. */
+  XSP(o: Operand): I64 {
+    return this.get(this.number(o));
+  }
+  setXSP(o: Operand, value: I64): void {
+    this.set(this.number(o), value);
+  }
+  base(o: Operand): I64 {
+    const value = this.XSP(o);
+    if (this.number(o) === 31) this.if(value.wrap().and(15), () => this.bail());
+    return value;
+  }
+
+  V(o: Operand, delta = 0): V128 {
+    const n = this.number(o, delta);
+    const bit = 1 << n;
+    if (!(this.touchedV & bit)) this.firstUse("v", n);
+    this.touchedV |= bit;
+    return this.readLocal(this.vLocal(n), "v") as V128;
+  }
+  setV(o: Operand, value: V128, delta = 0): void {
+    const n = this.number(o, delta);
+    const bit = 1 << n;
+    if (!(this.touchedV & bit) && !this.certain) this.firstUse("v", n);
+    this.touchedV |= bit;
+    this.writtenV |= bit;
+    this.writeLocal(this.vLocal(n), value);
+  }
+
+  // --- flags ----------------------------------------------------------------------------------------------------------
+
+  setFlags(n: I64, z: I64, c: I32, v: I64): void {
+    if (!this.touchedFlags && !this.certain) this.firstUse("flags", 0);
+    this.touchedFlags = this.writtenFlags = true;
+    this.comparedWidth = undefined;
+    this.writeLocal(this.flags.n, n);
+    this.writeLocal(this.flags.z, z);
+    this.writeLocal(this.flags.c, c);
+    this.writeLocal(this.flags.v, v);
+  }
+
+  override setFlagsCompared(x: I64 | I32, y: I64 | I32): void {
+    if (!this.certain) return;
+    const width = x.letter === "l" ? 64 : 32;
+    const [a, b] = this.compared[width];
+    this.writeLocal(a, x);
+    this.writeLocal(b, y);
+    this.comparedWidth = width;
+  }
+
+  override condition(code: number): I32 {
+    const width = this.comparedWidth;
+    if (width === undefined) return super.condition(code);
+    const letter = width === 64 ? "l" : "i";
+    const [a, b] = this.compared[width].map((local) => this.readLocal(local, letter)) as [I64, I64];
+    switch (code) {
+      case 0:
+        return a.eq(b);
+      case 1:
+        return a.ne(b);
+      case 2:
+        return a.geU(b);
+      case 3:
+        return a.ltU(b);
+      case 8:
+        return a.gtU(b);
+      case 9:
+        return a.leU(b);
+      case 10:
+        return a.geS(b);
+      case 11:
+        return a.ltS(b);
+      case 12:
+        return a.gtS(b);
+      case 13:
+        return a.leS(b);
+      default:
+        return super.condition(code);
+    }
+  }
+
+  private flag(local: number, type: "l" | "i"): Value {
+    if (!this.touchedFlags) this.firstUse("flags", 0);
+    this.touchedFlags = true;
+    return this.readLocal(local, type);
+  }
+  flagN(): I64 {
+    return this.flag(this.flags.n, "l") as I64;
+  }
+  flagZ(): I64 {
+    return this.flag(this.flags.z, "l") as I64;
+  }
+  flagC(): I32 {
+    return this.flag(this.flags.c, "i") as I32;
+  }
+  flagV(): I64 {
+    return this.flag(this.flags.v, "l") as I64;
+  }
+
+  // --- memory ---------------------------------------------------------------------------------------------------------
+
+  /** Host address of an access that hits the TLB, or does once the table walk has filled it; any other bails. */
+  private host(access: number, size: number, address: I64, options: AccessOptions | undefined): I32 {
+    if (options?.unprivileged) throw NOT_COMPILABLE;
+    const tag = access === ACCESS.write ? TLB_ENTRY.write : TLB_ENTRY.read;
+    const entryShift = Math.log2(TLB_ENTRY.size);
+    const index = address.shrU(PAGE_BITS - entryShift).wrap();
+    const entry = this.local32(this.bank).add(index.and((TLB_ENTRIES - 1) << entryShift));
+    const last = size === 1 ? address : address.add(size - 1);
+    if (options?.aligned && size > 1) this.if(address.wrap().and(size - 1), () => this.bail());
+    const misses = last.and(-(1n << BigInt(PAGE_BITS))).ne(this.load("i64.load", entry, BANK.data + tag) as I64);
+    this.if(misses, () => {
+      const hit = this.call(touch, this.cpu, address, this.i32(size), this.i32(access));
+      this.if(hit.eqz(), () => this.bail());
+    });
+    return address.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32);
+  }
+
+  readHost(size: number, address: I64, options?: AccessOptions): I32 {
+    return this.host(ACCESS.read, size, address, options);
+  }
+  loadMem(size: AccessSize, address: I64, options?: AccessOptions): I64 {
+    return this.load(LOAD[size], this.readHost(size, address, options)) as I64;
+  }
+  loadMem128(address: I64, options?: AccessOptions): V128 {
+    return this.load("v128.load", this.readHost(16, address, options)) as V128;
+  }
+  storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void {
+    this.store(STORE[size], this.host(ACCESS.write, size, address, options), value);
+  }
+  storeMem128(address: I64, value: V128, options?: AccessOptions): void {
+    this.store("v128.store", this.host(ACCESS.write, 16, address, options), value);
+  }
+  loadPair(size: 4 | 8, address: I64): [I64, I64] {
+    const host = this.host(ACCESS.read, 2 * size, address, undefined);
+    return [this.load(LOAD[size], host) as I64, this.load(LOAD[size], host, size) as I64];
+  }
+  storePair(size: 4 | 8, address: I64, first: I64, second: I64): void {
+    const host = this.host(ACCESS.write, 2 * size, address, undefined);
+    this.store(STORE[size], host, first);
+    this.store(STORE[size], host, second, size);
+  }
+  exclusiveHost(size: number, address: I64): I32 {
+    return this.host(ACCESS.write, size, address, { aligned: true });
+  }
+
+  // --- how an instruction ends ------------------------------------------------------------------------------------------
+
+  branch(target: I64): void {
+    this.ended = true;
+    this.writeLocal(this.target, target);
+    this.depart({ kind: "indirect", heats: this.calls }, this.sets());
+  }
+
+  branchDirect(offset: I64): void {
+    this.ended = true;
+    this.go(offset);
+  }
+
+  branchDirectIf(condition: I32, offset: I64): void {
+    this.if(condition, () => this.go(offset));
+  }
+
+  private go(offset: I64): void {
+    const bytes = offset.node.constant;
+    if (typeof bytes !== "bigint") throw new Error("a direct branch without a constant offset");
+    this.depart({ kind: "to", at: this.at + Number(bytes / 4n), calls: this.calls }, this.sets());
+  }
+
+  /** Where it is certain to happen the instruction is the interpreter's; in a rare case it bails. */
+  leave(): void {
+    if (this.certain) throw NOT_COMPILABLE;
+    this.bail();
+  }
+  callRuntime(): Value | undefined {
+    if (this.certain) throw NOT_COMPILABLE;
+    this.bail();
+    return this.i32(0);
+  }
+  synchronize(): void {
+    if (this.certain) throw NOT_COMPILABLE;
+    const way = { kind: "look" as const, at: this.at + 1, refund: 0 };
+    const { position } = this;
+    this.pending.push((length) => {
+      way.refund = length - position - 1;
+    });
+    this.depart(way, this.sets());
+  }
+  abandonIf(): void {
+    if (this.certain) throw NOT_COMPILABLE;
+  }
+  undefinedIf(condition: I32): void {
+    if (condition.node.constant === 0) return;
+    this.if(condition, () => this.bail());
+  }
+
+  // --- vCPU block -------------------------------------------------------------------------------------------------------
+
+  state64(offset: number): I64 {
+    return this.load("i64.load", this.cpu, offset) as I64;
+  }
+  setState64(offset: number, value: I64): void {
+    this.store("i64.store", this.cpu, value, offset);
+  }
+  state32(offset: number): I32 {
+    if (offset !== CPU.budget) return this.load("i32.load", this.cpu, offset) as I32;
+    // What is left as of the end of this instruction; the block has been taken from it whole.
+    const rest = this.newLocal("i");
+    const code = this.placeholder();
+    const { position } = this;
+    this.pending.push((length) => {
+      code.push(...this.nest(() => this.writeLocal(rest, this.i32(length - position - 1))));
+    });
+    return this.local32(this.left).add(this.local32(rest));
+  }
+  /** The word of the block itself, which for the budget is what was left when the region was entered. */
+  state32AsStored(offset: number): I32 {
+    return this.load("i32.load", this.cpu, offset) as I32;
+  }
+  setState32(offset: number, value: I32): void {
+    this.store("i32.store", this.cpu, value, offset);
+  }
+
+  override sysregEntry(encoding: I32): SysregEntry {
+    const known = this.context.sysregEntry(encoding.node.constant as number);
+    return {
+      flags: this.i32(known.flags),
+      offset: this.i32(known.offset),
+      readTraps: this.i32(known.readTraps),
+      writeTraps: this.i32(known.writeTraps),
+    };
+  }
+
+  local32(local: number): I32 {
+    return this.readLocal(local, "i") as I32;
+  }
+
+  // --- what assemble.ts puts together -----------------------------------------------------------------------------------
+
+  /** The statements that `write` makes. */
+  statements(write: () => void): Statement[] {
+    return this.nest(write);
+  }
+
+  append(statements: readonly Statement[]): void {
+    this.current.push(...statements);
+  }
+
+  /** Offset in the vCPU block of X[n], with SP_BIT for SP. */
+  static xOffset(n: number): number {
+    return CPU.x + 8 * (n === SP_BIT ? SP_SLOT : n);
+  }
+
+  loadRegisters({ x, v, flags }: RegisterSet, bits: (mask: number) => Iterable<number>): void {
+    for (const n of bits(x)) this.writeLocal(this.xLocal(n), this.state64(BlockBuilder.xOffset(n)));
+    for (const n of bits(v)) this.writeLocal(this.vLocal(n), this.load("v128.load", this.cpu, CPU.v + 16 * n));
+    if (!flags) return;
+    this.writeLocal(this.flags.n, this.state64(CPU.flagN));
+    this.writeLocal(this.flags.z, this.state64(CPU.flagZ));
+    this.writeLocal(this.flags.c, this.state32(CPU.flagC));
+    this.writeLocal(this.flags.v, this.state64(CPU.flagV));
+  }
+
+  storeRegisters({ x, v, flags }: RegisterSet, bits: (mask: number) => Iterable<number>): void {
+    for (const n of bits(x)) {
+      this.setState64(BlockBuilder.xOffset(n), this.readLocal(this.xLocal(n), "l") as I64);
+    }
+    for (const n of bits(v)) {
+      this.store("v128.store", this.cpu, this.readLocal(this.vLocal(n), "v"), CPU.v + 16 * n);
+    }
+    if (!flags) return;
+    this.setState64(CPU.flagN, this.readLocal(this.flags.n, "l") as I64);
+    this.setState64(CPU.flagZ, this.readLocal(this.flags.z, "l") as I64);
+    this.setState32(CPU.flagC, this.local32(this.flags.c));
+    this.setState64(CPU.flagV, this.readLocal(this.flags.v, "l") as I64);
+  }
+
+  slotConstant(at: number): I32 {
+    return this.i32(this.context.slotAddress(at));
+  }
+}

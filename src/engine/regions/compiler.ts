@@ -1,0 +1,174 @@
+/**
+ * The compiler apart from the machine: jobs of a few hot slots come in with copies of all that is to be known, a module
+ * with their regions comes out. So it can run on a thread of its own (thread.ts).
+ */
+import { decodeIn } from "../../isa/decode.js";
+import type { Form } from "../../isa/pattern.js";
+import { FIRST_INSTRUCTION_HANDLER } from "../interpreter/code-pages.js";
+import { allForms } from "../interpreter/forms.js";
+import type { Callable, Linker } from "../ir/function.js";
+import { AREA, SLOT_SIZE, SYSREG_ENTRY } from "../layout.js";
+import { encodeModule, TypeTable } from "../wasm/encoder.js";
+import { type CompiledRegion, compileRegion } from "./compile.js";
+import type { PageCode, Pages } from "./discover.js";
+
+/** What is the same for all jobs of a machine. */
+export interface CompilerTables {
+  /** Root of the decode tree, and its words. */
+  readonly decodeRoot: number;
+  readonly decodeTree: Int32Array;
+  /** SYSREG_ENTRY rows by 15-bit encoding. */
+  readonly sysregIndex: Int32Array;
+  /** Handlers from this index on are regions. */
+  readonly firstRegion: number;
+  /** Heat from which a call's return is a way into the region. */
+  readonly warm: number;
+}
+
+/** A predecode page as it was: two words a slot. */
+export interface PageCopy {
+  readonly distance: number;
+  readonly address: number;
+  readonly slots: Uint32Array;
+}
+
+export interface JobSlot {
+  /** Number of the hot slot in the page at distance 0. */
+  readonly head: number;
+  readonly pages: readonly PageCopy[];
+}
+
+export interface Job {
+  readonly id: number;
+  /** Table index of the first region. */
+  readonly firstIndex: number;
+  readonly slots: readonly JobSlot[];
+}
+
+export interface JobRegion {
+  /** Which slot of the job it is of. */
+  readonly slot: number;
+  /** Addresses of the slots at which it is entered, by entry number. */
+  readonly entries: readonly number[];
+  /** Predecode pages of which it has code. */
+  readonly pages: readonly number[];
+  readonly instructions: number;
+}
+
+export interface JobResult {
+  readonly id: number;
+  /** Regions in the order of their table indices. */
+  readonly regions: readonly JobRegion[];
+  /** Absent when nothing could be compiled. */
+  readonly module: WebAssembly.Module | undefined;
+  readonly bytes: number;
+  /** Names of what the module imports as "rt". */
+  readonly runtime: readonly string[];
+  readonly milliseconds: number;
+}
+
+class RegionLinker implements Linker {
+  readonly types = new TypeTable();
+  readonly imports: Callable[] = [];
+  functionIndex(callee: Callable): number {
+    const known = this.imports.indexOf(callee);
+    return known >= 0 ? known : this.imports.push(callee) - 1;
+  }
+}
+
+export class Compiler {
+  private readonly forms: readonly Form[] = allForms();
+
+  constructor(private readonly tables: CompilerTables) {}
+
+  run(job: Job): JobResult {
+    const start = performance.now();
+    const linker = new RegionLinker();
+    const regions: JobRegion[] = [];
+    const compiled: CompiledRegion[] = [];
+    job.slots.forEach((slot, number) => {
+      const region = this.compile(slot, linker);
+      if (region === undefined) return;
+      compiled.push(region);
+      const address = (distance: number): number =>
+        (slot.pages.find((page) => page.distance === distance) as PageCopy).address;
+      regions.push({
+        slot: number,
+        entries: region.entries.map(({ page, slot: n }) => address(page) + n * SLOT_SIZE),
+        pages: region.pages.map(address),
+        instructions: region.instructions,
+      });
+    });
+    const bytes = compiled.length === 0 ? undefined : this.encode(linker, compiled, job.firstIndex);
+    return {
+      id: job.id,
+      regions,
+      module: bytes && new WebAssembly.Module(bytes),
+      bytes: bytes?.length ?? 0,
+      runtime: linker.imports.filter((f) => "build" in f).map((f) => f.name),
+      milliseconds: performance.now() - start,
+    };
+  }
+
+  private encode(linker: RegionLinker, regions: readonly CompiledRegion[], firstIndex: number): Uint8Array {
+    const functions = regions.map(({ body }) => body);
+    return encodeModule(linker.types, {
+      functionImports: linker.imports.map((f) => ({
+        module: "build" in f ? "rt" : "host",
+        name: f.name,
+        signature: f.signature,
+      })),
+      functions,
+      exports: [],
+      table: functions.map((_, i) => linker.imports.length + i),
+      importTable: firstIndex,
+      memory: { initial: 1, maximum: 65536 },
+    });
+  }
+
+  private compile({ head, pages }: JobSlot, linker: RegionLinker): CompiledRegion | undefined {
+    const { firstRegion, warm, sysregIndex } = this.tables;
+    const known = new Map(pages.map((page) => [page.distance, this.pageCode(page)]));
+    const pageAt: Pages = (distance) => known.get(distance);
+    return compileRegion(
+      {
+        pages: pageAt,
+        head,
+        isEntry: ({ page, slot }) => {
+          const copy = pages.find((p) => p.distance === page) as PageCopy;
+          const word = copy.slots[slot * 2] ?? 0;
+          return (word & 0xffff) < firstRegion && word >>> 16 >= warm;
+        },
+        sysregEntry: (encoding) => {
+          const at = encoding * SYSREG_ENTRY.size;
+          const word = (offset: number): number => sysregIndex[(at + offset) >> 2] ?? 0;
+          return {
+            flags: word(SYSREG_ENTRY.flags),
+            offset: word(SYSREG_ENTRY.offset),
+            readTraps: word(SYSREG_ENTRY.readTraps),
+            writeTraps: word(SYSREG_ENTRY.writeTraps),
+          };
+        },
+        firstRegion,
+      },
+      linker,
+    );
+  }
+
+  private pageCode({ address, slots }: PageCopy): PageCode {
+    const { firstRegion, decodeRoot, decodeTree } = this.tables;
+    const tree = { root: decodeRoot, words: decodeTree };
+    const word = (slot: number): number => (slots[slot * 2 + 1] ?? 0) | 0;
+    const handler = (slot: number): number => (slots[slot * 2] ?? 0) & 0xffff;
+    return {
+      address,
+      word,
+      form: (slot) => {
+        const known = handler(slot);
+        const found = known < firstRegion ? known : decodeIn(tree, AREA.decodeTree, word(slot));
+        return found === undefined ? undefined : this.forms[found - FIRST_INSTRUCTION_HANDLER];
+      },
+      wasExecuted: (slot) => handler(slot) !== 0,
+    };
+  }
+}

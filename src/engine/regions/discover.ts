@@ -1,0 +1,141 @@
+/**
+ * Which instructions a region has: those reachable from a hot slot by direct branches, falling through, and coming back
+ * from calls, as far as they have been executed before; cut into blocks. Instructions are named by their distance from
+ * the first one of the hot slot's page, in instructions, so that the next virtual page begins at 1,024.
+ */
+import type { Form } from "../../isa/pattern.js";
+import { SLOTS_PER_PAGE } from "../layout.js";
+
+/** The code of one virtual page near the hot slot. */
+export interface PageCode {
+  /** Address of its predecode page. */
+  readonly address: number;
+  /** Instruction word of a slot. */
+  word(slot: number): number;
+  /** The form of a slot's word; undefined where the CPU has no instruction. */
+  form(slot: number): Form | undefined;
+  /** Whether the slot was ever executed. */
+  wasExecuted(slot: number): boolean;
+}
+
+/** Virtual pages by distance from the hot slot's; undefined where fetching would need the MMU. */
+export type Pages = (distance: number) => PageCode | undefined;
+
+export interface Instruction {
+  readonly at: number;
+  readonly word: number;
+  readonly form: Form;
+}
+
+export interface Block {
+  readonly start: number;
+  readonly instructions: readonly Instruction[];
+  /** Follows the last instruction when that does not branch always. */
+  readonly next: number;
+}
+
+export interface Discovered {
+  readonly blocks: readonly Block[];
+  /** Instructions that calls in the region return to. */
+  readonly returns: readonly number[];
+}
+
+const MAX_INSTRUCTIONS = 500;
+
+export const pageOf = (at: number): number => Math.floor(at / SLOTS_PER_PAGE);
+export const slotOf = (at: number): number => at - pageOf(at) * SLOTS_PER_PAGE;
+
+/** How an instruction goes on: offset of a direct branch; whether the next instruction may follow; whether it calls. */
+interface Flow {
+  readonly offset?: number;
+  readonly falls: boolean;
+  readonly calls?: boolean;
+}
+
+const STRAIGHT: Flow = { falls: true };
+const AWAY: Flow = { falls: false };
+const CALL: Flow = { falls: false, calls: true };
+
+/** Rows after which the program goes on elsewhere, and not by a label. */
+const LEAVES = new Map<string, Flow>([
+  ["BR", AWAY],
+  ["RET", AWAY],
+  ["BLR", CALL],
+  ["BL", CALL],
+  ["ERET", AWAY],
+  ["BRK", AWAY],
+  ["SVC", CALL],
+  ["HVC", CALL],
+  ["SMC", CALL],
+]);
+
+function flowOf(name: string, word: number): Flow {
+  switch (name) {
+    case "B":
+      return { offset: (word << 6) >> 6, falls: false };
+    case "B_cond":
+    case "CBZ":
+    case "CBNZ":
+      return { offset: (word << 8) >> 13, falls: true };
+    case "TBZ":
+    case "TBNZ":
+      return { offset: (word << 13) >> 18, falls: true };
+    default:
+      return LEAVES.get(name) ?? STRAIGHT;
+  }
+}
+
+/** Blocks in the order of their addresses. `head` is the slot of the hot instruction in page 0. */
+export function discover(pages: Pages, head: number): Discovered {
+  const found = new Map<number, Instruction>();
+  const leaders = new Set<number>([head]);
+  const returns: number[] = [];
+  const work = [head];
+  const known = new Map<number, PageCode | undefined>();
+  const pageAt = (at: number): PageCode | undefined => {
+    const distance = pageOf(at);
+    if (!known.has(distance)) known.set(distance, pages(distance));
+    return known.get(distance);
+  };
+  const executed = (at: number): boolean => pageAt(at)?.wasExecuted(slotOf(at)) ?? false;
+  const lead = (at: number): void => {
+    leaders.add(at);
+    if (!found.has(at) && executed(at)) work.push(at);
+  };
+  // Nearest first, so that what is cut off by the limit is far away.
+  for (let next = 0; next < work.length; next++) {
+    for (let at = work[next] as number; !found.has(at) && found.size < MAX_INSTRUCTIONS && executed(at); at++) {
+      const page = pageAt(at) as PageCode;
+      const form = page.form(slotOf(at));
+      if (form === undefined) break;
+      const word = page.word(slotOf(at));
+      found.set(at, { at, word, form });
+      const flow = flowOf(form.row.name, word);
+      if (flow.offset !== undefined) lead(at + flow.offset);
+      if (flow.calls) {
+        leaders.add(at + 1);
+        if (executed(at + 1)) {
+          returns.push(at + 1);
+          if (!found.has(at + 1)) work.push(at + 1);
+        }
+      }
+      if (!flow.falls) break;
+      if (flow.offset !== undefined || slotOf(at + 1) === 0) leaders.add(at + 1);
+    }
+  }
+  const blocks: Block[] = [];
+  for (const start of [...leaders].filter((at) => found.has(at)).sort((a, b) => a - b)) {
+    const instructions: Instruction[] = [];
+    let at = start;
+    for (;;) {
+      const instruction = found.get(at);
+      if (instruction === undefined) break;
+      instructions.push(instruction);
+      at++;
+      const { offset, falls } = flowOf(instruction.form.row.name, instruction.word);
+      if (!falls || offset !== undefined || leaders.has(at)) break;
+    }
+    blocks.push({ start, instructions, next: at });
+  }
+  return { blocks, returns: returns.filter((at) => found.has(at)) };
+}

@@ -1,0 +1,21 @@
+/** What the engine remembers of a hot slot until it is compiled; apart from the compiler, which is loaded late. */
+import { CPU } from "../layout.js";
+
+/** A slot that has become hot, and where it was executed. */
+export interface HotSlot {
+  readonly slot: number;
+  /** Virtual page, and the TLB bank that translates it and its neighbours. */
+  readonly page: bigint;
+  readonly bank: number;
+}
+
+/** What the vCPU at `cpu` executes, when a slot becomes hot. */
+export function hotSlotOf(view: DataView, cpu: number, slot: number): HotSlot {
+  const slotBase = view.getUint32(cpu + CPU.slotBase, true);
+  const bias = view.getBigUint64(cpu + CPU.pcBias, true);
+  return {
+    slot: slot >>> 0,
+    page: BigInt.asUintN(64, bias + BigInt(slotBase >>> 1)),
+    bank: view.getUint32(cpu + CPU.bank, true),
+  };
+}
