@@ -43,6 +43,8 @@ export class Session {
   readonly points: PointSet;
   /** What the client said of itself in `qSupported`. */
   clientFeatures: ReadonlySet<string> = new Set();
+  /** What an LLDB has asked for. */
+  readonly lldb = { threadSuffix: false, threadsInStops: false, errorStrings: false };
   /** The vCPU of registers and memory (`Hg`); a stop selects its own. */
   general = 0;
   /** The vCPU that `c` and `s` move (`Hc`); undefined for all. GDB expects it to outlast stops. */
@@ -232,7 +234,8 @@ export class Session {
 
   // Packets.
 
-  #packet(payload: string): void {
+  #packet(packet: string): void {
+    const payload = this.lldb.threadSuffix ? this.#withoutThread(packet) : packet;
     const found = findCommand(payload);
     if (found === undefined) this.#reply(UNSUPPORTED);
     else if (found.command.always) this.#run(found.command, found.args);
@@ -268,8 +271,20 @@ export class Session {
     return (command.words || (this.#observes && !command.observers)) && this.clientFeatures.has("qRelocInsn+");
   }
 
+  /** Selects the vCPU that LLDB names at the end of a register packet, and takes the name off. */
+  #withoutThread(packet: string): string {
+    const suffix = /^([gGpP].*?);thread:([0-9a-f]{1,8});?$/is.exec(packet);
+    if (suffix === null) return packet;
+    const vcpu = Number.parseInt(suffix[2] as string, 16) - 1;
+    if (this.target.vcpus()[vcpu] === undefined) return packet;
+    this.general = vcpu;
+    return suffix[1] as string;
+  }
+
   #reply(reply: Reply): void {
-    if (reply instanceof TargetError) {
+    if (reply instanceof TargetError && this.lldb.errorStrings) {
+      this.#link.send(`E${hexByte(reply.errno)};${Buffer.from(reply.text).toString("hex")}`);
+    } else if (reply instanceof TargetError) {
       this.#link.send(this.takesErrorText ? `E.${reply.text}` : `E${hexByte(reply.errno)}`);
     } else if (reply !== undefined) this.#link.send(reply);
   }

@@ -16,6 +16,16 @@ const expedited = [CoreRegister.x29, CoreRegister.sp, CoreRegister.pc];
 
 const watchWords: Readonly<Record<WatchKind, string>> = { write: "watch", read: "rwatch", access: "awatch" };
 
+/** All threads, and where they are. */
+function threads({ target }: Session): string[] {
+  const ids = target.vcpus().map(({ id }) => id);
+  const places = ids.map((id) => {
+    const pc = target.readRegister(id, CORE, CoreRegister.pc);
+    return pc instanceof TargetError ? "0" : hex(pc.slice().reverse());
+  });
+  return [`threads:${ids.map((id) => (id + 1).toString(16)).join(",")}`, `thread-pcs:${places.join(",")}`];
+}
+
 /** The stop reply for `stop`, in the client's notation. */
 export function stopReply(session: Session, stop: Stop): string {
   const { reason } = stop;
@@ -27,10 +37,11 @@ export function stopReply(session: Session, stop: Stop): string {
     if (!(value instanceof TargetError)) pairs.push(`${hexByte(index)}:${hex(value)}`);
   }
   pairs.push(...cause(session, reason));
+  if (session.lldb.threadsInStops) pairs.push(...threads(session));
   return `T${hexByte(signalOf(reason))}${pairs.map((pair) => `${pair};`).join("")}`;
 }
 
-function signalOf({ kind }: StopReason): number {
+export function signalOf({ kind }: StopReason): number {
   if (kind === "held") return NO_SIGNAL;
   return kind === "interrupt" ? SIGINT : SIGTRAP;
 }

@@ -109,6 +109,24 @@ export type MemoryRegion =
   | { readonly kind: "ram" | "rom"; readonly start: bigint; readonly length: bigint }
   | { readonly kind: "flash"; readonly start: bigint; readonly length: bigint; readonly blockSize: number };
 
+/** A range of virtual addresses that is mapped alike, or a hole. */
+export interface VirtualRange {
+  readonly start: bigint;
+  readonly size: bigint;
+  /** What the current Exception level may do, of "rwx"; undefined where nothing is mapped. */
+  readonly permissions?: string;
+  /** Of the memory or device that is there, where it is one. */
+  readonly name?: string;
+}
+
+/** A table of `info os`. Every row has the same columns. */
+export interface OsTable {
+  readonly type: string;
+  readonly title: string;
+  readonly description: string;
+  rows(): readonly Readonly<Record<string, string>>[];
+}
+
 /** The machine under the debugger. `vcpu` arguments are ids of `vcpus()`; the stub never passes another. */
 export interface DebugTarget {
   /**
@@ -208,8 +226,14 @@ export interface DebugTarget {
    */
   monitor(command: string, vcpu: number, observer?: boolean): string | TargetError;
 
-  /** The memory map for `qXfer:memory-map`. Leave it out where virtual addresses are not physical ones: GDB takes every address outside for unreadable. */
+  /** The memory map for `qXfer:memory-map`. It leaves nothing out: GDB takes every address outside for unreadable. */
   memoryMap?(): readonly MemoryRegion[];
+
+  /** The range around an address, as the vCPU's current translation has it. */
+  memoryRegion?(vcpu: number, address: bigint): VirtualRange;
+
+  /** What `info os` can show. */
+  osTables?(): readonly OsTable[];
 
   /** Agent expressions: conditions and commands of points, tracepoints. Left out where there are none. */
   readonly agent?: AgentSupport;

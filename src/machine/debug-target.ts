@@ -14,6 +14,8 @@ import { STEP_BITS } from "../gdb/commands/qemu.js";
 import {
   type DebugTarget,
   Errno,
+  type MemoryRegion,
+  type OsTable,
   type Point,
   type PointKind,
   pointKinds,
@@ -22,13 +24,16 @@ import {
   TargetError,
   type TargetListener,
   type Vcpu,
+  type VirtualRange,
 } from "../gdb/target.js";
 import type { Breakpoints } from "./debug/breakpoints.js";
 import { Catches } from "./debug/catch/catches.js";
 import { ExitLog } from "./debug/exit-log.js";
 import { DebugMemory } from "./debug/memory.js";
 import { runMonitor } from "./debug/monitor/index.js";
+import { osTables } from "./debug/os-tables.js";
 import { MachineAgent } from "./debug/programs/agent.js";
+import { memoryMap, rangeAt } from "./debug/regions.js";
 import { DebugRegisters } from "./debug/registers.js";
 import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
@@ -85,9 +90,14 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       pointAction: (cpu, program) => this.agent.act(cpu, program),
       pointRead: (cpu, kind, argument, size) => this.agent.read(cpu, kind, argument, size),
     };
-    this.agent = new MachineAgent(machine, this.registers, (text) => this.print(text, warn), () => {
-      this.watchpoints.reprogram((point) => this.agent.programOf(point));
-    });
+    this.agent = new MachineAgent(
+      machine,
+      this.registers,
+      (text) => this.print(text, warn),
+      () => {
+        this.watchpoints.reprogram((point) => this.agent.programOf(point));
+      },
+    );
     machine.debug = this;
     if (wait) {
       machine.setPaused(true);
@@ -358,6 +368,18 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   writeMemory(vcpu: number, address: bigint, bytes: Uint8Array): TargetError | undefined {
     return this.memory.write(this.core(vcpu).vcpu, address, bytes);
+  }
+
+  memoryMap(): MemoryRegion[] {
+    return memoryMap(this.machine);
+  }
+
+  memoryRegion(vcpu: number, address: bigint): VirtualRange {
+    return rangeAt(this.machine, this.core(vcpu).vcpu, address);
+  }
+
+  osTables(): OsTable[] {
+    return osTables(this.machine);
   }
 
   // --- points ---------------------------------------------------------------------------------------------------------

@@ -27,12 +27,13 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
   it.each([
     [
       "qSupported",
-      "PacketSize=20000;QStartNoAckMode+;QNonStop+;vContSupported+;binary-upload+;qXfer:features:read+;qXfer:threads:read+",
+      "PacketSize=20000;QStartNoAckMode+;QNonStop+;vContSupported+;binary-upload+;qXfer:features:read+;qXfer:threads:read+;" +
+        "QPassSignals+;QProgramSignals+;QThreadEvents+;qEcho+",
     ],
     [
       GDB,
       "PacketSize=20000;QStartNoAckMode+;multiprocess+;QNonStop+;vContSupported+;swbreak+;hwbreak+;binary-upload+;" +
-        "qXfer:features:read+;qXfer:threads:read+",
+        "qXfer:features:read+;qXfer:threads:read+;QPassSignals+;QProgramSignals+;QThreadEvents+",
     ],
     ["qSupported:error-message+;swbreak-", /;error-message\+;/],
     ["vMustReplyEmpty", ""],

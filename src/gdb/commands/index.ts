@@ -1,8 +1,10 @@
 /** The packets there are, one row each. An unknown packet gets the empty reply. */
 
+import { lldbCommands } from "../lldb/index.js";
 import { tracepointCommands } from "../tracepoints/index.js";
 import { detach, kill, qAttached, restart, vAttach, vKill, vRun } from "./attachment.js";
 import type { Command } from "./command.js";
+import { flashDone, flashErase, flashWrite } from "./flash.js";
 import { haltReason } from "./halt-reason.js";
 import { readBinary, readHex, writeBinary, writeHex } from "./memory.js";
 import { extendedMode, setNonStop, startNoAckMode, vCtrlC, vMustReplyEmpty, vStopped } from "./mode.js";
@@ -11,8 +13,11 @@ import { insertPoint, removePoint } from "./points.js";
 import { physicalMode, qemuSupported, setPhysicalMode, setStepMode, stepBits, stepMode } from "./qemu.js";
 import { readAll, readOne, writeAll, writeOne } from "./registers.js";
 import { moves, vCont } from "./resume.js";
+import { qCRC, qSearch } from "./search.js";
+import { passSignals, programSignals, threadEvents } from "./signals.js";
 import { qSupported } from "./supported.js";
 import { qOffsets, qSymbol } from "./symbols.js";
+import { qGetTLSAddr } from "./thread-local.js";
 import { currentThread, firstThreads, furtherThreads, selectThread, threadAlive, threadExtraInfo } from "./threads.js";
 import { qXfer } from "./transfer.js";
 
@@ -51,6 +56,15 @@ const rows: readonly Command[] = [
   setStepMode,
   physicalMode,
   setPhysicalMode,
+  qSearch,
+  qCRC,
+  qGetTLSAddr,
+  flashErase,
+  flashWrite,
+  flashDone,
+  passSignals,
+  programSignals,
+  threadEvents,
   qOffsets,
   qSymbol,
   qAttached,
@@ -61,13 +75,17 @@ const rows: readonly Command[] = [
   vRun,
   restart,
   ...tracepointCommands,
+  ...lldbCommands,
 ];
 
 const byName = new Map(rows.map((row) => [row.name, row]));
 
+/** The names of q, Q, v and j packets; those with a number after them are told apart from it first. */
+const NAME = /^(?:qRegisterInfo|qThreadStopInfo|[qQvj][A-Za-z]+(?:\.[A-Za-z]+)*)/;
+
 /** The row for a payload (one character a byte) and the arguments after its name; undefined for an unknown packet. */
 export function findCommand(payload: string): { command: Command; args: string } | undefined {
-  const name = /^[qQvj][A-Za-z]+(\.[A-Za-z]+)*/.exec(payload)?.[0] ?? payload.charAt(0);
+  const name = NAME.exec(payload)?.[0] ?? payload.charAt(0);
   const command = byName.get(name);
   return command && { command, args: payload.slice(name.length) };
 }

@@ -28,6 +28,11 @@ const features: readonly Feature[] = [
   ...tracepointFeatures.map((text): Feature => ({ text, when: ({ target }) => target.agent !== undefined })),
   { text: "qXfer:features:read+" },
   { text: "qXfer:threads:read+" },
+  { text: "qXfer:osdata:read+", when: ({ target }) => target.osTables !== undefined },
+  { text: "QPassSignals+" },
+  { text: "QProgramSignals+" },
+  { text: "QThreadEvents+" },
+  { text: "qEcho+", when: ({ clientFeatures }) => !clientFeatures.has("qRelocInsn+") },
   { text: "qXfer:memory-map:read+", when: ({ target }) => target.memoryMap !== undefined },
 ];
 

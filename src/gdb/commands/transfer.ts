@@ -1,6 +1,6 @@
 /** `qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH`: documents in pieces (GDB manual, "General Query Packets"). */
 
-import { descriptionFile, memoryMap, threadList } from "../description/xml.js";
+import { descriptionFile, memoryMap, osData, threadList } from "../description/xml.js";
 import { MAX_PACKET } from "../limits.js";
 import type { Session } from "../session.js";
 import { frameInfo, selectedFrame } from "../tracepoints/index.js";
@@ -20,6 +20,7 @@ const objects = new Map<string, Document>([
       ),
   ],
   ["traceframe-info", (session, annex) => plain(annex, traceFrameInfo(session))],
+  ["osdata", ({ target }, annex) => target.osTables && osData(target.osTables(), annex)],
   ["memory-map", ({ target }, annex) => plain(annex, target.memoryMap && memoryMap(target.memoryMap()))],
 ]);
 

@@ -3,7 +3,7 @@
  * and "Remote Protocol", sections "Thread List Format" and "Memory Map Format").
  */
 
-import type { MemoryRegion, Vcpu } from "../target.js";
+import type { MemoryRegion, OsTable, Vcpu } from "../target.js";
 import type { RegisterFeature, RegisterSpec, RegisterType } from "./feature.js";
 
 /** A tag with attributes; without `body` it closes itself. */
@@ -82,6 +82,20 @@ export function memoryMap(regions: readonly MemoryRegion[]): string {
     return tag("memory", place, tag("property", { name: "blocksize" }, hex(BigInt(region.blockSize))));
   });
   return document("memory-map", "gdb-memory-map.dtd", {}, tags.join(""));
+}
+
+/** The document of `qXfer:osdata:read`: the list of tables, or one of them (GDB manual, "Operating System Information"). */
+export function osData(tables: readonly OsTable[], type: string): string | undefined {
+  const rows =
+    type === ""
+      ? tables.map(({ type: Type, description: Description, title: Title }) => ({ Type, Description, Title }))
+      : tables.find((table) => table.type === type)?.rows();
+  if (rows === undefined) return undefined;
+  const items = rows.map((row) => {
+    const columns = Object.entries(row).map(([name, value]) => tag("column", { name }, escapeXml(value)));
+    return tag("item", {}, `\n${columns.join("")}`);
+  });
+  return document("osdata", "osdata.dtd", { type: type === "" ? "types" : type }, items.join(""));
 }
 
 function hex(value: bigint): string {

@@ -1,0 +1,120 @@
+/** Tables of `info os`: what an operating system's debugger shows of processes, this one shows of the machine. */
+
+import { TIMER_NAMES, TIMERS } from "../../cpu/sysreg/timer-names.js";
+import type { InterruptDescription } from "../../devices/gicv3/describe.js";
+import type { OsTable } from "../../gdb/target.js";
+import type { Machine } from "../machine.js";
+import { mapsOf } from "./maps.js";
+import { stage2Applies, Tables } from "./tables.js";
+import { describeState } from "./vcpus.js";
+
+type Row = Readonly<Record<string, string>>;
+
+interface Source extends Omit<OsTable, "rows"> {
+  rows(machine: Machine): Row[];
+}
+
+const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
+
+function interruptRow(cpu: string, interrupt: InterruptDescription): Row {
+  const { intid, enabled, pending, active, level, trigger, group, priority, target } = interrupt;
+  const state = [enabled && "enabled", pending && "pending", active && "active", level && "line high"].filter(Boolean);
+  const to = target === undefined ? cpu : typeof target === "number" ? `CPU${target}` : target;
+  return {
+    INTID: String(intid),
+    CPU: to,
+    Group: group,
+    Priority: hex(priority),
+    Trigger: trigger,
+    State: state.join(", "),
+  };
+}
+
+const SOURCES: readonly Source[] = [
+  {
+    type: "vcpus",
+    title: "vCPUs",
+    description: "Listing of all vCPUs",
+    rows: (machine) =>
+      machine.cores.map((core) => ({
+        CPU: String(core.index),
+        State: describeState(core),
+        PC: hex(core.vcpu.pc),
+        MPIDR: hex(machine.affinityOf(core.index)),
+      })),
+  },
+  {
+    type: "interrupts",
+    title: "Interrupts",
+    description: "Listing of interrupts that are enabled, pending or active",
+    rows: ({ platform }) => {
+      const { interrupts, cpus } = platform.gic.describe();
+      const own = cpus.flatMap(({ cpu, interrupts: list }) => list.map((each) => interruptRow(`CPU${cpu}`, each)));
+      return [...own, ...interrupts.map((each) => interruptRow("", each))];
+    },
+  },
+  {
+    type: "timers",
+    title: "Timers",
+    description: "Listing of the generic timers of every vCPU",
+    rows: ({ cores }) =>
+      cores.flatMap(({ index, vcpu, timer }) =>
+        TIMER_NAMES.map((name) => {
+          const { prefix, suffix } = TIMERS[name];
+          const control = timer.readCtl(name);
+          return {
+            CPU: String(index),
+            Timer: `${prefix}_${suffix}`,
+            Enabled: (control & 1n) === 0n ? "no" : "yes",
+            Masked: (control & 2n) === 0n ? "no" : "yes",
+            Condition: (control & 4n) === 0n ? "no" : "met",
+            CVAL: String(vcpu.sysreg(`${prefix}_CVAL_${suffix}`)),
+          };
+        }),
+      ),
+  },
+  {
+    type: "stage2",
+    title: "Stage 2",
+    description: "Listing of what stage 2 of translation maps",
+    rows(machine) {
+      const vcpu = machine.cores.find((core) => stage2Applies(core.vcpu))?.vcpu;
+      if (vcpu === undefined) return [];
+      return mapsOf(new Tables(machine, vcpu), "ipa").flatMap((range) =>
+        typeof range === "string"
+          ? []
+          : [
+              {
+                IPA: hex(range.start),
+                End: hex(range.end - 1n),
+                PA: hex(range.output),
+                Attributes: range.attributes,
+              },
+            ],
+      );
+    },
+  },
+  {
+    type: "exits",
+    title: "Exits",
+    description: "Listing of exits to hosted EL2 and EL3 by reason",
+    rows: ({ hosted }) => Object.entries(hosted.counts()).map(([Reason, count]) => ({ Reason, Count: String(count) })),
+  },
+  {
+    type: "devices",
+    title: "Devices",
+    description: "Listing of the physical address map",
+    rows: ({ engine, platform }) =>
+      [
+        ...engine.regions.map(({ name, base, size }) => ({ name, base, size, kind: "memory" })),
+        ...platform.bus.windows.map(({ name, base, size }) => ({ name, base: BigInt(base), size, kind: "device" })),
+      ]
+        .sort((a, b) => (a.base < b.base ? -1 : 1))
+        .map(({ name, base, size, kind }) => ({ Name: name, Start: hex(base), Size: hex(size), Kind: kind })),
+  },
+];
+
+/** All tables; their rows are made when they are asked for. */
+export function osTables(machine: Machine): OsTable[] {
+  return SOURCES.map((source) => ({ ...source, rows: () => source.rows(machine) }));
+}
