@@ -20,14 +20,14 @@ const PATIENCE_MS = 120_000;
 const SOURCES = fileURLToPath(new URL("./firmware", import.meta.url));
 
 /** Builds the firmware, with debug information; its ELF file. `dispose` takes it away. */
-export function buildFirmware(): { readonly file: string; dispose(): void } {
+export function buildFirmware(): { readonly file: string; readonly directory: string; dispose(): void } {
   const directory = mkdtempSync(join(tmpdir(), "trapframe-firmware-"));
   const file = join(directory, "firmware.elf");
   const flags = ["-g", "-O0", "-ffreestanding", "-fno-pic", "-no-pie", "-nostdlib", "-static", "-mstrict-align"];
   const link = ["-Wl,-Ttext=0x40080000", "-Wl,-N", "-Wl,--no-warn-rwx-segments", "-Wl,--build-id=none"];
   const sources = ["start.S", "main.c"].map((name) => join(SOURCES, name));
   execFileSync("aarch64-linux-gnu-gcc", [...flags, ...link, "-o", file, ...sources]);
-  return { file, dispose: () => rmSync(directory, { recursive: true }) };
+  return { file, directory, dispose: () => rmSync(directory, { recursive: true }) };
 }
 
 export type SessionOptions = Partial<
