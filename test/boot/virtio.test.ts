@@ -2,26 +2,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { BlockBackend } from "../../src/devices/virtio/index.js";
 import { checkMachineDescription, type MachineDescription } from "../../src/machine/description.js";
+import { memoryDisk, pattern } from "./disks.js";
 import { bootLinux } from "./guest.js";
 
 const MIB = 2 ** 20;
-
-/** A disk in memory, of bytes that a counter makes. */
-function memoryDisk(size: number, readOnly = false): BlockBackend & { readonly bytes: Buffer } {
-  const bytes = Buffer.alloc(size);
-  for (let at = 0; at < size; at += 4) bytes.writeUInt32LE(Math.imul(at, 0x9e37_79b1) >>> 0, at);
-  return {
-    bytes,
-    size,
-    readOnly,
-    serial: "memory",
-    read: (offset, into) => into.set(bytes.subarray(offset, offset + into.length)),
-    write: (offset, from) => bytes.set(from, offset),
-    flush() {},
-  };
-}
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
@@ -59,7 +44,7 @@ describe("virtio over PCIe", () => {
     { cpus: 4, el2: "guest" },
   ] as const)("disks by MSI-X and the ITS, $cpus vCPUs, EL2 $el2", async ({ cpus, el2 }) => {
     const run = async (engine: "interpreter" | "compile") => {
-      const disks = [memoryDisk(MIB, true), memoryDisk(MIB)] as const;
+      const disks = [memoryDisk(pattern(MIB), true), memoryDisk(pattern(MIB))] as const;
       return { disks, ...(await bootLinux({ cpus, el2, engine, virtio: true, drives: disks, commands: COMMANDS })) };
     };
     const { console, disks, machine } = await run("compile");
@@ -81,7 +66,7 @@ describe("virtio over PCIe", () => {
   });
 
   it("disks by INTx where the kernel takes no messages", async () => {
-    const disk = memoryDisk(MIB);
+    const disk = memoryDisk(pattern(MIB));
     const { console } = await bootLinux({
       virtio: true,
       drives: [disk],
@@ -102,7 +87,7 @@ describe("virtio over MMIO", () => {
   });
 
   it("disks in the highest slot, and the console in the slot that the machine file names", async () => {
-    const disk = memoryDisk(MIB);
+    const disk = memoryDisk(pattern(MIB));
     const { console } = await bootLinux({
       virtio: true,
       description,
