@@ -9,9 +9,20 @@ import type { FpOpName } from "../../cpu/fp/exact.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64, V128, Value } from "../ir/value.js";
-import { decode, type Element2, type Element3, encode, exactly, memo, modeAllows, type Width } from "./element.js";
+import {
+  decode,
+  type Element2,
+  type Element3,
+  encode,
+  exactly,
+  hostOf,
+  memo,
+  modeAllows,
+  type Width,
+} from "./element.js";
 import { fitsHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, singleHost } from "./host.js";
+import { mayUseHostFma } from "./host-fma.js";
 import { isFast, noteInexact } from "./mode.js";
 import { sumError } from "./operations.js";
 
@@ -194,14 +205,43 @@ export const fusedLongElement = defineFunction("FMLAL_16", "illl", "l", (fb, cpu
   fb.return(exactly(fb, cpu, "FMLAL", 16, a, b, c));
 });
 
-/** c + a * b of scalars in place: the quick way for singles, else the element function. */
+/** c + a * b of scalars in place: the host's way, or the quick way for singles; else the element function. */
 export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64, b: I64, c: I64): I64 {
   const called = (): I64 => fb.call(fusedElement(width), cpu, a, b, c);
-  if (width !== 32) return called();
+  if (width === 16) return called();
+  const choose = (ok: I32, r: F32 | F64): I64 => {
+    const decided = fb.choose<F32 | F64>(
+      isFast(fb, cpu).and(ok),
+      () => r,
+      () => decode(fb, width, called()),
+    );
+    return encode(fb, width, decided);
+  };
+  if (mayUseHostFma(fb)) {
+    const [x, y, addend] = [a, b, c].map((bits) => decode(fb, width, bits)) as [F32 | F64, F32 | F64, F32 | F64];
+    const r = hostFused(fb, width, x, y, addend);
+    return choose(fusedCertain(hostOf(fb, width) as Host<Value, I32>, r, x, y), r);
+  }
+  if (width === 64) return called();
   const [x, y, addend] = [a, b, c].map((bits) => bits.wrap().asF32().toF64()) as [F64, F64, F64];
   const { r, ok } = quickSingle(fb, x, y, addend);
-  return fb.choose(isFast(fb, cpu).and(ok), () => r.bits().toI64U(), called);
+  return choose(ok, r);
 }
+
+/** The host has fused instructions for lanes only. */
+function hostFused(fb: FunctionBuilder, width: 32 | 64, x: Value, y: Value, c: Value): F32 | F64 {
+  const shape = width === 32 ? "f32x4" : "f64x2";
+  const [vx, vy, vc] = [x, y, c].map((v) => fb.laneOp(`${shape}.replace_lane`, 0, fb.v128Zero(), v)) as [
+    V128,
+    V128,
+    V128,
+  ];
+  return fb.laneOp(`${shape}.extract_lane`, 0, fb.op(`${shape}.relaxed_madd`, vx, vy, vc)) as F32 | F64;
+}
+
+/** Where the host's fused result raises nothing but Inexact; a zero from a tiny product does more. */
+export const fusedCertain = <F extends Value, M extends I32 | V128>(h: Host<F, M>, r: F, x: F, y: F): M =>
+  h.or(h.normal(r), h.and(h.zero(r), h.or(h.zero(x), h.zero(y))));
 
 /** A product's and an addend's bits with their signs turned, as FMSUB, FNMADD and FNMSUB want them. */
 export const negated = (bits: I64, width: Width, negate: boolean): I64 =>

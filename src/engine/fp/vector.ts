@@ -18,6 +18,7 @@ import {
 import {
   BELOW_SINGLE,
   BETWEEN_SINGLES,
+  fusedCertain,
   fusedDouble,
   fusedElement,
   fusedLongElement,
@@ -26,6 +27,7 @@ import {
   stepElement,
 } from "./fused.js";
 import { vectorHost } from "./host.js";
+import { mayUseHostFma } from "./host-fma.js";
 import { isDefault, isFast } from "./mode.js";
 import {
   ARITHMETIC,
@@ -229,7 +231,11 @@ export function fusedVector(
   m: V128,
 ): V128 {
   if (width === 16) return fb.call(ternaryLanes(fusedElement(width), width, full), cpu, n, m, d);
-  return fb.call(fusedLanes(width, full), cpu, d, n, m);
+  const called = (): V128 => fb.call(fusedLanes(width, full), cpu, d, n, m);
+  if (!mayUseHostFma(fb)) return called();
+  const r = fb.op(width === 32 ? "f32x4.relaxed_madd" : "f64x2.relaxed_madd", n, m, d) as V128;
+  const certain = everyLane(fb, fusedCertain(vectorHost(fb, width), r, n, m), full);
+  return fb.choose(isFast(fb, cpu).and(certain), () => inUse(fb, r, full), called);
 }
 
 const stepLanes = memo(

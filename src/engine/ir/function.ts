@@ -16,6 +16,7 @@ import {
   type TypeLetter,
 } from "../wasm/opcodes.js";
 import { fold } from "./fold.js";
+import { type Rewritten, rewriteLaneOp, rewriteOp } from "./peephole.js";
 import { F32, F64, I32, I64, Node, type Purity, V128, type Value, type ValueOf } from "./value.js";
 
 /** A function another can call: an import or one of the same module. */
@@ -27,6 +28,8 @@ export interface Callable<P extends string = string, R extends string = string> 
 /** What a function needs from the module it ends up in. */
 export interface Linker {
   readonly types: TypeTable;
+  /** The bytes are kept and must run wherever WebAssembly 2.0 does: nothing that only this host understands. */
+  readonly portable?: boolean;
   /** The index by which `call` names it. */
   functionIndex(callee: Callable): number;
 }
@@ -146,18 +149,22 @@ export class FunctionBuilder {
       if (folded instanceof Node) return this.wrap(folded);
       return result === "l" ? this.i64(folded) : this.i32(Number(folded));
     }
+    const rewritten = rewriteOp(name, nodes);
+    if (rewritten) return this.rewritten(rewritten);
     return this.define(result as TypeLetter, "pure", opcode, nodes);
   }
 
   laneOp(name: LaneOpName, lane: number, ...args: Value[]): Value {
     const [opcode, , result] = LANE_OPS[name];
-    return this.define(
-      result,
-      "pure",
-      opcode,
-      args.map((a) => a.node),
-      [lane],
-    );
+    const nodes = args.map((a) => a.node);
+    const rewritten = rewriteLaneOp(name, lane, nodes);
+    if (rewritten) return this.rewritten(rewritten);
+    return this.define(result, "pure", opcode, nodes, [lane]);
+  }
+
+  private rewritten(by: Rewritten): Value {
+    if ("node" in by) return this.wrap(by.node);
+    return this.laneOp(by.laneOp, by.lane, ...by.args.map((node) => this.wrap(node)));
   }
 
   shuffle(a: V128, b: V128, lanes: readonly number[]): V128 {

@@ -40,6 +40,7 @@ export function importFunction<const P extends string, const R extends string>(
 }
 
 export class ModuleBuilder implements Linker {
+  readonly portable = true;
   readonly types = new TypeTable();
   private readonly imports: Callable[];
   private readonly indices = new Map<Callable, number>();

@@ -51,7 +51,17 @@ export function arithmetic(b: Builder, name: ArithmeticName, width: Width, a: I6
   const y = op.operands === 2 ? decode(b, width, c) : x;
   const r = op.compute(h, x, y);
   const allowed = op.unrounded ? isFast(b, b.cpu) : isDefault(b, b.cpu);
-  return b.choose(allowed.and(certainOf(h, width, op, r, x, y)), () => encode(b, width, r), called);
+  const certain = allowed.and(certainOf(h, width, op, r, x, y));
+  // Chosen as floats, so that the common case never leaves the host's vector registers.
+  return encode(
+    b,
+    width,
+    b.choose(
+      certain,
+      () => r,
+      () => decode(b, width, called()),
+    ),
+  );
 }
 
 interface Typed {

@@ -1,0 +1,53 @@
+/**
+ * Whether the host multiplies and adds with one rounding. WebAssembly's relaxed SIMD leaves that open
+ * (f64x2.relaxed_madd rounds once or twice, as the host likes), and Node.js 20 has it behind a flag of V8; so it is
+ * tried on numbers for which the two differ. V8 decides by the host's CPU alone: what it does here it does everywhere.
+ */
+import { setFlagsFromString } from "node:v8";
+import type { FunctionBuilder } from "../ir/function.js";
+import { defineFunction, ModuleBuilder } from "../ir/module.js";
+import type { F64, V128 } from "../ir/value.js";
+
+const V8_FLAG = "--experimental-wasm-relaxed-simd";
+
+const probe = defineFunction("fma", "ddd", "d", (fb, x, y, c) => {
+  const [vx, vy, vc] = [x, y, c].map((v) => fb.laneOp("f64x2.replace_lane", 0, fb.v128Zero(), v)) as [V128, V128, V128];
+  fb.return(fb.laneOp("f64x2.extract_lane", 0, fb.op("f64x2.relaxed_madd", vx, vy, vc)) as F64);
+});
+
+/** undefined: V8 does not know the instruction. */
+function tryFma(): boolean | undefined {
+  const builder = new ModuleBuilder([]);
+  builder.export(probe);
+  const bytes = builder.finish([], { initial: 1, maximum: 1 });
+  let module: WebAssembly.Module;
+  try {
+    module = new WebAssembly.Module(bytes);
+  } catch {
+    return undefined;
+  }
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  const { fma } = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as {
+    fma(x: number, y: number, c: number): number;
+  };
+  const x = 1 + 2 ** -30;
+  return fma(x, x, -(x * x)) === 2 ** -60;
+}
+
+let known: boolean | undefined;
+
+export function hostHasFma(): boolean {
+  if (known === undefined) {
+    known = tryFma();
+    if (known === undefined) {
+      setFlagsFromString(V8_FLAG);
+      known = tryFma() ?? false;
+    }
+  }
+  return known;
+}
+
+/** The function being built runs on this host only, and the host has it. */
+export function mayUseHostFma(fb: FunctionBuilder): boolean {
+  return fb.linker.portable !== true && hostHasFma();
+}
