@@ -48,6 +48,8 @@ export interface BootLoad {
   readonly what: "kernel" | "initrd" | "module" | "dtb";
   readonly address: number;
   readonly bytes: Uint8Array;
+  /** How many bytes after them are zero, whatever an earlier run left there (an ELF file's .bss). */
+  readonly zeros?: number;
 }
 
 export interface BootImage {
@@ -92,10 +94,11 @@ export function prepareBoot(given: BootOptions): BootImage {
   const moduleLoads = addModules(tree, modules, place.modules);
   const dtb = writeFdt(tree);
 
-  const loads: BootLoad[] = kernel.segments.map(({ bytes }, index) => ({
+  const loads: BootLoad[] = kernel.segments.map(({ bytes, memorySize }, index) => ({
     what: "kernel",
     address: place.segments[index]!,
     bytes,
+    zeros: memorySize - bytes.length,
   }));
   if (initrd && place.initrd !== undefined) {
     loads.push({ what: "initrd", address: place.initrd, bytes: initrd });

@@ -283,7 +283,10 @@ export class Machine {
   /** vCPUs, devices, time and boot images as at power-on. Like a real reset it leaves the rest of RAM as it was. */
   private powerOn(): void {
     const { engine } = this;
-    for (const { address, bytes } of this.boot.loads) engine.writePhysical(BigInt(address), bytes);
+    for (const { address, bytes, zeros = 0 } of this.boot.loads) {
+      engine.writePhysical(BigInt(address), bytes);
+      if (zeros > 0) engine.writePhysical(BigInt(address + bytes.length), new Uint8Array(zeros));
+    }
     engine.dropCode();
     this.scheduler.reset();
     for (const { device } of this.platform.devices) device.reset();

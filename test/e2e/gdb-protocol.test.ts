@@ -29,12 +29,13 @@ describe("extended mode", () => {
   it("runs again after the guest has switched the machine off, with its breakpoints", async () => {
     const session = await start();
     const text = await session.gdb(
-      ["break transfer", "continue", "set var finish = 1", "continue", "info breakpoints", "run", "bt"],
+      ["break transfer", "continue", "set var finish = 1", "continue", "info breakpoints", "run", "bt", "p finish"],
       EXTENDED,
     );
     expect(text).toContain("[Inferior 1 (process 1) exited normally]");
     expect(text.match(/Breakpoint 1, transfer \(from/g)).toHaveLength(2);
     expect(text).toMatch(/#0 +transfer[\s\S]*#1 .*main \(\)/);
+    expect(text).toContain("$1 = 0");
     expect(session.console).toMatch(/^hello\nright\nhello\n/);
   });
 
