@@ -69,6 +69,13 @@ function spSlot(fb: FunctionBuilder, el: I32, spSel: I32): I32 {
 /** Sets PSTATE.{EL, SP}, exchanging the stack pointer in use. */
 export const switchStack = defineFunction("switchStack", "iii", "", (fb, cpu, el, spSel) => {
   const c = new CpuView(fb, cpu);
+  // What was retired since the level was entered is counted for it.
+  const before = c.get32(CPU.el);
+  const secure = c.sys("SCR_EL3").bit(SCR.NS).eqz().and(before.leU(1));
+  const counter = cpu.add(before.add(secure.shl(2)).shl(3));
+  const passed = c.get32(CPU.levelMark).sub(c.get32(CPU.budget)).toI64S();
+  fb.store("i64.store", counter, (fb.load("i64.load", counter, CPU.levelCounts) as I64).add(passed), CPU.levelCounts);
+  c.set32(CPU.levelMark, c.get32(CPU.budget));
   fb.store("i64.store", cpu.add(spSlot(fb, c.get32(CPU.el), c.get32(CPU.spSel))), c.get64(CPU.sp));
   c.set64(CPU.sp, fb.load("i64.load", cpu.add(spSlot(fb, el, spSel))) as I64);
   c.set32(CPU.el, el);

@@ -87,6 +87,21 @@ export class Vcpu {
     this.set64(el === this.stackInUse ? CPU.sp : sysregOffset(STACK_POINTERS[el]!), value);
   }
 
+  /** Instructions retired at each level: index EL, plus 4 for EL0 and EL1 in Secure state. */
+  retiredByLevel(): bigint[] {
+    this.countLevel();
+    return Array.from({ length: 8 }, (_, level) => this.get64(CPU.levelCounts + 8 * level));
+  }
+
+  /** What was retired since the level was entered is counted for it. */
+  private countLevel(): void {
+    const budget = this.get32(CPU.budget) | 0;
+    const secure = this.el <= 1 && (this.sysregLow("SCR_EL3") & SCR.NS) === 0;
+    const at = CPU.levelCounts + 8 * (this.el + (secure ? 4 : 0));
+    this.set64(at, this.get64(at) + BigInt((this.get32(CPU.levelMark) | 0) - budget));
+    this.set32(CPU.levelMark, budget);
+  }
+
   private get stackInUse(): number {
     return this.get32(CPU.spSel) === 0 ? 0 : this.el;
   }
@@ -174,6 +189,7 @@ export class Vcpu {
   }
 
   private switchStack(el: number, spSel: number): void {
+    this.countLevel();
     this.set64(sysregOffset(STACK_POINTERS[this.stackInUse]!), this.sp);
     this.set32(CPU.el, el);
     this.set32(CPU.spSel, el === 0 ? 0 : spSel);

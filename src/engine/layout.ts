@@ -127,6 +127,12 @@ export const CPU = {
   sliceEnd: s.i64(),
   /** Counters for --stats. */
   retired: s.i64(),
+  /**
+   * Instructions retired at each level, for the PMU's filters: by EL, with 4 added for EL0 and EL1 in Secure state; as of
+   * when the budget was `levelMark`. What came since belongs to the level that the vCPU is at.
+   */
+  levelCounts: s.array(8, 8),
+  levelMark: s.i32(),
   statTlbMiss: s.i64(),
   statFetchMiss: s.i64(),
   statExceptions: s.i64(),

@@ -9,6 +9,7 @@ import { type CpuModel, cpuModel } from "../cpu/model.js";
 import { accessSysreg } from "../cpu/sysreg/access.js";
 import { buildSysregIndex } from "../cpu/sysreg/engine-index.js";
 import type { GicCpuInterface, SysregHost } from "../cpu/sysreg/host.js";
+import { pmuOverflowIn, syncPmu } from "../cpu/sysreg/pmu-counters.js";
 import { resetSysregs } from "../cpu/sysreg/reset.js";
 import { GenericTimer } from "../cpu/timer.js";
 import { DAIF, Vcpu } from "../cpu/vcpu.js";
@@ -255,7 +256,13 @@ export class Machine {
         hypervisorVirtual: line(HYPERVISOR_VIRTUAL_PPI),
         secure: line(ppi.secure),
       });
-      return createCore(index, vcpu, timer);
+      return createCore(index, vcpu, timer, {
+        overflowIn: () => pmuOverflowIn(vcpu, this.sysregHost),
+        update: () => {
+          // Without an interrupt to come nobody sees how far the counters are before the next access to them.
+          if (vcpu.sysregLow("PMINTENSET_EL1") !== 0) syncPmu(vcpu, this.sysregHost);
+        },
+      });
     });
     this.scheduler = new Scheduler(engine, this.cores, {
       hosted: (core, level) => this.hosted.handle(core, level),
@@ -560,7 +567,7 @@ export class Machine {
       undefined: (vcpu) => exports.raiseUndefined(vcpu.base),
       gic: (vcpu) => this.platform.gic.cpuInterface(vcpu.get32(CPU.index)) as unknown as GicCpuInterface,
       timer: (vcpu) => core(vcpu).timer,
-      retired: (vcpu) => vcpu.get64(CPU.retired),
+      retired: (vcpu) => vcpu.retiredByLevel(),
       pmuInterrupt: (vcpu, level) => this.platform.gic.ppi(vcpu.get32(CPU.index), PMU_PPI).set(level),
       translationChanged: (vcpu) => exports.flushCpu(vcpu.base),
       tableBaseChanged: (vcpu) => exports.contextChanged(vcpu.base),
@@ -589,6 +596,8 @@ export class Machine {
     accessSysreg(vcpu, this.sysregHost, encoding, isRead, rt);
     if (isRead) return;
     this.scheduler.deadlineSet(timer.nextDeadline());
+    const overflow = core.pmu.overflowIn();
+    if (overflow !== undefined) this.scheduler.deadlineSet(this.scheduler.now() + overflow);
     this.hosted.resample(vcpu);
   }
 

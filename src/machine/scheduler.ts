@@ -22,11 +22,24 @@ const LONGEST_WAIT = 500;
 
 export type CoreState = "running" | "wfi" | "wfe" | "off";
 
+/** The PMU of a vCPU: when a counter overflows at the earliest, in instructions; and bringing it up to date. */
+export interface PmuClock {
+  overflowIn(): bigint | undefined;
+  update(): void;
+}
+
+/** Takes instructions from a slice that has not got to them yet. */
+function takeBudget(vcpu: Vcpu, instructions: number): void {
+  vcpu.set32(CPU.budget, (vcpu.get32(CPU.budget) | 0) - instructions);
+  vcpu.set32(CPU.levelMark, (vcpu.get32(CPU.levelMark) | 0) - instructions);
+}
+
 /** A vCPU under the scheduler. */
 export interface Core {
   readonly index: number;
   readonly vcpu: Vcpu;
   readonly timer: GenericTimer;
+  readonly pmu: PmuClock;
   state: CoreState;
   /** A debugger holds it while others run. */
   held: boolean;
@@ -43,12 +56,13 @@ export interface Core {
 }
 
 /** A vCPU that is off. */
-export function createCore(index: number, vcpu: Vcpu, timer: GenericTimer): Core {
+export function createCore(index: number, vcpu: Vcpu, timer: GenericTimer, pmu: PmuClock): Core {
   let stepping = false;
   return {
     index,
     vcpu,
     timer,
+    pmu,
     state: "off",
     held: false,
     blocked: false,
@@ -207,7 +221,7 @@ export class Scheduler {
     const { vcpu } = this.current;
     const left = vcpu.get32(CPU.budget) | 0;
     if (left <= 0) return;
-    vcpu.set32(CPU.budget, 0);
+    takeBudget(vcpu, left);
     vcpu.set64(CPU.sliceEnd, vcpu.get64(CPU.sliceEnd) - BigInt(left));
   }
 
@@ -226,7 +240,7 @@ export class Scheduler {
     if (end < turn.end) turn.end = end;
     const excess = vcpu.get64(CPU.sliceEnd) - turn.end;
     if (excess <= 0n) return;
-    vcpu.set32(CPU.budget, (vcpu.get32(CPU.budget) | 0) - Number(excess));
+    takeBudget(vcpu, Number(excess));
     vcpu.set64(CPU.sliceEnd, turn.end);
   }
 
@@ -253,6 +267,7 @@ export class Scheduler {
   private runSlice(core: Core, end: bigint, frozen = false): DebugEvent | undefined {
     const { vcpu } = core;
     vcpu.set32(CPU.budget, Number(end - this.time));
+    vcpu.set32(CPU.levelMark, Number(end - this.time));
     vcpu.set64(CPU.sliceEnd, end);
     this.current = core;
     const start = this.time;
@@ -267,6 +282,7 @@ export class Scheduler {
     const used = this.time - start;
     if (frozen) this.time = start;
     this.counters.instructions += used;
+    core.pmu.update();
     vcpu.set64(CPU.retired, vcpu.get64(CPU.retired) + used);
     this.ring();
     this.engine.compileHot();
@@ -442,10 +458,13 @@ export class Scheduler {
     return "more";
   }
 
-  /** One that is followed stops after each instruction. */
-  private sliceEndOf({ follow }: Core, end: bigint): bigint {
+  /** One that is followed stops after each instruction; a counter's overflow ends a slice. */
+  private sliceEndOf({ follow, pmu }: Core, end: bigint): bigint {
     const next = this.time + 1n;
-    return follow !== undefined && next < end ? next : end;
+    if (follow !== undefined) return next < end ? next : end;
+    const overflow = pmu.overflowIn();
+    if (overflow === undefined || this.time + overflow >= end) return end;
+    return overflow < 1n ? next : this.time + overflow;
   }
 
   /** The turn that a debugger's stop interrupted, or that of the next vCPU which is ready; undefined when none is. */

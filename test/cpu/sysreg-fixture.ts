@@ -28,7 +28,8 @@ export class Bench {
   readonly timerLines: Partial<Record<TimerName, boolean>> = {};
   pmuLine = false;
   time = 0n;
-  retired = 0n;
+  /** Instructions retired by level, as SysregHost has them. */
+  private readonly levels: bigint[] = new Array(8).fill(0n);
   private outcome: SyncException | "undefined" | undefined;
 
   constructor(model: string | CpuModel = "cortex-a72") {
@@ -67,7 +68,7 @@ export class Bench {
         write: (name, access, value) => void this.gicAccesses.push({ name, access, value }),
       }),
       timer: () => this.timer,
-      retired: () => this.retired,
+      retired: () => this.levels,
       pmuInterrupt: (_, level) => {
         this.pmuLine = level;
       },
@@ -81,6 +82,12 @@ export class Bench {
     // Non-secure, as EL2 and EL1 are under every firmware.
     this.vcpu.setSysreg("SCR_EL3", this.vcpu.sysreg("SCR_EL3") | 1n);
     this.enter(1);
+  }
+
+  /** Instructions retired in all; what is new was so at the current EL. */
+  set retired(total: bigint) {
+    const before = this.levels.reduce((sum, count) => sum + count, 0n);
+    this.levels[this.vcpu.el] = (this.levels[this.vcpu.el] ?? 0n) + total - before;
   }
 
   /** Stands at an EL with its own stack pointer, controls looked at anew. */

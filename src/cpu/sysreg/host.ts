@@ -42,8 +42,11 @@ export interface SysregHost {
   /** The CPU interface of a vCPU; its system registers are UNDEFINED without one. */
   gic(vcpu: Vcpu): GicCpuInterface | undefined;
   timer(vcpu: Vcpu): GenericTimer;
-  /** Instructions this vCPU has retired: what the PMU counts. */
-  retired(vcpu: Vcpu): bigint;
+  /**
+   * Instructions this vCPU has retired at each level, the one being executed included: what the PMU counts. Index EL,
+   * plus 4 for EL0 and EL1 in Secure state.
+   */
+  retired(vcpu: Vcpu): readonly bigint[];
   /** The PMU's overflow interrupt output. */
   pmuInterrupt(vcpu: Vcpu, level: boolean): void;
   /** A control register of a translation regime changed (SCTLR, TCR, HCR, VTCR, SCR): what TLBs hold is stale. */

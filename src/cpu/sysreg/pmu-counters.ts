@@ -1,16 +1,17 @@
 /**
  * What the PMU counts (DDI 0487, D13.1 to D13.6). Virtual time has one cycle per instruction, so CPU_CYCLES and
- * INST_RETIRED are the same count; the exception-level filters of PMEVTYPER and PMCCFILTR are stored and not applied.
- * Counters live in their slots and are brought up to date before each access to the PMU.
+ * INST_RETIRED are the same count; it is kept by exception level, for the filters of PMEVTYPER and PMCCFILTR. Counters
+ * live in their slots and are brought up to date before each access to the PMU.
  */
 import type { Vcpu } from "../vcpu.js";
 import type { SysregHost } from "./host.js";
 
-export const PMCR = { E: 1n, P: 2n, C: 4n, LC: 1n << 6n, N: 11n } as const;
+export const PMCR = { E: 1n, P: 2n, C: 4n, DP: 1n << 5n, LC: 1n << 6n, N: 11n } as const;
 /** Position of the cycle counter in PMCNTEN, PMINTEN, PMOVS and PMSELR. */
 export const CYCLE_COUNTER = 31;
 
-export const EVENT = { SW_INCR: 0x00, INST_RETIRED: 0x08, CPU_CYCLES: 0x11 } as const;
+/** CHAIN: an odd counter counts the overflows of the even one below it. */
+export const EVENT = { SW_INCR: 0x00, INST_RETIRED: 0x08, CPU_CYCLES: 0x11, CHAIN: 0x1e } as const;
 
 const EVENT_NUMBER = 0xffffn;
 const HPMN = 0x1fn;
@@ -38,44 +39,115 @@ export function visibleMask(vcpu: Vcpu, host: SysregHost, el: number): bigint {
   return ((1n << BigInt(visibleCounters(vcpu, host, el))) - 1n) | (1n << BigInt(CYCLE_COUNTER));
 }
 
+/** Filter bits of PMEVTYPER<n>_EL0 and PMCCFILTR_EL0. */
+const FILTER = { P: 31, U: 30, NSK: 29, NSU: 28, NSH: 27, M: 26 } as const;
+const MDCR_EL3_SPME = 17;
+/** Levels as `SysregHost.retired` numbers them. */
+const LEVELS = 8;
+
+/** Whether a counter with the filter counts at a level (PMEVTYPER<n>_EL0). EL3 is there. */
+function countsAt(filter: number, level: number): boolean {
+  const bit = (position: number): number => (filter >>> position) & 1;
+  switch (level) {
+    case 0:
+      return bit(FILTER.NSU) === bit(FILTER.U);
+    case 1:
+      return bit(FILTER.NSK) === bit(FILTER.P);
+    case 2:
+      return bit(FILTER.NSH) === 1;
+    case 3:
+      return bit(FILTER.M) === bit(FILTER.P);
+    case 4:
+      return bit(FILTER.U) === 0;
+    default:
+      return bit(FILTER.P) === 0;
+  }
+}
+
+/** Secure levels are counted with MDCR_EL3.SPME alone; cycles without it too, unless PMCR_EL0.DP is set. */
+function isProhibited(vcpu: Vcpu, position: number, level: number): boolean {
+  if (level < 3 || ((vcpu.sysregLow("MDCR_EL3") >>> MDCR_EL3_SPME) & 1) !== 0) return false;
+  return position !== CYCLE_COUNTER || (vcpu.sysreg("PMCR_EL0") & PMCR.DP) !== 0n;
+}
+
+/** The register with the filter of the counter at `position`. */
+const filterOf = (position: number): string =>
+  position === CYCLE_COUNTER ? "PMCCFILTR_EL0" : `PMEVTYPER${position}_EL0`;
+
+/** Where the vCPU is, as `SysregHost.retired` numbers it. */
+function levelOf(vcpu: Vcpu): number {
+  const secure = vcpu.el <= 1 && (vcpu.sysregLow("SCR_EL3") & 1) === 0;
+  return vcpu.el + (secure ? 4 : 0);
+}
+
+/** How many of the instructions at each level the counter at `position` counts. */
+function counted(vcpu: Vcpu, position: number, passed: readonly bigint[]): bigint {
+  const filter = vcpu.sysregLow(filterOf(position));
+  return passed.reduce(
+    (sum, count, level) => (countsAt(filter, level) && !isProhibited(vcpu, position, level) ? sum + count : sum),
+    0n,
+  );
+}
+
+/** While the vCPU is where a counter does not count, its overflow is looked for this often, in instructions. */
+const LOOK_AGAIN = 4096n;
+
 /**
- * Instructions of this vCPU after which a counter overflows and its interrupt is wanted; undefined when none will.
- * Call `syncPmu` once they have been retired.
+ * Instructions of this vCPU after which a counter may overflow and its interrupt be wanted; undefined when none will.
+ * Call `syncPmu` once they have been retired, and ask again: some of them may not have been counted.
  */
 export function pmuOverflowIn(vcpu: Vcpu, host: SysregHost): bigint | undefined {
+  if (vcpu.sysregLow("PMINTENSET_EL1") === 0) return undefined;
   const watched = runningCounters(vcpu) & vcpu.sysreg("PMINTENSET_EL1");
   if (watched === 0n) return undefined;
-  const uncounted = host.retired(vcpu) - vcpu.sysreg("PMU_COUNTED");
-  const distances: bigint[] = [];
-  if (isSet(watched, CYCLE_COUNTER)) distances.push(CYCLES_END - vcpu.sysreg("PMCCNTR_EL0"));
+  const passed = passedSince(vcpu, host);
+  const here = levelOf(vcpu);
+  let nearest: bigint | undefined;
+  const consider = (position: number, left: bigint): void => {
+    const counts = countsAt(vcpu.sysregLow(filterOf(position)), here) && !isProhibited(vcpu, position, here);
+    const rest = left - counted(vcpu, position, passed);
+    const distance = counts || rest > LOOK_AGAIN ? rest : LOOK_AGAIN;
+    if (nearest === undefined || distance < nearest) nearest = distance;
+  };
+  if (isSet(watched, CYCLE_COUNTER)) consider(CYCLE_COUNTER, CYCLES_END - vcpu.sysreg("PMCCNTR_EL0"));
   for (let n = 0; n < host.model.pmuCounters; n++) {
-    if (isSet(watched, n) && countsInstructions(vcpu, n)) distances.push(COUNTER_END - vcpu.sysreg(`PMEVCNTR${n}_EL0`));
+    if (isSet(watched, n) && countsInstructions(vcpu, n)) consider(n, COUNTER_END - vcpu.sysreg(`PMEVCNTR${n}_EL0`));
+    // A chained pair overflows at the earliest when its lower half does.
+    if (isSet(watched, n) && isChained(vcpu, n)) consider(n - 1, COUNTER_END - vcpu.sysreg(`PMEVCNTR${n - 1}_EL0`));
   }
-  const nearest = distances.reduce<bigint | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
-  return nearest === undefined ? undefined : nearest - uncounted;
+  return nearest;
+}
+
+/** Instructions by level that the counters have not counted yet. */
+function passedSince(vcpu: Vcpu, host: SysregHost): bigint[] {
+  return host.retired(vcpu).map((count, level) => count - vcpu.sysreg(`PMU_COUNTED${level}`));
 }
 
 /** Counts what has been retired since the last call, and drives the overflow interrupt. */
 export function syncPmu(vcpu: Vcpu, host: SysregHost): void {
   const retired = host.retired(vcpu);
-  const passed = retired - vcpu.sysreg("PMU_COUNTED");
-  vcpu.setSysreg("PMU_COUNTED", retired);
+  const passed = retired.map((count, level) => count - vcpu.sysreg(`PMU_COUNTED${level}`));
+  for (let level = 0; level < LEVELS; level++) vcpu.setSysreg(`PMU_COUNTED${level}`, retired[level] ?? 0n);
   const running = runningCounters(vcpu);
-  if (passed > 0n && running !== 0n) {
-    if (((running >> BigInt(CYCLE_COUNTER)) & 1n) !== 0n)
-      advance(vcpu, "PMCCNTR_EL0", CYCLE_COUNTER, passed, CYCLES_END);
+  if (running !== 0n) {
+    if (isSet(running, CYCLE_COUNTER)) {
+      advance(vcpu, "PMCCNTR_EL0", CYCLE_COUNTER, counted(vcpu, CYCLE_COUNTER, passed), CYCLES_END);
+    }
     for (let n = 0; n < host.model.pmuCounters; n++) {
-      if (isSet(running, n) && countsInstructions(vcpu, n)) countEvent(vcpu, n, passed);
+      if (isSet(running, n) && countsInstructions(vcpu, n)) countEvent(vcpu, n, counted(vcpu, n, passed));
     }
   }
   driveInterrupt(vcpu, host);
 }
 
+const isChained = (vcpu: Vcpu, n: number): boolean => (n & 1) === 1 && eventOf(vcpu, n) === EVENT.CHAIN;
+
 /** PMSWINC_EL0: one more SW_INCR event on the counters named by `mask` that count it. */
 export function softwareIncrement(vcpu: Vcpu, host: SysregHost, mask: bigint): void {
   const running = runningCounters(vcpu) & mask;
   for (let n = 0; n < host.model.pmuCounters; n++) {
-    if (isSet(running, n) && eventOf(vcpu, n) === EVENT.SW_INCR) countEvent(vcpu, n, 1n);
+    const prohibited = isProhibited(vcpu, n, levelOf(vcpu)) || !countsAt(vcpu.sysregLow(filterOf(n)), levelOf(vcpu));
+    if (isSet(running, n) && eventOf(vcpu, n) === EVENT.SW_INCR && !prohibited) countEvent(vcpu, n, 1n);
   }
 }
 
@@ -98,11 +170,17 @@ function runningCounters(vcpu: Vcpu): bigint {
 }
 
 function countEvent(vcpu: Vcpu, n: number, events: bigint): void {
-  advance(vcpu, `PMEVCNTR${n}_EL0`, n, events, COUNTER_END);
+  const overflows = advance(vcpu, `PMEVCNTR${n}_EL0`, n, events, COUNTER_END);
+  const above = n + 1;
+  if (overflows === 0n || (n & 1) === 1 || !isSet(runningCounters(vcpu), above)) return;
+  if (isChained(vcpu, above)) countEvent(vcpu, above, overflows);
 }
 
-function advance(vcpu: Vcpu, counter: string, position: number, events: bigint, end: bigint): void {
+/** Adds events to a counter; how often it wrapped. */
+function advance(vcpu: Vcpu, counter: string, position: number, events: bigint, end: bigint): bigint {
+  if (events === 0n) return 0n;
   const value = vcpu.sysreg(counter) + events;
   vcpu.setSysreg(counter, value % end);
   if (value >= end) vcpu.setSysreg("PMOVSSET_EL0", vcpu.sysreg("PMOVSSET_EL0") | (1n << BigInt(position)));
+  return value / end;
 }

@@ -171,7 +171,12 @@ export const PMU = [
   bitmap("PMINTENCLR_EL1", [3, 0, 9, 14, 2], "PMINTENSET_EL1", "clear", "pmuPrivileged"),
   bitmap("PMOVSSET_EL0", [3, 3, 9, 14, 3], "PMOVSSET_EL0", "set", "pmu"),
   ...Array.from({ length: MAX_COUNTERS }, (_, n) => eventCounter(n)).flat(),
-  register("PMCCFILTR_EL0", [3, 3, 14, 15, 7], { exists: hasPmu, trap: "pmu", writable: CYCLE_FILTER_BITS }),
-  // Instructions retired up to which the counters have counted.
-  hiddenSlot("PMU_COUNTED"),
+  register("PMCCFILTR_EL0", [3, 3, 14, 15, 7], {
+    ...counter,
+    exists: hasPmu,
+    trap: "pmu",
+    writable: CYCLE_FILTER_BITS,
+  }),
+  // Instructions retired at each level up to which the counters have counted.
+  ...Array.from({ length: 8 }, (_, level) => hiddenSlot(`PMU_COUNTED${level}`)),
 ];
