@@ -10,7 +10,14 @@
 import { type Command, OK, type Reply, UNSUPPORTED } from "./commands/command.js";
 import { findCommand } from "./commands/index.js";
 import { AllStop } from "./control/all-stop.js";
-import { type Control, type ControlPort, hasEnded, observerRefusal, type Resumption } from "./control/control.js";
+import {
+  type Control,
+  type ControlPort,
+  type FileReply,
+  hasEnded,
+  observerRefusal,
+  type Resumption,
+} from "./control/control.js";
 import { NonStop } from "./control/non-stop.js";
 import { Observation } from "./control/observation.js";
 import { type RegisterFile, registerFile } from "./description/registers.js";
@@ -91,6 +98,7 @@ export class Session {
     this.#stopListening = target.listen({
       stopped: (stop) => this.#stopped(stop),
       printed: (text) => this.#printed(text),
+      fileRequest: (request) => (!this.#observes && this.#control?.fileRequest?.(request)) || false,
     });
     this.#attach(false);
   }
@@ -180,6 +188,11 @@ export class Session {
   attach(): Reply {
     if (this.attached) return new TargetError(Errno.EBUSY, "this client is attached already");
     return this.#attach(true);
+  }
+
+  /** `F`. */
+  answerFile(reply: FileReply): Reply {
+    return this.#control?.answerFile?.(reply) ?? undefined;
   }
 
   /** Lets go of the machine, which runs on. In extended mode the connection stays. */

@@ -93,7 +93,17 @@ export interface Stop {
   readonly reason: StopReason;
 }
 
+/** A vCPU's semihosting call for a file of the client's: "write,FD,ADDRESS,LENGTH" (File-I/O). */
+export interface FileRequest {
+  readonly vcpu: number;
+  readonly call: string;
+  /** Called once: what the call returned, and the protocol's error number. */
+  done(result: bigint, errno: number): void;
+}
+
 export interface TargetListener {
+  /** Gives whether its client has the file: then the machine stands until `done`, without a stop. */
+  fileRequest?(request: FileRequest): boolean;
   /**
    * Every vCPU now stands, and `standing` is this stop; in non-stop mode the stop's vCPU stands. Called from the event
    * loop: never inside `resume`, possibly inside `interrupt`, `hold` or `reset`. The listener may resume the machine

@@ -14,6 +14,7 @@ import { STEP_BITS } from "../gdb/commands/qemu.js";
 import {
   type DebugTarget,
   Errno,
+  type FileRequest,
   type MemoryRegion,
   type OsTable,
   type Point,
@@ -56,6 +57,8 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   private readonly system: SystemRegisters;
   private readonly exits: ExitLog;
   private readonly catches: Catches;
+  /** What a client has been asked for. */
+  private fileRequest: FileRequest | undefined;
   /** Of vCPUs that step on while inside. */
   private readonly ranges = new Map<number, { readonly start: bigint; readonly end: bigint }>();
   private readonly registers: DebugRegisters;
@@ -99,6 +102,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       },
     );
     machine.debug = this;
+    if (machine.semihosting !== undefined) machine.semihosting.debugger = (request) => this.askForFile(request);
     if (wait) {
       machine.setPaused(true);
       this.standing = { vcpu: 0, reason: { kind: "reset" } };
@@ -282,6 +286,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   }
 
   detach(): void {
+    this.fileRequest?.done(-1n, Errno.EIO);
     this.memory.view = "current";
     this.catches.clear();
     this.machine.scheduler.stepMode = DEFAULT_STEP_MODE;
@@ -306,6 +311,28 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.machine.setPaused(true);
     this.machine.reset();
     this.stand({ vcpu: 0, reason: { kind: "reset" } });
+  }
+
+  /** A semihosting call: the machine stands until the client has answered, or is gone. */
+  private askForFile(request: FileRequest): boolean {
+    const asked: FileRequest = {
+      ...request,
+      done: (result, errno) => {
+        if (this.fileRequest !== asked) return;
+        this.fileRequest = undefined;
+        request.done(result, errno);
+        // Unless that asked for more.
+        if (this.fileRequest === undefined) this.machine.setPaused(false);
+      },
+    };
+    this.fileRequest = asked;
+    for (const listener of this.listeners) {
+      if (!listener.fileRequest?.(asked)) continue;
+      this.machine.setPaused(true);
+      return true;
+    }
+    this.fileRequest = undefined;
+    return false;
   }
 
   kill(): void {

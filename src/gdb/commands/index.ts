@@ -5,6 +5,7 @@ import { tracepointCommands } from "../tracepoints/index.js";
 import { detach, kill, qAttached, restart, vAttach, vKill, vRun } from "./attachment.js";
 import type { Command } from "./command.js";
 import { flashDone, flashErase, flashWrite } from "./flash.js";
+import { fileReply } from "./file-io.js";
 import { haltReason } from "./halt-reason.js";
 import { readBinary, readHex, writeBinary, writeHex } from "./memory.js";
 import { extendedMode, setNonStop, startNoAckMode, vCtrlC, vMustReplyEmpty, vStopped } from "./mode.js";
@@ -74,6 +75,7 @@ const rows: readonly Command[] = [
   vKill,
   vRun,
   restart,
+  fileReply,
   ...tracepointCommands,
   ...lldbCommands,
 ];

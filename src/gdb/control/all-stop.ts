@@ -7,8 +7,8 @@
 
 import type { Reply } from "../commands/command.js";
 import { stopReply } from "../stop-reply.js";
-import { Errno, type Stop, TargetError } from "../target.js";
-import { type Control, type ControlPort, hasEnded, type Resumption, stepsOn } from "./control.js";
+import { Errno, type FileRequest, type Stop, TargetError } from "../target.js";
+import { type Control, type ControlPort, type FileReply, hasEnded, type Resumption, stepsOn } from "./control.js";
 
 type State =
   /** An interrupt is on its way. `announce`: its stop is the reply to a packet. */
@@ -21,13 +21,16 @@ export class AllStop implements Control {
   #state: State = { name: "stopped" };
   /** A Ctrl-C that no stop has answered. One that finds the machine standing interrupts the next resumption. */
   #interrupted = false;
+  /** A file request that the client has been sent. */
+  #files: FileRequest | undefined;
 
   constructor(port: ControlPort) {
     this.#port = port;
   }
 
+  /** While it serves a file the client reads and writes memory. */
   get ready(): boolean {
-    return this.#state.name === "stopped";
+    return this.#state.name === "stopped" || this.#files !== undefined;
   }
 
   get awaited(): boolean {
@@ -57,6 +60,7 @@ export class AllStop implements Control {
   /** The reply is the stop reply to come. A machine that has ended gives its end again. */
   resume(resumption: Resumption): Reply {
     const { target } = this.#port.session;
+    if (this.#files !== undefined) return new TargetError(Errno.EBUSY, "a file request waits for its F reply first");
     if (hasEnded(target)) return this.halted();
     if (resumption.plan.size === 0) {
       return new TargetError(Errno.EINVAL, "no vCPU would run: no action names one");
@@ -70,7 +74,26 @@ export class AllStop implements Control {
   interrupt(): void {
     const { name } = this.#state;
     if (name !== "attaching") this.#interrupted = true;
-    if (name === "running") this.#port.session.target.interrupt();
+    if (name === "running" && this.#files === undefined) this.#port.session.target.interrupt();
+  }
+
+  fileRequest(request: FileRequest): boolean {
+    const { session, reply } = this.#port;
+    if (this.#state.name !== "running" || this.#files !== undefined || session.lldb.threadSuffix) return false;
+    this.#files = request;
+    session.general = request.vcpu;
+    reply(`F${request.call}`);
+    return true;
+  }
+
+  /** The machine goes on; a Ctrl-C that came meanwhile is its next stop. */
+  answerFile({ result, errno, interrupted }: FileReply): Reply {
+    const request = this.#files;
+    if (request === undefined) return new TargetError(Errno.EINVAL, "F: no file request is waiting for a reply");
+    this.#files = undefined;
+    request.done(result, errno);
+    if (interrupted || this.#interrupted) this.interrupt();
+    return undefined;
   }
 
   stopped(stop: Stop): void {

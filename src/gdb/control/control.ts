@@ -4,7 +4,7 @@ import type { Reply } from "../commands/command.js";
 import { CORE, CoreRegister } from "../description/core.js";
 import type { Session } from "../session.js";
 import type { Stop } from "../target.js";
-import { type DebugTarget, Errno, type ResumeAction, TargetError } from "../target.js";
+import { type DebugTarget, Errno, type FileRequest, type ResumeAction, TargetError } from "../target.js";
 
 /** Step until pc is outside [start, end). */
 export interface StepRange {
@@ -31,6 +31,14 @@ export interface ControlPort {
   ready(): void;
 }
 
+/** `F`. */
+export interface FileReply {
+  readonly result: bigint;
+  readonly errno: number;
+  /** Ctrl-C was pressed meanwhile. */
+  readonly interrupted: boolean;
+}
+
 export interface Control {
   /** Whether packets that want the machine standing are served now; else they wait. */
   readonly ready: boolean;
@@ -43,6 +51,10 @@ export interface Control {
   interrupt(): void;
   /** A stop of the target's. */
   stopped(stop: Stop): void;
+  /** Asks the client for a file; false where it cannot be asked now. Left out where it never can. */
+  fileRequest?(request: FileRequest): boolean;
+  /** The client's answer. */
+  answerFile?(reply: FileReply): Reply;
   /** `vStopped`: the event that was last told is understood. Left out where there are no such events. */
   acknowledge?(): Reply;
 }

@@ -3,12 +3,13 @@
  * wait, for input or for a debugger's file, keeps its vCPU from being scheduled until it is answered.
  */
 import type { Vcpu } from "../../cpu/vcpu.js";
-import { TargetError } from "../../gdb/target.js";
+import { type FileRequest, TargetError } from "../../gdb/target.js";
 import type { DebugMemory } from "../debug/memory.js";
 import type { Core } from "../scheduler.js";
 import { type CallContext, type Caller, LATER, type Operation, operationOf, perform } from "./calls.js";
 import { ERRNO, SemihostingError } from "./errors.js";
 import { HostFiles, type OpenFile } from "./files.js";
+import { type AskDebugger, callDebugger } from "./remote.js";
 import type { ConsoleStreams } from "./streams.js";
 
 export interface SemihostingOptions {
@@ -41,20 +42,14 @@ export interface SemihostingPort {
   log(line: () => string): void;
 }
 
-/** A debugger that serves files, when there is one: takes the call, and answers later. */
-export type RemoteFiles = (
-  operation: Operation,
-  caller: Caller,
-  answer: (result: bigint, errno: number) => void,
-) => boolean;
-
 export class Semihosting {
   private readonly context: CallContext;
   /** Calls that wait for input, in order. */
   private readonly waiting: { readonly core: Core; readonly operation: Operation; readonly caller: Caller }[] = [];
   /** Calls are numbered so that an answer to one from before a reset is nobody's. */
   private era = 0;
-  remote: RemoteFiles | undefined;
+  /** A debugger that may have files; it is asked of each call. */
+  debugger: AskDebugger | undefined;
 
   constructor(
     options: SemihostingOptions,
@@ -86,14 +81,7 @@ export class Semihosting {
       return;
     }
     const caller = this.callerOf(vcpu);
-    const { era } = this;
-    const answer = (result: bigint, errno: number): void => {
-      if (era === this.era) this.answer(core, result, errno);
-    };
-    if (this.remote?.(operation, caller, answer)) {
-      core.blocked = true;
-      return;
-    }
+    if (this.debugger !== undefined && this.askDebugger(this.debugger, core, operation, caller)) return;
     this.attempt(core, operation, caller);
   }
 
@@ -118,6 +106,23 @@ export class Semihosting {
     for (const file of this.context.handles.values()) file.close();
     this.context.handles.clear();
     this.context.errno = 0;
+  }
+
+  /** Whether a debugger carries it out. Its answer comes at once or later. */
+  private askDebugger(ask: AskDebugger, core: Core, operation: Operation, caller: Caller): boolean {
+    const { era } = this;
+    core.blocked = true;
+    const answer = (result: bigint, errno: number): void => {
+      if (era === this.era) this.answer(core, result, errno);
+    };
+    try {
+      const request = (wanted: Omit<FileRequest, "vcpu">): boolean => ask({ ...wanted, vcpu: core.index });
+      if (callDebugger(operation, caller, this.context.handles, request, answer)) return true;
+    } catch (error) {
+      if (!(error instanceof SemihostingError)) throw error;
+    }
+    core.blocked = false;
+    return false;
   }
 
   private attempt(core: Core, operation: Operation, caller: Caller): void {

@@ -1,0 +1,121 @@
+/** Semihosting with a real gdb-multiarch attached: files and streams are the debugger's (File-I/O). */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { formatEndpoint, parseEndpoint } from "../../src/gdb/index.js";
+import { loadKernelFile, loadMachineDescription, Machine } from "../../src/index.js";
+import { gdb } from "../gdb/gdb-client.js";
+import { assemble } from "../machine/debug-rig.js";
+
+/** Writes to the console and a file of the debugger's host, reads that back, and exits with what it found. */
+const source = (path: string): string => `
+      adr   x1, hello
+      mov   w0, #4
+      hlt   #0xf000
+      adr   x1, opening           // w+
+      mov   w0, #1
+      hlt   #0xf000
+      mov   x19, x0
+      adr   x1, block
+      str   x19, [x1]
+      adr   x2, hello
+      str   x2, [x1, #8]
+      mov   x2, #6
+      str   x2, [x1, #16]
+      mov   w0, #5                // write 6
+      hlt   #0xf000
+      mov   x20, x0
+      mov   w0, #0x0c             // flen
+      hlt   #0xf000
+      mov   x21, x0
+      str   xzr, [x1, #8]
+      mov   w0, #0x0a             // seek 0
+      hlt   #0xf000
+      adr   x2, buffer
+      str   x2, [x1, #8]
+      mov   x2, #10
+      str   x2, [x1, #16]
+      mov   w0, #6                // read 10: 4 are not there
+      hlt   #0xf000
+      mov   x22, x0
+      mov   w0, #9                // istty
+      hlt   #0xf000
+      mov   x23, x0
+here: mov   w0, #2                // close
+      hlt   #0xf000
+      adr   x1, missing
+      mov   w0, #1
+      hlt   #0xf000
+      mov   x24, x0
+      mov   w0, #0x13
+      hlt   #0xf000
+      mov   x25, x0
+      adr   x1, block
+      ldr   x2, =0x20026
+      str   x2, [x1]
+      mov   x2, #7
+      str   x2, [x1, #8]
+last: mov   w0, #0x18
+      hlt   #0xf000
+      b     .
+      .balign 8
+opening: .quad name, 6, end - name - 1
+missing: .quad none, 0, 12
+block: .space 32
+buffer: .space 16
+hello: .asciz "hello from the guest\\n"
+name: .asciz "${path}"
+end:
+none: .asciz "/nowhere/x/y"
+`;
+
+it("uses the debugger's files, and tells it the exit status", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "trapframe-file-io-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, "made");
+  const program = assemble(source(path));
+  const machine = await Machine.create({
+    description: loadMachineDescription("virt"),
+    cpu: "cortex-a72",
+    cpus: 2,
+    memory: 16 << 20,
+    kernel: loadKernelFile(program.file),
+    serial: { transmit() {}, onReceive() {} },
+    el2: "hosted",
+    el3: "hosted",
+    idle: "skip",
+    noReboot: true,
+    semihosting: { commandLine: "" },
+  });
+  const place = formatEndpoint(await machine.listenGdb(parseEndpoint("0"), { wait: true }));
+  const ended = machine.run();
+  const text = await gdb(
+    place,
+    [
+      "break here",
+      "continue",
+      "p *(char(*)[6])&buffer",
+      "p $x20",
+      "p $x21",
+      "p $x22",
+      "p $x23",
+      "break last",
+      "continue",
+      "p $x24",
+      "p $x25",
+      "stepi 2",
+    ],
+    { symbols: program.file },
+  );
+  expect(text).toContain("hello from the guest");
+  expect(text).toContain('$1 = "hello "');
+  expect(text).toMatch(/\$2 = 0\n\$3 = 6\n\$4 = 4\n\$5 = 0\n/);
+  // The second open failed on GDB's host: ENOENT.
+  expect(text).toMatch(/\$6 = -1\n\$7 = 2\n/);
+  expect(text).toContain("exited with code 07");
+  expect(readFileSync(path, "utf8")).toBe("hello ");
+  expect(await ended).toEqual({ reason: "exit", status: 7 });
+  await machine.close();
+  expect(existsSync("/nowhere")).toBe(false);
+});
