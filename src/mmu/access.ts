@@ -13,7 +13,7 @@ import type { I32, I64 } from "../engine/ir/value.js";
 import { AREA, CONTEXT, CPU, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, TLB_ENTRY } from "../engine/layout.js";
 import { chooseBank, entryOf, noteLargeRange, unprivilegedContext } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
-import { pageWatched, watched } from "./watch.js";
+import { pageWatched, unwatchedHost, watched } from "./watch.js";
 
 /** Results of `resolve` besides a host address. */
 const FAILED = 0;
@@ -127,7 +127,9 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
     () => fb.call(pageWatched, va),
     () => fb.i32(0),
   );
-  const slow = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context)).or(isWatched);
+  const particular = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context));
+  const slow = particular.or(isWatched);
+  const watchedOnly = isWatched.and(particular.eqz()).select(fb.i32(ATTRIBUTE.watched), fb.i32(0));
   const readable = attributes.and(ATTRIBUTE.read);
   const writable = attributes.shrU(1).and(readable).and(readOnly.xor(1));
   const tag = (ok: I32): I64 => ok.select(page, fb.i64(-1));
@@ -135,26 +137,33 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   const fastWrite = writable.and(slow.eqz()).and(flags.and(PAGE_FLAG.hasCode).eqz());
   fb.store("i64.store", entry, tag(fastWrite), TLB_ENTRY.write);
   fb.store("i32.store", entry, hostPage.sub(page.wrap()), TLB_ENTRY.addend);
-  fb.store("i32.store", entry, attributes.and(~ATTRIBUTE.write).or(writable.shl(1)), TLB_ENTRY.flags);
+  fb.store("i32.store", entry, attributes.and(~ATTRIBUTE.write).or(writable.shl(1)).or(watchedOnly), TLB_ENTRY.flags);
   fb.store("i64.store", entry, page, TLB_ENTRY.page);
   fb.return(hostPage.add(pa.wrap().and(PAGE_SIZE - 1)));
 });
 
 /**
  * A compiled region's access missed: (cpu, VA, size, access) → 1 when the TLB entry now lets the inline path have it.
- * What that path never may (devices, watched pages, pages with code, page borders, faults) is 0, and nothing happened.
+ * What that path never may (devices, watched bytes, pages with code, page borders, faults) is 0, and nothing happened.
  */
 export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, access) => {
   const c = new CpuView(fb, cpu);
   const page = pageOf(va);
   fb.if(pageOf(va.add(size.sub(1).toI64U())).ne(page), () => fb.return(fb.i32(0)));
   const entry = entryOf(c.get32(CPU.bank), va);
-  // An entry that is there and still missed is one of those.
+  // An entry that is there and still missed is one of those, or its page has watched bytes somewhere else.
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
-  const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
-  fb.if(known.and(allowed), () => fb.return(fb.i32(0)));
+  const flags = (): I32 => fb.load("i32.load", entry, TLB_ENTRY.flags) as I32;
+  const besideWatch = (): void => {
+    fb.if(flags().and(ATTRIBUTE.watched), () => fb.return(fb.call(unwatchedHost, cpu, va, size, access).ne(0)));
+  };
+  fb.if(known.and(flags().shrU(access)), () => {
+    besideWatch();
+    fb.return(fb.i32(0));
+  });
   const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
   fb.if(host.leU(DEVICE), () => fb.return(fb.i32(0)));
+  besideWatch();
   const tags = fb.choose(
     access.eq(ACCESS.write),
     () => fb.load("i64.load", entry, TLB_ENTRY.write) as I64,
@@ -227,6 +236,22 @@ function deviceAccess(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, acces
   });
 }
 
+/** The quick way for an access in a page that is slow only for what is watched elsewhere in it. */
+function besideWatched(
+  fb: FunctionBuilder,
+  c: CpuView,
+  va: I64,
+  size: I32,
+  flags: I32,
+  access: number,
+  write: (host: I32) => void,
+): void {
+  fb.if(c.get32(CPU.watch).ne(0).and(flags.eqz()), () => {
+    const host = fb.call(unwatchedHost, c.base, va, size, fb.i32(access));
+    fb.if(host, () => write(host));
+  });
+}
+
 /** A watchpoint that must stop the machine before the access makes the instruction be abandoned. */
 function checkWatch(fb: FunctionBuilder, c: CpuView, context: I32, va: I64, size: I32, access: number): void {
   fb.if(c.get32(CPU.watch), () => {
@@ -265,6 +290,7 @@ const alignmentBeforeStage2 = defineFunction(
 /** Load of 1–16 bytes that missed: (cpu, VA, size, flags) → host address of the bytes, or 0 when abandoned. */
 export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, size, flags) => {
   const c = new CpuView(fb, cpu);
+  besideWatched(fb, c, va, size, flags, ACCESS.read, (host) => fb.return(host));
   const context = contextFor(fb, c, flags);
   const read = fb.i32(ACCESS.read);
   checkAlignment(fb, c, va, size, flags, context, read);
@@ -393,7 +419,15 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
 
 /** Store that missed: (cpu, VA, value, size, flags) → 0, or 1 when abandoned. */
 export const storeSlow = defineFunction("storeSlow", "illii", "i", (fb, cpu, va, value, size, flags) => {
-  new CpuView(fb, cpu).set64(CPU.bounce, value);
+  const c = new CpuView(fb, cpu);
+  besideWatched(fb, c, va, size, flags, ACCESS.write, (host) => {
+    fb.if(size.eq(8), () => fb.store("i64.store", host, value));
+    fb.if(size.eq(4), () => fb.store("i64.store32", host, value));
+    fb.if(size.eq(2), () => fb.store("i64.store16", host, value));
+    fb.if(size.eq(1), () => fb.store("i64.store8", host, value));
+    fb.return(fb.i32(0));
+  });
+  c.set64(CPU.bounce, value);
   fb.return(fb.call(storeBounce, cpu, va, size, flags));
 });
 

@@ -26,7 +26,7 @@ export const FSC = {
 export const FAULT = { valid: 0x800, stage2: 0x100, onWalk: 0x200 } as const;
 
 /** Bits of CPU.walkAttributes. */
-export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 16 } as const;
+export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 16, watched: 32 } as const;
 
 /** In walkAttributes after stage 2: MemAttr[3:0] and SH[1:0] of its descriptor. */
 const MEM_ATTR = 8;

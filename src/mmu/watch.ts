@@ -10,9 +10,21 @@ import { POINT_PROGRAM } from "../engine/interpreter/protocol.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import { AREA, CONTEXT, CPU, Exit, GLOBAL, PAGE_SIZE, TLB_ENTRY, WATCH, WATCH_OWNER } from "../engine/layout.js";
+import {
+  AREA,
+  CONTEXT,
+  CPU,
+  Exit,
+  GLOBAL,
+  PAGE_BITS,
+  PAGE_FLAG,
+  PAGE_SIZE,
+  TLB_ENTRY,
+  WATCH,
+  WATCH_OWNER,
+} from "../engine/layout.js";
 import { chooseBank, entryOf } from "./banks.js";
-import { walk } from "./walk.js";
+import { ATTRIBUTE, walk } from "./walk.js";
 
 /** Addresses without the top byte, which may be a tag (DDI 0487, D8.9 "Address tagging"). */
 const UNTAGGED = (1n << 56n) - 1n;
@@ -41,6 +53,31 @@ export const pageWatched = defineFunction("pageWatched", "l", "i", (fb, va) => {
   const first = pageOf(va).and(UNTAGGED);
   forEachRow(fb, first, first.add(PAGE_SIZE - 1), () => fb.return(fb.i32(1)));
   fb.return(fb.i32(0));
+});
+
+/**
+ * Host address of an access in a page that is in the TLB and slow for nothing but what is watched in it, where no byte
+ * of the access is; else 0.
+ */
+export const unwatchedHost = defineFunction("unwatchedHost", "ilii", "i", (fb, cpu, va, size, access) => {
+  const c = new CpuView(fb, cpu);
+  const entry = entryOf(c.get32(CPU.bank), va);
+  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
+  const flags = fb.load("i32.load", entry, TLB_ENTRY.flags) as I32;
+  const permitted = flags.and(ATTRIBUTE.watched).ne(0).and(flags.shrU(access));
+  const inPage = va
+    .wrap()
+    .and(PAGE_SIZE - 1)
+    .add(size)
+    .leU(PAGE_SIZE);
+  fb.if(known.and(permitted).and(inPage).eqz(), () => fb.return(fb.i32(0)));
+  const host = va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32);
+  // A write to code drops what was made of it.
+  const code = (fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32).and(PAGE_FLAG.hasCode);
+  fb.if(code.and(access), () => fb.return(fb.i32(0)));
+  const first = va.and(UNTAGGED);
+  forEachRow(fb, first, first.add(size.sub(1).toI64U()), () => fb.return(fb.i32(0)));
+  fb.return(host);
 });
 
 /** Whether the access would fault: without effect on the TLB and on statistics. */
