@@ -24,7 +24,7 @@ export interface CpuModel {
   readonly counterFrequency: number;
 }
 
-/** A retired instruction takes 4 ns of virtual time, the system counter advances every fourth one. */
+/** Of the usual board: a retired instruction takes 4 ns of virtual time, the system counter advances every fourth. */
 export const COUNTER_FREQUENCY = 62_500_000;
 
 const CORTEX_A72: CpuModel = {

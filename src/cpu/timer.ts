@@ -3,12 +3,39 @@
  * values, and the event stream. Its state is in the vCPU's system-register slots.
  */
 import type { IrqLine } from "../bus/contract.js";
+import { COUNTER_FREQUENCY } from "./model.js";
 import { sysregOffset } from "./sysreg/table.js";
 import { TIMER_NAMES, TIMERS, type TimerName } from "./sysreg/timer-names.js";
 import type { Vcpu } from "./vcpu.js";
 
-/** Virtual time is in retired instructions of 4 ns; the system counter runs at a quarter of that, 62.5 MHz. */
-export const TIME_PER_COUNT_LOG2 = 2n;
+/** Virtual time is in retired instructions of 4 ns. */
+const TIME_FREQUENCY = 250_000_000n;
+
+/** How the system counter runs beside virtual time: a count is time × up ÷ down, rounded down. */
+export class CounterRate {
+  readonly up: bigint;
+  readonly down: bigint;
+
+  /** @param frequency in Hz, a whole number. */
+  constructor(frequency: number) {
+    const divisor = gcd(BigInt(frequency), TIME_FREQUENCY);
+    this.up = BigInt(frequency) / divisor;
+    this.down = TIME_FREQUENCY / divisor;
+  }
+
+  countAt(time: bigint): bigint {
+    return (time * this.up) / this.down;
+  }
+
+  /** The earliest time at which the count is `count`. */
+  timeOf(count: bigint): bigint {
+    return (count * this.down + this.up - 1n) / this.up;
+  }
+}
+
+function gcd(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : gcd(b, a % b);
+}
 
 const ENABLE = 1n;
 const IMASK = 2n;
@@ -41,11 +68,12 @@ export class GenericTimer {
     private readonly vcpu: Vcpu,
     private readonly now: () => bigint,
     private readonly outputs: Readonly<Record<TimerName, IrqLine>>,
+    readonly rate = new CounterRate(COUNTER_FREQUENCY),
   ) {}
 
   /** CNTPCT_EL0. */
   count(): bigint {
-    return this.now() >> TIME_PER_COUNT_LOG2;
+    return this.rate.countAt(this.now());
   }
 
   /** CNTVCT_EL0 with the offset of CNTVOFF_EL2. */
@@ -127,7 +155,7 @@ export class GenericTimer {
     const compare = this.vcpu.get64(SLOTS[timer].cval);
     if (met && compare === 0n) return undefined;
     const wait = met ? WORD + 1n - count : compare - count;
-    const at = (this.count() + wait) << TIME_PER_COUNT_LOG2;
+    const at = this.rate.timeOf(this.count() + wait);
     return at > WORD ? undefined : at;
   }
 
@@ -139,6 +167,6 @@ export class GenericTimer {
     const phase = falling ? 0n : period >> 1n;
     const count = (this.count() - offset) & WORD;
     const wait = ((phase - count - 1n) & (period - 1n)) + 1n;
-    return (this.count() + wait) << TIME_PER_COUNT_LOG2;
+    return this.rate.timeOf(this.count() + wait);
   }
 }

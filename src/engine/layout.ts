@@ -241,6 +241,9 @@ export const GLOBAL = {
   /** Handlers from this index on are compiled regions; branches to a slot before it counts as hot. */
   firstRegion: g.i32(),
   hot: g.i32(),
+  /** Counter ticks are virtual time × up ÷ down; with 0 for up they are a quarter of it, 62.5 MHz. */
+  counterUp: g.i32(),
+  counterDown: g.i32(),
   /** Regions of RAM-like memory: count, then REGION rows. */
   regionCount: g.i32(),
   regions: g.array(16 * 4, 8),

@@ -11,7 +11,7 @@ import { buildSysregIndex } from "../cpu/sysreg/engine-index.js";
 import type { GicCpuInterface, SysregHost } from "../cpu/sysreg/host.js";
 import { pmuOverflowIn, syncPmu } from "../cpu/sysreg/pmu-counters.js";
 import { resetSysregs } from "../cpu/sysreg/reset.js";
-import { GenericTimer } from "../cpu/timer.js";
+import { CounterRate, GenericTimer } from "../cpu/timer.js";
 import { DAIF, Vcpu } from "../cpu/vcpu.js";
 import { machineItems } from "../devices/fw-cfg/index.js";
 import type { CpuOutputs } from "../devices/gicv3/index.js";
@@ -24,6 +24,7 @@ import {
   DEBUG_EXIT,
   DEBUG_EXIT_SHIFT,
   Exit,
+  GLOBAL,
   IRQ_LINE,
   SECURE_ADDRESS,
 } from "../engine/layout.js";
@@ -184,7 +185,7 @@ export class Machine {
       throw new ConfigError("USAGE", "--el2 hosted with --el3 guest: a guest's EL3 cannot stand above our EL2");
     }
     const boot = prepareBoot(config);
-    const model = cpuModel(config.cpu);
+    const model = { ...cpuModel(config.cpu), counterFrequency: config.description.timer.frequency };
     const target: { machine?: Machine } = {};
     const host = engineHost(() => target.machine as Machine);
     try {
@@ -247,15 +248,22 @@ export class Machine {
       log: (line) => this.log("faults", () => line),
     });
     const ppi = config.description.timer.ppi;
+    const rate = new CounterRate(model.counterFrequency);
+    setCounterRate(engine, rate);
     this.cores = vcpus.map((vcpu, index) => {
       const line = (number: number) => this.platform.gic.ppi(index, number);
-      const timer = new GenericTimer(vcpu, now, {
-        physical: line(ppi.nonSecure),
-        virtual: line(ppi.virtual),
-        hypervisor: line(ppi.hypervisor),
-        hypervisorVirtual: line(HYPERVISOR_VIRTUAL_PPI),
-        secure: line(ppi.secure),
-      });
+      const timer = new GenericTimer(
+        vcpu,
+        now,
+        {
+          physical: line(ppi.nonSecure),
+          virtual: line(ppi.virtual),
+          hypervisor: line(ppi.hypervisor),
+          hypervisorVirtual: line(HYPERVISOR_VIRTUAL_PPI),
+          secure: line(ppi.secure),
+        },
+        rate,
+      );
       return createCore(index, vcpu, timer, {
         overflowIn: () => pmuOverflowIn(vcpu, this.sysregHost),
         update: () => {
@@ -705,4 +713,11 @@ function engineHost(machine: () => Machine): EngineHost {
     pointAction: (cpu, program) => machine().debug.engine.pointAction(cpu, program),
     pointRead: (cpu, kind, argument, size) => machine().debug.engine.pointRead(cpu, kind, argument, size),
   };
+}
+
+/** The engine reads the counters by itself. */
+function setCounterRate({ view }: Engine, { up, down }: CounterRate): void {
+  const isUsual = up === 1n && down === 4n;
+  view.setUint32(GLOBAL.counterUp, isUsual ? 0 : Number(up), true);
+  view.setUint32(GLOBAL.counterDown, Number(down), true);
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { TIMER_NAMES, TIMERS, type TimerName } from "../../src/cpu/sysreg/timer-names.js";
+import { CounterRate } from "../../src/cpu/timer.js";
 import { Bench, EVERYTHING } from "./sysreg-fixture.js";
 
 const ENABLE = 1n;
@@ -188,5 +189,31 @@ describe("the event stream", () => {
     expect(b.timer.nextEvent()).toBe(32n * 4n);
     b.msr("CNTKCTL_EL1", control(2n));
     expect(b.timer.nextEvent()).toBe(5n * 4n);
+  });
+});
+
+describe("the counter's rate", () => {
+  const rates = fc.oneof(
+    fc.constantFrom(62_500_000, 50_000_000, 24_000_000, 32_768, 1_000_000_000, 1),
+    fc.nat(2 ** 32 - 2).map((n) => n + 1),
+  );
+
+  test("a count is reached at the first time that has it", () => {
+    fc.assert(
+      fc.property(rates, fc.bigInt(0n, 2n ** 48n), (frequency, count) => {
+        const rate = new CounterRate(frequency);
+        const time = rate.timeOf(count);
+        expect(rate.countAt(time)).toBeGreaterThanOrEqual(count);
+        if (time > 0n) expect(rate.countAt(time - 1n)).toBeLessThan(count === 0n ? 1n : count);
+      }),
+    );
+  });
+
+  test("is the frequency: so many counts in a second of 250,000,000 units", () => {
+    fc.assert(
+      fc.property(rates, fc.bigInt(0n, 2n ** 20n), (frequency, seconds) => {
+        expect(new CounterRate(frequency).countAt(seconds * 250_000_000n)).toBe(seconds * BigInt(frequency));
+      }),
+    );
   });
 });

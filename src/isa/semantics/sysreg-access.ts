@@ -7,7 +7,7 @@ import { sysregOffset } from "../../cpu/sysreg/table.js";
 import type { Builder } from "../../engine/builder.js";
 import { sysregAccess } from "../../engine/imports.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
-import { CPU, SYSREG_FLAG } from "../../engine/layout.js";
+import { CPU, GLOBAL, SYSREG_FLAG } from "../../engine/layout.js";
 import { contextChanged } from "../../mmu/banks.js";
 import type { Operand } from "../pattern.js";
 
@@ -30,8 +30,25 @@ function now(b: Builder): I64 {
   return b.state64(CPU.sliceEnd).sub(b.state32(CPU.budget).toI64S());
 }
 
-/** CNTVCT_EL0 and CNTPCT_EL0: time in counter ticks. */
+/** Of the usual counter: a tick takes four units of time. */
 const TICK_SHIFT = 2;
+
+/** CNTPCT_EL0 and, less an offset, CNTVCT_EL0: time in counter ticks (cpu/timer.ts, `CounterRate`). */
+function setToTicks(b: Builder, rt: Operand, offset: I64): void {
+  const up = b.load("i32.load", b.i32(0), GLOBAL.counterUp) as I32;
+  b.if(
+    up.eqz(),
+    () => b.setX(rt, now(b).shrU(TICK_SHIFT).sub(offset)),
+    () => {
+      // In two steps, so that no product is beyond 64 bits: both parts of the ratio are below 2^32.
+      const factor = up.toI64U();
+      const divisor = (b.load("i32.load", b.i32(0), GLOBAL.counterDown) as I32).toI64U();
+      const time = now(b);
+      const whole = time.divU(divisor).mul(factor);
+      b.setX(rt, whole.add(time.remU(divisor).mul(factor).divU(divisor)).sub(offset));
+    },
+  );
+}
 
 export function readSysreg(b: Builder, sysreg: Operand, rt: Operand): void {
   const encoding = b.operand(sysreg);
@@ -45,8 +62,7 @@ export function readSysreg(b: Builder, sysreg: Operand, rt: Operand): void {
         .and(allowed);
       b.if(counter.eqz(), () => b.leave(sysregAccess, encoding.or(1 << 15), b.i32(1), b.operand(rt)));
       const virtual = flags.and(SYSREG_FLAG.virtualCounter);
-      const ticks = now(b).shrU(TICK_SHIFT);
-      b.setX(rt, ticks.sub(virtual.select(b.state64(sysregOffset("CNTVOFF_EL2")), b.i64(0))));
+      setToTicks(b, rt, virtual.select(b.state64(sysregOffset("CNTVOFF_EL2")), b.i64(0)));
     },
     () => {
       b.setX(rt, b.load("i64.load", b.cpu.add(offset)) as I64);

@@ -137,7 +137,7 @@ export const Machine = v.strictObject({
   cpu: v.strictObject({ default: v.string(), perCluster: v.pipe(Count, v.maxValue(16, "at most 16")) }),
   timer: v.strictObject({
     /** CNTFRQ_EL0, Hz. */
-    frequency: Count,
+    frequency: v.pipe(Count, v.maxValue(2 ** 32 - 1, "at most 4294967295, which CNTFRQ_EL0 can hold")),
     ppi: v.strictObject({ secure: Ppi, nonSecure: Ppi, virtual: Ppi, hypervisor: Ppi }),
   }),
   devices: v.array(Device),

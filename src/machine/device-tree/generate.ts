@@ -69,11 +69,8 @@ export function generateDeviceTree(options: DeviceTreeOptions): DeviceTreeNode {
 
   const chosen = root.add("chosen");
   const console = description.devices.find((device) => device.name === description.console);
-  if (console?.type === "pl011") {
-    const path = `/${nodeName(console)}`;
-    chosen.set("stdout-path", strings(path));
-    root.add("aliases").set("serial0", strings(path));
-  }
+  if (console?.type === "pl011") chosen.set("stdout-path", strings(`/${nodeName(console)}`));
+  addAliases(root, description);
   const secureConsole = description.devices.find((device) => device.type === "pl011" && device.secure);
   if (secureConsole?.type === "pl011") {
     root.add("secure-chosen").set("stdout-path", strings(`/${nodeName(secureConsole)}`));
@@ -97,6 +94,18 @@ export function generateDeviceTree(options: DeviceTreeOptions): DeviceTreeNode {
   addFirmwareDevices(root, description);
   addBuses(root, description);
   return root;
+}
+
+/**
+ * bindings/chosen.txt leaves the numbers of serial ports to /aliases: the console is the first, whatever its address.
+ * Linux numbers a port without an alias as it finds it, which would take serial0 from the console.
+ */
+function addAliases(root: DeviceTreeNode, { devices, console }: MachineDescription): void {
+  const ports = devices.filter((device) => device.type === "pl011" && !device.secure) as PrimeCell[];
+  ports.sort((a, b) => Number(b.name === console) - Number(a.name === console));
+  if (ports.length === 0) return;
+  const aliases = root.add("aliases");
+  for (const [index, port] of ports.entries()) aliases.set(`serial${index}`, strings(`/${nodeName(port)}`));
 }
 
 /** bindings/arm/psci.yaml */
@@ -351,7 +360,7 @@ function addClock(root: DeviceTreeNode, frequency: number, clocks: Map<number, n
     .set("compatible", strings("fixed-clock"))
     .set("#clock-cells", cells(0))
     .set("clock-frequency", cells(frequency))
-    .set("clock-output-names", strings(`clk${frequency / 1e6}mhz`))
+    .set("clock-output-names", strings(frequency % 1e6 === 0 ? `clk${frequency / 1e6}mhz` : `clk${frequency}hz`))
     .set("phandle", cells(phandle));
   clocks.set(frequency, phandle);
   return phandle;

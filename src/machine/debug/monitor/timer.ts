@@ -1,6 +1,5 @@
 /** `monitor timer`: counters and compare values of the selected vCPU (DDI 0487, D11.2). */
 import { TIMER_NAMES, TIMERS } from "../../../cpu/sysreg/timer-names.js";
-import { TIME_PER_COUNT_LOG2 } from "../../../cpu/timer.js";
 import { type MonitorCommand, selected } from "./command.js";
 
 export const timer: MonitorCommand = {
@@ -19,7 +18,7 @@ export const timer: MonitorCommand = {
         const masked = (control & 2n) === 0n ? "" : ", masked";
         return `  ${`${prefix}_${suffix}`.padEnd(10)} ${state}${masked}, CVAL ${vcpu.sysreg(`${prefix}_CVAL_${suffix}`)}`;
       }),
-      deadline === undefined ? "  no deadline" : `  next deadline at count ${deadline >> TIME_PER_COUNT_LOG2}`,
+      deadline === undefined ? "  no deadline" : `  next deadline at count ${timers.rate.countAt(deadline)}`,
     ];
   },
 };
