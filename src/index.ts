@@ -16,5 +16,5 @@ export {
   Machine,
   type MachineConfig,
   type MachineExit,
-  type MachineStats,
 } from "./machine/machine.js";
+export type { MachineStats } from "./machine/stats.js";

@@ -61,7 +61,9 @@ export interface MachineStats {
     readonly milliseconds: number;
   };
   readonly tlbMisses: number;
+  /** Why guest code was left, and what happened beside running it. */
   readonly exits: Readonly<Record<string, number>>;
+  readonly events: Readonly<Record<string, number>>;
   /** Seconds that `run` took, and how many of them the vCPUs were idle. */
   readonly wallSeconds: number;
   readonly idleSeconds: number;

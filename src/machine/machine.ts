@@ -53,6 +53,7 @@ import {
 } from "./scheduler.js";
 import { attachSemihosting, InputQueue } from "./semihosting/attach.js";
 import type { Semihosting, SemihostingOptions } from "./semihosting/semihosting.js";
+import { countedBy, type MachineStats } from "./stats.js";
 
 /** The far end of the console's wire. */
 export interface ConsoleBackend {
@@ -87,18 +88,6 @@ export interface MachineExit {
   readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped";
   /** Of `exit`: the status that the guest wants the process to have, 0 to 255. */
   readonly status?: number;
-}
-
-export interface MachineStats {
-  readonly instructions: number;
-  readonly instructionsByEngine: Readonly<Record<string, number>>;
-  /** How many regions were compiled, and the bytes of their modules. */
-  readonly regions: Engine["compiled"];
-  readonly tlbMisses: number;
-  readonly exits: Readonly<Record<string, number>>;
-  /** Seconds that `run` took, and how many of them the vCPUs were idle. */
-  readonly wallSeconds: number;
-  readonly idleSeconds: number;
 }
 
 /** 2024-01-01T00:00:00Z. */
@@ -503,26 +492,9 @@ export class Machine {
   }
 
   stats(): MachineStats {
-    const total = (offset: number): number => this.cores.reduce((sum, { vcpu }) => sum + Number(vcpu.get64(offset)), 0);
-    const { counters } = this.scheduler;
-    const instructions = Number(counters.instructions);
-    const compiled = total(CPU.statCompiled);
     const running = this.wallStart === 0 ? 0 : performance.now() - this.wallStart;
     return {
-      instructions,
-      instructionsByEngine: { interpreter: instructions - compiled, regions: compiled },
-      regions: this.engine.compiled,
-      tlbMisses: total(CPU.statTlbMiss),
-      exits: {
-        ...counters.exits,
-        ...this.hosted.counts(),
-        mmio: total(CPU.statMmio),
-        sysreg: total(CPU.statSysreg),
-        exceptions: total(CPU.statExceptions),
-        interrupts: total(CPU.statInterrupts),
-        fetchMisses: total(CPU.statFetchMiss),
-        decoded: total(CPU.statDecoded),
-      },
+      ...countedBy(this),
       wallSeconds: (this.wallTotal + running) / 1000,
       idleSeconds: this.wallIdle / 1000,
     };

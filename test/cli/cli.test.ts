@@ -242,13 +242,18 @@ describe("boot", () => {
     expect(stdout).toBe("hello\n");
     expect(stderr.replaceAll(/ +/g, " ").trim().split("\n")).toEqual([
       "instructions 3,000,000",
-      " interpreter 3,000,000",
-      "regions compiled 0, 0 bytes",
+      " interpreter 1,000,000 (33.3 %)",
+      " regions 2,000,000 (66.7 %)",
       "MIPS 3.0",
-      "TLB misses 12",
+      "regions compiled 2",
+      " instructions 60",
+      " bytes 4,096",
+      " compile time 0.012 s",
       "exits 41",
       " mmio 40",
       " psci 1",
+      "events 12",
+      " TLB misses 12",
       "wall time 2.000 s, 1.000 s of it idle",
     ]);
   });
