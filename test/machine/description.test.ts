@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -149,6 +149,11 @@ describe("a machine file", () => {
     directory = mkdtempSync(join(tmpdir(), "trapframe-machine-"));
   });
   afterAll(() => rmSync(directory, { recursive: true }));
+
+  it("is what the documentation's example is", () => {
+    const text = /```json\n([\s\S]*?)```/.exec(readFileSync("docs/machine-files.md", "utf8"))?.[1] ?? "";
+    expect(checkMachineDescription(JSON.parse(text), "docs").name).toBe("mine");
+  });
 
   it("is found by its path", () => {
     const file = join(directory, "mine.json");
