@@ -3,7 +3,7 @@
  * the same level, and what it wrote to the console until it ended.
  */
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadKernelFile, loadMachineDescription, Machine, type MachineExit } from "../../src/index.js";
 
@@ -16,6 +16,8 @@ export interface GuestOptions {
   readonly level: 1 | 2 | 3;
   readonly cpu: "cortex-a72" | "max";
   readonly cpus?: number;
+  /** It starts from flash, at level 3, and switches the board off itself. */
+  readonly flash?: boolean;
   /** SYSTEM_RESET starts over; it ends the machine otherwise. */
   readonly reboots?: boolean;
   /** Default: code that is hot is compiled. */
@@ -49,7 +51,9 @@ export async function runOnOurs(name: string, options: GuestOptions): Promise<Gu
     cpu: options.cpu,
     cpus: options.cpus ?? 1,
     memory: MEMORY,
-    kernel: loadKernelFile(guestFile(name, options)),
+    ...(options.flash
+      ? { flash: [{ name, bytes: readFileSync(`${BUILT}/${name}.flash`) }] }
+      : { kernel: loadKernelFile(guestFile(name, options)) }),
     serial: {
       transmit(byte) {
         if (byte === END_OF_TRANSMISSION) target.machine?.stop();
@@ -86,7 +90,8 @@ export async function runOnQemu(name: string, options: GuestOptions): Promise<st
   const args = ["-M", board.join(","), "-cpu", cpu, "-smp", String(cpus), "-m", "128M"];
   if (options.reboots !== true) args.push("-no-reboot");
   args.push("-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none");
-  args.push(...(level === 3 ? ["-device", `loader,file=${file},cpu-num=0`] : ["-kernel", file]));
+  if (options.flash) args.push("-bios", `${BUILT}/${name}.flash`);
+  else args.push(...(level === 3 ? ["-device", `loader,file=${file},cpu-num=0`] : ["-kernel", file]));
   const qemu = spawn("qemu-system-aarch64", args, { stdio: ["ignore", "pipe", "pipe"] });
   let complaints = "";
   qemu.stderr.on("data", (chunk: Buffer) => {
