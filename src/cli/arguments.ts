@@ -14,6 +14,7 @@ export interface BootArguments {
   readonly flash0?: string | undefined;
   readonly flash1?: string | undefined;
   readonly append?: string | undefined;
+  readonly fwCfg?: readonly string[] | undefined;
   readonly module?: readonly string[] | undefined;
   readonly drive?: readonly string[] | undefined;
   readonly dtb?: string | undefined;
@@ -84,6 +85,10 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
     describe:
       "FILE[,addr=ADDRESS],kernel|ramdisk|dtb|xsm|module[,append=TEXT] in RAM for a hypervisor, which finds it in " +
       "/chosen (Xen's dom0). Again for each module; TEXT is the rest, commas included",
+    repeatable: true,
+  },
+  "fw-cfg": {
+    describe: "NAME,file=FILE or NAME,string=TEXT: a file of fw_cfg, as opt/org.example/key. Again for each",
     repeatable: true,
   },
   dtb: { describe: "FILE with a device tree, in place of the generated one" },
@@ -197,11 +202,11 @@ function lastOnes(args: Record<string, unknown>, table: Readonly<Record<string, 
 
 function bootArguments(given: Record<string, unknown>): BootArguments {
   const args = lastOnes(given, BOOT_OPTIONS);
-  const { "dump-dtb": dumpDtb, "log-file": logFile, "no-reboot": noReboot, ...rest } = args;
+  const { "dump-dtb": dumpDtb, "log-file": logFile, "no-reboot": noReboot, "fw-cfg": fwCfg, ...rest } = args;
   const { "semihosting-dir": semihostingDir, "semihosting-args": semihostingArgs, ...others } = rest;
   const semihosting = Boolean(args.semihosting);
   const flags = { wait: Boolean(args.wait), stats: Boolean(args.stats), reboot: !noReboot, semihosting };
-  return { ...others, dumpDtb, logFile, semihostingDir, semihostingArgs, ...flags } as unknown as BootArguments;
+  return { ...others, dumpDtb, fwCfg, logFile, semihostingDir, semihostingArgs, ...flags } as unknown as BootArguments;
 }
 
 /** yargs' own wording, which is made for a usage text above it. */

@@ -2,6 +2,8 @@
  * The library's API as the command line needs it: what `Machine.create` takes, what a machine can be told, what it
  * answers. Everything wrong with the options is a ConfigError from `create`, before anything has started.
  */
+
+import type { FwCfgFile } from "../devices/fw-cfg/index.js";
 import type { BlockBackend } from "../devices/virtio/index.js";
 import type { Endpoint } from "../gdb/endpoint.js";
 import type { FlashImage } from "../machine/boot.js";
@@ -29,6 +31,8 @@ export interface MachineOptions {
   readonly modules?: readonly BootModule[];
   /** Disks, for free slots of the machine's PCIe or virtio-mmio. */
   readonly drives?: readonly BlockBackend[];
+  /** Further files of fw_cfg. */
+  readonly fwCfg?: readonly FwCfgFile[];
   /** A device tree to use in place of the generated one; /chosen and /memory are patched. */
   readonly dtb?: Uint8Array;
   readonly serial: SerialBackend;

@@ -10,6 +10,7 @@ import type { BootArguments } from "./arguments.js";
 import { openDrive } from "./drive.js";
 import { choiceFlag, countFlag, gdbFlag, type SerialChoice, serialFlag, sizeFlag } from "./flags.js";
 import { openFlash } from "./flash.js";
+import { openFwCfgFile } from "./fw-cfg.js";
 import type { MachineOptions } from "./machine-api.js";
 import { openModule } from "./module.js";
 import { planSemihosting } from "./semihosting.js";
@@ -65,6 +66,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       ...(semihosting === undefined ? {} : { semihosting }),
       ...(args.append === undefined ? {} : { append: args.append }),
       ...(args.drive === undefined ? {} : { drives: args.drive.map((drive) => openDrive(drive, warn)) }),
+      ...(args.fwCfg === undefined ? {} : { fwCfg: args.fwCfg.map(openFwCfgFile) }),
       ...(args.module === undefined ? {} : { modules: args.module.map(openModule) }),
       ...(args.dtb === undefined ? {} : { dtb: readInput(args.dtb, "the device tree") }),
       ...(args.initrd === undefined ? {} : { initrd: readInput(args.initrd, "the initrd") }),

@@ -1,6 +1,6 @@
 /** Everything that is in RAM when the first instruction runs: kernel, initrd and device tree, placed and patched. */
 
-import type { HandedOver } from "../devices/fw-cfg/index.js";
+import { type FwCfgFile, fileFault, type HandedOver } from "../devices/fw-cfg/index.js";
 import { CPU_MODELS } from "./cpu-models.js";
 import { descriptionFor, flashOf, type MachineDescription, maximumCpus } from "./description.js";
 import { readFdt, writeFdt } from "./device-tree/fdt.js";
@@ -28,6 +28,8 @@ export interface BootOptions {
   readonly append?: string;
   /** What a hypervisor finds in RAM by /chosen. */
   readonly modules?: readonly BootModule[];
+  /** Further files of fw_cfg, by name. */
+  readonly fwCfg?: readonly FwCfgFile[];
   /** In place of the generated tree. */
   readonly dtb?: Uint8Array;
   readonly el2: "hosted" | "guest";
@@ -75,6 +77,7 @@ export function prepareBoot(given: BootOptions): BootImage {
   const { description, kernel = NO_KERNEL, initrd, memory, modules = [] } = options;
   checkOptions(options);
   checkFlash(options);
+  checkFwCfg(options);
   if (options.flash?.[0]) return firmwareBoot(options);
   const ram = { base: description.ram.base, size: memory };
   const parameters = { ram, ...(options.append === undefined ? {} : { append: options.append }) };
@@ -104,7 +107,7 @@ export function prepareBoot(given: BootOptions): BootImage {
     loads.push({ what: "initrd", address: place.initrd, bytes: initrd });
   }
   loads.push(...moduleLoads, { what: "dtb", address: place.dtb, bytes: dtb });
-  const handedOver = { memory, cpus: options.cpus };
+  const handedOver = { memory, cpus: options.cpus, ...files(options) };
   return { loads, entry: place.entry, context: place.dtb, dtbAddress: place.dtb, dtb, handedOver };
 }
 
@@ -136,6 +139,7 @@ function firmwareBoot(options: BootOptions): BootImage {
     ...(kernel ? { kernel: kernelImage(kernel) } : {}),
     ...(initrd ? { initrd } : {}),
     ...(append === undefined ? {} : { append }),
+    ...files(options),
   };
   const loads: BootLoad[] = [...moduleLoads, { what: "dtb", address: base, bytes: dtb }];
   return { loads, entry: flashOf(description)!.banks[0]!.base, context: 0, dtbAddress: base, dtb, handedOver };
@@ -150,6 +154,17 @@ function kernelImage(kernel: LoadedKernel): Uint8Array {
     );
   }
   return segment.bytes;
+}
+
+const files = ({ fwCfg }: BootOptions): Pick<HandedOver, "files"> => (fwCfg === undefined ? {} : { files: fwCfg });
+
+function checkFwCfg({ description, fwCfg = [] }: BootOptions): void {
+  if (fwCfg.length === 0) return;
+  if (!description.devices.some(({ type }) => type === "fw-cfg")) {
+    throw new ConfigError("USAGE", `${description.name} has no fw-cfg to hand "${fwCfg[0]?.name}" over`);
+  }
+  const fault = fileFault(fwCfg);
+  if (fault) throw new ConfigError("USAGE", `fw-cfg: ${fault}`);
 }
 
 function checkFlash({ description, flash = [] }: BootOptions): void {

@@ -68,8 +68,13 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
     ["boot --kernel @Image --drive @none,readonly", "none: cannot read the disk image: no such file or directory"],
     ["boot --kernel @Image --drive @text", "text: a disk of "],
     ["boot --kernel @Image --drive /dev/null", "/dev/null: a disk image is a file, and this is something else"],
-    ["boot --kernel @Image --machine raspi", 'no machine is called "raspi"; there is virt'],
-    ["boot --kernel @Image --machine @broken.json", "broken.json: broken machine file: "],
+    ["boot --kernel @Image --fw-cfg opt/x", '"opt/x" is none of NAME,file=FILE and NAME,string=TEXT'],
+    ["boot --kernel @Image --fw-cfg ,string=x", '",string=x" is none of NAME,file=FILE and NAME,string=TEXT'],
+    ["boot --kernel @Image --fw-cfg opt/x,file=@none", "none: cannot read the fw_cfg file: no such file or directory"],
+    ["boot --kernel @Image --dump-dtb @x.dtb --fw-cfg a,string=1 --fw-cfg a,string=2", 'two files are called "a"'],
+    ["boot --kernel @Image --dump-dtb @x.dtb --machine small --fw-cfg a,string=1", 'small has no fw-cfg to hand "a"'],
+    ["boot --kernel @Image --machine raspi", 'no machine is called "raspi"; there is small, virt'],
+    ["boot --kernel @Image --machine @broken.json", "broken.json:1: broken machine file: "],
     ["boot --kernel @Image --cpu m0", '--cpu "m0" is not one of cortex-a72, max'],
     ["boot --kernel @Image --engine jit", '--engine "jit" is not one of compile, interpreter'],
     ["boot --kernel @Image --cpus 0", '--cpus "0" is no number of one or more'],
@@ -110,6 +115,15 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
 });
 
 describe("boot", () => {
+  it("reads the files of fw_cfg, with the name as QEMU's option has it too", async () => {
+    const files = "--fw-cfg name=opt/a,file=@initrd --fw-cfg opt/b,string=x,y=z";
+    expect((await run(`boot --kernel @Image ${files}`)).status).toBe(0);
+    expect(factory.created?.fwCfg?.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()])).toEqual([
+      ["opt/a", "an initrd"],
+      ["opt/b", "x,y=z"],
+    ]);
+  });
+
   it("takes a module for each --module, and the last of every other option", async () => {
     const modules = "--module @Image,addr=0x49000000,kernel,append=a=1,b=2 --module @initrd,ramdisk";
     expect((await run(`boot --kernel @none --kernel @Image --wait --wait --gdb 0 ${modules}`)).status).toBe(0);

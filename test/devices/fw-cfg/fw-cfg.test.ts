@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Width } from "../../../src/bus/contract.js";
-import { FwCfg, machineItems } from "../../../src/devices/fw-cfg/index.js";
+import { FwCfg, fileFault, machineItems } from "../../../src/devices/fw-cfg/index.js";
 import { statefulSuite } from "../../bus/stateful-suite.js";
 
 const DATA = 0x00;
@@ -8,6 +8,11 @@ const SELECTOR = 0x08;
 const DMA = 0x10;
 const RAM = 0x4000_0000;
 const KERNEL = Uint8Array.from({ length: 300 }, (_, n) => n & 0xff);
+
+const FILES = [
+  { name: "opt/second", bytes: new Uint8Array([1, 2, 3]) },
+  { name: "etc/first", bytes: new Uint8Array(0x123456) },
+];
 
 class Rig {
   readonly ram = new Uint8Array(0x1000).fill(0xee);
@@ -20,6 +25,7 @@ class Rig {
       kernel: KERNEL,
       initrd: new Uint8Array([7]),
       append: "quiet é",
+      files: FILES,
     });
     const fits = (address: number, size: number) => address >= RAM && address + size <= RAM + this.ram.length;
     this.device = new FwCfg(items, {
@@ -102,11 +108,45 @@ describe("the data register", () => {
     ["initrd", 0x12, [7]],
     ["command line size, with its NUL", 0x14, [9, 0, 0, 0]],
     ["command line", 0x15, [...Buffer.from("quiet é\0")]],
-    ["an empty file directory", 0x19, [0, 0, 0, 0]],
+    ["the number of files", 0x19, [0, 0, 0, 2]],
+    ["the second file", 0x21, [1, 2, 3, 0]],
     ["what is not there", 0x1234, [0, 0]],
   ])("%s", (_, key, bytes) => {
     rig.select(key);
     expect(rig.bytes(bytes.length)).toEqual(bytes);
+  });
+});
+
+describe("files", () => {
+  it("are in the directory by name, with size and key", () => {
+    rig.select(0x19);
+    const entry = (size: number[], key: number, name: string) => [
+      ...[...size, 0, key, 0, 0],
+      ...Buffer.from(name.padEnd(56, "\0")),
+    ];
+    expect(rig.bytes(4 + 128)).toEqual([
+      ...[0, 0, 0, 2],
+      ...entry([0, 0x12, 0x34, 0x56], 0x20, "etc/first"),
+      ...entry([0, 0, 0, 3], 0x21, "opt/second"),
+    ]);
+  });
+
+  it.each([
+    [["a", "b"], undefined],
+    [["x".repeat(55)], undefined],
+    [["x".repeat(56)], `"${"x".repeat(56)}" is no name of a file: 1 to 55 letters, digits and signs, no spaces`],
+    [[""], '"" is no name of a file'],
+    [["a b"], '"a b" is no name of a file'],
+    [["a", "b", "a"], 'two files are called "a"'],
+    [Array.from({ length: 20_000 }, (_, n) => `f${n}`), "20000 files; there is room for 16352"],
+  ])("have names that the directory can hold", (names, fault) => {
+    const found = fileFault(names.map((name) => ({ name, bytes: new Uint8Array(0) })));
+    if (fault === undefined) expect(found).toBeUndefined();
+    else expect(found).toContain(fault);
+  });
+
+  it("are not there where none were given", () => {
+    expect(machineItems({ memory: 1, cpus: 1 }).get(0x19)).toEqual(new Uint8Array(4));
   });
 });
 
