@@ -5,6 +5,7 @@
 
 import { MAX_PACKET } from "./limits.js";
 import { ACK, encodeNotification, encodePacket, NAK } from "./packet/frame.js";
+import { encodeHexPacket, HexBytes } from "./packet/hex-packet.js";
 import { PacketParser, type ParserEvent } from "./packet/parser.js";
 import { Errno, TargetError } from "./target.js";
 
@@ -62,8 +63,8 @@ export class Link {
     this.#acknowledging = false;
   }
 
-  send(payload: string | Uint8Array): void {
-    const packet = encodePacket(payload);
+  send(payload: string | Uint8Array | HexBytes): void {
+    const packet = payload instanceof HexBytes ? encodeHexPacket(payload) : encodePacket(payload);
     this.#lastPacket = this.#acknowledging ? packet : undefined;
     this.#transport.send(packet);
   }

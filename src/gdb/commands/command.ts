@@ -4,14 +4,15 @@
  */
 
 import type { Arguments } from "../packet/arguments.js";
+import type { HexBytes } from "../packet/hex-packet.js";
 import type { Session } from "../session.js";
 import { Errno, TargetError } from "../target.js";
 
 /**
- * A reply: text or binary data to frame, an error, or `undefined` when none is due now (the stop reply of a
+ * A reply: text or binary data to frame, bytes to be written in hexadecimal, an error, or `undefined` when none is due now (the stop reply of a
  * resumption comes when the machine stops). The empty string says "no such packet".
  */
-export type Reply = string | Uint8Array | TargetError | undefined;
+export type Reply = string | Uint8Array | HexBytes | TargetError | undefined;
 
 export const OK = "OK";
 export const UNSUPPORTED = "";

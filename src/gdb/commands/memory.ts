@@ -5,7 +5,7 @@
 
 import { MAX_PACKET } from "../limits.js";
 import { type Arguments, MalformedPacket } from "../packet/arguments.js";
-import { hex } from "../packet/hex.js";
+import { HexBytes } from "../packet/hex-packet.js";
 import type { Session } from "../session.js";
 import { Errno, TargetError } from "../target.js";
 import { readCollected, selectedFrame } from "../tracepoints/index.js";
@@ -38,7 +38,7 @@ export const readHex = command({
   parse: parseRange,
   handle(session, range): Reply {
     const bytes = read(session, range, MAX_PACKET / 2);
-    return bytes instanceof TargetError ? bytes : hex(bytes);
+    return bytes instanceof TargetError ? bytes : new HexBytes(bytes);
   },
 });
 

@@ -4,14 +4,14 @@
  */
 
 const RUN = 0x2a;
-const COUNT_BIAS = 29;
+export const COUNT_BIAS = 29;
 /** Shorter runs would not get shorter. */
-const MIN_REPEATS = 3;
+export const MIN_REPEATS = 3;
 /** The count must be printable: at most `~`. */
-const MAX_REPEATS = 0x7e - COUNT_BIAS;
+export const MAX_REPEATS = 0x7e - COUNT_BIAS;
 
 /** How many of `repeats` one code can stand for: `#` and `$` (6 and 7) would be taken for framing. */
-function codable(repeats: number): number {
+export function codable(repeats: number): number {
   return repeats === 6 || repeats === 7 ? 5 : repeats;
 }
 
