@@ -10,9 +10,9 @@ export { HostedHypervisor } from "./hosted/el2/hypervisor.js";
 export { listMachines, loadMachineDescription, type MachineDescription } from "./machine/description.js";
 export { ConfigError, type ConfigErrorCode } from "./machine/errors.js";
 export { type LoadedKernel, loadKernelFile } from "./machine/loaders/kernel.js";
+export { LOG_CATEGORIES } from "./machine/log.js";
 export {
   type ConsoleBackend,
-  LOG_CATEGORIES,
   Machine,
   type MachineConfig,
   type MachineExit,

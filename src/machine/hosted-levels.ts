@@ -6,6 +6,7 @@ import type { Width } from "../bus/contract.js";
 import type { Vcpu } from "../cpu/vcpu.js";
 import type { RegionSpec } from "../engine/engine.js";
 import { CONTEXT, CPU } from "../engine/layout.js";
+import type { VcpuExit } from "../hosted/el2/exits.js";
 import { HostedHypervisor } from "../hosted/el2/hypervisor.js";
 import { RAM_ATTRIBUTES, Stage2Tables } from "../hosted/el2/stage2.js";
 import { Firmware } from "../hosted/el3/atf.js";
@@ -54,7 +55,19 @@ export class HostedLevels implements PowerController {
         now: () => machine.scheduler.now() * NANOSECONDS_PER_INSTRUCTION,
         log,
       });
+      this.hypervisor.observers.push((vcpu, exit) => this.logAccess(vcpu, exit));
     }
+  }
+
+  /** A device access of the guest's that hosted EL2 carries out; the value of a read is not known yet. */
+  private logAccess(cpu: number, exit: VcpuExit): void {
+    if (exit.reason !== "MmioRead" && exit.reason !== "MmioWrite") return;
+    this.machine.log("mmio", () => {
+      const pc = this.core(cpu).vcpu.sysreg("ELR_EL2").toString(16);
+      const at = `0x${exit.addr.toString(16)} (${exit.width} byte${exit.width === 1 ? "" : "s"})`;
+      const what = exit.reason === "MmioRead" ? `reads ${at} to X${exit.reg}` : `writes ${at}: 0x${exit.data.toString(16)}`;
+      return `CPU${cpu} PC 0x${pc} ${what}`;
+    });
   }
 
   /** Memory that hosted levels need for themselves, out of the guest's sight. */

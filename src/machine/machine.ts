@@ -34,19 +34,23 @@ import { Alarms } from "./alarms.js";
 import { type BootImage, type BootOptions, prepareBoot } from "./boot.js";
 import { Breakpoints } from "./debug/breakpoints.js";
 import { CaughtSysregs } from "./debug/catch/caught-sysregs.js";
+import { factsOf, headline } from "./debug/catch/facts.js";
 import { SelfHostedDebug } from "./debug/self-hosted.js";
 import { WatchTable } from "./debug/watchpoints.js";
+import { SystemRegisters } from "./debug/system-registers.js";
 import type { MachineTarget } from "./debug-target.js";
 import { affinityOf, descriptionFor } from "./description.js";
 import { PMU_PPI } from "./device-tree/generate.js";
 import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
+import { LOG_CATEGORIES, type LogCategory, MachineLog } from "./log.js";
 import { buildPlatform, type Platform } from "./platform.js";
 import {
   type Core,
   createCore,
   type DebugEvent,
+  EXCEPTION_LEVELS,
   NANOSECONDS_PER_INSTRUCTION,
   Scheduler,
   type TakenException,
@@ -78,10 +82,6 @@ export interface MachineConfig extends BootOptions {
   /** HLT #0xF000 above EL0 calls the host. Without it, it is UNDEFINED. */
   readonly semihosting?: SemihostingOptions;
 }
-
-/** What `--log` can be asked for. */
-export const LOG_CATEGORIES = ["exceptions", "mmio", "hosted", "psci", "faults"] as const;
-export type LogCategory = (typeof LOG_CATEGORIES)[number];
 
 export interface MachineExit {
   /** `exit`: by semihosting; `killed`: a debugger ended it; `stopped`: `stop()` was called. */
@@ -141,6 +141,9 @@ export class Machine {
   readonly hosted: HostedLevels;
   /** Breakpoints of debuggers and of the guest. */
   readonly breakpoints: Breakpoints;
+  readonly logging: MachineLog;
+  private readonly watchers = { log: 0, debugger: 0 };
+  private registers: SystemRegisters | undefined;
   /** System registers of which `debug.sysregCaught` is asked. */
   readonly caughtSysregs: CaughtSysregs;
   readonly watchTable: WatchTable;
@@ -208,6 +211,7 @@ export class Machine {
   ) {
     this.boot = boot;
     this.model = model;
+    this.logging = new MachineLog(config.log);
     this.breakpoints = new Breakpoints(engine);
     this.watchTable = new WatchTable(engine);
     this.selfHosted = new SelfHostedDebug(engine, this.breakpoints, this.watchTable, model);
@@ -266,10 +270,11 @@ export class Machine {
       nextAlarm: () => this.alarms.next(),
       ringAlarms: () => this.alarms.ring(now()),
       debugStop: (core, event) => this.debug.debugStop(core, event),
-      caught: (core, exception) => this.debug.caught(core, exception),
+      caught: (core, exception) => this.exceptionTaken(core, exception),
       semihosting: (core) => this.semihosting?.call(core),
     });
     this.sysregHost = this.makeSysregHost();
+    if (this.logging.has("exceptions")) this.watchExceptions("log", EXCEPTION_LEVELS);
     this.hosted = new HostedLevels(this);
     const { semihosting, epoch = DEFAULT_EPOCH } = config;
     if (semihosting !== undefined) {
@@ -610,10 +615,12 @@ export class Machine {
     const width = size as Width;
     if (isWrite) {
       const value = BigInt.asUintN(8 * size, vcpu.get64(CPU.bounce));
+      this.log("mmio", () => `${whereabouts(vcpu)} writes ${describeAccess(address, width, value)}`);
       return this.platform.bus.write(address, width, value, secure) === undefined ? 0 : 1;
     }
     const result = this.platform.bus.read(address, width, secure);
     if (typeof result !== "bigint") return 1;
+    this.log("mmio", () => `${whereabouts(vcpu)} reads ${describeAccess(address, width, result)}`);
     vcpu.set64(CPU.bounce, result);
     return 0;
   }
@@ -640,8 +647,27 @@ export class Machine {
 
   /** Writes a line for those who asked for the category; the text is made only then. */
   log(category: LogCategory, line: () => string): void {
-    const { log } = this.config;
-    if (log?.categories.includes(category)) log.write(`${category}: ${line()}`);
+    this.logging.write(category, line);
+  }
+
+  switchLog(category: LogCategory, on: boolean): void {
+    this.logging.set(category, on);
+    this.watchExceptions("log", this.logging.has("exceptions") ? EXCEPTION_LEVELS : 0);
+  }
+
+  /** Bit n: exceptions to ELn are of interest for the log, or to a debugger. */
+  watchExceptions(by: "log" | "debugger", levels: number): void {
+    this.watchers[by] = levels;
+    this.scheduler.caughtLevels = this.watchers.log | this.watchers.debugger;
+  }
+
+  private exceptionTaken(core: Core, exception: TakenException): boolean {
+    if (this.logging.has("exceptions")) {
+      this.registers ??= new SystemRegisters(this);
+      const facts = factsOf(this, this.registers, core, exception);
+      this.log("exceptions", () => `CPU${core.index} ${headline(facts)}, at 0x${facts.pc.toString(16)}`);
+    }
+    return this.debug.caught(core, exception);
   }
 
   private onBusFault(fault: AccessFault): void {
@@ -664,6 +690,12 @@ function asText(_key: string, value: unknown): unknown {
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")
     : value;
 }
+
+const whereabouts = (vcpu: Vcpu): string =>
+  `CPU${vcpu.get32(CPU.index)} EL${vcpu.el} PC 0x${vcpu.pc.toString(16)}`;
+
+const describeAccess = (address: number, width: Width, value: bigint): string =>
+  `0x${address.toString(16)} (${width} byte${width === 1 ? "" : "s"}): 0x${value.toString(16)}`;
 
 /** Lets the event loop have its turn: console, sockets, signals. */
 function nextTurn(): Promise<void> {

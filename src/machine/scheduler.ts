@@ -95,7 +95,7 @@ export interface TakenException {
 }
 
 /** Levels that exceptions can be taken to, as bits; and what of a vector's offset says that it is no synchronous one. */
-const EXCEPTION_LEVELS = 0xe;
+export const EXCEPTION_LEVELS = 0xe;
 const ASYNCHRONOUS = 0x180;
 
 /** A vCPU's turn. What a debugger does in the middle of it does not end it: the guest runs as if nobody looked. */

@@ -85,13 +85,14 @@ export class Catches {
   }
 
   private changed(): void {
-    const { scheduler, caughtSysregs } = this.machine;
     let levels = this.recorded;
     for (const { exception, to } of this.list) {
       if (exception !== undefined) levels |= to === undefined ? ALL_LEVELS : 1 << to;
     }
-    scheduler.caughtLevels = levels;
-    caughtSysregs.set(new Set(this.list.flatMap(({ sysreg }) => (sysreg === undefined ? [] : [sysreg.encoding]))));
+    this.machine.watchExceptions("debugger", levels);
+    this.machine.caughtSysregs.set(
+      new Set(this.list.flatMap(({ sysreg }) => (sysreg === undefined ? [] : [sysreg.encoding]))),
+    );
   }
 
   /** An exception was entered: whether the machine stops for it. A hosted level's is then taken back. */

@@ -6,10 +6,12 @@ import { condition } from "./condition.js";
 import { devices, mmioRead, mmioWrite } from "./devices.js";
 import { exits, psci } from "./exits.js";
 import { gic } from "./gic.js";
+import { log } from "./log.js";
 import { infoCores, reset, stats } from "./machine.js";
 import { mayObserve, observersRefusal } from "./observers.js";
 import { injectIrq, injectSerror, powerKey, powerOff, powerOn, systemPowerdown } from "./power.js";
 import { infoRegisters, sysreg } from "./registers.js";
+import { saveImage } from "./save-image.js";
 import { step } from "./step.js";
 import { timer } from "./timer.js";
 import { tlb } from "./tlb.js";
@@ -62,6 +64,8 @@ export const COMMANDS: readonly MonitorCommand[] = [
   injectIrq,
   injectSerror,
   reset,
+  saveImage,
+  log,
   stats,
 ];
 
