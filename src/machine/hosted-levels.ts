@@ -65,7 +65,8 @@ export class HostedLevels implements PowerController {
     this.machine.log("mmio", () => {
       const pc = this.core(cpu).vcpu.sysreg("ELR_EL2").toString(16);
       const at = `0x${exit.addr.toString(16)} (${exit.width} byte${exit.width === 1 ? "" : "s"})`;
-      const what = exit.reason === "MmioRead" ? `reads ${at} to X${exit.reg}` : `writes ${at}: 0x${exit.data.toString(16)}`;
+      const what =
+        exit.reason === "MmioRead" ? `reads ${at} to X${exit.reg}` : `writes ${at}: 0x${exit.data.toString(16)}`;
       return `CPU${cpu} PC 0x${pc} ${what}`;
     });
   }

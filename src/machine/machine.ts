@@ -36,8 +36,8 @@ import { Breakpoints } from "./debug/breakpoints.js";
 import { CaughtSysregs } from "./debug/catch/caught-sysregs.js";
 import { factsOf, headline } from "./debug/catch/facts.js";
 import { SelfHostedDebug } from "./debug/self-hosted.js";
-import { WatchTable } from "./debug/watchpoints.js";
 import { SystemRegisters } from "./debug/system-registers.js";
+import { WatchTable } from "./debug/watchpoints.js";
 import type { MachineTarget } from "./debug-target.js";
 import { affinityOf, descriptionFor } from "./description.js";
 import { PMU_PPI } from "./device-tree/generate.js";
@@ -691,8 +691,7 @@ function asText(_key: string, value: unknown): unknown {
     : value;
 }
 
-const whereabouts = (vcpu: Vcpu): string =>
-  `CPU${vcpu.get32(CPU.index)} EL${vcpu.el} PC 0x${vcpu.pc.toString(16)}`;
+const whereabouts = (vcpu: Vcpu): string => `CPU${vcpu.get32(CPU.index)} EL${vcpu.el} PC 0x${vcpu.pc.toString(16)}`;
 
 const describeAccess = (address: number, width: Width, value: bigint): string =>
   `0x${address.toString(16)} (${width} byte${width === 1 ? "" : "s"}): 0x${value.toString(16)}`;
