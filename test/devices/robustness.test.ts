@@ -4,13 +4,16 @@ import { describe, expect, it } from "vitest";
 import { AddressSpace } from "../../src/bus/address-space.js";
 import type { MmioDevice, Width } from "../../src/bus/contract.js";
 import { FwCfg, machineItems } from "../../src/devices/fw-cfg/index.js";
-import { GIC_SYSTEM_REGISTERS, type GicRegister } from "../../src/devices/gicv3/index.js";
+import { GIC_SYSTEM_REGISTERS, type GicRegister, Its } from "../../src/devices/gicv3/index.js";
+import { PcieHost } from "../../src/devices/pcie/index.js";
 import { Pflash } from "../../src/devices/pflash/index.js";
 import { Pl011 } from "../../src/devices/pl011/index.js";
 import { Pl031 } from "../../src/devices/pl031/index.js";
 import { Pl061 } from "../../src/devices/pl061/index.js";
+import { Block, Console, Entropy, VirtioMmio, VirtioPci } from "../../src/devices/virtio/index.js";
 import { ManualAlarm, ManualClock, Wire } from "../bus/wires.js";
 import { Rig } from "./gicv3/rig.js";
+import { TestMemory } from "./memory.js";
 
 const value = fc.oneof(
   fc.constantFrom(0n, 1n, 0xffff_ffffn, 0xffff_ffff_ffff_ffffn),
@@ -46,8 +49,41 @@ const SPECIMENS: Record<string, () => Specimen> = {
     device: new Rig(2, { securityExtensions: true, spis: 32 }).gic.distributor,
     size: 0x1_0000,
   }),
+  GITS: () => {
+    const memory = new TestMemory(0, 0x1_0000);
+    return { device: new Its({ memory, targets: new Rig(2, { lpiMemory: memory }).gic }), size: 0x2_0000 };
+  },
+  "GICR with LPIs": () => ({
+    device: new Rig(2, { lpiMemory: new TestMemory(0, 0x1_0000) }).gic.redistributorFrames,
+    size: 0x4_0000,
+  }),
+  ECAM: () => ({ device: pcie().ecam, size: 0x2_0000 }),
+  "the window of virtio over PCIe": () => {
+    const host = pcie();
+    host.ecam.write(0x8004, 2, 6n);
+    host.ecam.write(0x8014, 4, 0x8000n);
+    host.ecam.write(0x8020, 4, 0x1_0000n);
+    return { device: host.window(0x8000), size: 0xc000 };
+  },
+  "virtio over MMIO": () => {
+    const console = new Console({ transmit() {} });
+    return { device: new VirtioMmio(console, { irq: new Wire(), memory: new TestMemory(0, 0x1000) }), size: 0x200 };
+  },
+  "an empty slot of virtio over MMIO": () => ({
+    device: new VirtioMmio(undefined, { irq: new Wire(), memory: new TestMemory(0, 0x1000) }),
+    size: 0x200,
+  }),
   GICR: () => ({ device: new Rig(2).gic.redistributorFrames, size: 0x6_0000 }),
 };
+
+function pcie(): PcieHost {
+  const wires = [0, 1, 2, 3].map(() => new Wire());
+  const host = new PcieHost({ interrupts: wires, memory: new TestMemory(0, 0x1_0000), message() {} });
+  const disk = { size: 4096, readOnly: false, serial: "x", read() {}, write() {}, flush() {} };
+  host.add(1, new VirtioPci(new Block(disk)).function);
+  host.add(2, new VirtioPci(new Entropy(1n)).function);
+  return host;
+}
 
 describe.each(Object.keys(SPECIMENS))("%s", (name) => {
   it("answers or refuses every access, gives values of the width asked for, and peeks without a trace", () => {

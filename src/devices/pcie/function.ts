@@ -4,7 +4,7 @@
  */
 import { type MmioDevice, requireVersion, type Snapshot, type Stateful, type Width } from "../../bus/contract.js";
 import type { DmaMemory } from "../../bus/dma.js";
-import { BAR, CAPABILITY, COMMAND, COMMAND_WRITABLE, CONFIG_SIZE, FIRST_CAPABILITY, REG, STATUS } from "./spec.js";
+import { BAR, COMMAND, COMMAND_WRITABLE, CONFIG_SIZE, FIRST_CAPABILITY, REG, STATUS } from "./spec.js";
 
 export interface BarSpec {
   /** 0 to 5; a 64-bit one takes the next as well. */
@@ -55,8 +55,9 @@ export interface Mapping {
 
 /** A capability that acts when its registers are accessed. */
 export interface CapabilityHooks {
-  /** Before a read or write of [offset, offset + width) of configuration space; not for debuggers. */
-  beforeRead?(offset: number, width: number): void;
+  /** A read of [offset, offset + width) that is not of what is stored there; undefined where it is. */
+  read?(offset: number, width: number, how: "read" | "peek"): bigint | undefined;
+  /** What was written is stored. */
   afterWrite?(offset: number, width: number): void;
 }
 
@@ -160,18 +161,11 @@ export class PciFunction implements Stateful<FunctionState> {
   }
 
   readConfig(offset: number, width: Width): bigint {
-    for (const { beforeRead } of this.#hooks) beforeRead?.(offset, width);
-    return this.peekConfig(offset, width);
+    return this.#readConfig(offset, width, "read");
   }
 
-  /** Beyond the first 256 bytes there is nothing. */
   peekConfig(offset: number, width: Width): bigint {
-    let value = 0n;
-    for (let byte = width - 1; byte >= 0; byte--) {
-      const at = offset + byte;
-      value = (value << 8n) | BigInt(at < CONFIG_SIZE ? this.config.getUint8(at) : 0);
-    }
-    return value;
+    return this.#readConfig(offset, width, "peek");
   }
 
   writeConfig(offset: number, width: Width, value: bigint): void {
@@ -205,6 +199,20 @@ export class PciFunction implements Stateful<FunctionState> {
     this.#changed();
   }
 
+  /** Beyond the first 256 bytes there is nothing. */
+  #readConfig(offset: number, width: Width, how: "read" | "peek"): bigint {
+    for (const { read } of this.#hooks) {
+      const value = read?.(offset, width, how);
+      if (value !== undefined) return value;
+    }
+    let value = 0n;
+    for (let byte = width - 1; byte >= 0; byte--) {
+      const at = offset + byte;
+      value = (value << 8n) | BigInt(at < CONFIG_SIZE ? this.config.getUint8(at) : 0);
+    }
+    return value;
+  }
+
   #changed(): void {
     this.#connection?.mappingChanged();
     this.#driveInterrupt();
@@ -222,5 +230,3 @@ export class PciFunction implements Stateful<FunctionState> {
     for (let byte = 0; byte < bytes; byte++) this.#writable[offset + byte] = (mask >>> (8 * byte)) & 0xff;
   }
 }
-
-export { CAPABILITY };

@@ -219,22 +219,20 @@ export class VirtioPci implements Stateful<VirtioPciState> {
     const writable = new Uint8Array(body.length).fill(0xff);
     writable.fill(0, 0, CAP.bar);
     writable.fill(0, CAP.bar + 1, CAP.offset);
-    const inData = (offset: number, width: number): boolean => {
-      const data = this.#cfgWindow + 2 + CAP.data;
-      return offset >= data && offset + width <= data + 4;
-    };
+    const data = (): number => this.#cfgWindow + 2 + CAP.data;
+    const inData = (offset: number, width: number): boolean => offset >= data() && offset + width <= data() + 4;
     return this.function.addCapability(CAPABILITY.vendor, body, writable, {
-      beforeRead: (offset, width) => {
+      read: (offset, width, how) => {
         const window = inData(offset, width) ? this.#window() : undefined;
-        if (window === undefined) return;
-        const value = Number(this.#registers.read(window.at, window.size));
-        this.function.config.setUint32(this.#cfgWindow + 2 + CAP.data, value, true);
+        if (window === undefined) return undefined;
+        const value = this.#registers[how](window.at, window.size) >> BigInt(8 * (offset - data()));
+        return BigInt.asUintN(8 * width, value);
       },
       afterWrite: (offset, width) => {
         const window = inData(offset, width) ? this.#window() : undefined;
         if (window === undefined) return;
-        const data = BigInt(this.function.config.getUint32(this.#cfgWindow + 2 + CAP.data, true));
-        this.#registers.write(window.at, window.size, BigInt.asUintN(8 * window.size, data));
+        const value = BigInt(this.function.config.getUint32(data(), true));
+        this.#registers.write(window.at, window.size, BigInt.asUintN(8 * window.size, value));
       },
     });
   }
