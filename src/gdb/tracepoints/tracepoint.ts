@@ -96,7 +96,7 @@ export function parseTracepoint(args: Arguments): Tracepoint | TargetError {
 export function parseActions(args: Arguments): TraceAction[] | TargetError {
   const actions: TraceAction[] = [];
   while (!args.atEnd && args.next !== "-") {
-    if (args.accept("R")) actions.push({ kind: "registers", mask: BigInt(`0x${args.until("MXRSL-") || "0"}`) });
+    if (args.accept("R")) actions.push({ kind: "registers", mask: parseMask(args) });
     else if (args.accept("M")) actions.push(parseMemory(args));
     else if (args.next === "X") {
       const expression = verify(parseExpression(args), "action");
@@ -107,6 +107,13 @@ export function parseActions(args: Arguments): TraceAction[] | TargetError {
     } else throw new MalformedPacket(`actions are R, M and X, not "${args.next}"`);
   }
   return actions;
+}
+
+/** A bit for each register, by GDB's number. */
+function parseMask(args: Arguments): bigint {
+  const digits = args.until("MXRSL-");
+  if (/[^0-9a-f]/i.test(digits)) throw new MalformedPacket("R is followed by a mask in hexadecimal");
+  return BigInt(`0x${digits || "0"}`);
 }
 
 function parseMemory(args: Arguments): TraceAction {
