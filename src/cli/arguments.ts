@@ -31,6 +31,8 @@ export interface BootArguments {
   readonly semihostingDir?: string | undefined;
   readonly semihostingArgs?: string | undefined;
   readonly stats: boolean;
+  readonly profile?: string | undefined;
+  readonly symbols?: string | undefined;
   readonly log?: string | undefined;
   readonly logFile?: string | undefined;
 }
@@ -107,6 +109,10 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
     describe: "TEXT of the guest's semihosting command line (without: the kernel's name and --append)",
   },
   stats: { describe: "Print statistics to stderr at exit", flag: true },
+  profile: { describe: "FILE for where guest time goes: .cpuprofile for Chrome's DevTools, else collapsed stacks" },
+  symbols: {
+    describe: "FILE with names for --profile: an ELF file (vmlinux) or a System.map; without: the kernel, if ELF",
+  },
   log: { describe: "CATEGORY[,CATEGORY…] to log" },
   "log-file": { describe: "FILE for the log, in place of stderr" },
 };

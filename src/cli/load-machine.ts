@@ -17,6 +17,8 @@ function withDebugger(machine: Machine): MachineInstance {
     stop: () => machine.stop(),
     pressPowerKey: () => machine.pressPowerKey(),
     stats: () => machine.stats(),
+    startProfile: async (path, names) =>
+      (await import("../machine/profile/start.js")).startProfile(machine, path, names),
     close: () => closeServer(),
     async listenGdb(endpoint, { wait, warn }) {
       const [{ MachineTarget }, { listenForGdb }] = await Promise.all([

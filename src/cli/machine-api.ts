@@ -89,6 +89,15 @@ export interface MachineInstance {
   /** A person presses the power key. False where the board has none. */
   pressPowerKey(): boolean;
   stats(): MachineStats;
+  /**
+   * Samples the guest from now on. Names come from `symbols`, an ELF file or a System.map, or from the kernel if that is
+   * one; else there are addresses. The result gives the profile's text in the format that the extension of `path` names.
+   * ConfigError when `symbols` cannot be used.
+   */
+  startProfile(
+    path: string,
+    names: { symbols?: string | undefined; kernel?: string | undefined },
+  ): Promise<() => string>;
   /** Closes the stub and whatever else keeps the process alive. The serial backend is the caller's. */
   close(): Promise<void>;
 }

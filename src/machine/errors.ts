@@ -8,6 +8,7 @@ export type ConfigErrorCode =
   | "FILE_UNREADABLE"
   | "NOT_A_KERNEL"
   | "BAD_KERNEL"
+  | "BAD_SYMBOLS"
   | "BAD_DEVICE_TREE"
   | "BAD_MACHINE"
   | "NO_ROOM"

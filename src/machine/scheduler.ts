@@ -124,6 +124,13 @@ export interface SchedulerHost {
   semihosting(core: Core): void;
 }
 
+/** A profiler: slices end where it wants to look, turns do not, so the guest runs as if it was not there. */
+export interface SliceObserver {
+  /** Instructions until it wants to look, at least 1, when `executed` are behind all vCPUs. */
+  remaining(executed: bigint): bigint;
+  sliceEnded(core: Core, executed: bigint): void;
+}
+
 /** Counters for `--stats`. */
 export interface SchedulerCounters {
   readonly exits: Record<string, number>;
@@ -160,6 +167,7 @@ export class Scheduler {
   private current: Core | undefined;
   private turn: Turn | undefined;
   private next = 0;
+  observer: SliceObserver | undefined;
   readonly counters: SchedulerCounters = { exits: {}, instructions: 0n, idle: 0n };
   stepMode: StepMode = DEFAULT_STEP_MODE;
   private caught = 0;
@@ -284,6 +292,7 @@ export class Scheduler {
     this.counters.instructions += used;
     core.pmu.update();
     vcpu.set64(CPU.retired, vcpu.get64(CPU.retired) + used);
+    this.observer?.sliceEnded(core, this.counters.instructions);
     this.ring();
     this.engine.compileHot();
     return outcome;
@@ -458,9 +467,11 @@ export class Scheduler {
     return "more";
   }
 
-  /** One that is followed stops after each instruction; a counter's overflow ends a slice. */
-  private sliceEndOf({ follow, pmu }: Core, end: bigint): bigint {
+  /** One that is followed stops after each instruction; a counter's overflow ends a slice, as does who observes. */
+  private sliceEndOf({ follow, pmu }: Core, turnEnd: bigint): bigint {
     const next = this.time + 1n;
+    const observed = this.observer && this.time + this.observer.remaining(this.counters.instructions);
+    const end = observed !== undefined && observed < turnEnd ? observed : turnEnd;
     if (follow !== undefined) return next < end ? next : end;
     const overflow = pmu.overflowIn();
     if (overflow === undefined || this.time + overflow >= end) return end;

@@ -60,6 +60,7 @@ export class FakeFactory implements MachineFactory {
       },
       stop: () => finish({ reason: "stopped" }),
       pressPowerKey: () => true,
+      startProfile: async () => () => "a profile\n",
       stats: () => ({
         instructions: 3_000_000,
         instructionsByEngine: { interpreter: 1_000_000, regions: 2_000_000 },

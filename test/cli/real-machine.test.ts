@@ -65,6 +65,21 @@ describe("a guest on the real machine", () => {
     expect(stderr).toMatch(/^exits +\d+$/m);
   });
 
+  it("is profiled, or told why not before it starts", async () => {
+    const file = join(directory, "profile");
+    expect(await run("off", "--profile", file)).toMatchObject({ status: 0, stdout: "Hello.\n", stderr: "" });
+    // Too short for a sample.
+    expect(readFileSync(file, "utf8")).toBe("");
+    const wrong = await run("off", "--profile", join(directory, "no/profile"));
+    expect(wrong).toMatchObject({ status: 2, stdout: "" });
+    expect(wrong.stderr).toMatch(/cannot write the profile there: no such file or directory\n$/);
+    expect(await run("off", "--profile", file, "--symbols", join(directory, "off"))).toMatchObject({
+      status: 2,
+      stdout: "",
+    });
+    expect(await run("off", "--symbols", file)).toMatchObject({ status: 2, stdout: "" });
+  });
+
   it("writes its console to a file", async () => {
     const file = join(directory, "console");
     expect(await run("off", "--serial", `file:${file}`)).toMatchObject({ status: 0, stdout: "" });

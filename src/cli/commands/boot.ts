@@ -9,6 +9,7 @@ import { listFlag } from "../flags.js";
 import { LogFile, type LogOutput } from "../log-output.js";
 import type { MachineFactory, MachineInstance } from "../machine-api.js";
 import { type BootPlan, planBoot } from "../plan.js";
+import { openProfile, type ProfileFile } from "../profile.js";
 import { processConsole } from "../semihosting.js";
 import { openSerial } from "../serial/open.js";
 import { formatStats } from "../stats.js";
@@ -21,6 +22,12 @@ interface Log {
   readonly output: LogOutput;
 }
 
+/** What is written when the machine has ended. */
+interface Reports {
+  readonly stats: boolean;
+  readonly profile: ProfileFile | undefined;
+}
+
 /** The process's exit status. @throws ConfigError before anything has started. */
 export async function boot(args: BootArguments, environment: CliEnvironment): Promise<number> {
   const plan = planBoot(args, Boolean(environment.stdin.isTTY), (line) => say(environment, line));
@@ -29,8 +36,9 @@ export async function boot(args: BootArguments, environment: CliEnvironment): Pr
   }
   const factory = await environment.loadMachine();
   const log = openLog(args, factory, environment);
+  const reports = { stats: args.stats, profile: openProfile(args) };
   try {
-    return await runMachine(plan, args.stats, environment, factory, log);
+    return await runMachine(plan, reports, environment, factory, log);
   } finally {
     log?.output.close();
   }
@@ -38,7 +46,7 @@ export async function boot(args: BootArguments, environment: CliEnvironment): Pr
 
 async function runMachine(
   plan: BootPlan,
-  stats: boolean,
+  { stats, profile }: Reports,
   environment: CliEnvironment,
   factory: MachineFactory,
   log: Log | undefined,
@@ -71,6 +79,7 @@ async function runMachine(
     if (semihosting !== undefined && plan.serial.kind !== "stdio") console = processConsole(environment);
     const calls = semihosting && console ? { semihosting: { ...semihosting, console } } : {};
     machine = await factory.create({ ...plan.options, serial, ...logOption, ...calls });
+    await profile?.start(machine);
     if (plan.gdb) {
       const warn = (line: string) => say(environment, line);
       const where = formatEndpoint(await machine.listenGdb(plan.gdb, { wait: plan.wait, warn }));
@@ -86,6 +95,7 @@ async function runMachine(
     await serial.close();
     console?.close();
     await machine?.close();
+    profile?.finish();
     if (stats && machine) {
       environment.stderr.write(formatStats(machine.stats()));
     }
