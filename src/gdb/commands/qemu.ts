@@ -43,6 +43,7 @@ export const stepMode = command({
 
 export const setStepMode = command({
   name: "Qqemu.sstep",
+  words: true,
   parse(args) {
     args.expect("=");
     args.accept("0x");

@@ -7,7 +7,7 @@ const SETTINGS: Readonly<Record<string, { readonly mode: Partial<StepMode>; read
   "interrupts complete": { mode: { interrupts: "complete" }, help: "a handler runs to its return, then the step ends" },
   "interrupts mask": { mode: { interrupts: "mask" }, help: "interrupts wait until the vCPU continues" },
   "interrupts land": { mode: { interrupts: "land" }, help: "the step ends at the handler's first instruction" },
-  "exceptions land": { mode: { exceptions: "land" }, help: "SVC, an abort… end the step at the vector" },
+  "exceptions land": { mode: { exceptions: "land" }, help: "SVC, an abort and the like end the step at the vector" },
   "exceptions complete": { mode: { exceptions: "complete" }, help: "the handler runs; SVC is one step" },
   "timers run": { mode: { timers: true }, help: "virtual time counts the stepped instruction" },
   "timers stop": { mode: { timers: false }, help: "virtual time stands still, so no timer expires by stepping" },
