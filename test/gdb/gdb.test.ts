@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { formatEndpoint, listenForGdb, parseEndpoint } from "../../src/gdb/index.js";
 import { Code, FakeMachine, type FakeOptions, RAM } from "./fake-machine.js";
 import { type GdbOptions, gdb } from "./gdb-client.js";
+import { InteractiveGdb } from "./interactive.js";
 
 // Other tests may have the processor.
 vi.setConfig({ testTimeout: 60_000 });
@@ -228,6 +229,26 @@ describe("gdb-multiarch", () => {
     closing.push(() => rmSync(directory, { recursive: true }));
     const { gdb } = await machineWithStub({}, `unix:${join(directory, "socket")}`);
     expect(await gdb(["stepi", "p $pc"])).toContain("$1 = (void (*)()) 0x40000004");
+  });
+
+  it("is killed in the middle of whatever it does, and the next one is served", async () => {
+    const { machine, place, gdb } = await machineWithStub();
+    const doings = [
+      "restore /dev/zero binary 0x40001000 0 0x8000",
+      "continue",
+      "stepi 100000",
+      "find 0x40000000, +0x20000, 1L",
+    ];
+    for (const [n, doing] of [...doings, ...doings].entries()) {
+      const victim = new InteractiveGdb(["file /dev/null"]);
+      await victim.say(`target remote ${place}`, /in \?\? \(\)[\s\S]*\(gdb\) /);
+      await victim.say("break *0x40000100", /Breakpoint 1/);
+      void victim.say(doing, /never/).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 7 * n));
+      await victim.kill();
+    }
+    expect(await gdb(["stepi", "p 6 * 7"])).toContain("$1 = 42");
+    expect(machine.points).toEqual([]);
   });
 
   it("observes a machine that another debugger has", async () => {

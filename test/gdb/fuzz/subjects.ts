@@ -1,0 +1,53 @@
+/** The machines that are fuzzed: the one of the packet tests, and the real one with a guest that counts. */
+
+import { type ConsoleBackend, loadMachineDescription, Machine } from "../../../src/index.js";
+import { MachineTarget } from "../../../src/machine/debug-target.js";
+import { loadKernel } from "../../../src/machine/loaders/kernel.js";
+import { FakeMachine } from "../fake-machine.js";
+import type { Subject } from "./fuzzer.js";
+
+export function fakeSubject(): Subject {
+  const target = new FakeMachine({ pointKinds: ["software", "hardware", "write", "read", "access"] });
+  return {
+    target,
+    turn: () => target.slice(),
+    get over() {
+      return target.log.length > 0;
+    },
+    adapt: (payload) => payload.replaceAll("4008", "4000"),
+  };
+}
+
+/** ADR X1, . + 0x1000; then for ever ADD X0, X0, #1; STR X0, [X1]; LDR X2, [X1]; */
+const GUEST = Uint32Array.of(0x10008001, 0x91000400, 0xf9000020, 0xf9400022, 0x17fffffd);
+
+/** The machine of the product, its vCPUs in turns of the event loop. */
+export async function machineSubject(): Promise<Subject & { close(): Promise<void> }> {
+  const serial: ConsoleBackend = { transmit() {}, onReceive() {} };
+  const machine = await Machine.create({
+    description: loadMachineDescription("virt"),
+    cpu: "cortex-a72",
+    cpus: 2,
+    memory: 16 << 20,
+    kernel: loadKernel(new Uint8Array(GUEST.buffer), "guest"),
+    serial,
+    el2: "hosted",
+    el3: "hosted",
+    idle: "skip",
+    noReboot: false,
+  });
+  const target = new MachineTarget(machine, { wait: true });
+  const run = machine.run();
+  return {
+    target,
+    turn: () => new Promise((resolve) => setImmediate(resolve)),
+    get over() {
+      return machine.ended !== undefined;
+    },
+    adapt: (payload) => payload,
+    async close() {
+      machine.stop();
+      await run;
+    },
+  };
+}
