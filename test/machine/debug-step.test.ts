@@ -154,6 +154,32 @@ describe("an interrupt at a step", () => {
   });
 });
 
+describe("an interrupt that is caught", () => {
+  it.each(["intid 27", "irq 27", "irq", "vector irq to el1"])("%s stops at the guest's vector", async (what) => {
+    const rig = await at("code", withTimer(COUNT, { el: 0 }));
+    rig.target.monitor(`catch ${what}`, 0);
+    const { reason } = await rig.continue();
+    expect(reason.kind === "catch" ? reason.text : reason.kind).toContain(
+      "IRQ, INTID 27, from EL0 to EL1, vector 0x480",
+    );
+    expect(rig.pc()).toBe(rig.program.at("base") + 0x480n);
+  });
+
+  it("stops at hosted EL2 when that is said, and not for another INTID", async () => {
+    const rig = await at("code", withTimer(COUNT, { el: 0 }));
+    rig.target.monitor("catch intid 26", 0);
+    rig.target.monitor("catch intid 27 to el2", 0);
+    const { reason } = await rig.continue();
+    expect(reason.kind === "catch" ? reason.text : reason.kind).toMatch(
+      /^catch 2 .* IRQ, INTID 27, from EL0 to hosted EL2/,
+    );
+    // Nothing has been executed of the interrupted code or counted: it goes on as if nobody had looked.
+    expect(rig.machine.cores[0]?.vcpu.el).toBe(0);
+    await rig.step();
+    expect(rig.machine.cores[0]?.vcpu.el).toBe(0);
+  });
+});
+
 describe("a step over", () => {
   it("ERET arrives where it leads, with what is pending handled", async () => {
     const rig = await at(

@@ -104,6 +104,7 @@ export class Catches {
     const found = this.list.find(
       (one) =>
         one.exception?.(facts) &&
+        !(one.guestOnly && taken.hosted && one.to === undefined) &&
         (one.to ?? facts.to) === facts.to &&
         (one.from ?? facts.from) === facts.from &&
         (one.cpu ?? core.index) === core.index,

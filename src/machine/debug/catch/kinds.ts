@@ -15,6 +15,8 @@ export type PowerChange = "on" | "off" | "reset";
 export interface CatchSpec {
   /** Exceptions: none without it. */
   readonly exception?: (facts: ExceptionFacts) => boolean;
+  /** Not at a hosted level, unless that is asked for: there every physical interrupt comes by before it is the guest's. */
+  readonly guestOnly?: true;
   /** A register's accesses, before they happen: 15-bit encoding. */
   readonly sysreg?: { readonly encoding: number; readonly direction: "read" | "write" | "any" };
   readonly power?: readonly PowerChange[];
@@ -92,8 +94,8 @@ const interruptKind = (name: string, help: string, kinds: readonly string[]): Ca
   words: 1,
   parse([text]) {
     const test = (f: ExceptionFacts): boolean => kinds.includes(f.kind);
-    if (text === undefined) return { exception: test };
-    return withNumber(text, (intid) => ({ exception: (f) => test(f) && f.intid === intid }));
+    if (text === undefined) return { exception: test, guestOnly: true };
+    return withNumber(text, (intid) => ({ exception: (f) => test(f) && f.intid === intid, guestOnly: true }));
   },
 });
 
