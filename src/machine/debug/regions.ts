@@ -7,7 +7,16 @@ import type { Vcpu } from "../../cpu/vcpu.js";
 import type { MemoryRegion, VirtualRange } from "../../gdb/target.js";
 import type { Machine } from "../machine.js";
 import { currentRegime } from "./memory.js";
-import { describeLeaf1, levelShift, type Regime, stage1Applies, stage1Of, Tables, walkAll } from "./tables.js";
+import {
+  describeLeaf1,
+  levelShift,
+  type Regime,
+  type StageWalk,
+  stage1Applies,
+  stage1Of,
+  Tables,
+  walkAll,
+} from "./tables.js";
 
 const SPACE = 1n << 64n;
 /** Leaves that are joined to one range before it is good enough. */
@@ -32,24 +41,25 @@ export function rangeAt(machine: Machine, vcpu: Vcpu, address: bigint): VirtualR
   return { ...first, start, size };
 }
 
-/** One leaf, or what the invalid descriptor would have covered. */
+/** What one leaf of each stage covers, or the invalid descriptor that ended the walk would have. */
 function leafAt(tables: Tables, regime: Regime, address: bigint): VirtualRange {
   const { vcpu } = tables;
   const range = stage1Of(vcpu, regime, address);
   if (typeof range === "string") return outside(vcpu, regime, address);
-  const { stage, va } = range;
-  const { stage1, failure } = walkAll(tables, regime, address);
+  const { stage1, stage2, failure } = walkAll(tables, regime, address);
   if (stage1 === undefined) return outside(vcpu, regime, address);
-  const { translation } = stage1;
-  const last = translation.steps.at(-1);
-  const shift =
-    translation.failure === undefined ? translation.size : levelShift(stage, last?.level ?? stage.startLevel);
-  const size = 1n << BigInt(shift);
-  const start = address - (va & (size - 1n));
+  const size = 1n << BigInt(Math.min(coverOf(stage1), stage2 === undefined ? 64 : coverOf(stage2)));
+  const start = address - (range.va & (size - 1n));
   if (failure !== undefined) return { start, size };
-  const words = describeLeaf1(vcpu, regime, translation.leaf, translation.tables);
+  const words = describeLeaf1(vcpu, regime, stage1.translation.leaf, stage1.translation.tables);
   const mode = new RegExp(`EL${vcpu.el} ([r-])([w-])([x-])`).exec(words)?.[0].slice(4) ?? "";
   return { start, size, permissions: mode.replaceAll("-", "") };
+}
+
+/** log2 of what the last descriptor of a walk covers. */
+function coverOf({ stage, translation }: StageWalk): number {
+  const { failure, size, steps } = translation;
+  return failure === undefined ? size : levelShift(stage, steps.at(-1)?.level ?? stage.startLevel);
 }
 
 /** Between the ranges of the two table bases, or beyond the one that there is. */
