@@ -31,7 +31,7 @@ export function buildFirmware(): { readonly file: string; readonly directory: st
 }
 
 export type SessionOptions = Partial<
-  Pick<MachineConfig, "cpus" | "memory" | "el2" | "idle" | "initrd" | "append" | "modules">
+  Pick<MachineConfig, "cpus" | "memory" | "el2" | "idle" | "initrd" | "append" | "dtb" | "modules">
 > & {
   readonly kernel: LoadedKernel;
   /** ELF file with symbols that GDB loads. */
