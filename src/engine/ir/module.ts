@@ -103,6 +103,7 @@ export class ModuleBuilder implements Linker {
       exports: this.exports.map((e) => ({ name: e.name, index: this.functionIndex(e.callee) })),
       table: tableIndices,
       memory,
+      names: this.queue.map((f) => f.name),
     });
   }
 }

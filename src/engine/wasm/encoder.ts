@@ -109,6 +109,8 @@ export interface ModuleParts {
   /** Import the table "env.table" instead of having one, and put `table` there from this index on. */
   readonly importTable?: number;
   readonly memory: { initial: number; maximum: number; shared?: boolean };
+  /** Of the functions in `functions`, for whoever profiles the host. */
+  readonly names?: readonly string[];
 }
 
 /** Types are collected while code is written, because call_indirect names one. */
@@ -231,5 +233,21 @@ export function encodeModule(types: TypeTable, parts: ModuleParts): Uint8Array {
       w.bytes(body.finish());
     }
   });
+  const { names } = parts;
+  if (names) {
+    // Core specification, appendix "Custom Sections": function names are subsection 1.
+    section(0, (w) => {
+      w.name("name");
+      const map = new ByteWriter();
+      map.u32(names.length);
+      names.forEach((name, i) => {
+        map.u32(parts.functionImports.length + i);
+        map.name(name);
+      });
+      w.u8(1);
+      w.u32(map.length);
+      w.bytes(map.finish());
+    });
+  }
   return out.finish();
 }
