@@ -9,8 +9,11 @@ const DIRECTORIES = ["bin", "dev", "etc", "proc", "root", "sbin", "sys", "tmp", 
 /** busybox's poweroff asks an init program that is not there; with -f it asks the kernel. */
 const SHELL_ALIASES = "alias poweroff='poweroff -f' reboot='reboot -f' halt='halt -f'\n";
 
-/** cttyhack gives the shell a controlling terminal, so that Ctrl-C and job control work. */
-export const INTERACTIVE_INIT = `#!/bin/busybox sh
+/**
+ * An /init that ends in a shell. `commands` are lines that run before the shell does. cttyhack gives it a controlling
+ * terminal, so that Ctrl-C and job control work.
+ */
+export const interactiveInit = (commands: string): string => `#!/bin/busybox sh
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=\${TERM:-vt102} PS1='\\w # ' ENV=/etc/shrc
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sysfs /sys
@@ -18,7 +21,7 @@ export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=\${TERM:-vt102} PS1='\
 /bin/busybox --install -s
 mkdir -p /dev/pts
 mount -t devpts devpts /dev/pts
-hostname trapframe
+${commands}hostname trapframe
 cd /root
 echo
 echo "Linux $(uname -r), $(nproc) CPU(s). 'poweroff' ends the machine, as does leaving the shell."
@@ -26,6 +29,8 @@ echo '${READY_LINE}'
 setsid cttyhack sh
 poweroff -f
 `;
+
+export const INTERACTIVE_INIT = interactiveInit("");
 
 export interface InitramfsOptions {
   /** The static AArch64 program that is /bin/busybox. */

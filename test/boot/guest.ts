@@ -1,7 +1,7 @@
 /** Boots Debian's kernel with an /init of the test's, in this process, to the end of the machine. */
 import { readFileSync } from "node:fs";
 import { type DebianRequest, fetchDebian } from "../../src/guests/debian.js";
-import { fetchVirtioModules } from "../../src/guests/drivers.js";
+import { fetchModules, loadCommands } from "../../src/guests/drivers.js";
 import { buildInitramfs } from "../../src/guests/initramfs.js";
 import {
   loadKernelFile,
@@ -50,13 +50,12 @@ export type RunOptions = Partial<Omit<MachineConfig, "serial">> & {
 export async function bootLinux(options: GuestOptions): Promise<GuestRun> {
   const { kernel, commands, append = "", virtio, files = {}, ...rest } = options;
   const guest = await fetchDebian(kernel ?? {});
-  const modules = virtio ? await fetchVirtioModules(guest) : new Map<string, Uint8Array>();
-  const load = [...modules.keys()].map((path) => `insmod /${path}\n`).join("");
+  const modules = virtio ? await fetchModules(guest, "virtio") : new Map<string, Uint8Array>();
   return runMachine({
     kernel: loadKernelFile(guest.kernel),
     initrd: buildInitramfs({
       busybox: readFileSync(guest.busybox),
-      init: initScript(`${load}${commands}`),
+      init: initScript(`${loadCommands(modules)}${commands}`),
       files: { ...Object.fromEntries(modules), ...files },
     }),
     append: `console=ttyAMA0 panic=-1 ${append}`,

@@ -50,16 +50,19 @@ async function fetchImages(names: readonly FirmwareName[], environment: CliEnvir
   return 0;
 }
 
-/** Debian's kernel with an initramfs that ends in a shell. */
+/** Debian's kernel with an initramfs that ends in a shell; with what disks need, where the machine has some. */
 export async function fetchGuest(
   request: DebianRequest,
   environment: CliEnvironment,
+  disks = false,
 ): Promise<DebianGuest & { readonly initrd: string }> {
   const { fetchDebian, interactiveInitramfs } = await import("../../guests/debian.js");
   const { progress, done } = terminalProgress(environment.stderr);
   try {
     const guest = await fetchDebian({ ...request, progress });
-    return { ...guest, initrd: interactiveInitramfs(guest) };
+    if (!disks) return { ...guest, initrd: interactiveInitramfs(guest) };
+    const { disksInitramfs } = await import("../../guests/drivers.js");
+    return { ...guest, initrd: await disksInitramfs(guest, { progress }) };
   } finally {
     done();
   }

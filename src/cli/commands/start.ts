@@ -29,7 +29,7 @@ async function debianOrFirmware(
   bundled: string,
 ): Promise<Partial<BootArguments>> {
   try {
-    const { kernel, initrd } = await fetchGuest({}, environment);
+    const { kernel, initrd } = await fetchGuest({}, environment, args.drive !== undefined && args.initrd === undefined);
     return { kernel, initrd: args.initrd ?? initrd, append: args.append ?? "console=ttyAMA0" };
   } catch (error) {
     if (!(error instanceof ConfigError) || !existsSync(bundled)) {
