@@ -11,6 +11,7 @@ void address_translation(void);
 void crossings(void);
 void cache_operations(void);
 void changing_code(void);
+void extensions(void);
 void stage2(void);
 void syndromes(void);
 void hypervisor_regime(void);

@@ -20,6 +20,7 @@ void main(void *device_tree)
     crossings();
     cache_operations();
     changing_code();
+    extensions();
     if (home >= 2) {
         stage2();
         syndromes();

@@ -121,6 +121,8 @@ export const CPU = {
   /** For AT: leave the output of stage 1 untranslated; and MAIR byte (7–0) and SH (9–8) of the result. */
   walkStage1Only: s.i32(),
   walkMemory: s.i32(),
+  /** Walks leave access flags and dirty states in tables as they are: AT, and who only wants to know. */
+  walkQuiet: s.i32(),
   /** Bit n: DC ZVA at ELn needs its access check. */
   zvaTrap: s.i32(),
   /** Virtual time at which the slice ends if all of its budget is used. */
@@ -304,7 +306,7 @@ export const SYSREG_FLAG = {
 export const SYSREG_ENTRY = { offset: 0, flags: 4, readTraps: 8, writeTraps: 12, size: 16 } as const;
 
 /** Bits of CPU.features. */
-export const CPU_FEATURE = { PAN: 1, SSBS: 2, UAO: 4, DIT: 8, HPDS: 16 } as const;
+export const CPU_FEATURE = { PAN: 1, SSBS: 2, UAO: 4, DIT: 8, HPDS: 16, XNX: 32 } as const;
 
 /**
  * With two Security states the GIC has a line for Group 1 of each: whether it is an IRQ or an FIQ depends on where the PE

@@ -47,6 +47,7 @@ export const FEATURES = [
   "TTL",
   "XNX",
   "HPDS",
+  "HAFDBS",
   "VMID16",
   "TLBIOS",
   "TLBIRANGE",

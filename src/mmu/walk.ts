@@ -3,10 +3,23 @@
  * permissions (DDI 0487, D8 "The AArch64 Virtual Memory System Architecture"; AArch64.S1Translate, S2Translate).
  */
 import { CpuView } from "../engine/cpu-view.js";
+import { codeWritten } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import { CONTEXT, CPU, GLOBAL, REGION, REGION_READ_ONLY, REGION_SECURE, SECURE_ADDRESS } from "../engine/layout.js";
+import {
+  AREA,
+  CONTEXT,
+  CPU,
+  CPU_FEATURE,
+  GLOBAL,
+  PAGE_BITS,
+  PAGE_FLAG,
+  REGION,
+  REGION_READ_ONLY,
+  REGION_SECURE,
+  SECURE_ADDRESS,
+} from "../engine/layout.js";
 
 /** Kinds of access. */
 export const ACCESS = { read: 0, write: 1, execute: 2 } as const;
@@ -27,6 +40,11 @@ export const FAULT = { valid: 0x800, stage2: 0x100, onWalk: 0x200 } as const;
 
 /** Bits of CPU.walkAttributes. */
 export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 16, watched: 32 } as const;
+
+/** Where `walkStage2` gets that the access is as from EL0: the bit above the kind. */
+const USER = 4;
+/** HCR_EL2.FWB: stage 2 says the memory type. */
+const HCR_FWB = 46;
 
 /** In walkAttributes after stage 2: MemAttr[3:0] and SH[1:0] of its descriptor. */
 const MEM_ATTR = 8;
@@ -64,18 +82,30 @@ export const physicalToHost = defineFunction("physicalToHost", "l", "i", (fb, ad
   fb.return(fb.i32(0));
 });
 
+const swapBytes = defineFunction("swapBytes", "l", "l", (fb, value) => {
+  const swap = (v: I64, mask: bigint, by: number): I64 => v.shrU(by).and(mask).or(v.and(mask).shl(by));
+  const bytes = swap(value, 0x00ff00ff00ff00ffn, 8);
+  fb.return(swap(bytes, 0x0000ffff0000ffffn, 16).rotl(32));
+});
+
 /** A descriptor at a physical address, or −1n … with 0 returned in `ok` scratch: −2 stands for "no memory there". */
 const NO_DESCRIPTOR = -2n;
 const readDescriptor = defineFunction("readDescriptor", "li", "l", (fb, pa, bigEndian) => {
   const host = fb.call(physicalToHost, pa);
   fb.if(host.eqz(), () => fb.return(fb.i64(NO_DESCRIPTOR)));
   const raw = fb.load("i64.load", host.and(-8)) as I64;
-  fb.if(bigEndian, () => {
-    const swap = (v: I64, mask: bigint, by: number): I64 => v.shrU(by).and(mask).or(v.and(mask).shl(by));
-    const bytes = swap(raw, 0x00ff00ff00ff00ffn, 8);
-    fb.return(swap(bytes, 0x0000ffff0000ffffn, 16).rotl(32));
-  });
+  fb.if(bigEndian, () => fb.return(fb.call(swapBytes, raw)));
   fb.return(raw);
+});
+
+/** Writes a descriptor back with its flags updated (FEAT_HAFDBS). It was read there just now. */
+const updateDescriptor = defineFunction("updateDescriptor", "lli", "", (fb, pa, value, bigEndian) => {
+  const host = fb.call(physicalToHost, pa).and(-8);
+  const swapped = fb.call(swapBytes, value);
+  const flags = fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32;
+  fb.if(flags.and(PAGE_FLAG.hasCode), () => fb.call(codeWritten, host, fb.i32(8)));
+  fb.store("i64.store", host, bigEndian.select(swapped, value));
+  fb.return();
 });
 
 /** log2 of the granule from TG0 or TG1. */
@@ -99,11 +129,13 @@ function outputBits(fb: FunctionBuilder, ips: I32): I32 {
 type Fault = (code: I32) => void;
 
 /**
- * Stage 2: (cpu, IPA, access) → fault word or 0; writes walkPa, walkAttributes (R/W/X/device) and walkLevelSize
+ * Stage 2: (cpu, IPA, access, and bit 4 of that as from EL0) → fault word or 0; writes walkPa, walkAttributes (R/W/X/device) and walkLevelSize
  * (log2 of what the leaf covers). S1PTW and the address for HPFAR are the caller's.
  */
-export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa, access) => {
+export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa, packed) => {
   const c = new CpuView(fb, cpu);
+  const access = packed.and(15);
+  const user = packed.shrU(USER);
   const vtcr = c.sys("VTCR_EL2");
   const vttbr = c.sys("VTTBR_EL2");
   const granule = granuleBits(fb, vtcr.bits(14, 2).wrap(), fb.i32(0));
@@ -126,10 +158,12 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
   const base = fb.variable(vttbr.and(ADDRESS_MASK).shrU(firstBits.add(3).toI64U()).shl(firstBits.add(3).toI64U()));
   const indexBits = fb.variable(firstBits);
   const descriptor = fb.variable(fb.i64(0));
+  const place = fb.variable(fb.i64(0));
   fb.block((leaf) => {
     fb.loop((next) => {
       const index = ipa.shrU(shift.get().toI64U()).and(fb.i64(1).shl(indexBits.get().toI64U()).sub(1));
-      descriptor.set(fb.call(readDescriptor, base.get().add(index.shl(3)), bigEndian));
+      place.set(base.get().add(index.shl(3)));
+      descriptor.set(fb.call(readDescriptor, place.get(), bigEndian));
       const d = descriptor.get();
       fb.if(d.eq(NO_DESCRIPTOR), () => fault(fb.i32(FSC.externalOnWalk)));
       const type = d.wrap().and(3);
@@ -160,14 +194,25 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
     .shl(wide)
     .or(ipa.and(fb.i64(1).shl(wide).sub(1)));
   fb.if(pa.shrU(outputBits(fb, vtcr.bits(16, 3).wrap()).toI64U()).ne(0), () => fault(fb.i32(FSC.addressSize)));
-  fb.if(d.bit(10).eqz(), () => fault(fb.i32(FSC.accessFlag)));
+  const noAccessFlag = d.bit(10).eqz();
+  fb.if(noAccessFlag.and(vtcr.bit(21).eqz()), () => fault(fb.i32(FSC.accessFlag)));
+  const becomesDirty = access.eq(ACCESS.write).and(d.bit(7).eqz()).and(vtcr.bit(22)).and(d.bit(51));
   const canRead = d.bit(6);
-  const canWrite = d.bit(7);
-  const canExecute = d.bit(54).xor(1);
+  const canWrite = d.bit(7).or(becomesDirty);
+  // XN[1:0]: neither, not EL1, not both, not EL0 (FEAT_XNX); bit 1 alone before it.
+  const hasXnx = c.get32(CPU.features).and(CPU_FEATURE.XNX).ne(0);
+  const canExecute = d
+    .bit(54)
+    .xor(1)
+    .xor(hasXnx.and(d.bit(53)).and(user.xor(1)));
   const device = d.bits(4, 2).eqz();
   const attributes = canRead.or(canWrite.shl(1)).or(canExecute.shl(2)).or(device.shl(3));
   const wanted = fb.i32(1).shl(access);
   fb.if(attributes.and(wanted).eqz(), () => fault(fb.i32(FSC.permission)));
+  fb.if(noAccessFlag.or(becomesDirty).and(c.get32(CPU.walkQuiet).eqz()), () => {
+    const dirty = becomesDirty.toI64U().shl(7);
+    fb.call(updateDescriptor, place.get(), d.or(1n << 10n).or(dirty), bigEndian);
+  });
   c.set64(CPU.walkPa, pa);
   c.set32(CPU.walkAttributes, attributes.or(d.bits(2, 4).wrap().shl(MEM_ATTR)).or(d.bits(8, 2).wrap().shl(S2_SH)));
   c.set32(CPU.walkLevelSize, shift.get());
@@ -208,6 +253,29 @@ const combineMemory = defineFunction("combineMemory", "ii", "i", (fb, first, sta
   const anyInner = sh1.eq(SHAREABLE.inner).or(sh2.eq(SHAREABLE.inner));
   const shareability = anyOuter.select(fb.i32(SHAREABLE.outer), anyInner.select(fb.i32(SHAREABLE.inner), fb.i32(0)));
   fb.return(result.or(shareability.shl(8)));
+});
+
+/** MemAttr[2:0] with HCR_EL2.FWB; below them the Device types. */
+const FWB = { nonCacheable: 5, writeBack: 6 } as const;
+
+/** As `combineMemory` with HCR_EL2.FWB (D8.5.6): stage 2 forces the type, or takes that of stage 1. */
+const forceMemory = defineFunction("forceMemory", "ii", "i", (fb, first, stage2) => {
+  const byte = first.and(0xff);
+  const attr = stage2.shrU(MEM_ATTR).and(7);
+  const shareability = stage2.shrU(S2_SH).and(3);
+  const firstDevice = byte.and(0xf0).eqz();
+  const normal = (type: I32): I32 => {
+    const outer = type.eq(NON_CACHEABLE);
+    return type.or(outer.select(fb.i32(SHAREABLE.outer), shareability).shl(8));
+  };
+  fb.if(attr.ltU(4), () => fb.return(attr.shl(2).or(SHAREABLE.outer << 8)));
+  fb.if(attr.eq(FWB.writeBack), () => {
+    // Stage 1's allocation hints are kept where it is cacheable.
+    const cacheable = firstDevice.eqz().and(byte.ne(NON_CACHEABLE));
+    fb.return(normal(cacheable.select(byte.or(0xcc), fb.i32(0xff))));
+  });
+  fb.if(firstDevice, () => fb.return(byte.and(12).or(SHAREABLE.outer << 8)));
+  fb.return(normal(attr.eq(FWB.nonCacheable).select(fb.i32(NON_CACHEABLE), byte)));
 });
 
 /**
@@ -309,7 +377,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     const memory = dc.select(fb.i32(0xff), fb.i32(SHAREABLE.outer << 8));
     c.set32(CPU.walkMemory, memory);
     fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
-    const f = fb.call(throughStage2, cpu, flat.or(space()), access, s2);
+    const f = fb.call(throughStage2, cpu, flat.or(space()), access.or(user.shl(USER)), s2);
     fb.if(f, () => fb.return(f));
     const device = dc.or(isExecute).eqz().shl(3);
     const attributes = c.get32(CPU.walkAttributes);
@@ -334,6 +402,9 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   fb.if(canonical.eqz(), () => fault(fb.i32(FSC.translation)));
   const epd = twoRanges.and(high.select(tcr.bit(23), tcr.bit(7)));
   fb.if(epd, () => fault(fb.i32(FSC.translation)));
+  // FEAT_E0PD: a half that EL0 cannot reach, whatever is mapped there.
+  const e0pd = twoRanges.and(user).and(high.select(tcr.bit(56), tcr.bit(55)));
+  fb.if(e0pd, () => fault(fb.i32(FSC.translation)));
 
   const ttbr = el10.select(
     high.select(c.sys("TTBR1_EL1"), c.sys("TTBR0_EL1")),
@@ -351,13 +422,17 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const indexBits = fb.variable(firstBits);
   const descriptor = fb.variable(fb.i64(0));
   const tableBits = fb.variable(fb.i64(0));
+  /** Where the descriptor is: what stage 1 calls it, and in memory. */
+  const place = fb.variable(fb.i64(0));
+  const placePa = fb.variable(fb.i64(0));
   const ips = twoRanges.select(tcr.bits(32, 3), tcr.bits(16, 3)).wrap();
   const outBits = outputBits(fb, ips).toI64U();
   fb.block((leaf) => {
     fb.loop((next) => {
       const index = va.shrU(shift.get().toI64U()).and(fb.i64(1).shl(indexBits.get().toI64U()).sub(1));
       const address = base.get().add(index.shl(3));
-      const walkFault = fb.call(throughStage2, cpu, address.or(space()), fb.i32(ACCESS.read), s2);
+      place.set(address.or(space()));
+      const walkFault = fb.call(throughStage2, cpu, place.get(), fb.i32(ACCESS.read), s2);
       fb.if(walkFault, () => fb.return(walkFault.or(FAULT.onWalk)));
       // HCR_EL2.PTW: a table in what stage 2 calls Device is a Permission fault.
       fb.if(s2.and(hcr.bit(2)).and(c.get32(CPU.walkAttributes).shrU(3)), () => {
@@ -369,7 +444,8 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
             .or(FAULT.valid | FAULT.stage2 | FAULT.onWalk),
         );
       });
-      descriptor.set(fb.call(readDescriptor, c.get64(CPU.walkPa), bigEndian));
+      placePa.set(c.get64(CPU.walkPa));
+      descriptor.set(fb.call(readDescriptor, placePa.get(), bigEndian));
       const d = descriptor.get();
       fb.if(d.eq(NO_DESCRIPTOR), () => fault(fb.i32(FSC.externalOnWalk)));
       const type = d.wrap().and(3);
@@ -403,7 +479,11 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     .shl(wide)
     .or(va.and(fb.i64(1).shl(wide).sub(1)));
   fb.if(ipa.shrU(outBits).ne(0), () => fault(fb.i32(FSC.addressSize)));
-  fb.if(d.bit(10).eqz(), () => fault(fb.i32(FSC.accessFlag)));
+  const hardwareAccess = twoRanges.select(tcr.bit(39), tcr.bit(21));
+  const hardwareDirty = twoRanges.select(tcr.bit(40), tcr.bit(22));
+  const noAccessFlag = d.bit(10).eqz();
+  fb.if(noAccessFlag.and(hardwareAccess.eqz()), () => fault(fb.i32(FSC.accessFlag)));
+  const becomesDirty = access.eq(ACCESS.write).and(d.bit(7)).and(hardwareDirty).and(d.bit(51));
   secure.set(secure.get().and(d.bit(5).eqz()));
   // SCR_EL3.SIF: Secure state fetches from Secure memory only.
   const foreign = isExecute.and(secure.get().eqz()).and(c.sys("SCR_EL3").bit(9));
@@ -414,7 +494,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   // Permissions (D8.4): AP[1] = EL0 access, AP[2] = read-only, with the tables' limits.
   const t = tableBits.get();
   const ap1 = d.bit(6).and(t.bit(61).eqz());
-  const readOnly = d.bit(7).or(t.bit(62));
+  const readOnly = d.bit(7).and(becomesDirty.eqz()).or(t.bit(62));
   const writable = readOnly.eqz();
   const uxn = d.bit(54).or(t.bit(60));
   const pxn = d.bit(53).or(t.bit(59));
@@ -441,12 +521,31 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   c.set32(CPU.walkMemory, memory);
   c.set64(CPU.walkIpa, ipa);
   fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
-  const f = fb.call(throughStage2, cpu, ipa.or(space()), access, s2);
+  const f = fb.call(throughStage2, cpu, ipa.or(space()), access.or(user.shl(USER)), s2);
   fb.if(f, () => fb.return(f));
+  fb.if(noAccessFlag.or(becomesDirty).and(c.get32(CPU.walkQuiet).eqz()), () => {
+    // Stage 2 has to let the table be written; what it says of the output is kept.
+    const output = fb.variable(c.get64(CPU.walkPa));
+    const attributes = fb.variable(c.get32(CPU.walkAttributes));
+    const size = fb.variable(c.get32(CPU.walkLevelSize));
+    const refused = fb.call(throughStage2, cpu, place.get(), fb.i32(ACCESS.write), s2);
+    fb.if(refused, () => fb.return(refused.or(FAULT.onWalk)));
+    const clean = becomesDirty.toI64U().shl(7);
+    fb.call(updateDescriptor, placePa.get(), d.or(1n << 10n).xor(clean), bigEndian);
+    c.set64(CPU.walkPa, output.get());
+    c.set32(CPU.walkAttributes, attributes.get());
+    c.set32(CPU.walkLevelSize, size.get());
+  });
   c.set64(CPU.walkIpa, ipa);
   const second = c.get32(CPU.walkAttributes);
-  fb.if(s2, () => c.set32(CPU.walkMemory, fb.call(combineMemory, memory, second)));
-  const both = stage1.and(second.and(7)).or(second.and(ATTRIBUTE.device)).or(device.shl(3)).or(notGlobal.shl(4));
+  const forced = hcr.bit(HCR_FWB);
+  fb.if(s2, () => {
+    const combined = forced.select(fb.call(forceMemory, memory, second), fb.call(combineMemory, memory, second));
+    c.set32(CPU.walkMemory, combined);
+  });
+  // With FWB stage 2 may make Normal memory of what stage 1 calls Device.
+  const ownDevice = device.and(s2.and(forced).and(second.shrU(MEM_ATTR).and(7).eq(FWB.writeBack)).eqz());
+  const both = stage1.and(second.and(7)).or(second.and(ATTRIBUTE.device)).or(ownDevice.shl(3)).or(notGlobal.shl(4));
   c.set32(CPU.walkAttributes, both);
   c.set32(CPU.walkLevelSize, levelSize.ltU(c.get32(CPU.walkLevelSize)).select(levelSize, c.get32(CPU.walkLevelSize)));
   fb.return(fb.i32(0));

@@ -88,7 +88,9 @@ export const wouldFault = defineFunction("wouldFault", "iili", "i", (fb, cpu, co
   const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
   fb.if(known.and(allowed), () => fb.return(fb.i32(0)));
   const misses = c.get64(CPU.statTlbMiss);
+  c.set32(CPU.walkQuiet, 1);
   const fault = fb.call(walk, cpu, context, va, access);
+  c.set32(CPU.walkQuiet, 0);
   c.set64(CPU.statTlbMiss, misses);
   fb.return(fault);
 });

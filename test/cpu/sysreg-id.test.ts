@@ -80,6 +80,7 @@ const FIELDS: [register: string, low: number, features: Feature[], first?: numbe
   ["ID_AA64MMFR1_EL1", 12, ["HPDS"]],
   ["ID_AA64MMFR1_EL1", 16, ["LOR"]],
   ["ID_AA64MMFR1_EL1", 20, ["PAN", "PAN2"]],
+  ["ID_AA64MMFR1_EL1", 0, ["HAFDBS"], 2],
   ["ID_AA64MMFR1_EL1", 28, ["XNX"]],
   ["ID_AA64MMFR2_EL1", 4, ["UAO"]],
   ["ID_AA64MMFR2_EL1", 28, ["TTST"]],

@@ -86,6 +86,7 @@ const fields = {
     [20, always(1)],
   ],
   ID_AA64MMFR1_EL1: [
+    [0, given("HAFDBS", 2)],
     [4, given("VMID16", 2)],
     [8, given("VHE")],
     [12, given("HPDS")],

@@ -14,9 +14,9 @@ export const TRANSLATION = [
   register("TTBR1_EL1", [3, 0, 2, 0, 1], { ...vm, ...tableBase, e2h: "TTBR1_EL2" }),
   register("TCR_EL1", [3, 0, 2, 0, 2], {
     ...vm,
-    // HA and HD (bits 39 and 40) stay 0: hardware management of flags is not implemented.
     writable: (has) =>
       (bits(38, 0) & ~mask(6, 35)) |
+      (has("HAFDBS") ? bits(40, 39) : 0n) |
       (has("HPDS") ? bits(42, 41) : 0n) |
       (has("PAuth") ? bits(52, 51) : 0n) |
       (has("E0PD") ? bits(56, 55) : 0n),
@@ -43,14 +43,21 @@ export const TRANSLATION = [
     reset: mask(23, 31),
     writable: (has) =>
       has("VHE")
-        ? (bits(38, 0) & ~mask(6, 35)) | bits(42, 41) | (has("E0PD") ? bits(56, 55) : 0n)
+        ? (bits(38, 0) & ~mask(6, 35)) |
+          (has("HAFDBS") ? bits(40, 39) : 0n) |
+          bits(42, 41) |
+          (has("E0PD") ? bits(56, 55) : 0n)
         : bits(5, 0) | bits(18, 8) | mask(20),
     changed: controlChanged,
   }),
   register("VTTBR_EL2", [3, 4, 2, 1, 0], { changed: tableBaseChanged }),
   register("VTCR_EL2", [3, 4, 2, 1, 2], {
     reset: mask(31),
-    writable: (has) => bits(18, 0) | (has("VMID16") ? mask(19) : 0n) | (has("HPDS") ? bits(28, 25) : 0n),
+    writable: (has) =>
+      bits(18, 0) |
+      (has("VMID16") ? mask(19) : 0n) |
+      (has("HAFDBS") ? bits(22, 21) : 0n) |
+      (has("HPDS") ? bits(28, 25) : 0n),
     changed: controlChanged,
   }),
   register("AFSR0_EL2", [3, 4, 5, 1, 0]),
@@ -62,7 +69,8 @@ export const TRANSLATION = [
   register("TTBR0_EL3", [3, 6, 2, 0, 0], { changed: tableBaseChanged }),
   register("TCR_EL3", [3, 6, 2, 0, 2], {
     reset: mask(23, 31),
-    writable: (has) => bits(5, 0) | bits(18, 8) | mask(20) | (has("HPDS") ? bits(28, 24) : 0n),
+    writable: (has) =>
+      bits(5, 0) | bits(18, 8) | mask(20) | (has("HAFDBS") ? bits(22, 21) : 0n) | (has("HPDS") ? bits(28, 24) : 0n),
     changed: controlChanged,
   }),
   register("AFSR0_EL3", [3, 6, 5, 1, 0]),

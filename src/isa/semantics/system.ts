@@ -312,8 +312,10 @@ export function tlbInvalidate(
 const translateToPar = defineFunction("translateToPar", "iilii", "i", (fb, cpu, context, va, access, both) => {
   const c = new CpuView(fb, cpu);
   c.set32(CPU.walkStage1Only, both.eqz());
+  c.set32(CPU.walkQuiet, 1);
   const fault = fb.call(walk, cpu, context, va, access);
   c.set32(CPU.walkStage1Only, 0);
+  c.set32(CPU.walkQuiet, 0);
   const RES1 = 1n << 11n;
   fb.if(fault.eqz(), () => {
     const pa = both.select(c.get64(CPU.walkPa), c.get64(CPU.walkIpa)).and(0x0000fffffffff000n);

@@ -162,6 +162,22 @@ const RANGE_SHAREABILITY = [
   [5, "OS"],
 ] as const;
 
+/** Stage 2 by IPA: name, CRm, op2, reaches other vCPUs, feature. */
+const TLBI_STAGE2 = [
+  ["IPAS2E1", 4, 1, false, undefined],
+  ["IPAS2LE1", 4, 5, false, undefined],
+  ["IPAS2E1IS", 0, 1, true, undefined],
+  ["IPAS2LE1IS", 0, 5, true, undefined],
+  ["IPAS2E1OS", 4, 0, true, "TLBIOS"],
+  ["IPAS2LE1OS", 4, 4, true, "TLBIOS"],
+  ["RIPAS2E1", 4, 2, false, "TLBIRANGE"],
+  ["RIPAS2LE1", 4, 6, false, "TLBIRANGE"],
+  ["RIPAS2E1IS", 0, 2, true, "TLBIRANGE"],
+  ["RIPAS2LE1IS", 0, 6, true, "TLBIRANGE"],
+  ["RIPAS2E1OS", 4, 3, true, "TLBIRANGE"],
+  ["RIPAS2LE1OS", 4, 7, true, "TLBIRANGE"],
+] as const;
+
 const tlb: Row[] = [
   ...TLBI.flatMap(([name, op1, op2, kind, el]) =>
     SHAREABILITY.map(([crm, suffix, all, feature]) =>
@@ -177,22 +193,9 @@ const tlb: Row[] = [
       ),
     ),
   ),
-  // Stage 2 by IPA: local, Inner Shareable; last level only or not.
-  ...(
-    [
-      [4, ""],
-      [0, "IS"],
-    ] as const
-  ).flatMap(([crm, suffix]) =>
-    (
-      [
-        [1, "IPAS2E1"],
-        [5, "IPAS2LE1"],
-      ] as const
-    ).map(([op2, name]) =>
-      row(`TLBI_${name}${suffix}`, sysPattern(4, 8, crm, op2), {}, (b, f) =>
-        tlbInvalidate(b, f.Rt, IPA, suffix !== "", 2, HCR.TTLB),
-      ),
+  ...TLBI_STAGE2.map(([name, crm, op2, all, feature]) =>
+    row(`TLBI_${name}`, sysPattern(4, 8, crm, op2), feature ? { feature } : {}, (b, f) =>
+      tlbInvalidate(b, f.Rt, IPA, all, 2, HCR.TTLB),
     ),
   ),
 ];

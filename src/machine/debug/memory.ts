@@ -120,10 +120,12 @@ export class DebugMemory {
     const { exports } = this.machine.engine;
     const misses = vcpu.get64(CPU.statTlbMiss);
     let fault = 0;
+    vcpu.set32(CPU.walkQuiet, 1);
     for (const access of [ACCESS.read, ACCESS.write, ACCESS.execute]) {
       fault = exports.walk(vcpu.base, context, va, access);
       if ((fault & 0x3c) !== FSC.permission) break;
     }
+    vcpu.set32(CPU.walkQuiet, 0);
     vcpu.set64(CPU.statTlbMiss, misses);
     return fault;
   }
