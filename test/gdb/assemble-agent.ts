@@ -22,7 +22,7 @@ export function assembleAgent(source: string): Uint8Array {
       const value = labels.has(operand)
         ? BigInt(labels.get(operand) ?? 0)
         : BigInt(/^-?\d|^0x/.test(operand) ? operand : 0);
-      for (let i = size - 1; i >= 0; i--) bytes.push(Number(BigInt.asUintN(64, value) >> BigInt(8 * i)) & 0xff);
+      for (let i = size - 1; i >= 0; i--) bytes.push(Number((BigInt.asUintN(64, value) >> BigInt(8 * i)) & 0xffn));
     }
     return bytes;
   };

@@ -1,0 +1,134 @@
+/** Conditions and commands in the stub, driven by the real gdb-multiarch on the real machine. */
+import { expect, it, onTestFinished, vi } from "vitest";
+import { formatEndpoint, parseEndpoint } from "../../src/gdb/index.js";
+import { assemble, Rig } from "../machine/debug-rig.js";
+import { type GdbOptions, gdb } from "./gdb-client.js";
+
+// Other tests may have the processor.
+vi.setConfig({ testTimeout: 60_000 });
+
+const LOOP = `
+  mov x0, #0
+  adr x1, cell
+  adr x2, text
+loop:
+  add x0, x0, #1
+there:
+  str x0, [x1]
+after:
+  nop
+  b loop
+text: .asciz "a text"
+  .balign 8
+cell: .quad 0
+`;
+
+async function serve(source = LOOP) {
+  const rig = await Rig.create(assemble(source));
+  const warnings: string[] = [];
+  const endpoint = await rig.machine.listenGdb(parseEndpoint("0"), { wait: true, warn: (line) => warnings.push(line) });
+  onTestFinished(() => rig.machine.close());
+  const run = (commands: string[], options?: GdbOptions) =>
+    gdb(formatEndpoint(endpoint), commands, { symbols: rig.program.file, ...options });
+  return { rig, run, warnings };
+}
+
+it("evaluates conditions in the target", async () => {
+  const { run } = await serve();
+  const text = await run([
+    "set breakpoint condition-evaluation target",
+    "break *there if $x0 == 100000 && *(long *) $x1 == 99999",
+    "continue",
+    "p $x0",
+    "info breakpoints",
+    "condition 1 $x0 > 100500 && *(char *) $x2 == 'a'",
+    "continue",
+    "p $x0",
+    "hbreak *after if *(long *) $x1 == 100502 && $sp == 0",
+    "condition 1",
+    "delete 1",
+    "continue",
+    "p $pc",
+    "p $x0",
+  ]);
+  expect(text).toContain("$1 = 100000");
+  expect(text).toContain("stop only if $x0 == 100000 && *(long *) $x1 == 99999 (target evals)");
+  // GDB counts what it was told of: the target has kept the other 99,999 from it.
+  expect(text).toContain("breakpoint already hit 1 time");
+  expect(text).toContain("$2 = 100501");
+  expect(text).toMatch(/\$3 = .*<after>/);
+  expect(text).toContain("$4 = 100502");
+});
+
+it("stops where a condition cannot be evaluated, and GDB says why", async () => {
+  const { run } = await serve();
+  const text = await run([
+    "set breakpoint condition-evaluation target",
+    "break *there if *(long *) 0xdead00000000 == 1",
+    "continue",
+    "p $x0",
+  ]);
+  expect(text).toContain("Error in testing breakpoint condition:\nCannot access memory at address 0xdead00000000");
+  expect(text).toContain("$1 = 1\n");
+});
+
+it("prints in the target, before the stop that comes later", async () => {
+  const { run, warnings } = await serve();
+  const text = await run([
+    "set dprintf-style agent",
+    'dprintf *there,"x0=%d \\"%s\\" at %#lx\\n", $x0, (char *) $x2, $x1',
+    "condition 1 $x0 != 2",
+    "break *after if $x0 == 3",
+    "continue",
+  ]);
+  const cell = 0x40080028;
+  expect(text).toContain(`x0=1 "a text" at 0x${cell.toString(16)}\nx0=3 "a text" at 0x${cell.toString(16)}\n\n`);
+  expect(text).not.toContain("x0=2");
+  expect(text).toContain("Breakpoint 2, ");
+  expect(warnings).toEqual([]);
+});
+
+it("goes on printing when the debugger has gone, if it was told to", async () => {
+  const { rig, run, warnings } = await serve();
+  await run([
+    // Else GDB takes everything out whenever the machine stands.
+    "set breakpoint always-inserted on",
+    "set dprintf-style agent",
+    "set disconnected-dprintf on",
+    'dprintf *there,"x0=%d\\n", $x0',
+    "condition 1 $x0 % 100000 == 0",
+    "break *after if $x0 == 99999",
+    "continue",
+    "delete 2",
+  ]);
+  await vi.waitUntil(() => warnings.length > 3, { timeout: 20_000 });
+  expect(warnings.slice(0, 3)).toEqual(["x0=100000", "x0=200000", "x0=300000"]);
+  // The next client takes it out by removing a breakpoint that it inserts at the same place.
+  await run(["break *there", "continue", "delete"]);
+  const count = warnings.length;
+  const before = rig.x(0);
+  await vi.waitUntil(() => rig.x(0) > before + 400_000n, { timeout: 20_000 });
+  expect(warnings).toHaveLength(count);
+});
+
+it("asks watchpoints in the target, by a command of its own", async () => {
+  const { run } = await serve();
+  const text = await run([
+    "watch *(long *) $x1",
+    "tbreak *there",
+    "continue",
+    "watch *(long *) 0x40080028",
+    "monitor condition 0x40080028 $new == 5000 && $x0 == 5000",
+    "monitor condition",
+    "delete 1",
+    "continue",
+    "monitor condition 0x40080028",
+    "monitor condition 0x40080028 $new ==",
+    "monitor condition 0x40080028 $nix",
+  ]);
+  expect(text).toContain("0x40080028: $new == 5000 && $x0 == 5000");
+  expect(text).toContain("New value = 5000");
+  expect(text).toContain("0x40080028: stops always");
+  expect(text).toContain('"$new ==": it ends too early');
+  expect(text).toContain('"$nix": there is no register or variable $nix');
+});
