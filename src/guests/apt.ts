@@ -114,21 +114,18 @@ export class PrivateApt {
  * @returns its path below `directory`.
  */
 export async function extract(deb: string, members: readonly string[], directory: string): Promise<string> {
+  mkdirSync(directory, { recursive: true });
   for (const member of members) {
-    if (await unpack(deb, [member], directory)) return join(directory, member);
+    const unpack = spawn("dpkg-deb", ["--fsys-tarfile", deb], { stdio: ["ignore", "pipe", "ignore"] });
+    const tar = spawn("tar", ["-x", "-C", directory, member], { stdio: ["pipe", "ignore", "ignore"] });
+    tar.stdin.on("error", () => {}); // tar's own exit status says what went wrong
+    unpack.stdout.pipe(tar.stdin);
+    const [unpacked, extracted] = await Promise.all([finished(unpack, "dpkg-deb"), finished(tar, "tar")]);
+    if (unpacked === 0 && extracted === 0 && existsSync(join(directory, member))) {
+      return join(directory, member);
+    }
   }
   throw unavailable(`${deb} does not hold ${members.join(" or ")}`);
-}
-
-/** Takes files out of a .deb, to their places below `directory`. Whether all of them were there. */
-export async function unpack(deb: string, members: readonly string[], directory: string): Promise<boolean> {
-  mkdirSync(directory, { recursive: true });
-  const dpkg = spawn("dpkg-deb", ["--fsys-tarfile", deb], { stdio: ["ignore", "pipe", "ignore"] });
-  const tar = spawn("tar", ["-x", "-C", directory, ...members], { stdio: ["pipe", "ignore", "ignore"] });
-  tar.stdin.on("error", () => {}); // tar's own exit status says what went wrong
-  dpkg.stdout.pipe(tar.stdin);
-  const [unpacked, extracted] = await Promise.all([finished(dpkg, "dpkg-deb"), finished(tar, "tar")]);
-  return unpacked === 0 && extracted === 0 && members.every((member) => existsSync(join(directory, member)));
 }
 
 export function unavailable(what: string): ConfigError {

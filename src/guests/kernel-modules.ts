@@ -28,7 +28,10 @@ export async function fetchKernelModules(
       mkdirSync(unpacked);
       await unpack(await apt.download(`linux-image-${release}`), missing, unpacked);
       const found = new Map(
-        readdirSync(unpacked, { recursive: true, encoding: "utf8" }).map((path) => [path.replace(/^.*\//, ""), path]),
+        readdirSync(unpacked, { recursive: true, encoding: "utf8" }).map((path) => [
+          path.replace(/^.*\//, "").replaceAll("-", "_"),
+          path,
+        ]),
       );
       for (const name of missing) {
         const file = found.get(`${name}.ko`);

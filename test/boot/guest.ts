@@ -1,7 +1,7 @@
 /** Boots Debian's kernel with an /init of the test's, in this process, to the end of the machine. */
 import { readFileSync } from "node:fs";
 import { type DebianRequest, fetchDebian } from "../../src/guests/debian.js";
-import { fetchModules, loadCommands } from "../../src/guests/drivers.js";
+import { fetchDrivers } from "../../src/guests/drivers.js";
 import { buildInitramfs } from "../../src/guests/initramfs.js";
 import {
   loadKernelFile,
@@ -50,13 +50,13 @@ export type RunOptions = Partial<Omit<MachineConfig, "serial">> & {
 export async function bootLinux(options: GuestOptions): Promise<GuestRun> {
   const { kernel, commands, append = "", virtio, files = {}, ...rest } = options;
   const guest = await fetchDebian(kernel ?? {});
-  const modules = virtio ? await fetchModules(guest, "virtio") : new Map<string, Uint8Array>();
+  const drivers = virtio ? await fetchDrivers(guest, "virtio") : { files: {}, load: "" };
   return runMachine({
     kernel: loadKernelFile(guest.kernel),
     initrd: buildInitramfs({
       busybox: readFileSync(guest.busybox),
-      init: initScript(`${loadCommands(modules)}${commands}`),
-      files: { ...Object.fromEntries(modules), ...files },
+      init: initScript(`${drivers.load}${commands}`),
+      files: { ...drivers.files, ...files },
     }),
     append: `console=ttyAMA0 panic=-1 ${append}`,
     ...rest,

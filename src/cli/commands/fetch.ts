@@ -62,7 +62,7 @@ export async function fetchGuest(
     const guest = await fetchDebian({ ...request, progress });
     if (!disks) return { ...guest, initrd: interactiveInitramfs(guest) };
     const { disksInitramfs } = await import("../../guests/drivers.js");
-    return { ...guest, initrd: await disksInitramfs(guest, { progress }) };
+    return { ...guest, initrd: await disksInitramfs(guest, progress) };
   } finally {
     done();
   }
