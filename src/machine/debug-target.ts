@@ -81,7 +81,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.watchpoints = new Watchpoints(machine.watchTable);
     this.memory = new DebugMemory(machine);
     this.system = new SystemRegisters(machine);
-    this.exits = new ExitLog(machine);
+    this.exits = new ExitLog(machine, this.system);
     this.catches = new Catches(machine, this.system, (facts) => this.exits.exception(facts));
     this.registers = new DebugRegisters(machine, this.system);
     this.features = this.registers.features;

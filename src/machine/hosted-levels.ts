@@ -26,6 +26,8 @@ const TABLES = { name: "stage-2 tables", base: 1n << 43n, size: 4 << 20 } as con
 export class HostedLevels implements PowerController {
   private readonly firmware: Firmware;
   private readonly monitor: HostedMonitor;
+  /** Hear of every exception to hosted EL3, before it is handled: the vector's offset. */
+  readonly el3Observers: ((core: Core, vector: number) => void)[] = [];
   /** Undefined when EL2 is the guest's. */
   readonly hypervisor: HostedHypervisor | undefined;
 
@@ -129,6 +131,7 @@ export class HostedLevels implements PowerController {
   handle(core: Core, level: 2 | 3): void {
     const { vcpu } = core;
     const offset = Number(vcpu.exitInfo);
+    if (level === 3) for (const observer of this.el3Observers) observer(core, offset);
     const outcome = level === 2 ? this.handleAt2(vcpu, offset) : this.monitor.handle(vcpu, offset);
     switch (outcome.kind) {
       case "gone":

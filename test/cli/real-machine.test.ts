@@ -54,6 +54,21 @@ describe("a guest on the real machine", () => {
     expect(await run("off")).toEqual({ status: 0, stdout: "Hello.\n", stderr: "" });
   });
 
+  it("writes, reads a file and ends with the status it wants by semihosting", async () => {
+    // SYS_WRITE0 of the text behind the code, SYS_EXIT of the block behind that.
+    const HLT_F000 = 0xd45e0000;
+    const at = 0x4008_0000;
+    const code = [...load(1, at + 0x40), movz(0, 4, 0), HLT_F000, ...load(1, at + 0x60), movz(0, 0x18, 0), HLT_F000];
+    const image = Buffer.alloc(0x70);
+    for (const [index, word] of code.entries()) image.writeUInt32LE(word, index * 4);
+    image.write("semihosted\n\0", 0x40);
+    image.writeBigUInt64LE(0x20026n, 0x60);
+    image.writeBigUInt64LE(9n, 0x68);
+    writeFileSync(join(directory, "exit"), image);
+    expect(await run("exit", "--semihosting")).toEqual({ status: 9, stdout: "semihosted\n", stderr: "" });
+    expect(await run("exit", "--semihosting", "--serial", "null")).toMatchObject({ status: 9, stdout: "semihosted\n" });
+  });
+
   it("ends at a reset with --no-reboot", async () => {
     expect(await run("reset", "--no-reboot")).toEqual({ status: 0, stdout: "again\n", stderr: "" });
   });

@@ -1,4 +1,5 @@
 /** `monitor catch` on the real machine: what stops, where it then stands, and that the run is the same. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Stop, TargetError } from "../../src/gdb/index.js";
 import { describeSyndrome } from "../../src/machine/debug/catch/syndrome.js";
@@ -293,6 +294,93 @@ describe("a record of exceptions", () => {
     expect(lines).toMatch(/CPU0 SVC: immediate 0x0, from EL0 to EL1, at 0x/);
     expect(monitor(rig, "exits record off")).toBe("exceptions are not recorded\n");
     expect(monitor(rig, "exits record el4")).toMatch(/^refused/);
+  });
+});
+
+describe("calls to hosted EL3", () => {
+  it("are in the record of exits and of power states, with EL2 the guest's", async () => {
+    const rig = await start("ldr w0, =0x84000000\nsmc #0\nldr w0, =0x84000008\nsmc #0\nb .", { el2: "guest" });
+    await rig.continue();
+    expect(monitor(rig, "exits")).toMatch(
+      /CPU0 SMC: .*0x84000000 \(PSCI VERSION\), from EL2 to hosted EL3, at 0x40080004$/m,
+    );
+    expect(monitor(rig, "psci")).toMatch(/SYSTEM_OFF\), from EL2 to hosted EL3/);
+    expect(monitor(rig, "psci")).not.toContain("VERSION");
+  });
+});
+
+describe("words of all kinds", () => {
+  const words = [
+    "catch",
+    "step",
+    "exits",
+    "log",
+    "walk",
+    "maps",
+    "view",
+    "sysreg",
+    "info registers",
+    "mmio read",
+    "mmio write",
+  ];
+  const more = [
+    "gic",
+    "timer",
+    "psci",
+    "devices",
+    "tlb",
+    "stats",
+    "inject irq",
+    "inject serror",
+    "power on",
+    "power off",
+    "help",
+  ];
+  const argument = fc.oneof(
+    fc.constantFrom(
+      "el1",
+      "all",
+      "kinds",
+      "last",
+      "delete",
+      "record",
+      "off",
+      "on",
+      "once",
+      "to",
+      "from",
+      "cpu",
+      "svc",
+      "sysreg",
+    ),
+    fc.constantFrom(
+      "0",
+      "-1",
+      "0x",
+      "0xffffffffffffffff",
+      "18446744073709551616",
+      "1e9",
+      "ipa",
+      "NaN",
+      "VBAR_EL1",
+      "#3",
+      "5-",
+    ),
+    fc.string({ maxLength: 12 }),
+  );
+
+  it("are answered or refused, and never more than that", async () => {
+    const rig = await start(GUEST, { cpus: 2 });
+    fc.assert(
+      fc.property(fc.constantFrom(...words, ...more), fc.array(argument, { maxLength: 5 }), (name, rest) => {
+        const line = [name, ...rest].join(" ");
+        const output = rig.target.monitor(line, 0);
+        expect(output instanceof TargetError ? output.text.length : typeof output).toBeTruthy();
+      }),
+      { numRuns: 1500 },
+    );
+    rig.target.monitor("catch delete all", 0);
+    rig.target.monitor("power on 0 0x40080000", 0);
   });
 });
 

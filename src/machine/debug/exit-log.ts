@@ -1,11 +1,12 @@
 /**
- * The last exits to hosted EL2 and, where that is switched on, exceptions to the guest's own levels, for `monitor exits`
+ * The last exits to hosted EL2 and EL3 and, where that is switched on, exceptions to the guest's own levels, for `monitor exits`
  * (hosted/el2/exits.ts, debug/catch/facts.ts).
  */
 import type { VcpuExit } from "../../hosted/el2/exits.js";
 import type { Machine } from "../machine.js";
 import { NANOSECONDS_PER_INSTRUCTION } from "../scheduler.js";
-import type { ExceptionFacts } from "./catch/facts.js";
+import { type ExceptionFacts, factsOf } from "./catch/facts.js";
+import type { SystemRegisters } from "./system-registers.js";
 
 /** Virtual time in nanoseconds; and an exit, or an exception. */
 export type ExitEntry = { readonly vcpu: number; readonly time: bigint } & (
@@ -22,13 +23,20 @@ export class ExitLog {
   readonly recorded = [0, 0, 0, 0];
 
   /** Hears of every exit from now on. */
-  constructor(private readonly machine: Machine) {
-    machine.hosted.hypervisor?.observers.push((vcpu, exit, time) => this.add({ vcpu, exit, time }));
+  constructor(
+    private readonly machine: Machine,
+    system: SystemRegisters,
+  ) {
+    const { hosted } = machine;
+    hosted.hypervisor?.observers.push((vcpu, exit, time) => this.add({ vcpu, exit, time }));
+    hosted.el3Observers.push((core, vector) => {
+      this.exception(factsOf(machine, system, core, { level: 3, vector, hosted: true }));
+    });
   }
 
-  /** An exception to a level of the guest's own. */
+  /** An exception to a level of the guest's own, or to hosted EL3. */
   exception(facts: ExceptionFacts): void {
-    this.recorded[facts.to] = (this.recorded[facts.to] ?? 0) + 1;
+    if (!facts.hosted) this.recorded[facts.to] = (this.recorded[facts.to] ?? 0) + 1;
     const time = this.machine.scheduler.now() * NANOSECONDS_PER_INSTRUCTION;
     this.add({ vcpu: facts.vcpu, exception: facts, time });
   }

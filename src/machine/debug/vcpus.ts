@@ -5,7 +5,8 @@ import type { Core } from "../scheduler.js";
 const WAITING = { wfi: "waiting (WFI)", wfe: "waiting (WFE)", running: "running" } as const;
 
 /** What a vCPU does, in words: "EL1 running". */
-export function describeState({ state, vcpu }: Core): string {
+export function describeState({ state, vcpu, blocked }: Core): string {
+  if (blocked) return `EL${vcpu.el} in a semihosting call`;
   return state === "off" ? "halted (PSCI off)" : `EL${vcpu.el} ${WAITING[state]}`;
 }
 
