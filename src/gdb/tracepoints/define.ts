@@ -66,8 +66,10 @@ export const defineTracepoint = traceCommand(
     const tracepoint = find(tracing, name);
     if (tracepoint instanceof TargetError) return tracepoint;
     if (actions instanceof TargetError) return actions;
-    (step ? tracepoint.stepActions : tracepoint.actions).push(...actions);
-    tracepoint.actionTexts.push({ step, text });
+    // The first action of those that follow after each step is marked, not the others.
+    tracepoint.stepping ||= step;
+    (tracepoint.stepping ? tracepoint.stepActions : tracepoint.actions).push(...actions);
+    tracepoint.actionTexts.push({ step: tracepoint.stepping, text });
     return OK;
   },
 );

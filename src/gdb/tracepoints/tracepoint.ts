@@ -31,6 +31,8 @@ export class Tracepoint {
   /** The actions as they came, to be given back. */
   readonly actionTexts: { readonly step: boolean; readonly text: string }[] = [];
   readonly sources: SourcePiece[] = [];
+  /** The actions that come now are for the steps. */
+  stepping = false;
   hits = 0;
   /** Bytes of the trace buffer. */
   usage = 0;
