@@ -96,6 +96,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.agent = new MachineAgent(
       machine,
       this.registers,
+      this.system,
       (text) => this.print(text, warn),
       () => {
         this.watchpoints.reprogram((point) => this.agent.programOf(point));

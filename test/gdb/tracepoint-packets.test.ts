@@ -1,4 +1,5 @@
 /** Packets about tracing, one by one, on the real machine. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assemble, Rig } from "../machine/debug-rig.js";
 import { assembleAgent, packed } from "./assemble-agent.js";
@@ -270,4 +271,46 @@ describe("a run", () => {
     };
     expect(await final(true)).toBe(await final(false));
   });
+});
+
+it("survives any packet that looks like one of these", async () => {
+  const { wire } = await trace();
+  const seeds = [
+    ...[
+      `QTDP:1:${THERE}:E:2:3X3,220127-`,
+      `QTDP:-1:${THERE}:SR0101M1,0,8X4,26000127-`,
+      `QTDPsrc:1:${THERE}:at:0:6:2a74`,
+    ],
+    ...[
+      "QTDV:20:5:0:6d",
+      "QTStart",
+      "QTStop",
+      "QTinit",
+      "QTFrame:0",
+      `QTFrame:pc:${THERE}`,
+      "QTFrame:range:0:ff",
+      "qTStatus",
+    ],
+    ...["qTBuffer:0,100", "QTBuffer:size:100", "QTNotes:user:6d;notes:6e;", "qTV:1", `qTP:1:${THERE}`, "QTro:0,1:2,3"],
+    ...["QTDisconnected:1", "qTfP", "qTsP", "qTfV", "qTsV", `Z0,${THERE},4;X3,220127;cmds:1,X3,220127`, "qTMinFTPILen"],
+  ];
+  const change = fc.record({ at: fc.nat(80), with: fc.constantFrom(...":;,-+XZ019afF\0~"), cut: fc.boolean() });
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.constantFrom(...seeds), fc.array(change, { maxLength: 3 })), { maxLength: 20 }),
+      (all) => {
+        for (const [seed, changes] of all) {
+          let text = seed;
+          for (const { at, with: sign, cut } of changes) {
+            const place = at % (text.length + 1);
+            text = text.slice(0, place) + sign + text.slice(cut ? place + 1 : place);
+          }
+          // Not what would let the machine go or end it.
+          if (/^(QT|qT|Z0)/.test(text)) wire.ask(text);
+          expect(wire.defects).toEqual([]);
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
 });

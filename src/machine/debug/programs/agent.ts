@@ -1,4 +1,5 @@
 /** The machine's side of agent expressions: what they see, where they print, and the points that ask them. */
+import { sysregOffset } from "../../../cpu/sysreg/table.js";
 import { CPU, GLOBAL } from "../../../engine/layout.js";
 import type { AgentContext, AgentSupport, BuiltinVariable } from "../../../gdb/agent/index.js";
 import { type RegisterSlot, registerFile } from "../../../gdb/description/registers.js";
@@ -7,6 +8,7 @@ import type { Machine } from "../../machine.js";
 import { type Core, NANOSECONDS_PER_INSTRUCTION } from "../../scheduler.js";
 import { DebugMemory } from "../memory.js";
 import type { DebugRegisters } from "../registers.js";
+import type { SystemRegisters } from "../system-registers.js";
 import { STORED_VALUE } from "./compile.js";
 import { UserConditions } from "./conditions.js";
 import { PointPrograms } from "./programs.js";
@@ -29,6 +31,7 @@ export class MachineAgent implements AgentSupport {
   constructor(
     private readonly machine: Machine,
     private readonly registers: DebugRegisters,
+    system: SystemRegisters,
     private readonly print: (text: string) => void,
     /** Watchpoints that are inserted ask something else now. */
     watchpointsChanged: () => void,
@@ -41,10 +44,15 @@ export class MachineAgent implements AgentSupport {
       { number: BUILTIN.new, name: "new", read: (vcpu) => this.storedValue(vcpu) },
       { number: BUILTIN.trace_el, name: "trace_el", read: (vcpu) => BigInt(this.core(vcpu).vcpu.el) },
     ]);
-    this.builtin = this.variables.builtin;
+    // What is being stored is nothing that GDB could ask for.
+    this.builtin = this.variables.builtin.filter(({ number }) => number !== STORED_VALUE);
     this.contexts = machine.cores.map(({ index }) => this.contextOf(index));
     this.programs = new PointPrograms(machine, {
       features: registers.features,
+      systemSlot: (index) => {
+        const { peek, read, name } = system.at(index);
+        return peek === undefined && read === undefined && !name.startsWith("SP_") ? sysregOffset(name) : undefined;
+      },
       variables: this.variables,
       context: (vcpu) => this.context(vcpu),
       programFor: (point) => this.conditions.programFor(point),
@@ -52,7 +60,7 @@ export class MachineAgent implements AgentSupport {
     this.conditions = new UserConditions(
       {
         register: (name) => this.numberOf(name),
-        variable: (name) => this.builtin.find((variable) => variable.name === name)?.number,
+        variable: (name) => this.variables.builtin.find((one) => one.name === name)?.number,
       },
       () => {
         this.programs.changed();

@@ -21,8 +21,11 @@ export const OUTCOME = { false: 0, true: 1, failed: 2 } as const;
 /** What `pointRead` is asked for: its kind. */
 export const READ = { memory: 0, register: 1, variable: 2 } as const;
 
-/** Number of the builtin variable that is the value about to be stored where a watchpoint is asked. */
-export const STORED_VALUE = 4;
+/**
+ * Number of the builtin variable that is the value about to be stored where a watchpoint is asked. GDB is not told of
+ * it and counts its own variables from 1 up.
+ */
+export const STORED_VALUE = 0xffff;
 
 /** The engine's own, by its name among the exports ("rt.peekHost"). */
 export const peekHost = importFunction("peekHost", "ili", "i");

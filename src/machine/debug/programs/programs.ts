@@ -21,6 +21,8 @@ import type { StateVariables } from "./variables.js";
 /** What the machine supplies. */
 export interface ProgramHost {
   readonly features: readonly RegisterFeature[];
+  /** Offset in the vCPU block of a system register that is no more than its slot, by its index in the feature. */
+  systemSlot(index: number): number | undefined;
   readonly variables: StateVariables;
   context(vcpu: number): AgentContext;
   /** What a user has given to a point that has no program of its own. */
@@ -196,8 +198,8 @@ export class PointPrograms {
     if (feature === CORE && index < CoreRegister.sp) return CPU.x + 8 * index;
     if (feature === CORE && index === CoreRegister.sp) return CPU.sp;
     if (feature === CORE && index === CoreRegister.pc) return CPU.pc;
-    if (feature === FPU && index < VECTORS) return CPU.v + 16 * index;
-    return undefined;
+    if (feature === FPU) return index < VECTORS ? CPU.v + 16 * index : undefined;
+    return feature > FPU ? this.host.systemSlot(index) : undefined;
   }
 
   private idFor({ kind, address, length }: Point, { conditions, commands, collect }: PointProgram): number {
