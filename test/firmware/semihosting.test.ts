@@ -146,21 +146,43 @@ const program = (text: string): string =>
 const EXIT = "adr x1, block\nldr x3, =0x20026\nstr x3, [x1]\nstr x2, [x1, #8]\nCALL 0x18";
 
 describe("a call", () => {
-  it("waits for input, byte by byte, to its end", async () => {
+  it("waits for input, byte by byte and in pieces, to its end", async () => {
+    // READC twice, then READ of ":tt" until nothing is read; the sum of what READ left is the status.
     const source = `
-      mov x19, #0
+      mov x19, #2
 1:
       CALL 7
-      tbnz x0, #63, 2f
-      add x19, x19, x0
       adr x1, buffer
       strb w0, [x1]
       CALL 3
-      b 1b
-2:    mov x2, x19
-      ${EXIT}`;
-    const { exit, output } = await run(program(source), { input: "abc\n" });
-    expect([output, exit.status]).toEqual(["abc\n", (97 + 98 + 99 + 10) & 0xff]);
+      subs x19, x19, #1
+      b.ne 1b
+      adr x1, block
+      adr x2, name
+      str x2, [x1]
+      str xzr, [x1, #8]
+      mov x2, #3
+      str x2, [x1, #16]
+      CALL 1
+      mov x20, x0
+2:
+      adr x1, block
+      str x20, [x1]
+      adr x2, buffer
+      str x2, [x1, #8]
+      mov x2, #50
+      str x2, [x1, #16]
+      CALL 6
+      add x19, x19, x0
+      cmp x0, #50
+      b.ne 2b
+      mov x2, x19
+      ${EXIT}
+      b .
+name: .asciz ":tt"
+      .balign 4`;
+    const { exit, output } = await run(program(source), { input: "abcde\n" });
+    expect([output, exit.status]).toEqual(["ab", 46 + 50]);
   });
 
   it.each([

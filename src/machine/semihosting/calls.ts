@@ -206,9 +206,9 @@ export const OPERATIONS: readonly Operation[] = [
     number: 0x07,
     name: "SYS_READC",
     run(_caller, { console }) {
-      const bytes = console.take(1);
-      if (bytes === undefined) return LATER;
-      return bytes[0] === undefined ? failed : BigInt(bytes[0]);
+      // The operation has no word for the end of the input, and what libraries make of one is a byte: it waits.
+      const byte = console.take(1)?.[0];
+      return byte === undefined ? LATER : BigInt(byte);
     },
   },
   {
