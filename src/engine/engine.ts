@@ -100,6 +100,8 @@ export class MemoryTooLarge extends Error {
 export class Engine {
   /** Counts `dropCode`: who keeps addresses of predecode pages must forget them when it has changed. */
   codeGeneration = 0;
+  /** Compiled code knows which registers are plain to access; while a debugger catches some, there is none. */
+  private interpretOnly = false;
   private compiler: Regions | "loading" | undefined;
   readonly view: DataView;
   readonly bytes: Uint8Array;
@@ -190,6 +192,7 @@ export class Engine {
 
   /** Compiles what has become hot, or has it compiled. Cheap when there is nothing; called between slices. */
   compileHot(): void {
+    if (this.interpretOnly) this.hot.length = 0;
     if (this.hot.length === 0) return;
     if (this.compiler === undefined) {
       // The compiler brings the whole instruction table with it, so it is loaded when it is first wanted.
@@ -199,6 +202,12 @@ export class Engine {
       for (const slot of this.hot.splice(0)) this.compiler.note(slot);
       this.compiler.dispatch();
     }
+  }
+
+  /** SYSREG_ENTRY rows are not as they were: what was compiled is dropped, and nothing is compiled until they are again. */
+  setInterpretOnly(on: boolean): void {
+    this.interpretOnly = on;
+    this.dropCode();
   }
 
   private async startCompiler(): Promise<void> {

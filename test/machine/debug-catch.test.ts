@@ -205,6 +205,29 @@ describe("a system register", () => {
     expect(rig.x(12)).toBe(1n);
   });
 
+  it.each(["interpreter", "compile"] as const)("is caught in code that is hot already, %s", async (engine) => {
+    const source = "1: mrs x3, tpidr_el1\nmsr tpidr_el1, x4\nadd x4, x4, #1\nb 1b";
+    const rig = await start(source, { engine } as RigOptions);
+    const stopped = rig.continue();
+    const compiled = (): number => rig.machine.stats().regions.regions;
+    const enough = (): boolean => (engine === "compile" ? compiled() > 0 : rig.x(4) > 10_000n);
+    while (!enough()) await new Promise((resolve) => setTimeout(resolve, 5));
+    rig.target.interrupt();
+    await stopped;
+    rig.setRegister(4, 1000n);
+    monitor(rig, "catch sysreg tpidr_el1 write");
+    const first = Number(/which is (0x\w+)/.exec(reportOf(await rig.continue()))?.[1]);
+    for (let n = 1; n < 10; n++) {
+      expect(reportOf(await rig.continue())).toContain(`which is 0x${(first + n).toString(16)}`);
+    }
+    monitor(rig, "catch delete all");
+    const before = compiled();
+    const again = rig.continue();
+    while (engine === "compile" && compiled() === before) await new Promise((resolve) => setTimeout(resolve, 5));
+    rig.target.interrupt();
+    expect((await again).reason.kind).toBe("interrupt");
+  });
+
   it("is refused where there is none of that name", async () => {
     const rig = await start();
     expect(monitor(rig, "catch sysreg SCTLR_EL9")).toBe("refused: there is no system register SCTLR_EL9");

@@ -22,7 +22,10 @@ export class CaughtSysregs {
 
   /** Accesses to these, by 15-bit encoding, are asked about from now on, and no others. */
   set(encodings: ReadonlySet<number>): void {
-    const { view } = this.engine;
+    const { engine, flags: old } = this;
+    if (encodings.size === 0 && old.size === 0) return;
+    engine.setInterpretOnly(encodings.size > 0);
+    const { view } = engine;
     for (const [encoding, flags] of this.flags) view.setUint32(flagsAt(encoding), flags, true);
     this.flags.clear();
     for (const encoding of encodings) {
