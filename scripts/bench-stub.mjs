@@ -8,7 +8,7 @@
  * Needs gdb-multiarch (with Python, for its clock), qemu-system-aarch64 and aarch64-linux-gnu-as.
  */
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -98,22 +98,33 @@ const ROWS = {
     amount: { trapframe: 10_000, qemu: 10_000 },
     script: (n) => timed(n, `stepi ${n}`),
   },
-  "dump memory": {
+  "dump memory, empty": {
     unit: "MB/s",
     goal: 5,
     amount: { trapframe: DUMP_SIZE / 1e6, qemu: DUMP_SIZE / 1e6 },
-    script: (n, _machine, directory) =>
-      timed(n, `dump binary memory ${join(directory, "dump")} 0x44000000 0x${(0x44000000 + DUMP_SIZE).toString(16)}`),
+    script: (n, _machine, directory) => timed(n, dumpCommand(directory, 0x48000000)),
+  },
+  // Numbers that do not repeat: nearly all of the time is GDB's own, for two characters a byte.
+  "dump memory, random": {
+    unit: "MB/s",
+    goal: 5,
+    amount: { trapframe: DUMP_SIZE / 1e6, qemu: DUMP_SIZE / 1e6 },
+    script: (n, _machine, directory) => timed(n, dumpCommand(directory, 0x44000000)),
   },
   "watchpoint in a hot page": {
     unit: "iterations/s",
     goal: 5,
     amount: { trapframe: 20_000_000, qemu: 2_000_000 },
-    // The value that stops the loop is watched for elsewhere, by a watchpoint that nothing else touches.
+    // Nothing touches what is watched. Ctrl-C after two seconds; the guest has counted.
     script: (n) => ["watch *(long *) &unused", "set var $x0 = 0", ...timed(n, "python pause(2)", "$x0")],
   },
-  "attach to prompt": { unit: "attachments/s", goal: 1, amount: { trapframe: 1, qemu: 1 }, attach: true },
+  "attach to prompt": { unit: "1/s, the first attachment", goal: 1, amount: { trapframe: 1, qemu: 1 }, attach: true },
 };
+
+function dumpCommand(directory, start) {
+  const hex = (address) => `0x${address.toString(16)}`;
+  return `dump binary memory ${join(directory, "dump")} ${hex(start)} ${hex(start + DUMP_SIZE)}`;
+}
 
 /** Prints how often a second something was done: a number of times, or as often as a register says afterwards. */
 function timed(count, command, counter = count) {
@@ -146,17 +157,39 @@ const guest = buildGuest();
 const MACHINES = {
   trapframe: (port) => [
     process.execPath,
-    [join(DIST, "cli/main.js"), "boot", "--kernel", guest, "--memory", "256M", "--serial", "null", "--gdb", port, "--wait"],
+    [
+      join(DIST, "cli/main.js"),
+      "boot",
+      "--kernel",
+      guest,
+      "--memory",
+      "256M",
+      "--serial",
+      "null",
+      "--gdb",
+      port,
+      "--wait",
+    ],
   ],
   qemu: (port) => [
     "qemu-system-aarch64",
-    ["-M", "virt,gic-version=3", "-cpu", "cortex-a72", "-m", "256M", "-display", "none", "-serial", "null"].concat(
-      ["-monitor", "none", "-nic", "none", "-kernel", guest, "-gdb", `tcp:127.0.0.1:${port}`, "-S"],
-    ),
+    ["-M", "virt,gic-version=3", "-cpu", "cortex-a72", "-m", "256M", "-display", "none", "-serial", "null"].concat([
+      "-monitor",
+      "none",
+      "-nic",
+      "none",
+      "-kernel",
+      guest,
+      "-gdb",
+      `tcp:127.0.0.1:${port}`,
+      "-S",
+    ]),
   ],
 };
 
-console.log(`medians of ${runs}`);
+console.log(
+  `${new Date().toISOString().slice(0, 10)}, medians of ${runs}, ${version("gdb-multiarch")}, ${version("qemu-system-aarch64")}`,
+);
 print("row", "trapframe", "QEMU", "ratio", "goal", "");
 for (const name of names) {
   const row = ROWS[name];
@@ -176,7 +209,7 @@ async function measure(machine, row) {
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   try {
     await listening(port, child);
-    if (row.attach) return attachments(port);
+    if (row.attach) return attachment(port);
     // The guest gets ready first; a hardware breakpoint finds it there.
     const script = ["hbreak *ready", "continue", "delete", ...row.script(row.amount[machine], machine, directory)];
     const output = debug(port, script);
@@ -188,14 +221,15 @@ async function measure(machine, row) {
   }
 }
 
-/** A session that does nothing, as often as it goes in a second; best of three, because the first warms the caches. */
-function attachments(port) {
-  const seconds = Array.from({ length: 3 }, () => {
+/** How often a second GDB could be started, attach to a machine that stands, and give its prompt; without its own start. */
+function attachment(port) {
+  const seconds = (...more) => {
     const start = performance.now();
-    debug(port, []);
+    execFileSync("gdb-multiarch", ["-nx", "-batch", guest, ...more], { stdio: "ignore" });
     return (performance.now() - start) / 1000;
-  });
-  return 1 / Math.min(...seconds);
+  };
+  const alone = Math.min(seconds(), seconds(), seconds());
+  return 1 / (seconds("-ex", `target remote 127.0.0.1:${port}`) - alone);
 }
 
 function debug(port, commands) {
@@ -209,12 +243,17 @@ function debug(port, commands) {
   const lines = ["set pagination off", "set confirm off", `target remote 127.0.0.1:${port}`, ...commands, "kill"];
   const needsPause = commands.some((line) => line.includes("pause("));
   const options = [...(needsPause ? ["-x", file] : []), ...lines.flatMap((line) => ["-ex", line])];
-  const last = commands.length === 0 ? options.slice(0, -2) : options;
-  return execFileSync("gdb-multiarch", ["-nx", "-batch", guest, ...last], {
+  return execFileSync("gdb-multiarch", ["-nx", "-batch", guest, ...options], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 300_000,
   });
+}
+
+function version(program) {
+  return execFileSync(program, ["--version"], { encoding: "utf8" })
+    .split("\n")[0]
+    .replace(/ \(Debian.*?\)/, "");
 }
 
 function buildGuest() {
@@ -240,7 +279,6 @@ function freePort() {
 /** Waits until the stub listens, without connecting: QEMU would take that for a debugger that came and went. */
 async function listening(port, child) {
   const entry = port.toString(16).toUpperCase().padStart(4, "0");
-  const { readFileSync } = await import("node:fs");
   for (const end = performance.now() + 30_000; performance.now() < end; ) {
     if (readFileSync("/proc/net/tcp", "utf8").includes(`0100007F:${entry} 00000000:0000 0A`)) return;
     if (child.exitCode !== null) throw new Error(`${child.spawnfile} ended: ${child.stderr.read()}`);
@@ -260,5 +298,5 @@ function round(value) {
 
 function print(name, ...cells) {
   const [ours, theirs, ratio, goal, unit] = cells;
-  console.log(name.padEnd(26) + [ours, theirs, ratio, goal].map((cell) => cell.padStart(13)).join("") + `  ${unit}`);
+  console.log(`${name.padEnd(26) + [ours, theirs, ratio, goal].map((cell) => cell.padStart(13)).join("")}  ${unit}`);
 }

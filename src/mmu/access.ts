@@ -13,7 +13,7 @@ import type { I32, I64 } from "../engine/ir/value.js";
 import { AREA, CONTEXT, CPU, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, TLB_ENTRY } from "../engine/layout.js";
 import { chooseBank, entryOf, noteLargeRange, unprivilegedContext } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
-import { pageWatched, unwatchedHost, watched } from "./watch.js";
+import { pageWatched, unlessWatched, unwatchedHost, watched } from "./watch.js";
 
 /** Results of `resolve` besides a host address. */
 const FAILED = 0;
@@ -122,19 +122,20 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
     .shrU(va.shrU(PAGE_BITS))
     .wrap()
     .and(1);
-  const isWatched = fb.choose(
+  const watchedKinds = fb.choose(
     maybeWatched,
     () => fb.call(pageWatched, va),
     () => fb.i32(0),
   );
   const particular = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context));
-  const slow = particular.or(isWatched);
-  const watchedOnly = isWatched.and(particular.eqz()).select(fb.i32(ATTRIBUTE.watched), fb.i32(0));
+  const watchedOnly = watchedKinds.ne(0).and(particular.eqz()).select(fb.i32(ATTRIBUTE.watched), fb.i32(0));
+  // Atomic accesses read by way of the write tag.
+  const fastRead = particular.or(watchedKinds.shrU(ACCESS.read).and(1)).eqz();
   const readable = attributes.and(ATTRIBUTE.read);
   const writable = attributes.shrU(1).and(readable).and(readOnly.xor(1));
   const tag = (ok: I32): I64 => ok.select(page, fb.i64(-1));
-  fb.store("i64.store", entry, tag(readable.and(slow.eqz())), TLB_ENTRY.read);
-  const fastWrite = writable.and(slow.eqz()).and(flags.and(PAGE_FLAG.hasCode).eqz());
+  fb.store("i64.store", entry, tag(readable.and(fastRead)), TLB_ENTRY.read);
+  const fastWrite = writable.and(particular.or(watchedKinds).eqz()).and(flags.and(PAGE_FLAG.hasCode).eqz());
   fb.store("i64.store", entry, tag(fastWrite), TLB_ENTRY.write);
   fb.store("i32.store", entry, hostPage.sub(page.wrap()), TLB_ENTRY.addend);
   fb.store("i32.store", entry, attributes.and(~ATTRIBUTE.write).or(writable.shl(1)).or(watchedOnly), TLB_ENTRY.flags);
@@ -155,7 +156,12 @@ export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, ac
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
   const flags = (): I32 => fb.load("i32.load", entry, TLB_ENTRY.flags) as I32;
   const besideWatch = (): void => {
-    fb.if(flags().and(ATTRIBUTE.watched), () => fb.return(fb.call(unwatchedHost, cpu, va, size, access).ne(0)));
+    fb.if(flags().and(ATTRIBUTE.watched), () => {
+      const host = va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32);
+      fb.if(access, () => fb.if(pageFlags(fb, host).and(PAGE_FLAG.hasCode), () => fb.return(fb.i32(0))));
+      unlessWatched(fb, va, size, () => fb.return(fb.i32(0)));
+      fb.return(fb.i32(1));
+    });
   };
   fb.if(known.and(flags().shrU(access)), () => {
     besideWatch();

@@ -48,11 +48,20 @@ function forEachRow(fb: FunctionBuilder, first: I64, last: I64, visit: (row: I32
   });
 }
 
-/** Whether a byte of the page of `va` is watched, by whomever. */
+/** Goes on only if no byte of the access is watched. */
+export function unlessWatched(fb: FunctionBuilder, va: I64, size: I32, leave: () => void): void {
+  const first = va.and(UNTAGGED);
+  forEachRow(fb, first, first.add(size.sub(1).toI64U()), leave);
+}
+
+/** How bytes of the page of `va` are watched, by whomever: bit 0 reads, bit 1 writes. */
 export const pageWatched = defineFunction("pageWatched", "l", "i", (fb, va) => {
   const first = pageOf(va).and(UNTAGGED);
-  forEachRow(fb, first, first.add(PAGE_SIZE - 1), () => fb.return(fb.i32(1)));
-  fb.return(fb.i32(0));
+  const kinds = fb.variable(fb.i32(0));
+  forEachRow(fb, first, first.add(PAGE_SIZE - 1), (row) => {
+    kinds.set(kinds.get().or(fb.load("i32.load", row, WATCH.access) as I32));
+  });
+  fb.return(kinds.get());
 });
 
 /**
@@ -75,8 +84,7 @@ export const unwatchedHost = defineFunction("unwatchedHost", "ilii", "i", (fb, c
   // A write to code drops what was made of it.
   const code = (fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32).and(PAGE_FLAG.hasCode);
   fb.if(code.and(access), () => fb.return(fb.i32(0)));
-  const first = va.and(UNTAGGED);
-  forEachRow(fb, first, first.add(size.sub(1).toI64U()), () => fb.return(fb.i32(0)));
+  unlessWatched(fb, va, size, () => fb.return(fb.i32(0)));
   fb.return(host);
 });
 

@@ -30,6 +30,25 @@ function traceFrameInfo(session: Session): string | undefined {
   return frame && frameInfo(frame);
 }
 
+interface Reading {
+  readonly object: string;
+  readonly annex: string;
+  readonly bytes: Buffer;
+}
+
+/** What each client is reading: later pieces are of the document whose first piece it has, whatever has changed since. */
+const readings = new WeakMap<Session, Reading>();
+
+function documentFor(session: Session, object: string, annex: string, offset: number): Buffer | undefined {
+  const known = readings.get(session);
+  if (offset > 0 && known?.object === object && known.annex === annex) return known.bytes;
+  const text = objects.get(object)?.(session, annex);
+  if (text === undefined) return undefined;
+  const bytes = Buffer.from(text);
+  readings.set(session, { object, annex, bytes });
+  return bytes;
+}
+
 /** For objects that have no annexes. */
 function plain(annex: string, document: string | undefined): string | undefined {
   return annex === "" ? document : undefined;
@@ -58,9 +77,8 @@ export const qXfer = command({
   handle(session, request): Reply {
     if (request === undefined) return UNSUPPORTED;
     const { object, annex, offset, length } = request;
-    const text = objects.get(object)?.(session, annex);
-    if (text === undefined) return invalid(`there is no ${object} document "${annex}"`);
-    const bytes = Buffer.from(text);
+    const bytes = documentFor(session, object, annex, offset);
+    if (bytes === undefined) return invalid(`there is no ${object} document "${annex}"`);
     const end = offset + Math.min(length, MAX_PACKET / 2);
     const more = end < bytes.length;
     return Buffer.concat([Buffer.from(more ? "m" : "l"), bytes.subarray(offset, end)]);
