@@ -111,6 +111,13 @@ describe("an exception to a level of the guest's", () => {
   );
 });
 
+it("is in words where ESR_ELx is shown", async () => {
+  const rig = await start();
+  monitor(rig, "catch brk");
+  await rig.continue();
+  expect(monitor(rig, "sysreg esr_el1")).toBe("ESR_EL1 = 0x00000000f2000003\n  BRK: immediate 0x3\n");
+});
+
 describe("a call to a hosted level", () => {
   it.each([
     [

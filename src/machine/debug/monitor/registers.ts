@@ -1,5 +1,6 @@
 /** `monitor info registers` and `monitor sysreg`: system registers by group and by name (DDI 0487, D17). */
 import { TargetError } from "../../../gdb/target.js";
+import { describeSyndrome } from "../catch/syndrome.js";
 import { hex, type MonitorCommand, parseNumber, refuse, selected } from "./command.js";
 
 /** Registers by what they are for. A register is in every group whose pattern its name matches. */
@@ -58,6 +59,8 @@ export const sysreg: MonitorCommand = {
       return [`${row.name} written; GDB shows it after: maintenance flush register-cache`];
     }
     const value = context.system.read(vcpu, row);
-    return value instanceof TargetError ? value : [`${row.name} = ${hex(value, 16)}`];
+    if (value instanceof TargetError) return value;
+    const words = row.name.startsWith("ESR_EL") ? [`  ${describeSyndrome(value)}`] : [];
+    return [`${row.name} = ${hex(value, 16)}`, ...words];
   },
 };
