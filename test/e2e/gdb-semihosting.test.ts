@@ -70,26 +70,32 @@ end:
 none: .asciz "/nowhere/x/y"
 `;
 
-it("uses the debugger's files, and tells it the exit status", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "trapframe-file-io-"));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  const path = join(directory, "made");
-  const program = assemble(source(path));
+async function start(text: string, directory?: string) {
+  const program = assemble(text);
+  const uart: number[] = [];
   const machine = await Machine.create({
     description: loadMachineDescription("virt"),
     cpu: "cortex-a72",
     cpus: 2,
     memory: 16 << 20,
     kernel: loadKernelFile(program.file),
-    serial: { transmit() {}, onReceive() {} },
+    serial: { transmit: (byte) => uart.push(byte), onReceive() {} },
     el2: "hosted",
     el3: "hosted",
     idle: "skip",
     noReboot: true,
-    semihosting: { commandLine: "" },
+    semihosting: { commandLine: "", ...(directory === undefined ? {} : { directory }) },
   });
   const place = formatEndpoint(await machine.listenGdb(parseEndpoint("0"), { wait: true }));
-  const ended = machine.run();
+  onTestFinished(() => machine.close());
+  return { machine, program, place, ended: machine.run(), console: () => Buffer.from(uart).toString() };
+}
+
+it("uses the debugger's files, and tells it the exit status", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "trapframe-file-io-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, "made");
+  const { program, place, ended } = await start(source(path));
   const text = await gdb(
     place,
     [
@@ -116,6 +122,20 @@ it("uses the debugger's files, and tells it the exit status", async () => {
   expect(text).toContain("exited with code 07");
   expect(readFileSync(path, "utf8")).toBe("hello ");
   expect(await ended).toEqual({ reason: "exit", status: 7 });
-  await machine.close();
   expect(existsSync("/nowhere")).toBe(false);
+});
+
+it("leaves them alone when it is told to", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "trapframe-native-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const { program, place, ended, console } = await start(source("made"), directory);
+  const text = await gdb(place, ["monitor semihosting native", "monitor semihosting", "continue"], {
+    symbols: program.file,
+  });
+  expect(text).toMatch(/^native: files are trapframe's own\nown files: below .*native/m);
+  expect(text).toContain("exited with code 07");
+  expect(text).not.toContain("hello from the guest");
+  expect(console()).toBe("hello from the guest\n");
+  expect(readFileSync(join(directory, "made"), "utf8")).toBe("hello ");
+  expect((await ended).status).toBe(7);
 });

@@ -9,7 +9,7 @@ import type { Core } from "../scheduler.js";
 import { type CallContext, type Caller, LATER, type Operation, operationOf, perform } from "./calls.js";
 import { ERRNO, SemihostingError } from "./errors.js";
 import { HostFiles, type OpenFile } from "./files.js";
-import { type AskDebugger, callDebugger } from "./remote.js";
+import { type AskDebugger, callDebugger, RemoteFile } from "./remote.js";
 import type { ConsoleStreams } from "./streams.js";
 
 export interface SemihostingOptions {
@@ -42,6 +42,16 @@ export interface SemihostingPort {
   log(line: () => string): void;
 }
 
+/** Operations whose first field is a handle. */
+const OF_HANDLES: ReadonlySet<string> = new Set([
+  "SYS_CLOSE",
+  "SYS_WRITE",
+  "SYS_READ",
+  "SYS_ISTTY",
+  "SYS_SEEK",
+  "SYS_FLEN",
+]);
+
 export class Semihosting {
   private readonly context: CallContext;
   /** Calls that wait for input, in order. */
@@ -50,6 +60,8 @@ export class Semihosting {
   private era = 0;
   /** A debugger that may have files; it is asked of each call. */
   debugger: AskDebugger | undefined;
+  /** False: it is not asked. What it has open already stays with it. */
+  debuggersFiles = true;
 
   constructor(
     options: SemihostingOptions,
@@ -111,6 +123,7 @@ export class Semihosting {
   /** Whether a debugger carries it out. Its answer comes at once or later. */
   private askDebugger(ask: AskDebugger, core: Core, operation: Operation, caller: Caller): boolean {
     const { era } = this;
+    if (!this.debuggersFiles && !this.hasOpen(operation, caller)) return false;
     core.blocked = true;
     const answer = (result: bigint, errno: number): void => {
       if (era === this.era) this.answer(core, result, errno);
@@ -123,6 +136,17 @@ export class Semihosting {
     }
     core.blocked = false;
     return false;
+  }
+
+  /** Whether the call is for a file that the debugger has opened. */
+  private hasOpen({ name }: Operation, caller: Caller): boolean {
+    if (!OF_HANDLES.has(name)) return false;
+    try {
+      const handle = Buffer.from(caller.read(caller.argument, 8)).readBigUInt64LE();
+      return this.context.handles.get(Number(handle)) instanceof RemoteFile;
+    } catch {
+      return false;
+    }
   }
 
   private attempt(core: Core, operation: Operation, caller: Caller): void {

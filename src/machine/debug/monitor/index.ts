@@ -12,6 +12,7 @@ import { mayObserve, observersRefusal } from "./observers.js";
 import { injectIrq, injectSerror, powerKey, powerOff, powerOn, systemPowerdown } from "./power.js";
 import { infoRegisters, sysreg } from "./registers.js";
 import { saveImage } from "./save-image.js";
+import { semihosting } from "./semihosting.js";
 import { step } from "./step.js";
 import { timer } from "./timer.js";
 import { tlb } from "./tlb.js";
@@ -65,6 +66,7 @@ export const COMMANDS: readonly MonitorCommand[] = [
   injectSerror,
   reset,
   saveImage,
+  semihosting,
   log,
   stats,
 ];
