@@ -12,6 +12,7 @@ import { ACK, encodePacket } from "./packet/frame.js";
 import { PacketParser } from "./packet/parser.js";
 import type { Session } from "./session.js";
 import type { DebugTarget } from "./target.js";
+import { stayAwake } from "./wakefulness.js";
 
 /** How long a client that is turned away may take to say something, or to hang up. */
 const PATIENCE_MS = 5_000;
@@ -118,6 +119,7 @@ export class GdbServer {
     socket.on("data", (bytes) => {
       untaken = bytes;
       pump();
+      stayAwake();
     });
     socket.on("drain", pump);
     socket.on("close", leave);
