@@ -574,7 +574,7 @@ export class Machine {
         vcpu.set64(CPU.exitInfo, BigInt(DEBUG_EXIT.systemRegister << DEBUG_EXIT_SHIFT));
         return;
       }
-      if (this.caughtSysregs.access(vcpu, name, isRead, rt, this.scheduler.now())) return;
+      if (this.caughtSysregs.access(vcpu, name, isRead, rt, timer.count())) return;
     }
     // What hosted EL2 holds for the guest must be true when the guest looks (ICC_IAR1_EL1) and after it writes a timer.
     this.hosted.resample(vcpu);

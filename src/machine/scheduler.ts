@@ -189,6 +189,11 @@ export class Scheduler {
     return vcpu.get64(CPU.sliceEnd) - BigInt(vcpu.get32(CPU.budget) | 0);
   }
 
+  /** Instructions of the slice so far. A guest whose idle time is skipped may have got past 2^64. */
+  private usedSince(start: bigint, core: Core): bigint {
+    return BigInt.asUintN(64, this.sliceNow(core) - start);
+  }
+
   /** Back to time zero. */
   reset(): void {
     this.time = 0n;
@@ -284,7 +289,7 @@ export class Scheduler {
       do outcome = this.enter(core);
       while (outcome === "goes on");
     } finally {
-      this.time = this.sliceNow(core);
+      this.time = start + this.usedSince(start, core);
       this.current = undefined;
     }
     const used = this.time - start;
@@ -356,7 +361,7 @@ export class Scheduler {
     if (wanted !== "complete") return "goes on";
     core.detour = detourOf(vcpu, level, {
       cause,
-      executed: this.sliceNow(core) > this.time,
+      executed: this.usedSince(this.time, core) > 0n,
       instruction: this.stepped,
     });
     vcpu.set32(CPU.returnLevels, 1 << core.detour.el);

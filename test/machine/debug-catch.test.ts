@@ -278,6 +278,21 @@ describe("power", () => {
   });
 });
 
+describe("the counter", () => {
+  it("reads as it would if nobody caught it", async () => {
+    const source = "mov x5, #100\n1: subs x5, x5, #1\nb.ne 1b\nmrs x1, cntvct_el0\nnop\nmrs x2, cntpct_el0\nhere: b .";
+    const read = async (what: string): Promise<bigint[]> => {
+      const rig = await start(source);
+      monitor(rig, what);
+      rig.break("here");
+      while ((await rig.continue()).reason.kind === "catch");
+      return [rig.x(1), rig.x(2)];
+    };
+    expect(await read("catch sysreg cntvct_el0")).toEqual(await read("catch"));
+    expect(await read("catch sysreg cntpct_el0")).toEqual(await read("catch"));
+  });
+});
+
 describe("the run", () => {
   it("is the same whatever is caught and passed", async () => {
     const end = async (...catches: string[]): Promise<unknown[]> => {

@@ -7,8 +7,6 @@ import type { Engine } from "../../../engine/engine.js";
 import { AREA, CPU, SYSREG_ENTRY, SYSREG_FLAG } from "../../../engine/layout.js";
 
 const PLAIN = SYSREG_FLAG.plainRead | SYSREG_FLAG.plainWrite | SYSREG_FLAG.virtualCounter | SYSREG_FLAG.physicalCounter;
-/** Counter ticks of four instructions (isa/semantics/sysreg-access.ts). */
-const TICK_SHIFT = 2n;
 
 export class CaughtSysregs {
   /** Flags of the index as they were, by 15-bit encoding. */
@@ -35,8 +33,8 @@ export class CaughtSysregs {
     }
   }
 
-  /** Carries out an access that would have been plain, with the PC moved on; false when it is none. `now`: see Scheduler. */
-  access(vcpu: Vcpu, encoding: number, isRead: boolean, rt: number, now: bigint): boolean {
+  /** Carries out an access that would have been plain, with the PC moved on; false when it is none. `count`: CNTPCT_EL0. */
+  access(vcpu: Vcpu, encoding: number, isRead: boolean, rt: number, count: bigint): boolean {
     const { view, exports } = this.engine;
     const flags = this.flags.get(encoding) ?? 0;
     const word = (offset: number): number => view.getUint32(entryAt(encoding) + offset, true);
@@ -49,7 +47,7 @@ export class CaughtSysregs {
       vcpu.setX(rt, vcpu.get64(cell));
     } else if (isRead && (flags & (SYSREG_FLAG.virtualCounter | SYSREG_FLAG.physicalCounter)) !== 0) {
       const offset = flags & SYSREG_FLAG.virtualCounter ? vcpu.sysreg("CNTVOFF_EL2") : 0n;
-      vcpu.setX(rt, (now >> TICK_SHIFT) - offset);
+      vcpu.setX(rt, count - offset);
     } else if (!isRead && (flags & SYSREG_FLAG.plainWrite) !== 0) {
       vcpu.set64(cell, vcpu.x(rt));
       if (flags & SYSREG_FLAG.changesContext) exports.contextChanged(vcpu.base);
