@@ -10,9 +10,13 @@ import { type Endpoint, EndpointError, formatEndpoint, isLocal } from "./endpoin
 import { MAX_UNSENT } from "./limits.js";
 import { ACK, encodePacket } from "./packet/frame.js";
 import { PacketParser } from "./packet/parser.js";
+import { rehearse } from "./rehearsal.js";
 import type { Session } from "./session.js";
 import type { DebugTarget } from "./target.js";
 import { stayAwake } from "./wakefulness.js";
+
+/** Until then the machine has other things to do, a boot above all; a debugger that comes sooner is served as it is. */
+const REHEARSAL_MS = { standing: 200, running: 5_000 } as const;
 
 /** How long a client that is turned away may take to say something, or to hang up. */
 const PATIENCE_MS = 5_000;
@@ -54,6 +58,8 @@ export async function listenForGdb(options: GdbServerOptions): Promise<GdbServer
   if (!isLocal(bound)) {
     warn?.(`the GDB stub listens on ${formatEndpoint(bound)}: anyone who reaches it controls the machine`);
   }
+  const { target } = options;
+  setTimeout(() => rehearse(target), REHEARSAL_MS[target.standing === undefined ? "running" : "standing"]).unref();
   return new GdbServer(server, bound, options);
 }
 
