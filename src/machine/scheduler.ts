@@ -15,6 +15,8 @@ export const NANOSECONDS_PER_INSTRUCTION = 4n;
 /** Instructions a vCPU runs before the next one has its turn; alone, before outside input is looked at. */
 const QUANTUM_SHARED = 50_000n;
 const QUANTUM_ALONE = 1_000_000n;
+/** CPU.levelMark has 32 bits. */
+const MOST_UNCOUNTED = 2 ** 30;
 /** How long the event loop is kept waiting, in milliseconds. */
 const TURN = 8;
 /** The longest real wait before looking again, in milliseconds. */
@@ -279,8 +281,12 @@ export class Scheduler {
   /** Runs a vCPU until the virtual time `end`, or until it has to stop earlier. `frozen`: time does not count it. */
   private runSlice(core: Core, end: bigint, frozen = false): DebugEvent | undefined {
     const { vcpu } = core;
-    vcpu.set32(CPU.budget, Number(end - this.time));
-    vcpu.set32(CPU.levelMark, Number(end - this.time));
+    const budget = Number(end - this.time);
+    // What the last slice left uncounted, at the level that the vCPU is still at.
+    const uncounted = (vcpu.get32(CPU.levelMark) | 0) - (vcpu.get32(CPU.budget) | 0);
+    if (uncounted > MOST_UNCOUNTED) vcpu.retiredByLevel();
+    vcpu.set32(CPU.budget, budget);
+    vcpu.set32(CPU.levelMark, budget + (uncounted > MOST_UNCOUNTED ? 0 : uncounted));
     vcpu.set64(CPU.sliceEnd, end);
     this.current = core;
     const start = this.time;
