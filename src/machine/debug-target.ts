@@ -147,7 +147,8 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   }
 
   powerChanged(core: Core, change: "on" | "off" | "reset"): void {
-    if (this.catches.power(core, change)) this.debugStop(core, "catch");
+    // What the debugger itself does while the machine stands is no news to it.
+    if (!this.machine.isPaused && this.catches.power(core, change)) this.debugStop(core, "catch");
   }
 
   paused(): void {

@@ -270,6 +270,17 @@ describe("power", () => {
     expect([off.vcpu, reportOf(off)]).toEqual([1, "catch 1 (power): CPU1 switched off\n"]);
   });
 
+  it("is not caught when it is the debugger's own doing", async () => {
+    const rig = await start("b .", { cpus: 2 });
+    monitor(rig, "catch power");
+    expect(monitor(rig, `power on 1 0x${TEXT.toString(16)}`)).toContain("CPU1 is on");
+    expect(monitor(rig, "power off 1")).toContain("CPU1 is off");
+    const stop = rig.continue();
+    rig.target.interrupt();
+    expect((await stop).reason.kind).toBe("interrupt");
+    expect(monitor(rig, "catch last")).toBe("nothing was caught so far\n");
+  });
+
   it("is caught at a reset", async () => {
     const rig = await start("ldr w0, =0x84000009\nhvc #0\nb .", { noReboot: false });
     monitor(rig, "catch reset");
