@@ -209,7 +209,7 @@ async function measure(machine, row) {
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   try {
     await listening(port, child);
-    if (row.attach) return attachment(port);
+    if (row.attach) return await attachment(port);
     // The guest gets ready first; a hardware breakpoint finds it there.
     const script = ["hbreak *ready", "continue", "delete", ...row.script(row.amount[machine], machine, directory)];
     const output = debug(port, script);
@@ -221,14 +221,18 @@ async function measure(machine, row) {
   }
 }
 
-/** How often a second GDB could be started, attach to a machine that stands, and give its prompt; without its own start. */
-function attachment(port) {
+/**
+ * How often a second GDB could attach, for the first time, to a machine that stands since a second, and give its prompt;
+ * without GDB's own start.
+ */
+async function attachment(port) {
+  await new Promise((resolve) => setTimeout(resolve, 1000));
   const seconds = (...more) => {
     const start = performance.now();
     execFileSync("gdb-multiarch", ["-nx", "-batch", guest, ...more], { stdio: "ignore" });
     return (performance.now() - start) / 1000;
   };
-  const alone = Math.min(seconds(), seconds(), seconds());
+  const alone = Math.min(...Array.from({ length: 8 }, () => seconds()));
   return 1 / (seconds("-ex", `target remote 127.0.0.1:${port}`) - alone);
 }
 

@@ -16,7 +16,7 @@ import type { DebugTarget } from "./target.js";
 import { stayAwake } from "./wakefulness.js";
 
 /** Until then the machine has other things to do, a boot above all; a debugger that comes sooner is served as it is. */
-const REHEARSAL_MS = { standing: 200, running: 5_000 } as const;
+const REHEARSAL_MS = { standing: 0, running: 5_000 } as const;
 
 /** How long a client that is turned away may take to say something, or to hang up. */
 const PATIENCE_MS = 5_000;
