@@ -36,3 +36,29 @@ it.each(["hosted", "guest"] as const)("is the same run, EL2 %s", async (el2) => 
   expect(stops).toBeGreaterThan(500);
   expect(lines).toBeGreaterThan(stops);
 });
+
+it("is the same run when 5000 instructions of it are stepped, interrupts among them", async () => {
+  const alone = await bootLinux({ cpus: 2, commands: COMMANDS });
+  let steps = 0;
+  const stepped = await bootLinux({
+    cpus: 2,
+    commands: COMMANDS,
+    onConsole: (text, machine) => {
+      if (text.length !== 5000) return;
+      const target = new MachineTarget(machine, { wait: false });
+      const others = machine.cores.map(({ index }) => [index, { kind: "continue" }] as const);
+      target.listen({
+        stopped({ vcpu, reason }) {
+          if (reason.kind === "exited") return;
+          if (++steps <= 5000) target.resume(new Map([...others, [vcpu, { kind: "step" }]]));
+          else target.resume(new Map(others));
+        },
+      });
+      target.interrupt();
+    },
+  });
+  expect(stepped.console).toBe(alone.console);
+  expect(stepped.machine.scheduler.now()).toBe(alone.machine.scheduler.now());
+  expect(stepped.machine.stateHash()).toBe(alone.machine.stateHash());
+  expect(steps).toBe(5001);
+});
