@@ -46,7 +46,6 @@ import { DEFAULT_STEP_MODE } from "./step.js";
 const INSTRUCTION_SIZE = 4n;
 
 export class MachineTarget implements DebugTarget, DebugHooks {
-  readonly features: DebugTarget["features"];
   readonly pointKinds: ReadonlySet<PointKind> = new Set(pointKinds);
   standing: Stop | undefined;
   readonly engine: DebugHooks["engine"];
@@ -84,7 +83,6 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.exits = new ExitLog(machine, this.system);
     this.catches = new Catches(machine, this.system, (facts) => this.exits.exception(facts));
     this.registers = new DebugRegisters(machine, this.system);
-    this.features = this.registers.features;
     this.engine = {
       stopsAt: (pc) => this.pointAt(pc) !== undefined,
       watchAccess: (_cpu, va, _access, row) => {
@@ -363,6 +361,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return listVcpus(this.machine.cores);
   }
 
+  get features(): DebugTarget["features"] {
+    return this.registers.described;
+  }
+
   readRegister(vcpu: number, feature: number, index: number): Uint8Array | TargetError {
     return this.registers.read(this.core(vcpu).vcpu, feature, index);
   }
@@ -450,6 +452,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       memory: this.memory,
       exits: this.exits,
       catches: this.catches,
+      registers: this.registers,
       conditions: this.agent.conditions,
       reset: () => {
         const { ended } = this.machine;

@@ -71,6 +71,14 @@ it("shows them as a group, general registers first", async () => {
   expect(all).toMatch(/^\n?x0 /);
 });
 
+it("leaves them out of the next connection's description when that is said", async () => {
+  await gdb(["monitor description core"]);
+  const text = (await session?.gdb(["info registers", "p $SCTLR_EL1", "monitor sysreg SCTLR_EL1"])) ?? "";
+  expect(text).toMatch(/^x0 [\s\S]*^cpsr [\s\S]*^fpcr [^\n]*\n\$1 = void\nSCTLR_EL1 = 0x0000000030d00980$/m);
+  expect(await session?.gdb(["monitor description all"])).toContain("all: core and system registers");
+  expect(await session?.gdb(["p/x $MIDR_EL1"])).toContain("$1 = 0x410fd083");
+});
+
 it("leaves them alone when GDB calls a function of the guest", async () => {
   const text = await gdb([
     "break main",

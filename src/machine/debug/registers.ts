@@ -101,12 +101,18 @@ const ACCESS = GENERAL.map(({ registers }, feature) =>
 /** All registers of a machine's vCPUs: by feature and index, little endian, as long as they are wide. */
 export class DebugRegisters {
   readonly features: readonly RegisterFeature[];
+  describeSystem = true;
 
   constructor(
     private readonly machine: Machine,
     private readonly system: SystemRegisters,
   ) {
     this.features = [...GENERAL, system.feature];
+  }
+
+  /** What a client that connects now is told of. The numbers of the others stay the same. */
+  get described(): readonly RegisterFeature[] {
+    return this.describeSystem ? this.features : GENERAL;
   }
 
   private accessOf(feature: number, index: number): Access {

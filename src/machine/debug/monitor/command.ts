@@ -6,6 +6,7 @@ import type { Catches } from "../catch/catches.js";
 import type { ExitLog } from "../exit-log.js";
 import type { DebugMemory } from "../memory.js";
 import type { UserConditions } from "../programs/conditions.js";
+import type { DebugRegisters } from "../registers.js";
 import type { SystemRegisters } from "../system-registers.js";
 
 /** What commands work on. */
@@ -17,6 +18,7 @@ export interface MonitorContext {
   readonly memory: DebugMemory;
   readonly exits: ExitLog;
   readonly catches: Catches;
+  readonly registers: DebugRegisters;
   readonly conditions: UserConditions;
   /** The client may look and change nothing. */
   readonly observer: boolean;

@@ -3,6 +3,7 @@ import { TargetError } from "../../../gdb/target.js";
 import { catching } from "./catch.js";
 import { type MonitorCommand, type MonitorContext, type Output, refuse } from "./command.js";
 import { condition } from "./condition.js";
+import { description } from "./description.js";
 import { devices, mmioRead, mmioWrite } from "./devices.js";
 import { exits, psci } from "./exits.js";
 import { gic } from "./gic.js";
@@ -43,6 +44,7 @@ export const COMMANDS: readonly MonitorCommand[] = [
   help,
   infoCores,
   infoRegisters,
+  description,
   sysreg,
   catching,
   condition,
