@@ -118,7 +118,7 @@ const ROWS = {
     // Nothing touches what is watched. Ctrl-C after two seconds; the guest has counted.
     script: (n) => ["watch *(long *) &unused", "set var $x0 = 0", ...timed(n, "python pause(2)", "$x0")],
   },
-  "attach to prompt": { unit: "1/s, the first attachment", goal: 1, amount: { trapframe: 1, qemu: 1 }, attach: true },
+  "attach to prompt": { unit: "attachments/s", goal: 1, amount: { trapframe: 1, qemu: 1 }, attach: true },
 };
 
 function dumpCommand(directory, start) {
@@ -209,10 +209,10 @@ async function measure(machine, row) {
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   try {
     await listening(port, child);
-    if (row.attach) return await attachment(port);
-    // The guest gets ready first; a hardware breakpoint finds it there.
-    const script = ["hbreak *ready", "continue", "delete", ...row.script(row.amount[machine], machine, directory)];
-    const output = debug(port, script);
+    const output = row.attach
+      ? await attach(port)
+      : // The guest gets ready first; a hardware breakpoint finds it there.
+        debug(port, ["hbreak *ready", "continue", "delete", ...row.script(row.amount[machine], machine, directory)]);
     const rate = /^RATE (\S+)$/m.exec(output)?.[1];
     if (rate === undefined) throw new Error(`${machine} gave no figure:\n${output}`);
     return Number(rate);
@@ -221,19 +221,14 @@ async function measure(machine, row) {
   }
 }
 
-/**
- * How often a second GDB could attach, for the first time, to a machine that stands since a second, and give its prompt;
- * without GDB's own start.
- */
-async function attachment(port) {
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  const seconds = (...more) => {
-    const start = performance.now();
-    execFileSync("gdb-multiarch", ["-nx", "-batch", guest, ...more], { stdio: "ignore" });
-    return (performance.now() - start) / 1000;
-  };
-  const alone = Math.min(...Array.from({ length: 8 }, () => seconds()));
-  return 1 / (seconds("-ex", `target remote 127.0.0.1:${port}`) - alone);
+/** The first attachment to a machine that stands since two seconds, by GDB's own clock. */
+async function attach(port) {
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const commands = timed(1, `target remote 127.0.0.1:${port}`);
+  return execFileSync("gdb-multiarch", ["-nx", "-batch", guest, ...commands.flatMap((line) => ["-ex", line])], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
 }
 
 function debug(port, commands) {

@@ -67,3 +67,57 @@ describe("conditions of watchpoints", () => {
     expect(rig.x(0)).toBe(6000n);
   });
 });
+
+describe("beside the guest's own breakpoints", () => {
+  const GUEST = `
+  adr x0, vectors
+  msr vbar_el1, x0
+  msr oslar_el1, xzr
+  adr x1, place
+  msr dbgbvr0_el1, x1
+  mov x2, #0x1e7
+  msr dbgbcr0_el1, x2
+  mov x3, #0xa000
+  msr mdscr_el1, x3
+  msr daifclr, #8
+  isb
+  mov x5, #0
+again:
+  add x5, x5, #1
+place:
+  nop
+  cmp x5, #10
+  b.ne again
+done:
+  b done
+  .balign 2048
+vectors:
+  .skip 0x200
+  // The debug exception: counted, and passed by stepping over it in software.
+  add x6, x6, #1
+  mrs x7, elr_el1
+  add x7, x7, #4
+  msr elr_el1, x7
+  eret
+  .skip 0x400
+`;
+  it("asks both, and a condition that is false leaves the exception to the guest", async () => {
+    const rig = await Rig.create(assemble(GUEST));
+    rig.break("done");
+    rig.point({
+      kind: "hardware",
+      address: rig.program.at("place"),
+      length: 4,
+      program: program("reg 5, const8 7, equal, end"),
+    });
+    await rig.continue();
+    expect([rig.pc(), rig.x(5), rig.x(6)]).toEqual([rig.program.at("place"), 7n, 6n]);
+    await rig.continue();
+    expect([rig.pc(), rig.x(5)]).toEqual([rig.program.at("place"), 7n]);
+    // Past the debugger's own, the guest's is still there.
+    await rig.step();
+    expect([rig.x(5), rig.x(6)]).toEqual([7n, 6n]);
+    await rig.continue();
+    expect([rig.pc(), rig.x(5), rig.x(6)]).toEqual([rig.program.at("done"), 10n, 10n]);
+  });
+});
