@@ -13,7 +13,7 @@ const QUESTIONS = [
     "QThreadEvents+;no-resumed+;memory-tagging+;xmlRegisters=i386",
   ...["vMustReplyEmpty", "QStartNoAckMode", "QProgramSignals:0;1;3", "Hgp0.0", "qTStatus", "qTfV", "qTsV", "?"],
   ...["qXfer:threads:read::0,1000", "qAttached:1", "Hc-1", "qOffsets", "qXfer:memory-map:read::0,1000", "g", "p0"],
-  ...["m0,4", "qSymbol::", "qTfP", "vCont?", "qXfer:features:read:target.xml:0,1000"],
+  ...["qSymbol::", "qTfP", "vCont?", "qXfer:features:read:target.xml:0,1000"],
 ];
 /** Pieces of a description that are asked for at most. */
 const PIECES = 16;
