@@ -49,24 +49,47 @@ const UNARY: Record<string, (a: bigint) => bigint> = {
 
 const IDENTITY_AT_ZERO = new Set(["add", "sub", "or", "xor", "shl", "shr_s", "shr_u", "rotr", "rotl"]);
 
-function known(node: Node | undefined): bigint | undefined {
-  const c = node?.constant;
-  return typeof c === "number" ? BigInt(c) : typeof c === "bigint" ? c : undefined;
+interface Rule {
+  readonly unary: ((a: bigint) => bigint) | undefined;
+  readonly binary: Fold | undefined;
+  readonly bits: number;
+  readonly identityAtZero: boolean;
 }
+
+/** By instruction name: compiling asks for every node, and few have anything known. */
+const RULES = new Map<string, Rule>();
+
+function ruleOf(name: OpName): Rule {
+  const found = RULES.get(name);
+  if (found) return found;
+  const [type, operation = ""] = name.split(".");
+  const integer = type === "i32" || type === "i64";
+  const rule: Rule = {
+    unary: UNARY[name],
+    binary: integer ? BINARY[operation] : undefined,
+    bits: type === "i32" ? 32 : 64,
+    identityAtZero: integer && IDENTITY_AT_ZERO.has(operation),
+  };
+  RULES.set(name, rule);
+  return rule;
+}
+
+const known = (c: Node["constant"]): bigint | undefined =>
+  typeof c === "number" ? BigInt(c) : typeof c === "bigint" ? c : undefined;
 
 /** The result as a constant, one of the operands when the operation changes nothing, or undefined. */
 export function fold(name: OpName, args: readonly Node[]): bigint | Node | undefined {
   const [left, right] = args;
-  if (left === undefined || (left.type !== "i" && left.type !== "l")) return undefined;
-  const a = known(left);
-  const unary = UNARY[name];
-  if (unary) return a === undefined ? undefined : unary(a);
-  const [type, operation = ""] = name.split(".");
-  if (right === undefined || (type !== "i32" && type !== "i64")) return undefined;
-  const b = known(right);
-  const bits = type === "i32" ? 32 : 64;
-  const binary = BINARY[operation];
-  if (binary && a !== undefined && b !== undefined) return BigInt.asIntN(bits, binary(a, b, bits));
-  if (b === 0n && IDENTITY_AT_ZERO.has(operation)) return left;
-  return undefined;
+  if (left === undefined || (left.constant === undefined && right?.constant === undefined)) return undefined;
+  if (left.type !== "i" && left.type !== "l") return undefined;
+  const { unary, binary, bits, identityAtZero } = ruleOf(name);
+  if (unary) {
+    const a = known(left.constant);
+    return a === undefined ? undefined : unary(a);
+  }
+  if (right === undefined || right.constant === undefined) return undefined;
+  if (identityAtZero && (right.constant === 0 || right.constant === 0n)) return left;
+  if (binary === undefined || left.constant === undefined) return undefined;
+  const [a, b] = [known(left.constant), known(right.constant)];
+  return a === undefined || b === undefined ? undefined : BigInt.asIntN(bits, binary(a, b, bits));
 }
