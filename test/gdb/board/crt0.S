@@ -1,0 +1,35 @@
+/* Where programs of GDB's testsuite begin: EL1, MMU off, floating point allowed, .bss as the machine left it: zero. */
+        .section .text.start, "ax"
+        .global _start
+_start: mov     x1, #(3 << 20)
+        msr     cpacr_el1, x1
+        isb
+        ldr     x1, =__stack
+        mov     sp, x1
+        mov     x29, #0
+        mov     x30, #0
+        ldr     x0, =argc_value
+        ldr     w0, [x0]
+        ldr     x1, =argv_value
+        ldr     x2, =environment
+        bl      main
+        bl      exit
+
+/* SYS_EXIT with a block of reason and status (Semihosting for AArch32 and AArch64, 6.8). */
+        .global semihosting_exit
+semihosting_exit:
+        ldr     x1, =exit_block
+        ldr     x2, =0x20026
+        stp     x2, x0, [x1]
+        mov     w0, #0x18
+        hlt     #0xf000
+        b       .
+
+        .data
+        .balign 8
+exit_block: .quad 0, 0
+argc_value: .word 1
+        .balign 8
+argv_value: .quad name, 0
+environment: .quad 0
+name:   .asciz  "program"
