@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config";
 
+/** Whole guests at length, beside the reference machine: `npm run test:guests`, not part of `npm test`. */
+const LONG = ["test/**/*.long.test.ts"];
 const SLOW = ["test/boot/**/*.test.ts", "test/e2e/**/*.test.ts", "test/conformance/**/*.test.ts"];
 
 export default defineConfig({
@@ -9,11 +11,15 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "fast", include: ["test/**/*.test.ts"], exclude: SLOW, testTimeout: 10_000 },
+        test: { name: "fast", include: ["test/**/*.test.ts"], exclude: [...SLOW, ...LONG], testTimeout: 10_000 },
       },
       {
         extends: true,
-        test: { name: "slow", include: SLOW, testTimeout: 300_000, hookTimeout: 300_000 },
+        test: { name: "slow", include: SLOW, exclude: LONG, testTimeout: 300_000, hookTimeout: 300_000 },
+      },
+      {
+        extends: true,
+        test: { name: "guests", include: LONG, testTimeout: 600_000, hookTimeout: 300_000 },
       },
     ],
   },
