@@ -19,7 +19,6 @@ const MAX: readonly Deviation[] = [
   { line: /^ {2}beyond the input size at EL1: EL1/, why: "its max has 52 physical address bits, ours 44" },
 ];
 
-
 const HOSTED: readonly Deviation[] = [
   ...DEVIATIONS,
   {
