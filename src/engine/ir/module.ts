@@ -40,7 +40,6 @@ export function importFunction<const P extends string, const R extends string>(
 }
 
 export class ModuleBuilder implements Linker {
-  readonly portable = true;
   readonly types = new TypeTable();
   private readonly imports: Callable[];
   private readonly indices = new Map<Callable, number>();
@@ -49,7 +48,10 @@ export class ModuleBuilder implements Linker {
   private readonly exports: { name: string; callee: Callable }[] = [];
 
   /** Imports come before all functions in wasm's numbering, so they are named up front. */
-  constructor(imports: readonly Callable[]) {
+  constructor(
+    imports: readonly Callable[],
+    readonly portable = true,
+  ) {
     this.imports = [...imports];
     this.imports.forEach((f, i) => {
       this.indices.set(f, i);

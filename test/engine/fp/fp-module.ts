@@ -13,8 +13,9 @@ export class FpModule {
   private readonly functions: readonly Exported[];
   private exactCalls = 0;
 
-  constructor(callees: readonly Callable[]) {
-    const builder = new ModuleBuilder([fpExactImport]);
+  /** Not `portable`: as compiled regions are, with what only this host has. */
+  constructor(callees: readonly Callable[], portable = true) {
+    const builder = new ModuleBuilder([fpExactImport], portable);
     callees.forEach((callee, i) => {
       builder.export(callee, `f${i}`);
     });
