@@ -9,7 +9,7 @@ import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
 import { TIMER_NAMES, type TimerName } from "../../src/cpu/sysreg/timer-names.js";
 import { GenericTimer } from "../../src/cpu/timer.js";
 import { Vcpu } from "../../src/cpu/vcpu.js";
-import { type AccessContext, type GicRegister, Gicv3 } from "../../src/devices/gicv3/index.js";
+import { type AccessContext, type CpuOutputs, type GicRegister, Gicv3 } from "../../src/devices/gicv3/index.js";
 import { CPU, CPU_BLOCK_SIZE } from "../../src/engine/layout.js";
 import type { VcpuExit } from "../../src/hosted/el2/exits.js";
 import { HostedHypervisor, type HypervisorConfig } from "../../src/hosted/el2/hypervisor.js";
@@ -101,7 +101,7 @@ export interface RigOptions extends Partial<HypervisorConfig> {
 
 export class Machine {
   readonly vcpus: readonly Vcpu[];
-  readonly lines: readonly { irq: Wire; fiq: Wire; virq: Wire; vfiq: Wire }[];
+  readonly lines: readonly Record<keyof CpuOutputs, Wire>[];
   readonly gic: Gicv3;
   readonly bus: AddressSpace;
   readonly device = new FakeDevice();
@@ -133,7 +133,10 @@ export class Machine {
       vcpu.pstate = 0x3cd;
       return vcpu;
     });
-    this.lines = this.vcpus.map(() => ({ irq: new Wire(), fiq: new Wire(), virq: new Wire(), vfiq: new Wire() }));
+    this.lines = this.vcpus.map(() => ({
+      ...{ irq: new Wire(), fiq: new Wire(), virq: new Wire(), vfiq: new Wire() },
+      ...{ secureGroup1: new Wire(), nonSecureGroup1: new Wire() },
+    }));
     this.gic = new Gicv3({
       listRegisters,
       cpus: this.lines.map((outputs, cpu) => ({ affinity: Number(this.power.affinityOf(cpu)), outputs })),
