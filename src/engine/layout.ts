@@ -165,6 +165,13 @@ export const MODE = { readTraps: 0, writeTraps: 4, fpTrap: 8, context: 12, size:
 /** Translation contexts: regime and privilege. The PAN variant of a privileged one is the next number. */
 export const CONTEXT = { el10User: 0, el10: 1, el10Pan: 2, el2: 3, el20User: 4, el20: 5, el20Pan: 6, el3: 7 } as const;
 
+/**
+ * Banks that no access looks at, but what fills the others does: results of stage 2 by IPA; and, at a context's number
+ * plus `shared`, its global translations of the upper half, which all address spaces have.
+ */
+export const CACHE_CONTEXT = { stage2: 8, shared: 8 } as const;
+export const CONTEXTS = 16;
+
 export const CPU_SYSREG_SLOTS = 1024;
 export const CPU_BLOCK_SIZE = CPU.sysregs + CPU_SYSREG_SLOTS * 8;
 
@@ -193,11 +200,11 @@ export const CODE_PAGE = {
 } as const;
 
 /** Software TLB of a bank: entries indexed by the low bits of the virtual page number. */
-export const TLB_BITS = 9;
+export const TLB_BITS = 10;
 export const TLB_ENTRIES = 1 << TLB_BITS;
 /** Tags hold the virtual page, or have bit 0 set and match nothing. */
 export const TLB_ENTRY = { read: 0, write: 8, addend: 16, flags: 20, page: 24, size: 32 } as const;
-export const FETCH_BITS = 8;
+export const FETCH_BITS = 10;
 export const FETCH_ENTRIES = 1 << FETCH_BITS;
 export const FETCH_ENTRY = { tag: 0, codePage: 8, size: 16 } as const;
 /** A bank: header, data entries, fetch entries. */
@@ -210,7 +217,7 @@ export const BANK = {
   fetch: 32 + TLB_ENTRIES * TLB_ENTRY.size,
   size: 32 + TLB_ENTRIES * TLB_ENTRY.size + FETCH_ENTRIES * FETCH_ENTRY.size,
 } as const;
-export const BANKS_PER_CPU = 24;
+export const BANKS_PER_CPU = 32;
 
 const g = new Struct(64);
 /** Offsets of what all vCPUs share, from address 0. */

@@ -10,8 +10,18 @@ import { codeWritten } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import { AREA, CONTEXT, CPU, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, TLB_ENTRY } from "../engine/layout.js";
-import { chooseBank, entryOf, noteLargeRange, unprivilegedContext } from "./banks.js";
+import {
+  AREA,
+  CACHE_CONTEXT,
+  CONTEXT,
+  CPU,
+  GLOBAL,
+  PAGE_BITS,
+  PAGE_FLAG,
+  PAGE_SIZE,
+  TLB_ENTRY,
+} from "../engine/layout.js";
+import { chooseBank, entryOf, hasShared, noteLargeRange, unprivilegedContext } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
 import { pageWatched, unlessWatched, unwatchedHost, watched } from "./watch.js";
 
@@ -96,9 +106,25 @@ function alignmentChecked(c: CpuView, context: I32): I32 {
   return el10.select(c.sys("SCTLR_EL1"), el3.select(c.sys("SCTLR_EL3"), c.sys("SCTLR_EL2"))).bit(1);
 }
 
+function copyEntry(fb: FunctionBuilder, from: I32, to: I32): void {
+  for (let at = 0; at < TLB_ENTRY.size; at += 16) fb.store("v128.store", to, fb.load("v128.load", from, at), at);
+}
+
 /** Walks, fills the entry, returns the host address, DEVICE (walkPa holds the address) or FAILED (walkFault). */
 export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, va, access) => {
   const c = new CpuView(fb, cpu);
+  const mayShare = hasShared(context).and(va.bit(55));
+  fb.if(mayShare, () => {
+    const shared = entryOf(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), va);
+    const known = (fb.load("i64.load", shared, TLB_ENTRY.page) as I64).eq(pageOf(va));
+    const allowed = (fb.load("i32.load", shared, TLB_ENTRY.flags) as I32).shrU(access).and(1);
+    fb.if(known.and(allowed), () => {
+      const own = entryOf(fb.call(chooseBank, cpu, context), va);
+      copyEntry(fb, shared, own);
+      c.set32(CPU.walkFault, 0);
+      fb.return(va.wrap().add(fb.load("i32.load", own, TLB_ENTRY.addend) as I32));
+    });
+  });
   const fault = fb.call(walk, cpu, context, va, access);
   c.set32(CPU.walkFault, fault);
   fb.if(fault, () => fb.return(fb.i32(FAILED)));
@@ -140,6 +166,9 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   fb.store("i32.store", entry, hostPage.sub(page.wrap()), TLB_ENTRY.addend);
   fb.store("i32.store", entry, attributes.and(~ATTRIBUTE.write).or(writable.shl(1)).or(watchedOnly), TLB_ENTRY.flags);
   fb.store("i64.store", entry, page, TLB_ENTRY.page);
+  fb.if(mayShare.and(attributes.and(ATTRIBUTE.notGlobal).eqz()), () => {
+    copyEntry(fb, entry, entryOf(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), va));
+  });
   fb.return(hostPage.add(pa.wrap().and(PAGE_SIZE - 1)));
 });
 

@@ -11,7 +11,9 @@ import type { I32, I64 } from "../engine/ir/value.js";
 import {
   BANK,
   BANKS_PER_CPU,
+  CACHE_CONTEXT,
   CONTEXT,
+  CONTEXTS,
   CPU,
   FETCH_ENTRIES,
   FETCH_ENTRY,
@@ -24,6 +26,12 @@ import {
 
 /** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
 const INVALID_BYTE = 0xff;
+
+/** Whether a context has translations that are the same in all address spaces: those of privileged code with two ranges. */
+export function hasShared(context: I32): I32 {
+  const either = (a: number, b: number): I32 => context.eq(a).or(context.eq(b));
+  return either(CONTEXT.el10, CONTEXT.el10Pan).or(either(CONTEXT.el20, CONTEXT.el20Pan));
+}
 
 /** Makes every entry of a bank invalid. */
 export const flushBank = defineFunction("flushBank", "i", "", (fb, bank) => {
@@ -83,14 +91,18 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
       .and(asidMask(fb, c.sys(tcr)));
   const el10 = context.leU(CONTEXT.el10Pan);
   const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
-  const vm = el10.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0));
+  const sharedEl10 = context
+    .eq(CACHE_CONTEXT.shared + CONTEXT.el10)
+    .or(context.eq(CACHE_CONTEXT.shared + CONTEXT.el10Pan));
+  const ofGuest = el10.or(sharedEl10).or(context.eq(CACHE_CONTEXT.stage2));
+  const vm = ofGuest.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0));
   const a = el10.select(
     asid("TCR_EL1", "TTBR0_EL1", "TTBR1_EL1"),
     el20.select(asid("TCR_EL2", "TTBR0_EL2", "TTBR1_EL2"), fb.i64(0)),
   );
   const vmidMask = c.sys("VTCR_EL2").bit(19).select(fb.i64(0xffff), fb.i64(0xff));
   const v = vm.select(c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000), fb.i64(0));
-  const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(0).eqz()).and(el10);
+  const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(0).eqz()).and(ofGuest);
   return context.toI64U().or(a.shl(8)).or(v.shl(24)).or(secure.toI64U().shl(48));
 }
 
@@ -112,14 +124,17 @@ export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, cont
   const key = bankKey(fb, c, context);
   const clock = c.get32(CPU.bankClock).add(1);
   c.set32(CPU.bankClock, clock);
-  const oldest = fb.variable(firstBank(fb, cpu));
+  const oldest = fb.variable(fb.i32(0));
+  const leastUse = fb.variable(fb.i32(-1));
   const found = fb.variable(fb.i32(0));
   forEachBank(fb, cpu, (bank) => {
     fb.if((fb.load("i64.load", bank, BANK.key) as I64).eq(key), () => found.set(bank));
-    const older = (fb.load("i32.load", bank, BANK.lastUse) as I32).ltU(
-      fb.load("i32.load", oldest.get(), BANK.lastUse) as I32,
-    );
-    fb.if(older, () => oldest.set(bank));
+    const use = fb.load("i32.load", bank, BANK.lastUse) as I32;
+    // The bank in use is never given away.
+    fb.if(use.ltU(leastUse.get()).and(bank.ne(c.get32(CPU.bank))), () => {
+      leastUse.set(use);
+      oldest.set(bank);
+    });
   });
   fb.if(found.get().eqz(), () => {
     const victim = oldest.get();
@@ -127,7 +142,7 @@ export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, cont
     fb.call(flushBank, victim);
     fb.store("i64.store", victim, key, BANK.key);
     // No context may go on pointing to the bank it lost.
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < CONTEXTS; i++) {
       const at = CPU.contextBanks + 4 * i;
       fb.if(c.get32(at).eq(victim), () => c.set32(at, 0));
     }
@@ -157,7 +172,7 @@ export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
 /** Forgets which banks belong to the EL1&0 and EL2&0 contexts (TTBR, CONTEXTIDR or ASID changed) and looks again. */
 export const contextChanged = defineFunction("contextChanged", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
-  for (let i = 0; i < 8; i++) c.set32(CPU.contextBanks + 4 * i, 0);
+  for (let i = 0; i < CONTEXTS; i += 2) c.set64(CPU.contextBanks + 4 * i, fb.i64(0));
   fb.call(enterMode, cpu);
   fb.return();
 });

@@ -9,17 +9,21 @@ import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
 import {
   AREA,
+  CACHE_CONTEXT,
   CONTEXT,
   CPU,
   CPU_FEATURE,
   GLOBAL,
   PAGE_BITS,
   PAGE_FLAG,
+  PAGE_SIZE,
   REGION,
   REGION_READ_ONLY,
   REGION_SECURE,
   SECURE_ADDRESS,
+  TLB_ENTRY,
 } from "../engine/layout.js";
+import { chooseBank, entryOf } from "./banks.js";
 
 /** Kinds of access. */
 export const ACCESS = { read: 0, write: 1, execute: 2 } as const;
@@ -290,8 +294,28 @@ const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa
     c.set32(CPU.walkLevelSize, 63);
     fb.return(fb.i32(0));
   });
-  fb.return(fb.call(walkStage2, cpu, ipa, access));
+  const entry = entryOf(fb.call(chooseBank, cpu, fb.i32(CACHE_CONTEXT.stage2)), ipa);
+  const page = ipa.and(-BigInt(PAGE_SIZE));
+  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
+  const attributes = fb.load("i32.load", entry, TLB_ENTRY.flags) as I32;
+  fb.if(known.and(attributes.shrU(access).and(1)), () => {
+    const base = fb.load("i64.load", entry, STAGE2_ENTRY.pa) as I64;
+    c.set64(CPU.walkPa, base.or(ipa.and(PAGE_SIZE - 1)));
+    c.set32(CPU.walkAttributes, attributes);
+    c.set32(CPU.walkLevelSize, (fb.load("i64.load", entry, STAGE2_ENTRY.levelSize) as I64).wrap());
+    fb.return(fb.i32(0));
+  });
+  const fault = fb.call(walkStage2, cpu, ipa, access);
+  fb.if(fault, () => fb.return(fault));
+  fb.store("i64.store", entry, c.get64(CPU.walkPa).and(-BigInt(PAGE_SIZE)), STAGE2_ENTRY.pa);
+  fb.store("i64.store", entry, c.get32(CPU.walkLevelSize).toI64U(), STAGE2_ENTRY.levelSize);
+  fb.store("i32.store", entry, c.get32(CPU.walkAttributes), TLB_ENTRY.flags);
+  fb.store("i64.store", entry, page, TLB_ENTRY.page);
+  fb.return(fb.i32(0));
 });
+
+/** What an entry of the stage-2 bank has in place of the tags. */
+const STAGE2_ENTRY = { pa: TLB_ENTRY.read, levelSize: TLB_ENTRY.write } as const;
 
 /** Whether a context's regime is Secure: EL3's, and EL1&0 while SCR_EL3.NS is 0. There is no Secure EL2. */
 export function secureRegime(c: CpuView, context: I32): I32 {

@@ -22,6 +22,16 @@ export const heatSlot = defineFunction("heatSlot", "ii", "", (fb, cpu, slot) => 
   fb.return();
 });
 
+/** Where a bank's fetch entry for an address is, less BANK.fetch. */
+export function fetchEntry(bank: I32, address: I64): I32 {
+  const shift = Math.log2(FETCH_ENTRY.size);
+  const index = address
+    .shrU(PAGE_BITS - shift)
+    .wrap()
+    .and((FETCH_ENTRIES - 1) << shift);
+  return bank.add(index);
+}
+
 /**
  * (cpu, address, whether the branch makes its target hotter) → the slot of the address when the fetch TLB knows its
  * page, and that page is the one being executed from now on; else 0, with the PC in the block.
@@ -29,12 +39,7 @@ export const heatSlot = defineFunction("heatSlot", "ii", "", (fb, cpu, slot) => 
 export const jump = defineFunction("jump", "ili", "i", (fb, cpu, address, heats) => {
   const c = new CpuView(fb, cpu);
   const page = address.and(-BigInt(PAGE_SIZE));
-  const shift = Math.log2(FETCH_ENTRY.size);
-  const index = address
-    .shrU(PAGE_BITS - shift)
-    .wrap()
-    .and((FETCH_ENTRIES - 1) << shift);
-  const entry = c.get32(CPU.bank).add(index);
+  const entry = fetchEntry(c.get32(CPU.bank), address);
   const known = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page);
   fb.if(known.eqz().or(address.wrap().and(3)), () => {
     c.set64(CPU.pc, address);

@@ -3,8 +3,8 @@
  * of a page, breakpoints (ARCHITECTURE.md, section 2: a plain loop round `call_indirect`).
  */
 import { EC, raise, raiseUndefined, raiseWithFar, softwareStep, takeInterrupt } from "../../cpu/exceptions.js";
-import { noteLargeRange, poisonWrites } from "../../mmu/banks.js";
-import { ACCESS, branchAddress, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
+import { chooseBank, hasShared, noteLargeRange, poisonWrites } from "../../mmu/banks.js";
+import { ACCESS, ATTRIBUTE, branchAddress, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
 import { breakpointHit, isBreakpoint, shadowPage } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
@@ -12,10 +12,10 @@ import type { I32, I64 } from "../ir/value.js";
 import {
   AREA,
   BANK,
+  CACHE_CONTEXT,
   CODE_PAGE,
   CPU,
   Exit,
-  FETCH_ENTRIES,
   FETCH_ENTRY,
   GLOBAL,
   PAGE_BITS,
@@ -23,6 +23,7 @@ import {
   PAGE_SIZE,
 } from "../layout.js";
 import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UNDEFINED } from "./code-pages.js";
+import { fetchEntry } from "./jump.js";
 import { BREAKPOINT_PROGRAM, HANDLER } from "./protocol.js";
 
 /** Instruction Abort at the PC in the block. */
@@ -46,7 +47,22 @@ const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
   });
   const pc = c.get64(CPU.pc);
   const page = pc.and(-BigInt(PAGE_SIZE));
-  const fault = fb.call(walk, cpu, c.get32(CPU.context), pc, fb.i32(ACCESS.execute));
+  const context = c.get32(CPU.context);
+  const mayShare = hasShared(context).and(pc.bit(55));
+  const entry = fetchEntry(c.get32(CPU.bank), page);
+  const fill = (at: I32, code: I32): void => {
+    fb.store("i64.store", at, page, BANK.fetch + FETCH_ENTRY.tag);
+    fb.store("i32.store", at, code, BANK.fetch + FETCH_ENTRY.codePage);
+  };
+  fb.if(mayShare, () => {
+    const shared = fetchEntry(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), page);
+    fb.if((fb.load("i64.load", shared, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page), () => {
+      const code = fb.load("i32.load", shared, BANK.fetch + FETCH_ENTRY.codePage) as I32;
+      fill(entry, code);
+      fb.return(code);
+    });
+  });
+  const fault = fb.call(walk, cpu, context, pc, fb.i32(ACCESS.execute));
   const abort = (code: I32): void => {
     fb.call(abortFetch, cpu, code);
     fb.return(fb.i32(0));
@@ -72,15 +88,10 @@ const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
       fb.return(fb.i32(0));
     });
   });
-  const entry = c.get32(CPU.bank).add(
-    page
-      .shrU(PAGE_BITS)
-      .wrap()
-      .and(FETCH_ENTRIES - 1)
-      .mul(FETCH_ENTRY.size),
-  );
-  fb.store("i64.store", entry, page, BANK.fetch + FETCH_ENTRY.tag);
-  fb.store("i32.store", entry, code.get(), BANK.fetch + FETCH_ENTRY.codePage);
+  fill(entry, code.get());
+  fb.if(mayShare.and(c.get32(CPU.walkAttributes).and(ATTRIBUTE.notGlobal).eqz()), () => {
+    fill(fetchEntry(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), page), code.get());
+  });
   fb.return(code.get());
 });
 
@@ -93,13 +104,7 @@ const fetch = defineFunction("fetch", "i", "i", (fb, cpu) => {
     fb.return(fb.i32(0));
   });
   const page = pc.and(-BigInt(PAGE_SIZE));
-  const entry = c.get32(CPU.bank).add(
-    page
-      .shrU(PAGE_BITS)
-      .wrap()
-      .and(FETCH_ENTRIES - 1)
-      .mul(FETCH_ENTRY.size),
-  );
+  const entry = fetchEntry(c.get32(CPU.bank), page);
   const hit = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page);
   const code = fb.choose(
     hit,

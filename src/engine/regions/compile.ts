@@ -6,12 +6,12 @@
 import type { Operand } from "../../isa/pattern.js";
 import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { system } from "../../isa/table/system.js";
-import { heatSlot, jump } from "../interpreter/jump.js";
+import { fetchEntry, heatSlot, jump } from "../interpreter/jump.js";
 import { interpretOne } from "../interpreter/loop.js";
 import { emitFunction } from "../ir/emit.js";
 import { Label, type Linker, type Statement } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CPU, FETCH_ENTRIES, FETCH_ENTRY, PAGE_BITS, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
+import { BANK, CPU, FETCH_ENTRY, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
 import { BlockBuilder, type BuiltBlock, type Departure, NOT_COMPILABLE, type RegionContext } from "./block-builder.js";
 import { type Discovered, discover, type Instruction, type Pages, pageOf, slotOf } from "./discover.js";
@@ -518,13 +518,7 @@ class Region {
     const { b } = this;
     const code = this.slotAddress(pageOf(at) * (PAGE_SIZE / 4));
     const va = b.variable(this.addressOf(block, pageOf(at) * (PAGE_SIZE / 4)));
-    const shift = Math.log2(FETCH_ENTRY.size);
-    const index = va
-      .get()
-      .shrU(PAGE_BITS - shift)
-      .wrap()
-      .and((FETCH_ENTRIES - 1) << shift);
-    const entry = b.local32(b.bank).add(index);
+    const entry = fetchEntry(b.local32(b.bank), va.get());
     const sameTag = (b.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(va.get());
     const sameCode = (b.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32).eq(code);
     b.if(sameTag.and(sameCode).eqz(), () => {

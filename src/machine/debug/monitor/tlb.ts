@@ -20,7 +20,8 @@ export const tlb: MonitorCommand = {
     const lines: string[] = [];
     for (let bank = first; bank < first + BANKS_PER_CPU * BANK.size; bank += BANK.size) {
       const key = view.getBigUint64(bank + BANK.key, true);
-      if (key === NO_KEY) continue;
+      // Others only fill these (CACHE_CONTEXT).
+      if (key === NO_KEY || !(Number(key & 0xffn) in CONTEXT_NAMES)) continue;
       let used = 0;
       for (let entry = bank + BANK.data; entry < bank + BANK.fetch; entry += TLB_ENTRY.size) {
         if ((view.getBigUint64(entry + TLB_ENTRY.page, true) & 1n) === 0n) used++;
