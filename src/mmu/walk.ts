@@ -294,6 +294,8 @@ const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa
     c.set32(CPU.walkLevelSize, 63);
     fb.return(fb.i32(0));
   });
+  // Whether it may be executed depends on the level that asks (FEAT_XNX), which the bank does not know.
+  fb.if(access.eq(ACCESS.execute), () => fb.return(fb.call(walkStage2, cpu, ipa, access)));
   const entry = entryOf(fb.call(chooseBank, cpu, fb.i32(CACHE_CONTEXT.stage2)), ipa);
   const page = ipa.and(-BigInt(PAGE_SIZE));
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
