@@ -127,6 +127,8 @@ export const CPU = {
   zvaTrap: s.i32(),
   /** Virtual time at which the slice ends if all of its budget is used. */
   sliceEnd: s.i64(),
+  /** Compiled regions that stand in the middle of a call of another one. */
+  depth: s.i32(),
   /** Counters for --stats. */
   retired: s.i64(),
   /**
@@ -250,6 +252,8 @@ export const GLOBAL = {
   /** Handlers from this index on are compiled regions; branches to a slot before it counts as hot. */
   firstRegion: g.i32(),
   hot: g.i32(),
+  /** Counts how often regions were dropped: one that finds it changed under it gives up. */
+  drops: g.i32(),
   /** Counter ticks are virtual time × up ÷ down; with 0 for up they are a quarter of it, 62.5 MHz. */
   counterUp: g.i32(),
   counterDown: g.i32(),

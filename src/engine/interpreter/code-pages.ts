@@ -72,7 +72,10 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
     page.set(fb.load("i32.load", p, CODE_PAGE.nextShadow) as I32);
     fb.brIf(again, page.get());
   });
-  fb.if(regions, () => fb.call(dropRegions, first));
+  fb.if(regions, () => {
+    fb.store("i32.store", fb.i32(0), (fb.load("i32.load", fb.i32(0), GLOBAL.drops) as I32).add(1), GLOBAL.drops);
+    fb.call(dropRegions, first);
+  });
   fb.if(dropAll, () => {
     fb.store("i32.store", first, fb.i32(0), CODE_PAGE.writes);
     fb.store("i32.store", first, fb.i32(0), CODE_PAGE.hasRegions);

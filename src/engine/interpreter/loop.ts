@@ -256,6 +256,7 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
     c.set32(CPU.exit, 0);
     fb.return(reason);
   };
+  c.set32(CPU.depth, 0);
   fb.loop((outer) => {
     const reason = c.get32(CPU.exit);
     fb.if(reason, () => exit(reason));

@@ -254,6 +254,16 @@ export class FunctionBuilder {
     ]) as ResultOf<R>;
   }
 
+  /** Returns what the function in table 0 returns, in whose place this one's frame is given up. */
+  returnCallIndirect<P extends string, R extends string>(
+    signature: { params: P; result: R },
+    element: I32,
+    ...args: ValuesOf<P>
+  ): void {
+    const nodes = [...(args as Value[]).map((a) => a.node), element.node];
+    this.effect(CONTROL.return_call_indirect, nodes, [this.linker.types.index(signature), 0]);
+  }
+
   private callWith(
     opcode: number,
     result: string,

@@ -28,12 +28,17 @@ export const NOT_COMPILABLE = new Error("the interpreter's instruction");
 const SP_SLOT = 32;
 const SP_BIT = 31;
 
+/** What an instruction that branches does so for. */
+export type BranchKind = "branch" | "call" | "return";
+
 /** How control leaves a block for something that is not the next statement. */
 export type Way =
   /** To an instruction of the region or of its pages, by number (discover.ts). */
-  | { readonly kind: "to"; readonly at: number; readonly calls: boolean }
-  /** To an address, which is in `target`. */
-  | { readonly kind: "indirect"; readonly heats: boolean }
+  | { readonly kind: "to"; readonly at: number }
+  /** To an address, which is in `target`; by RET or by BR. */
+  | { readonly kind: "indirect"; readonly returns: boolean }
+  /** A call of an instruction by number, or of what is in `target`; comes back to instruction `back`. */
+  | { readonly kind: "call"; readonly at: number | undefined; readonly back: number }
   /** Back to the interpreter, before instruction `at`; `taken` instructions of the block were taken from the budget in vain. */
   | { readonly kind: "bail"; readonly at: number; refund: number }
   /** To the interpreter's loop, which looks at interrupts before the instruction `at`. */
@@ -129,7 +134,7 @@ export class BlockBuilder extends Builder {
    */
   buildBlock(
     start: number,
-    instructions: readonly { word: number; fp: boolean; calls: boolean; body: (b: Builder) => void }[],
+    instructions: readonly { word: number; fp: boolean; kind: BranchKind; body: (b: Builder) => void }[],
   ): { block: BuiltBlock; taken: number } {
     this.touchedX = this.touchedV = this.writtenX = this.writtenV = 0;
     this.touchedFlags = this.writtenFlags = false;
@@ -155,7 +160,7 @@ export class BlockBuilder extends Builder {
       }
       if (!this.ended) {
         this.snapshot = this.sets();
-        this.depart({ kind: "to", at: start + length, calls: false });
+        this.depart({ kind: "to", at: start + length });
       }
     });
     for (const patch of this.pending) patch(length);
@@ -166,12 +171,12 @@ export class BlockBuilder extends Builder {
   private instruction(
     at: number,
     position: number,
-    { word, fp, calls, body }: { word: number; fp: boolean; calls: boolean; body: (b: Builder) => void },
+    { word, fp, kind, body }: { word: number; fp: boolean; kind: BranchKind; body: (b: Builder) => void },
   ): boolean {
     this.word = word;
     this.at = at;
     this.position = position;
-    this.calls = calls;
+    this.kind = kind;
     this.snapshot = this.sets();
     const saved = {
       touchedX: this.touchedX,
@@ -203,7 +208,7 @@ export class BlockBuilder extends Builder {
       return false;
     }
   }
-  private calls = false;
+  private kind: BranchKind = "branch";
 
   private sets(): { touched: RegisterSet; written: RegisterSet } {
     return {
@@ -450,7 +455,8 @@ export class BlockBuilder extends Builder {
   branch(target: I64): void {
     this.ended = true;
     this.writeLocal(this.target, target);
-    this.depart({ kind: "indirect", heats: this.calls }, this.sets());
+    if (this.kind === "call") this.depart({ kind: "call", at: undefined, back: this.at + 1 }, this.sets());
+    else this.depart({ kind: "indirect", returns: this.kind === "return" }, this.sets());
   }
 
   branchDirect(offset: I64): void {
@@ -465,7 +471,9 @@ export class BlockBuilder extends Builder {
   private go(offset: I64): void {
     const bytes = offset.node.constant;
     if (typeof bytes !== "bigint") throw new Error("a direct branch without a constant offset");
-    this.depart({ kind: "to", at: this.at + Number(bytes / 4n), calls: this.calls }, this.sets());
+    const at = this.at + Number(bytes / 4n);
+    if (this.kind === "call") this.depart({ kind: "call", at, back: this.at + 1 }, this.sets());
+    else this.depart({ kind: "to", at }, this.sets());
   }
 
   /** Where it is certain to happen the instruction is the interpreter's; in a rare case it bails. */

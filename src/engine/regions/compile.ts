@@ -8,12 +8,21 @@ import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { system } from "../../isa/table/system.js";
 import { fetchEntry, heatSlot, jump } from "../interpreter/jump.js";
 import { interpretOne } from "../interpreter/loop.js";
+import { HANDLER } from "../interpreter/protocol.js";
 import { emitFunction } from "../ir/emit.js";
 import { Label, type Linker, type Statement } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CPU, FETCH_ENTRY, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
+import { BANK, CPU, FETCH_ENTRY, GLOBAL, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
-import { BlockBuilder, type BuiltBlock, type Departure, NOT_COMPILABLE, type RegionContext } from "./block-builder.js";
+import {
+  BlockBuilder,
+  type BranchKind,
+  type BuiltBlock,
+  type Departure,
+  NOT_COMPILABLE,
+  type RegionContext,
+  type Way,
+} from "./block-builder.js";
 import { type Discovered, discover, type Instruction, type Pages, pageOf, slotOf } from "./discover.js";
 import { type BlockUse, edge, flow } from "./flow.js";
 import { bitsOf, EMPTY, isSubset, NONE, type RegisterSet, type RegisterState, sizeOf, union } from "./registers.js";
@@ -66,8 +75,14 @@ const PLAIN_SYSTEM = new Set([
   "MSR_imm_DIT",
   "DC_ZVA",
 ]);
+/** Calls of regions by regions, one in the other: each takes some of the host's stack. */
+const MAX_DEPTH = 40;
 const INTERPRETED = new Set(system.map((row) => row.name).filter((name) => !PLAIN_SYSTEM.has(name)));
-const CALLS = new Set(["BL", "BLR", "BR"]);
+const KINDS = new Map<string, BranchKind>([
+  ["BL", "call"],
+  ["BLR", "call"],
+  ["RET", "return"],
+]);
 
 const notCompilable = (): never => {
   throw NOT_COMPILABLE;
@@ -89,7 +104,7 @@ function buildable({ word, form }: Instruction): Parameters<BlockBuilder["buildB
   return {
     word,
     fp: row.options.fp === true,
-    calls: CALLS.has(row.name),
+    kind: KINDS.get(row.name) ?? "branch",
     body: INTERPRETED.has(row.name) ? notCompilable : (b) => row.body(b, fieldsFor(form)),
   };
 }
@@ -102,7 +117,7 @@ export function compileRegion(source: RegionSource, linker: Linker): CompiledReg
 }
 
 /** Where control goes when it leaves the region; each is one piece of code. */
-type TailKind = "slot" | "bail" | "jump" | "jumpHot" | "raw" | "look";
+type TailKind = "slot" | "bail" | "jump" | "return" | "raw" | "look";
 
 /** A way out that stores some registers first. */
 interface ExitClass {
@@ -129,6 +144,7 @@ class Region {
   private readonly entered: number;
   private readonly nextSlot: number;
   private readonly refund: number;
+  private readonly drops: number;
   private readonly pageSet = new Set<number>();
 
   constructor(
@@ -141,6 +157,7 @@ class Region {
     this.entered = this.b.newLocal("i");
     this.nextSlot = this.b.newLocal("i");
     this.refund = this.b.newLocal("i");
+    this.drops = this.b.newLocal("i");
     this.build(discovered);
     this.entries = [
       source.head,
@@ -193,15 +210,15 @@ class Region {
       if (way.kind === "to") {
         const target = this.inside(way.at);
         if (target !== undefined) successors.push(target);
-      } else if (way.kind === "interpret") {
-        const target = this.goesOn(way.at);
+      } else if (way.kind === "interpret" || way.kind === "call") {
+        const target = this.goesOn(way.kind === "call" ? way.back - 1 : way.at);
         if (target !== undefined) successorsAfresh.push(target);
       }
     }
     return { successors, successorsAfresh };
   }
 
-  /** The block behind an instruction that the interpreter carries out, if it is of the same page. */
+  /** The block behind an instruction that something else carries out, if it is of the same page. */
   private goesOn(at: number): number | undefined {
     return pageOf(at + 1) === pageOf(at) ? this.inside(at + 1) : undefined;
   }
@@ -269,16 +286,17 @@ class Region {
     switch (way.kind) {
       case "to":
         if (this.inside(way.at) === undefined) {
-          return [pageOf(way.at) === pageOf(block.start) ? "slot" : way.calls ? "jumpHot" : "jump"];
+          return [pageOf(way.at) === pageOf(block.start) ? "slot" : "jump"];
         }
         return pageOf(way.at) === pageOf(block.start) ? [] : ["jump"];
       case "indirect":
-        return [way.heats ? "jumpHot" : "jump"];
+        return [way.returns ? "return" : "jump"];
       case "bail":
         return ["bail"];
       case "look":
         return ["look"];
       case "interpret":
+      case "call":
         return [];
     }
   }
@@ -329,21 +347,48 @@ class Region {
         return;
       }
       case "slot":
-        this.settle();
-        b.if((b.load("i32.load16_u", next()) as I32).ltU(this.source.firstRegion), () => {
-          b.call(heatSlot, b.cpu, next());
-        });
-        b.return(next());
+        this.heat(next());
+        this.chain(next());
         return;
       case "raw":
         this.settle();
         b.return(next());
         return;
-      case "jump":
-      case "jumpHot":
+      case "return":
+        // Back to the region that called, or to the interpreter's loop.
         this.settle();
-        b.return(b.call(jump, b.cpu, b.readLocal(b.target, "l") as I64, b.i32(kind === "jumpHot" ? 1 : 0)));
+        b.return(b.call(jump, b.cpu, b.readLocal(b.target, "l") as I64, b.i32(0)));
+        return;
+      case "jump": {
+        const slot = b.variable(b.call(jump, b.cpu, b.readLocal(b.target, "l") as I64, b.i32(1)));
+        b.if(slot.get().eqz(), () => {
+          this.settle();
+          b.return(slot.get());
+        });
+        this.chain(slot.get());
+      }
     }
+  }
+
+  /** A slot that is still interpreted gets hotter. */
+  private heat(slot: I32): void {
+    const { b } = this;
+    const handler = b.load("i32.load16_u", slot) as I32;
+    b.if(handler.ltU(this.source.firstRegion), () => b.call(heatSlot, b.cpu, slot));
+  }
+
+  /** Goes on at a slot, whatever handler it has, in place of this region. */
+  private chain(slot: I32): void {
+    const { b } = this;
+    const left = (): I32 => b.local32(b.left);
+    b.if(left().leS(0), () => {
+      this.settle();
+      b.return(slot);
+    });
+    this.count(left());
+    b.setState32(CPU.budget, left().sub(1));
+    const word = b.load("i32.load", slot, 4) as I32;
+    b.returnCallIndirect(HANDLER, b.load("i32.load16_u", slot) as I32, b.cpu, word, slot);
   }
 
   private settle(): void {
@@ -369,6 +414,7 @@ class Region {
     b.writeLocal(b.left, budget.get());
     b.writeLocal(this.entered, budget.get());
     b.writeLocal(b.bank, b.state32(CPU.bank));
+    b.writeLocal(this.drops, this.dropCount());
     if (this.entries.length > 1) b.writeLocal(this.which, b.load("i32.load16_u", slot, 2));
   }
 
@@ -474,7 +520,7 @@ class Region {
           b.br(this.exitFor("slot", state));
         } else if (target === undefined) {
           b.writeLocal(b.target, this.addressOf(block, way.at));
-          b.br(this.exitFor(way.calls ? "jumpHot" : "jump", state));
+          b.br(this.exitFor("jump", state));
         } else {
           if (crosses) this.crossPage(block, way.at, state);
           this.reconcile(state, this.states[target] as RegisterState);
@@ -483,7 +529,10 @@ class Region {
         return;
       }
       case "indirect":
-        b.br(this.exitFor(way.heats ? "jumpHot" : "jump", state));
+        b.br(this.exitFor(way.returns ? "return" : "jump", state));
+        return;
+      case "call":
+        this.call(block, index, way, state);
         return;
       case "bail":
         b.writeLocal(this.nextSlot, b.slotConstant(way.at));
@@ -537,20 +586,68 @@ class Region {
       b.writeLocal(this.nextSlot, b.slotConstant(at));
       b.br(this.tail("raw"));
     });
+    this.outside(() => b.call(interpretOne, b.cpu, b.slotConstant(at)));
+    this.comeBack(index, at + 1);
+  }
+
+  /**
+   * A call: of another region as a call of its function, so that it comes back here; else as a branch, and the return
+   * finds its way in through an entry.
+   */
+  private call(
+    block: BuiltBlock,
+    index: number,
+    { at, back }: Extract<Way, { kind: "call" }>,
+    state: RegisterState,
+  ): void {
+    const { b } = this;
+    b.storeRegisters(state.dirty, bitsOf);
+    if (at !== undefined && pageOf(at) === pageOf(block.start)) {
+      b.writeLocal(this.nextSlot, b.slotConstant(at));
+      this.heat(b.local32(this.nextSlot));
+    } else {
+      if (at !== undefined) b.writeLocal(b.target, this.addressOf(block, at));
+      b.writeLocal(this.nextSlot, b.call(jump, b.cpu, b.readLocal(b.target, "l") as I64, b.i32(1)));
+      b.brIf(this.tail("raw"), b.local32(this.nextSlot).eqz());
+    }
+    const handler = b.load("i32.load16_u", b.local32(this.nextSlot)) as I32;
+    const depth = b.state32(CPU.depth);
+    const plain = handler.ltU(this.source.firstRegion).or(depth.geU(MAX_DEPTH)).or(b.local32(b.left).leS(0));
+    b.brIf(this.tail("raw"), plain);
+    b.setState32(CPU.depth, depth.add(1));
+    const word = b.load("i32.load", b.local32(this.nextSlot), 4) as I32;
+    this.outside(() => b.callIndirect(HANDLER, handler, b.cpu, word, b.local32(this.nextSlot)));
+    b.setState32(CPU.depth, depth);
+    this.comeBack(index, back);
+  }
+
+  /** Something else runs, with one instruction of the budget taken for it, and says at which slot to go on. */
+  private outside(run: () => I32): void {
+    const { b } = this;
     b.setState32(CPU.budget, b.local32(b.left).sub(1));
-    // What the compiled code has done so far, while the budget is not its own.
+    // What this region has done so far, while the budget is not its own.
     b.writeLocal(this.entered, b.local32(this.entered).sub(b.local32(b.left)));
-    b.writeLocal(this.nextSlot, b.call(interpretOne, b.cpu, b.slotConstant(at)));
+    b.writeLocal(this.nextSlot, run());
     b.writeLocal(b.left, b.state32AsStored(CPU.budget));
     b.writeLocal(this.entered, b.local32(this.entered).add(b.local32(b.left)));
-    const target = this.goesOn(at);
+  }
+
+  /** Goes on in the region if that is at instruction `at`, and the region is still there. */
+  private comeBack(index: number, at: number): void {
+    const { b } = this;
+    const target = this.goesOn(at - 1);
     if (target === undefined) {
       b.br(this.tail("raw"));
       return;
     }
-    b.brIf(this.tail("raw"), b.local32(this.nextSlot).ne(b.slotConstant(at + 1)));
+    const elsewhere = b.local32(this.nextSlot).ne(b.slotConstant(at));
+    b.brIf(this.tail("raw"), elsewhere.or(this.dropCount().ne(b.local32(this.drops))));
     b.writeLocal(b.bank, b.state32(CPU.bank));
     this.reconcile(EMPTY, this.states[target] as RegisterState);
     this.jumpTo(index, target);
+  }
+
+  private dropCount(): I32 {
+    return this.b.load("i32.load", this.b.i32(0), GLOBAL.drops) as I32;
   }
 }
