@@ -60,12 +60,12 @@ export function towardsZero(
   const operand = decode(fb, width, a);
   const value = width === 32 ? (operand as F32).toF64() : (operand as F64);
   const inRange = unsigned
-    ? value.gt(fb.f64(-1)).and(value.lt(fb.f64(2 ** integer)))
-    : value.abs().lt(fb.f64(2 ** (integer - 1)));
-  const integral = (fb.op("f64.trunc", value) as F64).eq(value);
-  const allowed = isFast(fb, cpu).or(isDefault(fb, cpu).and(integral));
+    ? [value.gt(fb.f64(-1)), value.lt(fb.f64(2 ** integer))]
+    : [value.abs().lt(fb.f64(2 ** (integer - 1)))];
+  const integral = (): I32 => (fb.op("f64.trunc", value) as F64).eq(value).and(isDefault(fb, cpu));
+  const allowed = fb.mostly([isFast(fb, cpu)], () => fb.i32(1), integral);
   const convert = unsigned ? "i64.trunc_sat_f64_u" : "i64.trunc_sat_f64_s";
-  return fb.choose(inRange.and(allowed), () => (fb.op(convert, value) as I64).bits(0, integer), called);
+  return fb.mostly([allowed, ...inRange], () => (fb.op(convert, value) as I64).bits(0, integer), called);
 }
 
 /** The integer has more digits than the format holds. */
@@ -125,7 +125,7 @@ export function fromInteger(
     width === 64
       ? (fb.op(`f64.convert_i64_${sign}`, x) as F64).bits()
       : (fb.op(`f32.convert_i64_${sign}`, x) as F32).bits().toI64U();
-  return fb.choose(exact ? isDefault(fb, cpu) : isFast(fb, cpu), convert, called);
+  return fb.mostly([exact ? isDefault(fb, cpu) : isFast(fb, cpu)], convert, called);
 }
 
 /** Returns `value`, widened from an operand that no rounding touches, unless it is a NaN or a flushed denormal. */

@@ -25,6 +25,7 @@ import { doubleHost, type Host, singleHost } from "./host.js";
 import { mayUseHostFma } from "./host-fma.js";
 import { isFast, noteInexact } from "./mode.js";
 import { sumError } from "./operations.js";
+import { type Decision, hostOrCalled, quickly } from "./quick.js";
 
 // --- double precision -------------------------------------------------------------------------------------------------
 
@@ -209,23 +210,25 @@ export const fusedLongElement = defineFunction("FMLAL_16", "illl", "l", (fb, cpu
 export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64, b: I64, c: I64): I64 {
   const called = (): I64 => fb.call(fusedElement(width), cpu, a, b, c);
   if (width === 16) return called();
-  const choose = (ok: I32, r: F32 | F64): I64 => {
-    const decided = fb.choose<F32 | F64>(
-      isFast(fb, cpu).and(ok),
+  const decide = (decision: Omit<Decision, "allowed">, r: F32 | F64): I64 => {
+    const chosen = hostOrCalled<F32 | F64>(
+      fb,
+      { ...decision, allowed: () => isFast(fb, cpu) },
       () => r,
       () => decode(fb, width, called()),
     );
-    return encode(fb, width, decided);
+    return encode(fb, width, chosen);
   };
   if (mayUseHostFma(fb)) {
     const [x, y, addend] = [a, b, c].map((bits) => decode(fb, width, bits)) as [F32 | F64, F32 | F64, F32 | F64];
     const r = hostFused(fb, width, x, y, addend);
-    return choose(fusedCertain(hostOf(fb, width) as Host<Value, I32>, r, x, y), r);
+    const certain = (): I32 => fusedCertain(hostOf(fb, width) as Host<Value, I32>, r, x, y);
+    return decide({ certain, quick: { test: "normal", holds: () => quickly(width, "normal", r) } }, r);
   }
   if (width === 64) return called();
   const [x, y, addend] = [a, b, c].map((bits) => bits.wrap().asF32().toF64()) as [F64, F64, F64];
   const { r, ok } = quickSingle(fb, x, y, addend);
-  return choose(ok, r);
+  return decide({ certain: () => ok }, r);
 }
 
 /** The host has fused instructions for lanes only. */

@@ -7,6 +7,7 @@ import type { FpOpName } from "../../cpu/fp/exact.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import type { F32, F64, I32, I64, V128, Value } from "../ir/value.js";
 import { doubleHost, type Host, singleHost } from "./host.js";
+import type { Quick } from "./quick.js";
 
 type Compute = <F extends Value, M extends I32 | V128>(h: Host<F, M>, x: F, y: F) => F;
 type Certain = <F extends Value, M extends I32 | V128>(h: Host<F, M>, r: F, x: F, y: F) => M;
@@ -30,6 +31,8 @@ export interface ArithmeticOperation {
   readonly operands: 1 | 2;
   readonly compute: Compute;
   readonly certain: Certain;
+  /** Less than that, and quicker to find out. */
+  readonly quick?: Quick;
   /** Absent: the operation never raises Inexact. */
   readonly unrounded?: Unrounded;
   /** What becomes of infinities and quiet NaNs; absent: "propagate". */
@@ -132,12 +135,24 @@ const integralOf = (bits: 32 | 64, compute: Compute): ArithmeticOperation => ({
 const choice = (compute: Compute): ArithmeticOperation => ({ operands: 2, compute, certain: notNaN });
 
 export const ARITHMETIC = {
-  FADD: { operands: 2, compute: (h, x, y) => h.add(x, y), certain: finite, unrounded: sum },
-  FSUB: { operands: 2, compute: (h, x, y) => h.sub(x, y), certain: finite, unrounded: difference },
-  FMUL: { operands: 2, compute: (h, x, y) => h.mul(x, y), certain: product, unrounded: multiplication },
-  FMULX: { operands: 2, compute: (h, x, y) => h.mul(x, y), certain: product, unrounded: multiplication },
-  FDIV: { operands: 2, compute: (h, x, y) => h.div(x, y), certain: quotient, unrounded: division },
-  FSQRT: { operands: 1, compute: (h, x) => h.sqrt(x), certain: finite, unrounded: squareRoot },
+  FADD: { operands: 2, compute: (h, x, y) => h.add(x, y), certain: finite, quick: "finite", unrounded: sum },
+  FSUB: { operands: 2, compute: (h, x, y) => h.sub(x, y), certain: finite, quick: "finite", unrounded: difference },
+  FMUL: {
+    operands: 2,
+    compute: (h, x, y) => h.mul(x, y),
+    certain: product,
+    quick: "normal",
+    unrounded: multiplication,
+  },
+  FMULX: {
+    operands: 2,
+    compute: (h, x, y) => h.mul(x, y),
+    certain: product,
+    quick: "normal",
+    unrounded: multiplication,
+  },
+  FDIV: { operands: 2, compute: (h, x, y) => h.div(x, y), certain: quotient, quick: "normal", unrounded: division },
+  FSQRT: { operands: 1, compute: (h, x) => h.sqrt(x), certain: finite, quick: "finite", unrounded: squareRoot },
   FMAX: choice((h, x, y) => h.max(x, y)),
   FMIN: choice((h, x, y) => h.min(x, y)),
   FMAXNM: { ...choice((h, x, y) => h.max(x, y)), special: "number" },

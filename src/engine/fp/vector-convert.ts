@@ -60,7 +60,7 @@ export function toFixedVector(
     : h.lt(h.abs(rounded), h.constant(2 ** 31));
   const allowed = isFast(fb, cpu).or(isDefault(fb, cpu).and(everyLane(fb, h.eq(rounded, value), full)));
   const convert = unsigned ? "i32x4.trunc_sat_f32x4_u" : "i32x4.trunc_sat_f32x4_s";
-  return fb.choose(everyLane(fb, inRange, full).and(allowed), () => inUse(fb, rounded.op(convert), full), slow);
+  return fb.mostly([allowed, everyLane(fb, inRange, full)], () => inUse(fb, rounded.op(convert), full), slow);
 }
 
 /** From integers of the elements' own width. */
@@ -79,7 +79,7 @@ export function fromFixedVector(
     const r = x.op(unsigned ? "f32x4.convert_i32x4_u" : "f32x4.convert_i32x4_s");
     return inUse(fb, fbits ? vectorHost(fb, 32).mul(r, powerOfTwo(fb, fbits.neg())) : r, full);
   };
-  return fb.choose(isFast(fb, cpu), fast, slow);
+  return fb.mostly([isFast(fb, cpu)], fast, slow);
 }
 
 /** FCVTL: elements of `width` in the upper or lower half, to twice the width. */
@@ -100,7 +100,7 @@ export function widenVector(fb: FunctionBuilder, cpu: I32, width: 16 | 32, upper
   if (width === 16) return slow();
   const h = vectorHost(fb, 64);
   const r = (upper ? x.shuffle(x, UPPER_HALF) : x).op("f64x2.promote_low_f32x4");
-  return fb.choose(isDefault(fb, cpu).and(everyLane(fb, h.notNaN(r), true)), () => r, slow);
+  return fb.mostly([isDefault(fb, cpu), everyLane(fb, h.notNaN(r), true)], () => r, slow);
 }
 
 const narrowLanes = memo((width: 32 | 64, odd: boolean): Vector1 => {
@@ -118,5 +118,5 @@ export function narrowVector(fb: FunctionBuilder, cpu: I32, width: 32 | 64, odd:
   if (width === 32 || odd) return slow();
   const r = x.op("f32x4.demote_f64x2_zero");
   const certain = everyLane(fb, vectorHost(fb, 32).normal(r), false);
-  return fb.choose(isFast(fb, cpu).and(certain), () => r, slow);
+  return fb.mostly([isFast(fb, cpu), certain], () => r, slow);
 }

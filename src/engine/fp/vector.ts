@@ -36,6 +36,7 @@ import {
   COMPARISONS,
   type ComparisonName,
 } from "./operations.js";
+import { hostOrCalled, quicklyLanes } from "./quick.js";
 
 export type Vector1 = Callable<"iv", "v">;
 export type Vector2 = Callable<"ivv", "v">;
@@ -128,9 +129,13 @@ export function arithmeticVector(
   if (width === 16) return slow();
   const h = vectorHost(fb, width);
   const r = op.compute(h, x, y);
-  const certain = everyLane(fb, op.certain(h, r, x, y), full);
-  const allowed = op.unrounded ? isFast(fb, cpu) : isDefault(fb, cpu);
-  return fb.choose(allowed.and(certain), () => inUse(fb, r, full), slow);
+  const { quick } = op;
+  const decision = {
+    allowed: () => (op.unrounded ? isFast(fb, cpu) : isDefault(fb, cpu)),
+    certain: () => everyLane(fb, op.certain(h, r, x, y), full),
+    quick: quick && { test: quick, holds: () => quicklyLanes(fb, width, quick, full, r) },
+  };
+  return hostOrCalled(fb, decision, () => inUse(fb, r, full), slow);
 }
 
 /** A row of COMPARISONS on vectors. */
@@ -147,7 +152,7 @@ export function comparisonVector(
   if (width === 16) return slow();
   const h = vectorHost(fb, width);
   const certain = everyLane(fb, h.and(h.notNaN(x), h.notNaN(y)), full);
-  return fb.choose(isDefault(fb, cpu).and(certain), () => inUse(fb, COMPARISONS[name](h, x, y), full), slow);
+  return fb.mostly([isDefault(fb, cpu), certain], () => inUse(fb, COMPARISONS[name](h, x, y), full), slow);
 }
 
 // --- fused ------------------------------------------------------------------------------------------------------------
@@ -234,8 +239,12 @@ export function fusedVector(
   const called = (): V128 => fb.call(fusedLanes(width, full), cpu, d, n, m);
   if (!mayUseHostFma(fb)) return called();
   const r = fb.op(width === 32 ? "f32x4.relaxed_madd" : "f64x2.relaxed_madd", n, m, d) as V128;
-  const certain = everyLane(fb, fusedCertain(vectorHost(fb, width), r, n, m), full);
-  return fb.choose(isFast(fb, cpu).and(certain), () => inUse(fb, r, full), called);
+  const decision = {
+    allowed: () => isFast(fb, cpu),
+    certain: () => everyLane(fb, fusedCertain(vectorHost(fb, width), r, n, m), full),
+    quick: { test: "normal", holds: () => quicklyLanes(fb, width, "normal", full, r) },
+  } as const;
+  return hostOrCalled(fb, decision, () => inUse(fb, r, full), called);
 }
 
 const stepLanes = memo(

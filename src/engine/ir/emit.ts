@@ -2,7 +2,7 @@
  * From statements to wasm bytes. A pure value used once is written where it is used; one used more often, and every
  * read whose result is used, gets a local at the place of its definition; unused ones vanish.
  */
-import { ByteWriter, type FunctionBody } from "../wasm/encoder.js";
+import { type BranchHint, ByteWriter, type FunctionBody } from "../wasm/encoder.js";
 import { CONTROL, type TypeLetter } from "../wasm/opcodes.js";
 import type { FunctionBuilder, Label, Statement } from "./function.js";
 import type { Node } from "./value.js";
@@ -55,6 +55,7 @@ function use(node: Node): void {
 
 class Emitter {
   readonly out = new ByteWriter();
+  readonly hints: BranchHint[] = [];
   private readonly labels: (Label | undefined)[] = [];
   /** Locals by type: those of values that may still be used, and those of values that are not. */
   private readonly taken = new Map<TypeLetter, number[]>();
@@ -168,6 +169,7 @@ class Emitter {
         break;
       case "if":
         this.push(s.condition);
+        if (s.rare) this.hints.push({ offset: this.out.length, likely: false });
         this.out.opcode(CONTROL.if);
         this.out.u8(VOID_BLOCK);
         this.labels.push(undefined);
@@ -181,6 +183,7 @@ class Emitter {
         break;
       case "br":
         if (s.condition) this.push(s.condition);
+        if (s.rare) this.hints.push({ offset: this.out.length, likely: false });
         this.out.opcode(s.condition ? CONTROL.br_if : CONTROL.br);
         this.out.u32(this.depth(s.label));
         break;
@@ -215,5 +218,6 @@ export function emitFunction(fb: FunctionBuilder): FunctionBody {
     signature: { params: fb.params, result: fb.result },
     locals: fb.locals as TypeLetter[],
     code: emitter.out.finish(),
+    hints: emitter.hints,
   };
 }

@@ -43,8 +43,8 @@ export type Statement =
   | { kind: "effect"; node: Node }
   | { kind: "set"; local: number; node: Node }
   | { kind: "scope"; label: Label; body: Statement[] }
-  | { kind: "if"; condition: Node; taken: Statement[]; otherwise: Statement[] }
-  | { kind: "br"; label: Label; condition: Node | undefined }
+  | { kind: "if"; condition: Node; taken: Statement[]; otherwise: Statement[]; rare?: boolean }
+  | { kind: "br"; label: Label; condition: Node | undefined; rare?: boolean }
   | { kind: "table"; index: Node; labels: Label[]; fallback: Label }
   | { kind: "return"; node: Node | undefined }
   /** Statements in a row, for who fills them in later. */
@@ -314,6 +314,29 @@ export class FunctionBuilder {
     this.current.push({ kind: "if", condition: condition.node, taken: thenBody, otherwise: elseBody });
   }
 
+  /** `if` whose condition hardly ever holds: the host keeps what it needs for `then` out of the way of the rest. */
+  ifRare(condition: I32, then: () => void): void {
+    const at = this.current.length;
+    this.if(condition, then);
+    const statement = this.current[at];
+    if (condition.node.constant === undefined && statement?.kind === "if") statement.rare = true;
+  }
+
+  /** What `then` gives where all conditions hold, which they nearly always do; else what `otherwise` gives. */
+  mostly<T extends Value>(conditions: readonly I32[], then: () => T, otherwise: () => T): T {
+    const first = then();
+    const local = this.newLocal(first.letter);
+    this.block((done) => {
+      this.block((rare) => {
+        for (const condition of conditions) this.brIfRare(rare, condition.eqz());
+        this.writeLocal(local, first);
+        this.br(done);
+      });
+      this.writeLocal(local, otherwise());
+    });
+    return this.readLocal(local, first.letter) as T;
+  }
+
   /** A value from one of two branches of which only one runs. */
   choose<T extends Value>(condition: I32, then: () => T, otherwise: () => T): T {
     const c = condition.node.constant;
@@ -359,6 +382,13 @@ export class FunctionBuilder {
       return;
     }
     this.current.push({ kind: "br", label, condition: condition.node });
+  }
+
+  brIfRare(label: Label, condition: I32): void {
+    const at = this.current.length;
+    this.brIf(label, condition);
+    const statement = this.current[at];
+    if (condition.node.constant === undefined && statement?.kind === "br") statement.rare = true;
   }
 
   /** Runs `cases[index]`, or `fallback` when the index is past them. */

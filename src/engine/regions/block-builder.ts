@@ -313,7 +313,7 @@ export class BlockBuilder extends Builder {
   }
   base(o: Operand): I64 {
     const value = this.XSP(o);
-    if (this.number(o) === 31) this.if(value.wrap().and(15), () => this.bail());
+    if (this.number(o) === 31) this.ifRare(value.wrap().and(15), () => this.bail());
     return value;
   }
 
@@ -413,11 +413,11 @@ export class BlockBuilder extends Builder {
     const index = address.shrU(PAGE_BITS - entryShift).wrap();
     const entry = this.local32(this.bank).add(index.and((TLB_ENTRIES - 1) << entryShift));
     const last = size === 1 ? address : address.add(size - 1);
-    if (options?.aligned && size > 1) this.if(address.wrap().and(size - 1), () => this.bail());
+    if (options?.aligned && size > 1) this.ifRare(address.wrap().and(size - 1), () => this.bail());
     const misses = last.and(-(1n << BigInt(PAGE_BITS))).ne(this.load("i64.load", entry, BANK.data + tag) as I64);
-    this.if(misses, () => {
+    this.ifRare(misses, () => {
       const hit = this.call(touch, this.cpu, address, this.i32(size), this.i32(access));
-      this.if(hit.eqz(), () => this.bail());
+      this.ifRare(hit.eqz(), () => this.bail());
     });
     return address.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32);
   }
@@ -500,7 +500,7 @@ export class BlockBuilder extends Builder {
   }
   undefinedIf(condition: I32): void {
     if (condition.node.constant === 0) return;
-    this.if(condition, () => this.bail());
+    this.ifRare(condition, () => this.bail());
   }
 
   // --- vCPU block -------------------------------------------------------------------------------------------------------

@@ -381,7 +381,7 @@ class Region {
   private chain(slot: I32): void {
     const { b } = this;
     const left = (): I32 => b.local32(b.left);
-    b.if(left().leS(0), () => {
+    b.ifRare(left().leS(0), () => {
       this.settle();
       b.return(slot);
     });
@@ -409,7 +409,7 @@ class Region {
   private writeStart(): void {
     const { b } = this;
     const slot = b.param(2) as I32;
-    if (b.usesFp) b.if(b.state32(CPU.fpTrap), () => b.return(b.call(interpretOne, b.cpu, slot)));
+    if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.return(b.call(interpretOne, b.cpu, slot)));
     const budget = b.variable(b.state32AsStored(CPU.budget).add(1));
     b.writeLocal(b.left, budget.get());
     b.writeLocal(this.entered, budget.get());
@@ -499,7 +499,7 @@ class Region {
     block.body.unshift(
       ...b.statements(() => {
         const n = b.i32(block.length);
-        b.if(b.local32(b.left).ltS(n), () => {
+        b.ifRare(b.local32(b.left).ltS(n), () => {
           b.writeLocal(this.nextSlot, b.slotConstant(block.start));
           b.writeLocal(this.refund, b.i32(0));
           b.br(this.exitFor("bail", start));
@@ -570,7 +570,7 @@ class Region {
     const entry = fetchEntry(b.local32(b.bank), va.get());
     const sameTag = (b.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(va.get());
     const sameCode = (b.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32).eq(code);
-    b.if(sameTag.and(sameCode).eqz(), () => {
+    b.ifRare(sameTag.and(sameCode).eqz(), () => {
       b.writeLocal(b.target, va.get().add(slotOf(at) * 4));
       b.br(this.exitFor("jump", state));
     });
@@ -582,7 +582,7 @@ class Region {
   private interpret(index: number, at: number, state: RegisterState): void {
     const { b } = this;
     b.storeRegisters(state.dirty, bitsOf);
-    b.if(b.local32(b.left).leS(0), () => {
+    b.ifRare(b.local32(b.left).leS(0), () => {
       b.writeLocal(this.nextSlot, b.slotConstant(at));
       b.br(this.tail("raw"));
     });

@@ -8,6 +8,7 @@ import { FIRST_INSTRUCTION_HANDLER } from "../interpreter/code-pages.js";
 import { allForms } from "../interpreter/forms.js";
 import type { Callable, Linker } from "../ir/function.js";
 import { AREA, SLOT_SIZE, SYSREG_ENTRY } from "../layout.js";
+import { enableBranchHints } from "../wasm/branch-hints.js";
 import { encodeModule, TypeTable } from "../wasm/encoder.js";
 import { type CompiledRegion, compileRegion } from "./compile.js";
 import type { PageCode, Pages } from "./discover.js";
@@ -79,7 +80,9 @@ class RegionLinker implements Linker {
 export class Compiler {
   private readonly forms: readonly Form[] = allForms();
 
-  constructor(private readonly tables: CompilerTables) {}
+  constructor(private readonly tables: CompilerTables) {
+    enableBranchHints();
+  }
 
   run(job: Job): JobResult {
     const start = performance.now();

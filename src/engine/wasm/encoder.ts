@@ -92,11 +92,21 @@ export interface Signature {
   readonly result: string;
 }
 
+/** Which way a branch of the code mostly goes. */
+export interface BranchHint {
+  /** Of the `if` or `br_if` in the code. */
+  readonly offset: number;
+  /** The condition mostly holds. */
+  readonly likely: boolean;
+}
+
 export interface FunctionBody {
   readonly signature: Signature;
   /** Types of the locals after the parameters. */
   readonly locals: readonly TypeLetter[];
   readonly code: Uint8Array;
+  /** By offset. */
+  readonly hints?: readonly BranchHint[];
 }
 
 export interface ModuleParts {
@@ -128,9 +138,49 @@ export class TypeTable {
   }
 }
 
+/** The declarations of a function's locals, neighbours of a type in one. */
+function localDeclarations(locals: readonly TypeLetter[]): Uint8Array {
+  const runs: { type: TypeLetter; count: number }[] = [];
+  for (const type of locals) {
+    const last = runs.at(-1);
+    if (last?.type === type) last.count++;
+    else runs.push({ type, count: 1 });
+  }
+  const w = new ByteWriter();
+  w.u32(runs.length);
+  for (const run of runs) {
+    w.u32(run.count);
+    w.u8(VALUE_TYPES[run.type]);
+  }
+  return w.finish();
+}
+
 function valueTypes(writer: ByteWriter, letters: string): void {
   writer.u32(letters.length);
   for (const letter of letters) writer.u8(VALUE_TYPES[letter as TypeLetter]);
+}
+
+/** The section "metadata.code.branch_hint" (the Branch Hinting proposal): a byte for each branch that has a hint. */
+function branchHints(
+  section: (id: number, write: (w: ByteWriter) => void) => void,
+  { functionImports, functions }: ModuleParts,
+  declarations: readonly Uint8Array[],
+): void {
+  const hinted = functions.flatMap(({ hints = [] }, i) => (hints.length > 0 ? [{ i, hints }] : []));
+  if (hinted.length === 0) return;
+  section(0, (w) => {
+    w.name("metadata.code.branch_hint");
+    w.u32(hinted.length);
+    for (const { i, hints } of hinted) {
+      w.u32(functionImports.length + i);
+      w.u32(hints.length);
+      for (const { offset, likely } of hints) {
+        w.u32((declarations[i] as Uint8Array).length + offset);
+        w.u32(1);
+        w.u8(likely ? 1 : 0);
+      }
+    }
+  });
 }
 
 /** Assembles a module that imports its memory as "env.memory". */
@@ -212,26 +262,17 @@ export function encodeModule(types: TypeTable, parts: ModuleParts): Uint8Array {
       for (const index of parts.table) w.u32(index);
     });
   }
+  const declarations = parts.functions.map((f) => localDeclarations(f.locals));
+  branchHints(section, parts, declarations);
   section(10, (w) => {
     w.u32(parts.functions.length);
-    for (const f of parts.functions) {
-      const body = new ByteWriter();
-      const runs: { type: TypeLetter; count: number }[] = [];
-      for (const type of f.locals) {
-        const last = runs.at(-1);
-        if (last?.type === type) last.count++;
-        else runs.push({ type, count: 1 });
-      }
-      body.u32(runs.length);
-      for (const run of runs) {
-        body.u32(run.count);
-        body.u8(VALUE_TYPES[run.type]);
-      }
-      body.bytes(f.code);
-      body.u8(0x0b);
-      w.u32(body.length);
-      w.bytes(body.finish());
-    }
+    parts.functions.forEach((f, i) => {
+      const locals = declarations[i] as Uint8Array;
+      w.u32(locals.length + f.code.length + 1);
+      w.bytes(locals);
+      w.bytes(f.code);
+      w.u8(0x0b);
+    });
   });
   const { names } = parts;
   if (names) {

@@ -15,7 +15,6 @@ import {
 } from "../../engine/fp/convert.js";
 import {
   binaryElement,
-  certainOf,
   compareElement,
   decode,
   encode,
@@ -26,7 +25,8 @@ import {
 import { fusedScalar, negated } from "../../engine/fp/fused.js";
 import { isDefault, isFast } from "../../engine/fp/mode.js";
 import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation } from "../../engine/fp/operations.js";
-import type { I32, I64 } from "../../engine/ir/value.js";
+import { hostOrCalled, quickly } from "../../engine/fp/quick.js";
+import type { F32, F64, I32, I64 } from "../../engine/ir/value.js";
 import type { Operand } from "../pattern.js";
 
 /** The ftype field; 2 is no format. */
@@ -50,18 +50,20 @@ export function arithmetic(b: Builder, name: ArithmeticName, width: Width, a: I6
   const x = decode(b, width, a);
   const y = op.operands === 2 ? decode(b, width, c) : x;
   const r = op.compute(h, x, y);
-  const allowed = op.unrounded ? isFast(b, b.cpu) : isDefault(b, b.cpu);
-  const certain = allowed.and(certainOf(h, width, op, r, x, y));
+  const { quick } = op;
+  const decision = {
+    allowed: () => (op.unrounded ? isFast(b, b.cpu) : isDefault(b, b.cpu)),
+    certain: () => op.certain(h, r, x, y),
+    quick: quick && { test: quick, holds: () => quickly(width, quick, r) },
+  };
   // Chosen as floats, so that the common case never leaves the host's vector registers.
-  return encode(
+  const chosen = hostOrCalled<F32 | F64>(
     b,
-    width,
-    b.choose(
-      certain,
-      () => r,
-      () => decode(b, width, called()),
-    ),
+    decision,
+    () => r,
+    () => decode(b, width, called()),
   );
+  return encode(b, width, chosen);
 }
 
 interface Typed {
