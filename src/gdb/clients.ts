@@ -53,6 +53,12 @@ export class Clients {
     return () => this.#withdraw(applicant);
   }
 
+  /** Seats an observer at once, one that is no client. */
+  observe({ transport, seated }: Applicant): () => void {
+    seated(new Session(this.#target, transport, { observer: true }));
+    return () => {};
+  }
+
   /** A session is over; who waits for its place gets it. */
   leave(session: Session): void {
     if (this.#controller === session) this.#controller = undefined;

@@ -1,10 +1,12 @@
 /**
- * What a debugger asks when it attaches, played once to nobody, so that the first that comes finds the code compiled
- * and is at its prompt tens of milliseconds sooner. It only looks: as an observer, through the same door.
+ * What a debugger asks when it attaches, asked by the stub itself over a connection of its own, again and again, so that
+ * the first debugger that comes finds the code compiled, from the socket to the registers, and is at its prompt sooner.
+ * The client is an observer: it only looks.
  */
 
-import { encodePacket } from "./packet/frame.js";
-import { Session } from "./session.js";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { checksum } from "./packet/frame.js";
+import { hexByte } from "./packet/hex.js";
 import type { DebugTarget } from "./target.js";
 
 /** As GDB 13 begins. */
@@ -13,20 +15,85 @@ const QUESTIONS = [
     "QThreadEvents+;no-resumed+;memory-tagging+;xmlRegisters=i386",
   ...["vMustReplyEmpty", "QStartNoAckMode", "QProgramSignals:0;1;3", "Hgp0.0", "qTStatus", "qTfV", "qTsV", "?"],
   ...["qXfer:threads:read::0,1000", "qAttached:1", "Hc-1", "qOffsets", "qXfer:memory-map:read::0,1000", "g", "p0"],
-  ...["qSymbol::", "qTfP", "vCont?", "qXfer:features:read:target.xml:0,1000"],
+  ...["qSymbol::", "qTfP", "vCont?", "QNonStop:0", "qXfer:features:read:target.xml:0,1000"],
 ];
 /** Pieces of a description that are asked for at most. */
 const PIECES = 16;
+/** Memory, where nothing runs meanwhile: looking it up leaves traces in what a vCPU keeps for itself. */
+const OF_STANDING = ["m40080000,4", "m40080000,40"];
 
-export function rehearse(target: DebugTarget): void {
-  const session = new Session(target, { send() {}, congested: false, end() {} }, { observer: true });
-  const ask = (question: string): void => void session.receive(encodePacket(question));
-  for (const question of QUESTIONS) ask(question);
-  for (const { name } of target.features) {
-    const annex = `aarch64-${name.slice(name.lastIndexOf(".") + 1)}.xml`;
-    for (let piece = 0; piece < PIECES; piece++) {
-      ask(`qXfer:features:read:${annex}:${(piece * 0x1000).toString(16)},1000`);
-    }
+/** How often all of it is asked. A machine that runs has better things to do. */
+const ROUNDS = { standing: 30, running: 2 } as const;
+
+const ANSWER = /\$[^#]*#[0-9a-f]{2}$/;
+
+/** As a client sends it, who never run-length encodes. */
+function frame(question: string): string {
+  return `$${question}#${hexByte(checksum(Buffer.from(question)))}`;
+}
+
+/** `serve` takes the stub's end of a connection. It goes on while `alone` says that nobody else has come. */
+export async function rehearse(
+  target: DebugTarget,
+  serve: (socket: Socket) => void,
+  alone: () => boolean,
+): Promise<void> {
+  const stage = createServer({ noDelay: true });
+  try {
+    await new Promise<void>((resolve, reject) => stage.once("error", reject).listen(0, "127.0.0.1", resolve));
+    const standing = target.standing !== undefined;
+    const questions = [...QUESTIONS, ...descriptionQuestions(target), ...(standing ? OF_STANDING : [])];
+    const rounds = ROUNDS[standing ? "standing" : "running"];
+    for (let round = 0; round < rounds && alone(); round++) await converse(stage, serve, questions, alone);
+  } catch {
+    // Without sockets of its own the stub is as good as with them.
+  } finally {
+    stage.close();
   }
-  session.close();
+}
+
+function descriptionQuestions({ features }: DebugTarget): string[] {
+  return features.flatMap(({ name }) => {
+    const annex = `aarch64-${name.slice(name.lastIndexOf(".") + 1)}.xml`;
+    return Array.from(
+      { length: PIECES },
+      (_, piece) => `qXfer:features:read:${annex}:${(piece * 0x1000).toString(16)},1000`,
+    );
+  });
+}
+
+/** One connection, from its first question to its end. */
+function converse(
+  stage: Server,
+  serve: (socket: Socket) => void,
+  questions: readonly string[],
+  alone: () => boolean,
+): Promise<void> {
+  const address = stage.address();
+  if (address === null || typeof address === "string") return Promise.resolve();
+  return new Promise((resolve) => {
+    const client = connect({ port: address.port, host: "127.0.0.1", noDelay: true });
+    stage.removeAllListeners("connection").on("connection", (socket) => {
+      // Whoever else may have found this port is not served.
+      if (socket.remotePort === client.localPort) serve(socket);
+      else socket.destroy();
+    });
+    let next = 0;
+    let heard = "";
+    const ask = (): void => {
+      const question = alone() ? questions[next++] : undefined;
+      heard = "";
+      if (question === undefined) client.destroy();
+      else client.write(frame(question));
+    };
+    client.setEncoding("latin1");
+    client.on("connect", ask);
+    client.on("data", (text) => {
+      heard += text;
+      if (ANSWER.test(heard)) ask();
+    });
+    client.on("error", () => {});
+    client.on("close", () => resolve());
+    client.unref();
+  });
 }

@@ -5,7 +5,7 @@
 
 import { lstat, unlink } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { Clients } from "./clients.js";
+import { type Applicant, Clients } from "./clients.js";
 import { type Endpoint, EndpointError, formatEndpoint, isLocal } from "./endpoint.js";
 import { MAX_UNSENT } from "./limits.js";
 import { ACK, encodePacket } from "./packet/frame.js";
@@ -58,8 +58,6 @@ export async function listenForGdb(options: GdbServerOptions): Promise<GdbServer
   if (!isLocal(bound)) {
     warn?.(`the GDB stub listens on ${formatEndpoint(bound)}: anyone who reaches it controls the machine`);
   }
-  const { target } = options;
-  setTimeout(() => rehearse(target), REHEARSAL_MS[target.standing === undefined ? "running" : "standing"]).unref();
   return new GdbServer(server, bound, options);
 }
 
@@ -67,6 +65,7 @@ export class GdbServer {
   readonly #server: Server;
   readonly #options: GdbServerOptions;
   readonly #sockets = new Set<Socket>();
+  readonly #rehearsal: NodeJS.Timeout;
 
   /** Use `listenForGdb`. */
   constructor(
@@ -77,12 +76,17 @@ export class GdbServer {
   ) {
     this.#server = server;
     this.#options = options;
+    const { target } = options;
+    const alone = (): boolean => server.listening && this.#sockets.size === 0;
+    const pause = REHEARSAL_MS[target.standing === undefined ? "running" : "standing"];
+    this.#rehearsal = setTimeout(() => rehearse(target, (socket) => this.#serve(socket, true), alone), pause).unref();
     server.on("connection", (socket) => this.#connected(socket));
     server.on("error", (error) => options.warn?.(`the GDB stub cannot accept connections: ${error.message}`));
   }
 
   /** Stops listening and drops the client, after what it was sent, such as the machine's end; the guest runs on. */
   async close(): Promise<void> {
+    clearTimeout(this.#rehearsal);
     const closed = [new Promise<unknown>((resolve) => this.#server.close(resolve))];
     for (const socket of this.#sockets) {
       closed.push(new Promise((resolve) => socket.on("close", resolve)));
@@ -103,7 +107,8 @@ export class GdbServer {
     this.#serve(socket);
   }
 
-  #serve(socket: Socket): void {
+  /** A client's connection, or one of our own that nobody is to hear of (rehearsal.ts). */
+  #serve(socket: Socket, own = false): void {
     const { target, clientChanged, warn } = this.#options;
     const clients = Clients.of(target);
     let session: Session | undefined;
@@ -113,7 +118,7 @@ export class GdbServer {
       open = false;
       withdraw();
       if (session === undefined) return;
-      clientChanged?.(false);
+      if (!own) clientChanged?.(false);
       clients.leave(session);
     };
     let untaken: Uint8Array = new Uint8Array(0);
@@ -142,18 +147,19 @@ export class GdbServer {
       defect: (error: unknown) =>
         warn?.(`the GDB stub failed on a packet: ${error instanceof Error ? error.stack : error}`),
     };
-    const withdraw = clients.apply({
+    const applicant: Applicant = {
       transport,
       seated: (seat) => {
         session = seat;
-        clientChanged?.(true);
+        if (!own) clientChanged?.(true);
         pump();
       },
       refused: () => {
         open = false;
         refuse(socket, untaken);
       },
-    });
+    };
+    const withdraw = own ? clients.observe(applicant) : clients.apply(applicant);
   }
 }
 

@@ -61,6 +61,7 @@ export class FakeMachine implements DebugTarget {
   readonly log: string[] = [];
   standing: Stop | undefined;
   retired = 0;
+  memoryReads = 0;
   #vcpus: FakeVcpu[] = [];
   #plan = new Map<number, ResumeAction>();
   #interrupted = false;
@@ -156,6 +157,7 @@ export class FakeMachine implements DebugTarget {
   }
 
   readMemory(_vcpu: number, address: bigint, length: number): Uint8Array | TargetError {
+    this.memoryReads++;
     const offset = Number(address - RAM);
     if (offset < 0 || offset >= RAM_SIZE) return this.#noMemory(address);
     return this.ram.slice(offset, offset + length);

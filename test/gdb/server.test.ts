@@ -108,6 +108,23 @@ describe("listening", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("rehearses with itself, unheard, until a debugger comes", async () => {
+    const { machine, server, presence } = await serve();
+    const before = Buffer.from(machine.ram);
+    await waitFor(() => machine.memoryReads > 4);
+    expect(presence).toEqual([]);
+    expect(machine.standing).toEqual({ vcpu: 0, reason: { kind: "reset" } });
+    expect(machine.ram).toEqual(new Uint8Array(before));
+    const client = new Client(server);
+    expect(await client.ask("Hgp1.1")).toBe("OK");
+    // Its conversation has ended: what listens to the machine is the debugger alone, and that one controls.
+    await waitFor(() => machine.listeners === 1);
+    const reads = machine.memoryReads;
+    expect(presence).toEqual([true]);
+    expect(await client.ask("M40000000,1:55")).toBe("OK");
+    expect(machine.memoryReads).toBe(reads);
+  });
+
   it("warns of an address that others reach", async () => {
     const { warnings } = await serve("0.0.0.0:0");
     expect(warnings).toEqual([expect.stringMatching(/^the GDB stub listens on 0\.0\.0\.0:\d+: anyone/)]);

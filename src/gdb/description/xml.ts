@@ -25,6 +25,9 @@ function featureFile(feature: RegisterFeature): string {
   return `${feature.name.split(".").slice(-2).join("-")}.xml`;
 }
 
+/** Files of features that have been asked for: they never change, and each connection begins with them. */
+const featureFiles = new WeakMap<RegisterFeature, string>();
+
 /** The document `annex` of `qXfer:features:read`: "target.xml" or a file it includes; undefined if there is none such. */
 export function descriptionFile(features: readonly RegisterFeature[], annex: string): string | undefined {
   if (annex === "target.xml") {
@@ -39,8 +42,12 @@ export function descriptionFile(features: readonly RegisterFeature[], annex: str
   }
   const feature = features.find((candidate) => featureFile(candidate) === annex);
   if (feature === undefined) return undefined;
+  const known = featureFiles.get(feature);
+  if (known !== undefined) return known;
   const body = feature.types.map(typeTag).join("") + feature.registers.map(registerTag).join("");
-  return document("feature", "gdb-target.dtd", { name: feature.name }, body);
+  const text = document("feature", "gdb-target.dtd", { name: feature.name }, body);
+  featureFiles.set(feature, text);
+  return text;
 }
 
 function typeTag(type: RegisterType): string {
