@@ -50,6 +50,8 @@ export class Session {
   readonly points: PointSet;
   /** What the client said of itself in `qSupported`. */
   clientFeatures: ReadonlySet<string> = new Set();
+  /** It has read the registers of `g`. */
+  hasReadAll = false;
   /** What an LLDB has asked for. */
   readonly lldb = { threadSuffix: false, threadsInStops: false, errorStrings: false };
   /** The vCPU of registers and memory (`Hg`); a stop selects its own. */
@@ -128,6 +130,11 @@ export class Session {
 
   get takesErrorText(): boolean {
     return this.clientFeatures.has("error-message+");
+  }
+
+  /** Whether the client is a GDB: it says of itself what no other client does. */
+  get isGdb(): boolean {
+    return this.clientFeatures.has("qRelocInsn+");
   }
 
   /** Whether the client may only look. */
@@ -281,7 +288,7 @@ export class Session {
 
   /** Every GDB shows the words of an error to some packets, and takes them to what an observer may not send. */
   #takesWords(command: Command): boolean {
-    return (command.words || (this.#observes && !command.observers)) && this.clientFeatures.has("qRelocInsn+");
+    return (command.words || (this.#observes && !command.observers)) && this.isGdb;
   }
 
   /** Selects the vCPU that LLDB names at the end of a register packet, and takes the name off. */

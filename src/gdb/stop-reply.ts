@@ -11,7 +11,11 @@ const SIGINT = 2;
 const SIGTRAP = 5;
 const SIGKILL = 9;
 
-/** Registers GDB looks at after every stop, sent along to save it the round trip. In `coreFeature` GDB's numbers are our indices. */
+/**
+ * Registers GDB looks at after every stop, sent along to save it the round trip. In `coreFeature` GDB's numbers are our
+ * indices. Not before GDB has read all with `g`: from that reply it learns which registers `g` carries, and so how long
+ * the blocks of registers in a trace file are (remote.c, `trace_regblock_size`).
+ */
 const expedited = [CoreRegister.x29, CoreRegister.sp, CoreRegister.pc];
 
 const watchWords: Readonly<Record<WatchKind, string>> = { write: "watch", read: "rwatch", access: "awatch" };
@@ -32,7 +36,7 @@ export function stopReply(session: Session, stop: Stop): string {
   if (reason.kind === "exited") return ending(session, "W", reason.code);
   if (reason.kind === "killed") return ending(session, "X", SIGKILL);
   const pairs = [`thread:${session.threadId(stop.vcpu)}`, `core:${stop.vcpu.toString(16)}`];
-  for (const index of expedited) {
+  for (const index of session.isGdb && !session.hasReadAll ? [] : expedited) {
     const value = session.target.readRegister(stop.vcpu, CORE, index);
     if (!(value instanceof TargetError)) pairs.push(`${hexByte(index)}:${hex(value)}`);
   }

@@ -215,6 +215,11 @@ describe("a run", () => {
     expect(wire.reply("p0")).toBe("x".repeat(16));
     expect(wire.reply("p20")).toBe("1c00084000000000");
     expect(wire.reply("m40080010,4")).toBe("200000f9");
+    // What GDB says does not change is read as it is, up to where it may change.
+    expect(wire.reply("m40080014,4")).toMatch(/^E\.0x40080014 was not collected/);
+    ok("QTro:40080000,40080010:40080014,40080018");
+    expect(wire.reply("m40080014,8")).toBe("1f0004eb");
+    expect(wire.reply("m40080018,4")).toMatch(/^E\.0x40080018 was not collected/);
     expect(wire.reply("QTFrame:tdp:1")).toBe("F-1");
     expect(wire.reply("QTFrame:1")).toBe("F1T1");
     expect(wire.reply(`QTFrame:outside:${THERE}:${THERE}`)).toBe("F3T2");

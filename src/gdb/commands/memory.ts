@@ -7,8 +7,8 @@ import { MAX_PACKET } from "../limits.js";
 import { type Arguments, MalformedPacket } from "../packet/arguments.js";
 import { HexBytes } from "../packet/hex-packet.js";
 import type { Session } from "../session.js";
-import { Errno, TargetError } from "../target.js";
-import { readCollected, selectedFrame } from "../tracepoints/index.js";
+import { TargetError } from "../target.js";
+import { readInFrame, selectedFrame } from "../tracepoints/index.js";
 import { command, OK, type Reply } from "./command.js";
 
 interface Range {
@@ -25,10 +25,7 @@ function parseRange(args: Arguments): Range {
 function read(session: Session, { address, length }: Range, limit: number): Uint8Array | TargetError {
   if (length === 0) return new Uint8Array(0);
   const frame = selectedFrame(session);
-  if (frame !== undefined) {
-    const text = `0x${address.toString(16)} was not collected in this trace frame`;
-    return readCollected(frame, address, Math.min(length, limit)) ?? new TargetError(Errno.EFAULT, text);
-  }
+  if (frame !== undefined) return readInFrame(session, frame, address, Math.min(length, limit));
   return session.target.readMemory(session.general, address, Math.min(length, limit));
 }
 

@@ -12,6 +12,7 @@ export const readAll = command({
   observers: true,
   parse: nothing,
   handle(session) {
+    session.hasReadAll = true;
     const frame = selectedFrame(session);
     if (frame !== undefined) return generalOf(session, frame);
     return session.registers.general.map((slot) => readSlot(session, slot) ?? "xx".repeat(slot.size)).join("");

@@ -32,7 +32,7 @@ const features: readonly Feature[] = [
   { text: "QPassSignals+" },
   { text: "QProgramSignals+" },
   { text: "QThreadEvents+" },
-  { text: "qEcho+", when: ({ clientFeatures }) => !clientFeatures.has("qRelocInsn+") },
+  { text: "qEcho+", when: ({ isGdb }) => !isGdb },
   { text: "qXfer:memory-map:read+", when: ({ target }) => target.memoryMap !== undefined },
 ];
 

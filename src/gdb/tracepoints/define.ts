@@ -16,7 +16,7 @@ import {
   type TracepointName,
   tracepointKey,
 } from "./tracepoint.js";
-import type { Tracing, VariableDefinition } from "./tracing.js";
+import type { AddressRange, Tracing, VariableDefinition } from "./tracing.js";
 
 function find({ tracepoints }: Tracing, { number, address }: TracepointName): Tracepoint | TargetError {
   const found = tracepoints.get(tracepointKey(number, address));
@@ -143,17 +143,25 @@ function enabling(name: string, on: boolean) {
 export const enableTracepoint = enabling("QTEnable", true);
 export const disableTracepoint = enabling("QTDisable", false);
 
-/** `QTro:start,end:…`: where memory does not change. The stub reads only what was collected, so it needs no such list. */
+/**
+ * `QTro:start,end:…`: where memory does not change, the ends exclusive. In a trace frame it is read as it is now: GDB wants
+ * the code it stands in, without which it takes every frame for one that cannot be unwound.
+ */
 export const readOnlyRegions = traceCommand(
   "QTro",
-  (args) => {
+  (args): AddressRange[] => {
+    const regions: AddressRange[] = [];
     while (args.accept(":")) {
-      args.address();
+      const start = args.address();
       args.expect(",");
-      args.address();
+      regions.push({ start, end: args.address() });
     }
+    return regions;
   },
-  (): Reply => OK,
+  (tracing, regions): Reply => {
+    tracing.readOnly = regions;
+    return OK;
+  },
 );
 
 /** `QTinit`. */

@@ -26,8 +26,8 @@ import {
   variableValue,
 } from "./run.js";
 
-export { frameInfo, readCollected } from "./frames.js";
-export { selectedFrame } from "./selected.js";
+export { frameInfo } from "./frames.js";
+export { readInFrame, selectedFrame } from "./selected.js";
 export { tracingOf } from "./tracing.js";
 
 export const tracepointCommands: readonly Command[] = [

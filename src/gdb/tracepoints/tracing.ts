@@ -27,6 +27,12 @@ export interface VariableDefinition {
   readonly name: string;
 }
 
+/** [start, end). */
+export interface AddressRange {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
 interface Following {
   readonly tracepoint: Tracepoint;
   left: number;
@@ -38,6 +44,8 @@ export class Tracing {
   readonly buffer = new TraceBuffer();
   readonly tracepoints = new Map<string, Tracepoint>();
   readonly variables = new Map<number, VariableDefinition>();
+  /** Memory that the client says does not change (`QTro`). */
+  readOnly: readonly AddressRange[] = [];
   /** A run goes on when its client is gone (`QTDisconnected`). */
   disconnected = false;
   user = "";
@@ -72,6 +80,7 @@ export class Tracing {
   private forget(): void {
     this.tracepoints.clear();
     this.variables.clear();
+    this.readOnly = [];
     this.agent.forgetVariables();
     for (const { number, name } of this.agent.builtin) {
       this.variables.set(number, { number, name, initial: 0n, builtin: true });

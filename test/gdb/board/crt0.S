@@ -25,6 +25,34 @@ semihosting_exit:
         hlt     #0xf000
         b       .
 
+/* What AAPCS64 has callees keep, in the jmp_buf of the C library whose headers the programs are compiled with. */
+        .global _setjmp, setjmp
+_setjmp:
+setjmp: stp     x19, x20, [x0]
+        stp     x21, x22, [x0, #16]
+        stp     x23, x24, [x0, #32]
+        stp     x25, x26, [x0, #48]
+        stp     x27, x28, [x0, #64]
+        stp     x29, x30, [x0, #80]
+        mov     x1, sp
+        str     x1, [x0, #96]
+        mov     w0, #0
+        ret
+        .global _longjmp, longjmp
+_longjmp:
+longjmp:
+        ldp     x19, x20, [x0]
+        ldp     x21, x22, [x0, #16]
+        ldp     x23, x24, [x0, #32]
+        ldp     x25, x26, [x0, #48]
+        ldp     x27, x28, [x0, #64]
+        ldp     x29, x30, [x0, #80]
+        ldr     x2, [x0, #96]
+        mov     sp, x2
+        cmp     w1, #0
+        csinc   w0, w1, wzr, ne
+        ret
+
         .data
         .balign 8
 exit_block: .quad 0, 0
