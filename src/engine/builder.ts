@@ -11,7 +11,7 @@
  */
 import type { Operand } from "../isa/pattern.js";
 import { type Callable, FunctionBuilder } from "./ir/function.js";
-import type { I32, I64, V128, Value } from "./ir/value.js";
+import type { F32, F64, I32, I64, V128, Value } from "./ir/value.js";
 
 export type AccessSize = 1 | 2 | 4 | 8;
 
@@ -23,6 +23,9 @@ export interface AccessOptions {
   /** log2 of the bytes to which the access is aligned where alignment is asked for; default: its size. */
   readonly element?: I32;
 }
+
+/** What a comparison compares: both of the same type. */
+export type Compared = I64 | I32 | F64 | F32;
 
 /** What is known of a system register's encoding: fields of SYSREG_ENTRY. */
 export interface SysregEntry {
@@ -57,6 +60,11 @@ export abstract class Builder extends FunctionBuilder {
   /** Loads, zero-extended to 64 bits. A fault ends the instruction. */
   abstract loadMem(size: AccessSize, address: I64, options?: AccessOptions): I64;
   abstract storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void;
+  /** The same of 4 or 8 bytes, as the bits of a float that is never taken for a number. */
+  loadFloat(size: 4 | 8, address: I64, options?: AccessOptions): F32 | F64 {
+    const bits = this.loadMem(size, address, options);
+    return size === 4 ? bits.wrap().asF32() : bits.asF64();
+  }
   abstract loadMem128(address: I64, options?: AccessOptions): V128;
   abstract storeMem128(address: I64, value: V128, options?: AccessOptions): void;
   /** Two neighbouring accesses of `size` bytes each (LDP, STP), which the MMU need be asked about only once. */
@@ -100,8 +108,8 @@ export abstract class Builder extends FunctionBuilder {
   abstract setState32(offset: number, value: I32): void;
   /** What the engine's index says of a system register's 15-bit encoding. */
   abstract sysregEntry(encoding: I32): SysregEntry;
-  /** The flags just set are those of x − y: a condition can be had from these, if that is cheaper. */
-  setFlagsCompared(_x: I64 | I32, _y: I64 | I32): void {}
+  /** The flags just set are those of x − y, or of FCMP x, y: a condition can be had from these, if that is cheaper. */
+  setFlagsCompared(_x: Compared, _y: Compared): void {}
 
   // --- derived ------------------------------------------------------------------------------------------------
 

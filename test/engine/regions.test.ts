@@ -66,12 +66,23 @@ function instance(form: Form, random: Random): number {
   }
 }
 
-function program(random: Random): number[] {
+/** Instructions that a program is made of: seven of ten compute, two access memory. */
+interface Pools {
+  readonly computing: readonly Form[];
+  readonly accessing: readonly Form[];
+}
+const everything: Pools = { computing, accessing };
+const floats: Pools = {
+  computing: computing.filter(({ row }) => row.options.fp && /^([SU]CVTF|F|MOVI|DUP|INS|ORR_vector)/.test(row.name)),
+  accessing: accessing.filter(({ row }) => row.options.fp && /^(LD|ST)[UPR]/.test(row.name)),
+};
+
+function program(random: Random, pools: Pools): number[] {
   const length = 1 + random.below(24);
   const body: number[] = [];
   for (let i = 0; i < length; i++) {
     const kind = random.below(10);
-    const pool = kind < 7 ? computing : accessing;
+    const pool = kind < 7 ? pools.computing : pools.accessing;
     if (kind === 9) {
       // A forward branch over the next instruction or two.
       body.push((0x54000000 | ((1 + random.below(Math.min(3, length - i))) << 5) | random.below(15)) >>> 0);
@@ -111,8 +122,40 @@ async function machine(compile: boolean): Promise<{ engine: Engine; vcpu: Vcpu }
   return { engine, vcpu: new Vcpu(engine.memory.buffer, engine.cpuBases[0] as number) };
 }
 
+const SPECIAL = [
+  0,
+  -0,
+  1,
+  -2,
+  0.5,
+  3,
+  1e308,
+  -1e-308,
+  5e-324,
+  Infinity,
+  -Infinity,
+  NaN,
+  2 ** 31,
+  -(2 ** 63),
+  1e-45,
+  3e38,
+];
+
+/** A double, two singles, or whatever is there already. */
+function writeFloat(view: DataView, at: number, random: Random): void {
+  const value = (): number => SPECIAL[random.below(SPECIAL.length)] as number;
+  const kind = random.below(3);
+  if (kind === 0) view.setFloat64(at, value(), true);
+  else if (kind === 1) for (const word of [0, 4]) view.setFloat32(at + word, value(), true);
+}
+
 /** EL1 with the first GiB from 0x4000_0000 mapped flat as Normal memory, and vectors that spin. */
-function start({ engine, vcpu }: { engine: Engine; vcpu: Vcpu }, words: readonly number[], seed: number): void {
+function start(
+  { engine, vcpu }: { engine: Engine; vcpu: Vcpu },
+  words: readonly number[],
+  seed: number,
+  { fpcr = 0, special = false } = {},
+): void {
   const random = new Random(seed);
   resetSysregs(vcpu, { model, index: 0, cpus: 1, affinity: 0n });
   const bytes = new Uint8Array(words.length * 4);
@@ -126,6 +169,7 @@ function start({ engine, vcpu }: { engine: Engine; vcpu: Vcpu }, words: readonly
   engine.writePhysical(TABLES, table);
   const data = new Uint8Array(0x8000);
   for (let i = 0; i < data.length; i++) data[i] = random.next();
+  if (special) for (let at = 0; at < data.length; at += 8) writeFloat(new DataView(data.buffer), at, random);
   engine.writePhysical(DATA, data);
   vcpu.setSysreg("TTBR0_EL1", TABLES);
   vcpu.setSysreg("MAIR_EL1", 0xffn);
@@ -138,9 +182,15 @@ function start({ engine, vcpu }: { engine: Engine; vcpu: Vcpu }, words: readonly
   engine.exports.flushCpu(vcpu.base);
   for (let n = 0; n < 31; n++) vcpu.setX(n, (BigInt(random.next()) << 32n) | BigInt(random.next()));
   for (let n = 0; n < 32; n++) for (let i = 0; i < 16; i++) vcpu.v(n)[i] = random.next();
+  if (special) {
+    for (let n = 0; n < 32; n++) {
+      const { buffer, byteOffset } = vcpu.v(n);
+      for (const at of [0, 8]) writeFloat(new DataView(buffer, byteOffset, 16), at, random);
+    }
+  }
   vcpu.sp = DATA + 0x4000n;
   vcpu.setX(COUNTER, ITERATIONS);
-  vcpu.setFpcr(0);
+  vcpu.setFpcr(fpcr);
   vcpu.setFpsr(0);
   vcpu.setNzcv(random.next());
   vcpu.pc = CODE;
@@ -169,30 +219,41 @@ function slice({ engine, vcpu }: { engine: Engine; vcpu: Vcpu }, budget: number)
   return engine.exports.run(vcpu.base);
 }
 
+/** FPCR at its default twice, then other roundings, FZ, DN, FZ16, AHP. */
+const MODES = [0, 0, 1 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 19, (1 << 24) | (1 << 25), 1 << 26];
+
+async function compare(pools: Pools, programs: number, modes: readonly number[]): Promise<void> {
+  const compiled = await machine(true);
+  const plain = await machine(false);
+  const random = new Random(0x7a9f);
+  for (let i = 0; i < programs; i++) {
+    const words = program(random, pools);
+    const seed = random.next() | 1;
+    const fpcr = modes[i % modes.length] as number;
+    for (const m of [compiled, plain]) {
+      start(m, words, seed, { fpcr, special: pools === floats });
+      m.engine.dropCode();
+    }
+    for (let turn = 0; turn < 8; turn++) {
+      const budget = 1 + random.below(turn < 3 ? 40_000 : 3_000);
+      const reasons = [compiled, plain].map((m) => slice(m, budget));
+      expect(reasons[0]).toBe(reasons[1]);
+      const listing = words.map((w) => w.toString(16).padStart(8, "0")).join(" ");
+      expect(state(compiled), `program ${i}, turn ${turn}: ${listing}`).toBe(state(plain));
+      compiled.engine.compileHot();
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+  }
+  expect(compiled.engine.compiled.regions).toBeGreaterThan(programs / 3);
+}
+
 describe("random loops, compiled and interpreted", () => {
   it("leave the same state after every slice", async () => {
-    const compiled = await machine(true);
-    const plain = await machine(false);
-    const random = new Random(0x7a9f);
-    for (let i = 0; i < 150; i++) {
-      const words = program(random);
-      const seed = random.next() | 1;
-      for (const m of [compiled, plain]) {
-        start(m, words, seed);
-        m.engine.dropCode();
-      }
-      for (let turn = 0; turn < 8; turn++) {
-        const budget = 1 + random.below(turn < 3 ? 40_000 : 3_000);
-        const reasons = [compiled, plain].map((m) => slice(m, budget));
-        expect(reasons[0]).toBe(reasons[1]);
-        const listing = words.map((w) => w.toString(16).padStart(8, "0")).join(" ");
-        expect(state(compiled), `program ${i}, turn ${turn}: ${listing}`).toBe(state(plain));
-        compiled.engine.compileHot();
-        await new Promise((resolve) => {
-          setImmediate(resolve);
-        });
-      }
-    }
-    expect(compiled.engine.compiled.regions).toBeGreaterThan(50);
+    await compare(everything, 150, [0]);
+  }, 120_000);
+  it("of floating point do so in all modes, whatever the numbers are", async () => {
+    await compare(floats, 180, MODES);
   }, 120_000);
 });

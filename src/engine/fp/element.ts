@@ -9,9 +9,9 @@ import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64, Value } from "../ir/value.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
-import { doubleHost, type Host, type ScalarHost, singleHost } from "./host.js";
+import { doubleHost, type Host, MIN_NORMAL, type ScalarHost, singleHost } from "./host.js";
 import { fpExactImport } from "./imports.js";
-import { isDefault, isDefaultOrFlushing, keepsNaNs, noteInexact } from "./mode.js";
+import { flushes, isDefault, isDefaultOrFlushing, keepsNaNs, noteInexact } from "./mode.js";
 import {
   ARITHMETIC,
   type ArithmeticName,
@@ -53,6 +53,19 @@ export function encode(fb: FunctionBuilder, width: Width, value: F32 | F64): I64
   return width === 32 ? (value as F32).bits().toI64U() : narrowHalf(fb, value as F64);
 }
 
+/** An element's bits without the sign; as a float's operation, so that what is one need not become bits. */
+export function absolute(bits: I64, width: Width): I64 {
+  if (width === 64) return bits.asF64().abs().bits();
+  return width === 32 ? bits.wrap().asF32().abs().bits().toI64U() : bits.bits(0, width - 1);
+}
+
+/** An element's bits with the sign turned, if that is wanted. */
+export function negated(bits: I64, width: Width, negate: boolean): I64 {
+  if (!negate) return bits;
+  if (width === 64) return bits.asF64().neg().bits();
+  return width === 32 ? bits.wrap().asF32().neg().bits().toI64U() : bits.xor(1n << BigInt(width - 1));
+}
+
 /** Asks the exact path. */
 export function exactly(
   fb: FunctionBuilder,
@@ -75,6 +88,13 @@ export function modeAllows(fb: FunctionBuilder, cpu: I32, width: Width, values: 
     () => fb.i32(1),
     () => values.map((v) => h.notDenormal(v)).reduce((all, v) => all.and(v), isDefaultOrFlushing(fb, cpu)),
   );
+}
+
+/** What FPCR makes of an operand of a comparison: a denormal may be zero. */
+export function flushed(fb: FunctionBuilder, cpu: I32, width: Width, x: F32 | F64): F32 | F64 {
+  const h = hostOf(fb, width);
+  const denormal = h.lt(h.abs(x), h.constant(MIN_NORMAL[width]));
+  return h.select(denormal.and(flushes(fb, cpu, width === 16)), h.constant(0), x);
 }
 
 /** Whether the host's result is the instruction's under FPCR's default. */

@@ -234,18 +234,10 @@ export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64,
 /** The host has fused instructions for lanes only. */
 function hostFused(fb: FunctionBuilder, width: 32 | 64, x: Value, y: Value, c: Value): F32 | F64 {
   const shape = width === 32 ? "f32x4" : "f64x2";
-  const [vx, vy, vc] = [x, y, c].map((v) => fb.laneOp(`${shape}.replace_lane`, 0, fb.v128Zero(), v)) as [
-    V128,
-    V128,
-    V128,
-  ];
+  const [vx, vy, vc] = [x, y, c].map((v) => fb.op(`${shape}.splat`, v)) as [V128, V128, V128];
   return fb.laneOp(`${shape}.extract_lane`, 0, fb.op(`${shape}.relaxed_madd`, vx, vy, vc)) as F32 | F64;
 }
 
 /** Where the host's fused result raises nothing but Inexact; a zero from a tiny product does more. */
 export const fusedCertain = <F extends Value, M extends I32 | V128>(h: Host<F, M>, r: F, x: F, y: F): M =>
   h.or(h.normal(r), h.and(h.zero(r), h.or(h.zero(x), h.zero(y))));
-
-/** A product's and an addend's bits with their signs turned, as FMSUB, FNMADD and FNMSUB want them. */
-export const negated = (bits: I64, width: Width, negate: boolean): I64 =>
-  negate ? bits.xor(1n << BigInt(width - 1)) : bits;

@@ -19,8 +19,8 @@ export function fpFastOf(fpcr: number, fpsr: number): 0 | 1 {
 
 const word = (fb: FunctionBuilder, cpu: I32, offset: number): I32 => fb.load("i32.load", cpu, offset) as I32;
 
-/** 1 while FPCR is at its default and FPSR.IXC is set. */
-export const isFast = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.fpFast);
+/** 1 while FPCR is at its default and FPSR.IXC is set. Compared, so that the host compares what is in memory. */
+export const isFast = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.fpFast).eq(1);
 
 /** 1 while FPCR leaves results as the host computes them. */
 export const isDefault = (fb: FunctionBuilder, cpu: I32): I32 =>
@@ -37,6 +37,12 @@ export const isDefaultOrFlushing = (fb: FunctionBuilder, cpu: I32): I32 =>
   word(fb, cpu, CPU.fpcr)
     .and(FPCR_CHANGES_RESULTS & ~FPCR.FZ)
     .eqz();
+
+/** 1 while denormal operands count as zero. */
+export const flushes = (fb: FunctionBuilder, cpu: I32, half: boolean): I32 =>
+  word(fb, cpu, CPU.fpcr)
+    .and(half ? FPCR.FZ16 : FPCR.FZ)
+    .ne(0);
 
 /** Sets FPSR.IXC. */
 export const raiseInexact = defineFunction("raiseInexact", "i", "", (fb, cpu) => {

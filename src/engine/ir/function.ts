@@ -16,7 +16,7 @@ import {
   type TypeLetter,
 } from "../wasm/opcodes.js";
 import { fold } from "./fold.js";
-import { type Rewritten, rewriteLaneOp, rewriteOp } from "./peephole.js";
+import { type Rewritten, rewriteLaneOp, rewriteOp, rewriteStore } from "./peephole.js";
 import { F32, F64, I32, I64, Node, type Purity, V128, type Value, type ValueOf } from "./value.js";
 
 /** A function another can call: an import or one of the same module. */
@@ -186,6 +186,12 @@ export class FunctionBuilder {
   }
 
   store(name: StoreName, address: I32, value: Value, offset = 0): void {
+    const rewritten = rewriteStore(name, value.node);
+    if (rewritten) {
+      const { store, by } = rewritten;
+      this.store(store, address, this.rewritten(by), offset);
+      return;
+    }
     const [opcode] = STORES[name];
     this.effect(opcode, [address.node, value.node], [0, offset]);
   }
@@ -199,6 +205,20 @@ export class FunctionBuilder {
   }
 
   // --- locals -------------------------------------------------------------------------------------------------
+
+  /** Locals of variables by type, and how many of them hold a value that may still be used. */
+  private readonly variables = new Map<TypeLetter, { locals: number[]; used: number }>();
+
+  /** A local until the next `forget`. */
+  private temporaryLocal(type: TypeLetter): number {
+    let known = this.variables.get(type);
+    if (known === undefined) {
+      known = { locals: [], used: 0 };
+      this.variables.set(type, known);
+    }
+    if (known.used === known.locals.length) known.locals.push(this.newLocal(type));
+    return known.locals[known.used++] as number;
+  }
 
   newLocal(type: TypeLetter): number {
     this.locals.push(type);
@@ -214,7 +234,7 @@ export class FunctionBuilder {
   }
 
   variable<T extends Value>(initial: T): Variable<T> {
-    const variable = new Variable<T>(this, this.newLocal(initial.letter), initial.letter);
+    const variable = new Variable<T>(this, this.temporaryLocal(initial.letter), initial.letter);
     variable.set(initial);
     return variable;
   }
@@ -300,6 +320,7 @@ export class FunctionBuilder {
   /** See the statement of that kind. */
   protected forget(): void {
     this.current.push({ kind: "forget" });
+    for (const known of this.variables.values()) known.used = 0;
   }
 
   if(condition: I32, then: () => void, otherwise?: () => void): void {
@@ -324,17 +345,20 @@ export class FunctionBuilder {
 
   /** What `then` gives where all conditions hold, which they nearly always do; else what `otherwise` gives. */
   mostly<T extends Value>(conditions: readonly I32[], then: () => T, otherwise: () => T): T {
-    const first = then();
-    const local = this.newLocal(first.letter);
+    const result = this.variable(then());
+    this.unless(conditions, () => result.set(otherwise()));
+    return result.get();
+  }
+
+  /** What is to be done unless all conditions hold, which they nearly always do. */
+  unless(conditions: readonly I32[], otherwise: () => void): void {
     this.block((done) => {
       this.block((rare) => {
         for (const condition of conditions) this.brIfRare(rare, condition.eqz());
-        this.writeLocal(local, first);
         this.br(done);
       });
-      this.writeLocal(local, otherwise());
+      otherwise();
     });
-    return this.readLocal(local, first.letter) as T;
   }
 
   /** A value from one of two branches of which only one runs. */
@@ -347,7 +371,7 @@ export class FunctionBuilder {
       const value = make();
       if (local < 0) {
         letter = value.letter;
-        local = this.newLocal(letter);
+        local = this.temporaryLocal(letter);
       }
       this.writeLocal(local, value);
     };

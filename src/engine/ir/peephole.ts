@@ -2,7 +2,7 @@
  * Moves between representations that cancel out: the bits of a float that came from a vector, and back. Instruction
  * bodies hand registers over as bits; what is computed with them wants to stay where it is.
  */
-import { LANE_OPS, type LaneOpName, OPS, type OpName } from "../wasm/opcodes.js";
+import { LANE_OPS, type LaneOpName, OPS, type OpName, type StoreName } from "../wasm/opcodes.js";
 import type { Node } from "./value.js";
 
 /** An operation in place of another: an existing node, or one to define. */
@@ -54,4 +54,24 @@ export function rewriteLaneOp(name: LaneOpName, lane: number, args: readonly Nod
     return { laneOp: "f32x4.replace_lane", lane, args: [vector, inner] };
   }
   return undefined;
+}
+
+/** A store of an integer that was a float, or a lane, as the store of that. */
+export function rewriteStore(
+  name: StoreName,
+  value: Node,
+): { readonly store: StoreName; readonly by: Rewritten } | undefined {
+  if (name !== "i64.store" && name !== "i64.store32") return undefined;
+  const inner = value.args[0];
+  if (inner === undefined) return undefined;
+  const double = name === "i64.store";
+  if (double && is(value, "i64.reinterpret_f64")) return { store: "f64.store", by: { node: inner } };
+  if (!double && is(value, "i64.extend_i32_u") && is(inner, "i32.reinterpret_f32")) {
+    return { store: "f32.store", by: { node: inner.args[0] as Node } };
+  }
+  if (value.opcode !== LANE_OPS["i64x2.extract_lane"][0]) return undefined;
+  const lane = value.immediates[0] as number;
+  return double
+    ? { store: "f64.store", by: { laneOp: "f64x2.extract_lane", lane, args: [inner] } }
+    : { store: "f32.store", by: { laneOp: "f32x4.extract_lane", lane: 2 * lane, args: [inner] } };
 }

@@ -7,11 +7,11 @@
 import type { Operand } from "../../isa/pattern.js";
 import { touch } from "../../mmu/access.js";
 import { ACCESS } from "../../mmu/walk.js";
-import { type AccessOptions, type AccessSize, Builder, type SysregEntry } from "../builder.js";
-import type { Linker, Statement } from "../ir/function.js";
-import type { I32, I64, V128, Value } from "../ir/value.js";
+import { type AccessOptions, type AccessSize, Builder, type Compared, type SysregEntry } from "../builder.js";
+import type { FunctionBuilder, Linker, Statement } from "../ir/function.js";
+import { type F32, F64, type I32, type I64, type V128, type Value } from "../ir/value.js";
 import { BANK, CPU, PAGE_BITS, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
-import type { LoadName, StoreName } from "../wasm/opcodes.js";
+import { type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
 import type { BlockUse } from "./flow.js";
 import type { RegisterSet } from "./registers.js";
 
@@ -79,6 +79,90 @@ export interface RegionContext {
   slotAddress(at: number): number;
 }
 
+type ScalarLetter = "d" | "f";
+
+/** What a block knows of V registers as scalars. */
+interface Scalars {
+  /** Registers of which the scalar last written is in a float local, by its type. */
+  readonly letters: ReadonlyMap<number, ScalarLetter>;
+  /** Of these, those whose vector local does not have it yet. */
+  readonly stale: ReadonlySet<number>;
+}
+const NO_SCALARS: Scalars = { letters: new Map(), stale: new Set() };
+
+/** More scalars than this are put into their vectors before the next instruction: each way out of it would do so. */
+const STALE_LIMIT = 4;
+
+/** The scalar whose bits these are: a single where they say so, else a double. */
+function floatOf(fb: FunctionBuilder, value: I64): F32 | F64 {
+  const { constant, opcode } = value.node;
+  if (typeof constant === "bigint") {
+    const bits = new DataView(new ArrayBuffer(8));
+    bits.setBigInt64(0, constant);
+    // A NaN's bits are more than a number says.
+    if (!Number.isNaN(bits.getFloat64(0))) return fb.f64(bits.getFloat64(0));
+  }
+  return opcode === OPS["i64.extend_i32_u"][0] ? value.wrap().asF32() : value.asF64();
+}
+
+/** A condition after the subtraction a − b. */
+function integerCondition(code: number, a: I64, b: I64): I32 | undefined {
+  switch (code) {
+    case 0:
+      return a.eq(b);
+    case 1:
+      return a.ne(b);
+    case 2:
+      return a.geU(b);
+    case 3:
+      return a.ltU(b);
+    case 8:
+      return a.gtU(b);
+    case 9:
+      return a.leU(b);
+    case 10:
+      return a.geS(b);
+    case 11:
+      return a.ltS(b);
+    case 12:
+      return a.gtS(b);
+    case 13:
+      return a.leS(b);
+    default:
+      return undefined;
+  }
+}
+
+/** A condition after FCMP a, b (DDI 0487, FPCompare): unordered is neither equal nor less, and sets C and V. */
+function floatCondition(code: number, a: F64, b: F64): I32 | undefined {
+  switch (code) {
+    case 0:
+      return a.eq(b);
+    case 1:
+      return a.ne(b);
+    case 2:
+    case 5:
+      return a.lt(b).eqz();
+    case 3:
+    case 4:
+      return a.lt(b);
+    case 8:
+      return a.le(b).eqz();
+    case 9:
+      return a.le(b);
+    case 10:
+      return a.ge(b);
+    case 11:
+      return a.ge(b).eqz();
+    case 12:
+      return a.gt(b);
+    case 13:
+      return a.gt(b).eqz();
+    default:
+      return undefined;
+  }
+}
+
 export class BlockBuilder extends Builder {
   readonly cpu: I32;
   /** Instructions left of the budget once the block is through. */
@@ -87,11 +171,8 @@ export class BlockBuilder extends Builder {
   /** Where an indirect branch goes. */
   readonly target = this.newLocal("l");
   readonly flags = { n: this.newLocal("l"), z: this.newLocal("l"), c: this.newLocal("i"), v: this.newLocal("l") };
-  /** Operands of the subtraction that set the flags last, by width. */
-  private readonly compared = {
-    64: [this.newLocal("l"), this.newLocal("l")] as const,
-    32: [this.newLocal("i"), this.newLocal("i")] as const,
-  };
+  /** Operands of the comparison that set the flags last, by type. */
+  private readonly compared = new Map<Compared["letter"], readonly [number, number]>();
   private readonly xLocals = new Map<number, number>();
   private readonly vLocals = new Map<number, number>();
 
@@ -113,8 +194,12 @@ export class BlockBuilder extends Builder {
   private firstUses: FirstUse[] = [];
   /** Patches of constants that depend on the block's length. */
   private pending: ((length: number) => void)[] = [];
-  /** The width of the comparison that the flags come from, where that is known. */
-  private comparedWidth: 32 | 64 | undefined;
+  /** The type of the comparison that the flags come from, where that is known. */
+  private comparedType: Compared["letter"] | undefined;
+  private scalars: Scalars = NO_SCALARS;
+  /** As it was when the current instruction began. */
+  private scalarsBefore = NO_SCALARS;
+  private readonly scalarLocals: Record<ScalarLetter, Map<number, number>> = { d: new Map(), f: new Map() };
   private ended = false;
   usesFp = false;
 
@@ -141,7 +226,8 @@ export class BlockBuilder extends Builder {
     this.departures = [];
     this.firstUses = [];
     this.pending = [];
-    this.comparedWidth = undefined;
+    this.comparedType = undefined;
+    this.scalars = NO_SCALARS;
     this.ended = false;
     let length = 0;
     let taken = 0;
@@ -150,8 +236,7 @@ export class BlockBuilder extends Builder {
         taken++;
         const done = this.instruction(start + length, length, instruction);
         if (!done) {
-          this.snapshot = this.sets();
-          this.depart({ kind: "interpret", at: start + length });
+          this.depart({ kind: "interpret", at: start + length }, this.sets());
           this.ended = true;
           break;
         }
@@ -159,8 +244,7 @@ export class BlockBuilder extends Builder {
         if (this.ended) break;
       }
       if (!this.ended) {
-        this.snapshot = this.sets();
-        this.depart({ kind: "to", at: start + length });
+        this.depart({ kind: "to", at: start + length }, this.sets());
       }
     });
     for (const patch of this.pending) patch(length);
@@ -177,7 +261,9 @@ export class BlockBuilder extends Builder {
     this.at = at;
     this.position = position;
     this.kind = kind;
+    if (this.scalars.stale.size > STALE_LIMIT) this.refreshAll();
     this.snapshot = this.sets();
+    this.scalarsBefore = this.scalars;
     const saved = {
       touchedX: this.touchedX,
       touchedV: this.touchedV,
@@ -185,7 +271,8 @@ export class BlockBuilder extends Builder {
       writtenX: this.writtenX,
       writtenV: this.writtenV,
       writtenFlags: this.writtenFlags,
-      comparedWidth: this.comparedWidth,
+      comparedType: this.comparedType,
+      scalars: this.scalars,
     };
     const counts = [this.departures.length, this.firstUses.length, this.pending.length] as const;
     const before: Statement[] = [];
@@ -218,7 +305,10 @@ export class BlockBuilder extends Builder {
   }
 
   /** Leaves the block from here; by default as it was before the current instruction. */
-  private depart(way: Way, { touched, written } = this.snapshot): void {
+  private depart(way: Way, sets?: { touched: RegisterSet; written: RegisterSet }): void {
+    const { touched, written } = sets ?? this.snapshot;
+    const scalars = sets ? this.scalars : this.scalarsBefore;
+    for (const n of scalars.stale) this.refresh(n, scalars);
     this.departures.push({ way, touched, written, code: this.placeholder() });
   }
 
@@ -319,6 +409,7 @@ export class BlockBuilder extends Builder {
 
   V(o: Operand, delta = 0): V128 {
     const n = this.number(o, delta);
+    this.refreshForAll(n);
     const bit = 1 << n;
     if (!(this.touchedV & bit)) this.firstUse("v", n);
     this.touchedV |= bit;
@@ -326,11 +417,95 @@ export class BlockBuilder extends Builder {
   }
   setV(o: Operand, value: V128, delta = 0): void {
     const n = this.number(o, delta);
+    // Where the write may not happen, the vector local is what is read behind it.
+    if (!this.certain) this.refreshForAll(n);
+    this.noteScalar(n, undefined);
+    this.noteWrittenV(n);
+    this.writeLocal(this.vLocal(n), value);
+  }
+  private noteWrittenV(n: number): void {
     const bit = 1 << n;
     if (!(this.touchedV & bit) && !this.certain) this.firstUse("v", n);
     this.touchedV |= bit;
     this.writtenV |= bit;
-    this.writeLocal(this.vLocal(n), value);
+  }
+
+  // --- scalars --------------------------------------------------------------------------------------------------------
+
+  /** What follows in the block sees V[n] as this scalar, which its vector local does not have; or as that local. */
+  private noteScalar(n: number, letter: ScalarLetter | undefined): void {
+    const [letters, stale] = [new Map(this.scalars.letters), new Set(this.scalars.stale)];
+    if (letter) {
+      letters.set(n, letter);
+      stale.add(n);
+    } else if (!letters.delete(n)) {
+      return;
+    } else {
+      stale.delete(n);
+    }
+    this.scalars = { letters, stale };
+  }
+
+  private scalarLocal(n: number, letter: ScalarLetter): number {
+    const locals = this.scalarLocals[letter];
+    let local = locals.get(n);
+    if (local === undefined) {
+      local = this.newLocal(letter);
+      locals.set(n, local);
+    }
+    return local;
+  }
+
+  private scalar(n: number, { letters } = this.scalars): F32 | F64 | undefined {
+    const letter = letters.get(n);
+    return letter && (this.readLocal(this.scalarLocal(n, letter), letter) as F32 | F64);
+  }
+
+  /** Gives the vector local what the float local has. */
+  private refresh(n: number, scalars = this.scalars): void {
+    const value = this.scalar(n, scalars) as F32 | F64;
+    const shape = value.letter === "d" ? "f64x2" : "f32x4";
+    this.writeLocal(this.vLocal(n), this.laneOp(`${shape}.replace_lane`, 0, this.v128Zero(), value));
+  }
+
+  private refreshAll(): void {
+    for (const n of this.scalars.stale) this.refresh(n);
+    this.scalars = { ...this.scalars, stale: NO_SCALARS.stale };
+  }
+
+  /** The same for good: where this may not happen, before the current instruction. */
+  private refreshForAll(n: number): void {
+    if (!this.scalars.stale.has(n)) return;
+    if (this.certain) this.refresh(n);
+    else this.before.push(...this.nest(() => this.refresh(n, this.scalarsBefore)));
+    const stale = new Set(this.scalars.stale);
+    stale.delete(n);
+    this.scalars = { ...this.scalars, stale };
+  }
+
+  override D(o: Operand, delta = 0): I64 {
+    const value = this.scalar(this.number(o, delta));
+    if (value === undefined) return super.D(o, delta);
+    return value instanceof F64 ? value.bits() : value.bits().toI64U();
+  }
+  override S(o: Operand, delta = 0): I32 {
+    const value = this.scalar(this.number(o, delta));
+    if (value === undefined) return super.S(o, delta);
+    return value instanceof F64 ? value.bits().wrap() : value.bits();
+  }
+  override setD(o: Operand, value: I64, delta = 0): void {
+    if (!this.certain) {
+      super.setD(o, value, delta);
+      return;
+    }
+    const n = this.number(o, delta);
+    const scalar = floatOf(this, value);
+    this.noteWrittenV(n);
+    this.writeLocal(this.scalarLocal(n, scalar.letter), scalar);
+    this.noteScalar(n, scalar.letter);
+  }
+  override loadFloat(size: 4 | 8, address: I64, options?: AccessOptions): F32 | F64 {
+    return this.load(size === 4 ? "f32.load" : "f64.load", this.readHost(size, address, options)) as F32 | F64;
   }
 
   // --- flags ----------------------------------------------------------------------------------------------------------
@@ -338,51 +513,39 @@ export class BlockBuilder extends Builder {
   setFlags(n: I64, z: I64, c: I32, v: I64): void {
     if (!this.touchedFlags && !this.certain) this.firstUse("flags", 0);
     this.touchedFlags = this.writtenFlags = true;
-    this.comparedWidth = undefined;
+    this.comparedType = undefined;
     this.writeLocal(this.flags.n, n);
     this.writeLocal(this.flags.z, z);
     this.writeLocal(this.flags.c, c);
     this.writeLocal(this.flags.v, v);
   }
 
-  override setFlagsCompared(x: I64 | I32, y: I64 | I32): void {
+  override setFlagsCompared(x: Compared, y: Compared): void {
     if (!this.certain) return;
-    const width = x.letter === "l" ? 64 : 32;
-    const [a, b] = this.compared[width];
+    const [a, b] = this.comparedLocals(x.letter);
     this.writeLocal(a, x);
     this.writeLocal(b, y);
-    this.comparedWidth = width;
+    this.comparedType = x.letter;
+  }
+
+  private comparedLocals(type: Compared["letter"]): readonly [number, number] {
+    let locals = this.compared.get(type);
+    if (locals === undefined) {
+      locals = [this.newLocal(type), this.newLocal(type)];
+      this.compared.set(type, locals);
+    }
+    return locals;
   }
 
   override condition(code: number): I32 {
-    const width = this.comparedWidth;
-    if (width === undefined) return super.condition(code);
-    const letter = width === 64 ? "l" : "i";
-    const [a, b] = this.compared[width].map((local) => this.readLocal(local, letter)) as [I64, I64];
-    switch (code) {
-      case 0:
-        return a.eq(b);
-      case 1:
-        return a.ne(b);
-      case 2:
-        return a.geU(b);
-      case 3:
-        return a.ltU(b);
-      case 8:
-        return a.gtU(b);
-      case 9:
-        return a.leU(b);
-      case 10:
-        return a.geS(b);
-      case 11:
-        return a.ltS(b);
-      case 12:
-        return a.gtS(b);
-      case 13:
-        return a.leS(b);
-      default:
-        return super.condition(code);
-    }
+    const type = this.comparedType;
+    if (type === undefined) return super.condition(code);
+    const [a, b] = this.comparedLocals(type).map((local) => this.readLocal(local, type));
+    const known =
+      type === "d" || type === "f"
+        ? floatCondition(code, a as F64, b as F64)
+        : integerCondition(code, a as I64, b as I64);
+    return known ?? super.condition(code);
   }
 
   private flag(local: number, type: "l" | "i"): Value {

@@ -10,8 +10,14 @@ import {
   toFixedElement,
   towardsZero,
 } from "../../engine/fp/convert.js";
-import { comparisonElement, type Element1, type Width } from "../../engine/fp/element.js";
-import { fusedScalar, negated, type StepName, stepElement } from "../../engine/fp/fused.js";
+import {
+  absolute as absoluteElement,
+  comparisonElement,
+  type Element1,
+  negated,
+  type Width,
+} from "../../engine/fp/element.js";
+import { fusedScalar, type StepName, stepElement } from "../../engine/fp/fused.js";
 import type { ArithmeticName, ComparisonName } from "../../engine/fp/operations.js";
 import {
   arithmeticVector,
@@ -44,7 +50,7 @@ export const simple = (name: ArithmeticName): FpLaneOp => ({
 });
 
 export const absoluteDifference: FpLaneOp = {
-  element: (b, width, n, m) => arithmetic(b, "FSUB", width, n, m).bits(0, width - 1),
+  element: (b, width, n, m) => absoluteElement(arithmetic(b, "FSUB", width, n, m), width),
   lanes: (b, width, full, n, m) => arithmeticVector(b, b.cpu, "FSUB", width, full, n, m).andnot(signs(b, width)),
 };
 
@@ -86,7 +92,7 @@ export const perElement = (elementOf: (width: Width) => Element1): FpLaneOp => (
 });
 
 export const absolute: FpLaneOp = {
-  element: (_b, width, n) => n.bits(0, width - 1),
+  element: (_b, width, n) => absoluteElement(n, width),
   lanes: (b, width, full, n) => inUse(b, n.andnot(signs(b, width)), full),
 };
 

@@ -14,15 +14,18 @@ import {
   towardsZero,
 } from "../../engine/fp/convert.js";
 import {
+  absolute,
   binaryElement,
   compareElement,
   decode,
   encode,
+  flushed,
   hostOf,
+  negated,
   unaryElement,
   type Width,
 } from "../../engine/fp/element.js";
-import { fusedScalar, negated } from "../../engine/fp/fused.js";
+import { fusedScalar } from "../../engine/fp/fused.js";
 import { isDefault, isFast } from "../../engine/fp/mode.js";
 import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation } from "../../engine/fp/operations.js";
 import { hostOrCalled, quickly } from "../../engine/fp/quick.js";
@@ -37,8 +40,6 @@ export function readScalar(b: Builder, o: Operand, width: Width): I64 {
   if (width === 64) return b.D(o);
   return width === 32 ? b.S(o).toI64U() : b.S(o).and(0xffff).toI64U();
 }
-
-export const signBit = (width: Width): bigint => 1n << BigInt(width - 1);
 
 /** A row of ARITHMETIC on elements. */
 export function arithmetic(b: Builder, name: ArithmeticName, width: Width, a: I64, c: I64 = b.i64(0)): I64 {
@@ -89,7 +90,7 @@ export const signOperation =
   (b: Builder, f: Typed): void => {
     const width = widthOfType(f.ftype);
     const bits = readScalar(b, f.Rn, width);
-    b.setD(f.Rd, name === "FMOV" ? bits : name === "FABS" ? bits.and(signBit(width) - 1n) : bits.xor(signBit(width)));
+    b.setD(f.Rd, name === "FMOV" ? bits : name === "FABS" ? absolute(bits, width) : negated(bits, width, true));
   };
 
 export const binary =
@@ -114,37 +115,39 @@ export const multiplyAdd =
 
 function setCompareFlags(b: Builder, width: Width, signalNaNs: boolean, a: I64, c: I64): void {
   const h = hostOf(b, width);
-  const [x, y] = [decode(b, width, a), decode(b, width, c)];
-  const ordered = c.node.constant === undefined ? h.notNaN(x).and(h.notNaN(y)) : h.notNaN(x);
-  b.if(
-    isDefault(b, b.cpu).and(ordered),
-    () => {
-      const less = h.lt(x, y);
-      b.setFlags(less.toI64U().shl(63), h.eq(x, y).eqz().toI64U(), less.eqz(), b.i64(0));
-    },
-    () => b.setNzcv(b.call(compareElement(signalNaNs, width), b.cpu, a, c).wrap().shl(28)),
-  );
+  const [x, y] = [b.variable(decode(b, width, a)), b.variable(decode(b, width, c))];
+  const unordered = b.variable(b.i64(0));
+  const ordered = [x, y].map((v) => h.notNaN(v.get()));
+  b.unless([isDefault(b, b.cpu), ...ordered], () => {
+    // For what it leaves in FPSR; the flags are had from the operands as it sees them.
+    b.call(compareElement(signalNaNs, width), b.cpu, a, c);
+    for (const v of [x, y]) v.set(flushed(b, b.cpu, width, v.get()));
+    unordered.set(h.notNaN(x.get()).and(h.notNaN(y.get())).eqz().toI64U().shl(63));
+  });
+  const less = h.lt(x.get(), y.get());
+  b.setFlags(less.toI64U().shl(63), h.eq(x.get(), y.get()).eqz().toI64U(), less.eqz(), unordered.get());
+  b.setFlagsCompared(x.get(), y.get());
 }
 
-type Compared = Omit<Typed2, "Rd">;
+type TypedSources = Omit<Typed2, "Rd">;
 
 export const compare =
   (signalNaNs: boolean) =>
-  (b: Builder, f: Compared): void => {
+  (b: Builder, f: TypedSources): void => {
     const width = widthOfType(f.ftype);
     setCompareFlags(b, width, signalNaNs, readScalar(b, f.Rn, width), readScalar(b, f.Rm, width));
   };
 
 export const compareZero =
   (signalNaNs: boolean) =>
-  (b: Builder, f: Omit<Compared, "Rm">): void => {
+  (b: Builder, f: Omit<TypedSources, "Rm">): void => {
     const width = widthOfType(f.ftype);
     setCompareFlags(b, width, signalNaNs, readScalar(b, f.Rn, width), b.i64(0));
   };
 
 export function conditionalCompare(
   b: Builder,
-  f: Compared & { readonly cond: number; readonly op: number; readonly nzcv: Operand },
+  f: TypedSources & { readonly cond: number; readonly op: number; readonly nzcv: Operand },
 ): void {
   b.if(
     b.condition(f.cond),

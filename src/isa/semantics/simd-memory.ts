@@ -3,16 +3,23 @@
  * (LD1–LD4 and their kin). Elements are little-endian, so a structure is moved in the largest pieces and rearranged.
  */
 import type { AccessOptions, AccessSize, Builder } from "../../engine/builder.js";
-import type { I64, V128 } from "../../engine/ir/value.js";
+import type { F32, F64, I64, V128 } from "../../engine/ir/value.js";
 import type { Operand } from "../pattern.js";
 import { Lanes } from "./simd-lanes.js";
 import { readElement, withElementAt } from "./simd-permute.js";
 import { fromLow } from "./simd-registers.js";
 
+/** The bits of a B, H, S or D register, zero-extended. */
+function loadScalar(b: Builder, scale: number, address: I64): I64 {
+  if (scale === 3) return (b.loadFloat(8, address) as F64).bits();
+  if (scale === 2) return (b.loadFloat(4, address) as F32).bits().toI64U();
+  return b.loadMem((1 << scale) as AccessSize, address);
+}
+
 /** Moves a register of `1 << scale` bytes (B, H, S, D, Q). */
 export function loadRegister(b: Builder, scale: number, Rt: Operand, address: I64): void {
   if (scale === 4) b.setV(Rt, b.loadMem128(address));
-  else b.setD(Rt, b.loadMem((1 << scale) as AccessSize, address));
+  else b.setD(Rt, loadScalar(b, scale, address));
 }
 
 export function storeRegister(b: Builder, scale: number, Rt: Operand, address: I64): void {
@@ -95,8 +102,8 @@ function movePair(b: Builder, f: Pair, address: I64): void {
     b.setV(f.Rt, low);
     b.setV(f.Rt2, high);
   } else {
-    const low = b.loadMem((1 << scale) as AccessSize, address);
-    const high = b.loadMem((1 << scale) as AccessSize, second);
+    const low = loadScalar(b, scale, address);
+    const high = loadScalar(b, scale, second);
     b.setD(f.Rt, low);
     b.setD(f.Rt2, high);
   }
