@@ -4,7 +4,7 @@
  */
 import { CpuView } from "../engine/cpu-view.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
-import { defineFunction } from "../engine/ir/module.js";
+import { type DefinedFunction, defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
 import { CONTEXT, CPU, DEBUG_EXIT, DEBUG_EXIT_SHIFT, Exit, IRQ_LINE } from "../engine/layout.js";
 import { enterMode } from "../mmu/banks.js";
@@ -22,6 +22,7 @@ export const EC = {
   unknown: 0x00,
   wfx: 0x01,
   fpAccess: 0x07,
+  pacTrap: 0x09,
   illegalState: 0x0e,
   svc: 0x15,
   hvc: 0x16,
@@ -350,17 +351,25 @@ export const brk = defineFunction("brk", "ii", "", (fb, cpu, imm) => {
   fb.return();
 });
 
-/**
- * ERET (AArch64.ExceptionReturn): PSTATE from SPSR_ELx, PC from ELR_ELx. An illegal return sets PSTATE.IL and keeps
- * EL and SP. Clears the local exclusive monitor and sets the event register.
- */
+/** ERET: to ELR_ELx. UNDEFINED at EL0. */
 export const eret = defineFunction("eret", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   const el = c.get32(CPU.el);
-  fb.if(el.eqz(), () => {
-    fb.call(raiseUndefined, cpu);
-    fb.return();
-  });
+  fb.if(
+    el.eqz(),
+    () => fb.call(raiseUndefined, cpu),
+    () => fb.call(eretTo, cpu, c.sysByEl(ELR, el)),
+  );
+  fb.return();
+});
+
+/**
+ * AArch64.ExceptionReturn from EL1 or higher: (cpu, address), with PSTATE from SPSR_ELx. An illegal return sets PSTATE.IL
+ * and keeps EL and SP. Clears the local exclusive monitor and sets the event register.
+ */
+export const eretTo: DefinedFunction<"il", ""> = defineFunction("eretTo", "il", "", (fb, cpu, address) => {
+  const c = new CpuView(fb, cpu);
+  const el = c.get32(CPU.el);
   const spsr = c.sysByEl(SPSR, el).wrap();
   const newEl = spsr.shrU(2).and(3);
   const newSp = spsr.and(1);
@@ -373,7 +382,6 @@ export const eret = defineFunction("eret", "i", "", (fb, cpu) => {
     .or(newEl.eqz().and(newSp))
     .or(newEl.eq(2).and(c.get32(CPU.el2Enabled).eqz()).and(el.ne(2)))
     .or(newEl.eq(1).and(hcr.bit(HCR.TGE)).and(c.get32(CPU.el2Enabled)));
-  const address = c.sysByEl(ELR, el);
   c.set32(CPU.exclusive, 0);
   c.set32(CPU.event, 1);
   // DebugExceptionReturnSS: SPSR.SS arms software step only where it begins to be possible.

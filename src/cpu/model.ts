@@ -90,6 +90,7 @@ const IMPLEMENTED: readonly Feature[] = [
   "HAFDBS",
   "TLBIOS",
   "TLBIRANGE",
+  "PAuth",
   "IDST",
   "DIT",
   "SB",

@@ -3,10 +3,16 @@
  * here that the block does not hold; `controls` is a digest of slots.
  */
 import { fpFastOf } from "../engine/fp/mode.js";
-import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE } from "../engine/layout.js";
+import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE, MODE_POINTER_AUTH } from "../engine/layout.js";
 import { type Controls, HCR, readControls, SCR } from "./sysreg/controls.js";
 import { sysregOffset } from "./sysreg/table.js";
-import { activeTraps, fpTrapTarget, STACK_POINTER_TRAP, zeroingProhibited } from "./sysreg/traps.js";
+import {
+  activeTraps,
+  fpTrapTarget,
+  pointerAuthentication,
+  STACK_POINTER_TRAP,
+  zeroingProhibited,
+} from "./sysreg/traps.js";
 
 /** DAIF bits in place, as in SPSR_ELx. */
 export const DAIF = { D: 1 << 9, A: 1 << 8, I: 1 << 7, F: 1 << 6, all: 0x3c0 } as const;
@@ -230,7 +236,7 @@ export class Vcpu {
       this.set32(row + MODE.readTraps, activeTraps(c, el, false));
       this.set32(row + MODE.writeTraps, activeTraps(c, el, true));
       this.set32(row + MODE.fpTrap, fpTrapTarget(c, el) === 0 ? 0 : 1);
-      this.set32(row + MODE.context, translationContext(c, el));
+      this.set32(row + MODE.context, translationContext(c, el) | (pointerAuthentication(c, el) << MODE_POINTER_AUTH));
       if (zeroingProhibited(c, el)) zvaTrap |= 1 << el;
     }
     this.set32(CPU.zvaTrap, zvaTrap);
@@ -247,6 +253,7 @@ export class Vcpu {
     this.set32(CPU.readTraps, this.get32(row + MODE.readTraps) | always);
     this.set32(CPU.writeTraps, this.get32(row + MODE.writeTraps) | always);
     this.set32(CPU.fpTrap, this.get32(row + MODE.fpTrap));
+    this.set32(CPU.pointerAuth, context >>> MODE_POINTER_AUTH);
     this.set32(CPU.context, (context & 0xff) + ((context & ADD_PAN) !== 0 ? this.get32(CPU.pan) : 0));
   }
 

@@ -5,7 +5,7 @@
 import type { Feature } from "../isa/features.js";
 import { bindFpExact } from "./fp/imports.js";
 import { interpreterImage } from "./image.js";
-import { FIRST_INSTRUCTION_HANDLER, HANDLER_UNDEFINED } from "./interpreter/code-pages.js";
+import { FIRST_INSTRUCTION_HANDLER } from "./interpreter/code-pages.js";
 import {
   AREA,
   BANK,
@@ -286,7 +286,10 @@ export class Engine {
   }
 }
 
-/** Stores the tree with the handlers of features the CPU lacks replaced by the UNDEFINED one. */
+/**
+ * Stores the tree without the rows of features the CPU lacks: a word of theirs is what they are declared to win over (a
+ * hint stays a NOP), else UNDEFINED.
+ */
 function writeDecodeTree(
   view: DataView,
   words: Int32Array,
@@ -307,7 +310,10 @@ function writeDecodeTree(
     for (let i = 0; i < (copy[at + 1] ?? 0); i++) {
       const cell = at + 4 + i * 3;
       const handler = copy[cell] ?? 0;
-      if (handler >= FIRST_INSTRUCTION_HANDLER && missing[handler]) copy[cell] = HANDLER_UNDEFINED;
+      if (handler < FIRST_INSTRUCTION_HANDLER || !missing[handler]) continue;
+      // No word masked by 0 is 1.
+      copy[cell - 2] = 0;
+      copy[cell - 1] = 1;
     }
   };
   visit((view.getInt32(GLOBAL.decodeRoot, true) - AREA.decodeTree) >> 2);

@@ -73,6 +73,8 @@ export const CPU = {
   bankClock: s.i32(),
   /** 1 while FP/SIMD at the current EL goes to the trap check. */
   fpTrap: s.i32(),
+  /** Keys of pointer authentication that are enabled here, and whether their use traps: KEY_ENABLED, KEY_USE_TRAPPED. */
+  pointerAuth: s.i32(),
   /** FPCR is at defaults and FPSR.IXC is set: the host's float result is the answer unless special. */
   fpcr: s.i32(),
   fpsr: s.i32(),
@@ -160,9 +162,10 @@ if (s.end > CPU.v) throw new Error("vCPU block: fields run into the vector regis
 
 /**
  * A row of `CPU.modes`, by EL: active trap groups, FP access trapped (0 or 1), translation context in bits 0–7 with
- * PSTATE.PAN added to it where bit 8 is set.
+ * PSTATE.PAN added to it where bit 8 is set; from bit 16 on what CPU.pointerAuth becomes.
  */
 export const MODE = { readTraps: 0, writeTraps: 4, fpTrap: 8, context: 12, size: 16 } as const;
+export const MODE_POINTER_AUTH = 16;
 
 /** Translation contexts: regime and privilege. The PAN variant of a privileged one is the next number. */
 export const CONTEXT = { el10User: 0, el10: 1, el10Pan: 2, el2: 3, el20User: 4, el20: 5, el20Pan: 6, el3: 7 } as const;
@@ -315,6 +318,10 @@ export const SYSREG_FLAG = {
   physicalCounter: 1 << 12,
 } as const;
 export const SYSREG_ENTRY = { offset: 0, flags: 4, readTraps: 8, writeTraps: 12, size: 16 } as const;
+
+/** Bits of CPU.pointerAuth: which keys are enabled at the current EL, and that what uses one traps. */
+export const KEY_ENABLED = { IA: 1, IB: 2, DA: 4, DB: 8 } as const;
+export const KEY_USE_TRAPPED = 16;
 
 /** Bits of CPU.features. */
 export const CPU_FEATURE = { PAN: 1, SSBS: 2, UAO: 4, DIT: 8, HPDS: 16, XNX: 32 } as const;

@@ -19,6 +19,7 @@ import {
   FETCH_ENTRY,
   GLOBAL,
   MODE,
+  MODE_POINTER_AUTH,
   PAGE_BITS,
   TLB_ENTRIES,
   TLB_ENTRY,
@@ -165,6 +166,7 @@ export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
   const word = mode(MODE.context);
   const context = word.and(0xff).add(word.shrU(8).and(c.get32(CPU.pan)));
   c.set32(CPU.context, context);
+  c.set32(CPU.pointerAuth, word.shrU(MODE_POINTER_AUTH));
   c.set32(CPU.bank, fb.call(chooseBank, cpu, context));
   fb.return();
 });

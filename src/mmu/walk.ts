@@ -332,20 +332,36 @@ export const inSecureRegime = defineFunction("inSecureRegime", "ii", "i", (fb, c
 
 const TOP_BYTE_MASK = (1n << 56n) - 1n;
 
-/** TCR_ELx.TBI of the range that holds `va`, where `twoRanges` says that the regime has two. */
-function topByteIgnored(tcr: I64, twoRanges: I32, va: I64): I32 {
-  return twoRanges.select(va.bit(55).select(tcr.bit(38), tcr.bit(37)), tcr.bit(20));
+/** TCR_ELx of a regime, and whether that has two ranges of addresses, chosen by bit 55. */
+interface TranslationControl {
+  readonly tcr: I64;
+  readonly twoRanges: I32;
 }
 
-/** (cpu, context, address) → where a branch to the address leads: the tag goes where it is ignored (AArch64.BranchAddr). */
-export const branchAddress = defineFunction("branchAddress", "iil", "l", (fb, cpu, context, va) => {
-  const c = new CpuView(fb, cpu);
+/** That of the regime that translates for a context; by default the one in use. */
+export function translationControl(c: CpuView, context = c.get32(CPU.context)): TranslationControl {
   const el10 = context.leU(CONTEXT.el10Pan);
   const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
   const el3 = context.eq(CONTEXT.el3);
   const tcr = el10.select(c.sys("TCR_EL1"), el3.select(c.sys("TCR_EL3"), c.sys("TCR_EL2")));
-  const twoRanges = el10.or(el20);
-  fb.if(topByteIgnored(tcr, twoRanges, va).eqz(), () => fb.return(va));
+  return { tcr, twoRanges: el10.or(el20) };
+}
+
+/**
+ * EffectiveTBI: TCR_ELx.TBI of the range that holds `va`; not for instructions' addresses where TCR_ELx.TBID says so
+ * (FEAT_PAuth; the bits are 0 without it).
+ */
+export function tagIgnored(tcr: I64, twoRanges: I32, va: I64, isInstruction: I32): I32 {
+  const upper = va.bit(55);
+  const tbi = twoRanges.select(upper.select(tcr.bit(38), tcr.bit(37)), tcr.bit(20));
+  const tbid = twoRanges.select(upper.select(tcr.bit(52), tcr.bit(51)), tcr.bit(29));
+  return tbi.and(tbid.and(isInstruction).xor(1));
+}
+
+/** (cpu, context, address) → where a branch to the address leads: the tag goes where it is ignored (AArch64.BranchAddr). */
+export const branchAddress = defineFunction("branchAddress", "iil", "l", (fb, cpu, context, va) => {
+  const { tcr, twoRanges } = translationControl(new CpuView(fb, cpu), context);
+  fb.if(tagIgnored(tcr, twoRanges, va, fb.i32(1)).eqz(), () => fb.return(va));
   fb.return(twoRanges.select(va.shl(8).shrS(8), va.and(TOP_BYTE_MASK)));
 });
 
@@ -389,7 +405,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
 
   // Stage 1 off: flat, Device for data unless HCR_EL2.DC (D8.2.10).
   const tcr = byRegime("TCR_EL1", "TCR_EL2", "TCR_EL3");
-  const tbi = topByteIgnored(tcr, twoRanges, rawVa);
+  const tbi = tagIgnored(tcr, twoRanges, rawVa, isExecute);
   const off = sctlr
     .bit(0)
     .eqz()

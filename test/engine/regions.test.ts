@@ -39,8 +39,13 @@ class Random {
 const model = cpuModel("max");
 const EXCLUDED = new Set([...system, ...branches].map((row) => row.name));
 const MEMORY = /^(LD|ST|CAS|SWP|PRF)/;
+/** BRAA, BLRAA and RETAA, to where nobody knows. */
+const AUTHENTICATED_BRANCH = /^(BL?R|RET)A/;
 const forms = TABLE.flatMap(expand).filter(
-  (form) => !EXCLUDED.has(form.row.name) && form.features.every((f) => model.features.has(f)),
+  (form) =>
+    !EXCLUDED.has(form.row.name) &&
+    !AUTHENTICATED_BRANCH.test(form.row.name) &&
+    form.features.every((f) => model.features.has(f)),
 );
 const computing = forms.filter((form) => !MEMORY.test(form.row.name));
 const accessing = forms.filter((form) =>
@@ -176,7 +181,12 @@ function start(
   vcpu.setSysreg("TCR_EL1", 25n | (1n << 23n) | (2n << 32n));
   vcpu.setSysreg("VBAR_EL1", RAM + 0x8_0000n);
   vcpu.setSysreg("CPACR_EL1", 3n << 20n);
-  vcpu.setSysreg("SCTLR_EL1", 0x30d0_0801n);
+  // EnIA, EnIB, EnDA, EnDB: keys of pointer authentication are used.
+  vcpu.setSysreg("SCTLR_EL1", 0x30d0_0801n | 0xc800_2000n);
+  for (const key of ["APIA", "APIB", "APDA", "APDB", "APGA"]) {
+    vcpu.setSysreg(`${key}KeyHi_EL1`, (BigInt(random.next()) << 32n) | BigInt(random.next()));
+    vcpu.setSysreg(`${key}KeyLo_EL1`, (BigInt(random.next()) << 32n) | BigInt(random.next()));
+  }
   vcpu.pstate = 0x3c5;
   vcpu.recomputeModes();
   engine.exports.flushCpu(vcpu.base);

@@ -25,9 +25,25 @@ export const HCR = {
   TRVM: bit(30),
 } as const;
 /** HCR_EL2[63:32]. */
-export const HCR_HIGH = { E2H: bit(34 - 32), TLOR: bit(35 - 32), APK: bit(40 - 32) } as const;
-export const SCR = { NS: bit(0), IRQ: bit(1), FIQ: bit(2), ST: bit(11), TLOR: bit(14), APK: bit(16) } as const;
-export const SCTLR = { UMA: bit(9), DZE: bit(14), UCT: bit(15) } as const;
+export const HCR_HIGH = { E2H: bit(34 - 32), TLOR: bit(35 - 32), APK: bit(40 - 32), API: bit(41 - 32) } as const;
+export const SCR = {
+  NS: bit(0),
+  IRQ: bit(1),
+  FIQ: bit(2),
+  ST: bit(11),
+  TLOR: bit(14),
+  APK: bit(16),
+  API: bit(17),
+} as const;
+export const SCTLR = {
+  UMA: bit(9),
+  EnDB: bit(13),
+  DZE: bit(14),
+  UCT: bit(15),
+  EnDA: bit(27),
+  EnIB: bit(30),
+  EnIA: bit(31),
+} as const;
 export const CPTR_EL2 = { TFP: bit(10), TCPAC: bit(31) } as const;
 export const CPTR3 = { TFP: bit(10), TCPAC: bit(31) } as const;
 export const MDCR2 = {
@@ -54,6 +70,8 @@ export interface Controls {
   readonly scr: number;
   /** SCTLR_EL1, or SCTLR_EL2 for a VHE host. */
   readonly sctlrOfEl0: number;
+  /** SCTLR_EL1, SCTLR_EL2, SCTLR_EL3. */
+  readonly sctlr: readonly [el1: number, el2: number, el3: number];
   readonly cpacr: number;
   readonly cptr2: number;
   readonly cptr3: number;
@@ -74,7 +92,7 @@ export interface Controls {
 /** Reads the controls from the slots. */
 export function readControls(vcpu: Vcpu): Controls {
   // Without EL3 everything is Non-secure and nothing is routed or trapped there.
-  const scr = vcpu.get32(CPU.hasEl3) !== 0 ? vcpu.sysregLow("SCR_EL3") : SCR.NS | SCR.APK;
+  const scr = vcpu.get32(CPU.hasEl3) !== 0 ? vcpu.sysregLow("SCR_EL3") : SCR.NS | SCR.APK | SCR.API;
   const el2 = vcpu.get32(CPU.hasEl2) !== 0 && (scr & SCR.NS) !== 0;
   const hcr = el2 ? vcpu.sysregLow("HCR_EL2") : 0;
   const hcrHigh = el2 ? vcpu.sysregHigh("HCR_EL2") : 0;
@@ -83,6 +101,7 @@ export function readControls(vcpu: Vcpu): Controls {
   const host0 = e2h && tge;
   const cnthctl = vcpu.sysregLow("CNTHCTL_EL2");
   const mdcr2 = vcpu.sysregLow("MDCR_EL2");
+  const sctlr = [vcpu.sysregLow("SCTLR_EL1"), vcpu.sysregLow("SCTLR_EL2"), vcpu.sysregLow("SCTLR_EL3")] as const;
   return {
     el2,
     e2h,
@@ -91,7 +110,8 @@ export function readControls(vcpu: Vcpu): Controls {
     hcr,
     hcrHigh,
     scr,
-    sctlrOfEl0: vcpu.sysregLow(host0 ? "SCTLR_EL2" : "SCTLR_EL1"),
+    sctlrOfEl0: sctlr[host0 ? 1 : 0],
+    sctlr,
     cpacr: vcpu.sysregLow("CPACR_EL1"),
     cptr2: vcpu.sysregLow("CPTR_EL2"),
     cptr3: vcpu.sysregLow("CPTR_EL3"),

@@ -64,12 +64,12 @@ const fields = {
   ],
   ID_AA64ISAR1_EL1: [
     [0, levels("DPB", "DPB2")],
-    // PAuth with an IMPLEMENTATION DEFINED algorithm: API and GPI.
-    [8, given("PAuth")],
+    // APA and GPA: PAuth by QARMA5, without what later versions of it add.
+    [4, given("PAuth")],
     [12, given("JSCVT")],
     [16, given("FCMA")],
     [20, levels("LRCPC", "LRCPC2")],
-    [28, given("PAuth")],
+    [24, given("PAuth")],
     [32, given("FRINTTS")],
     [36, given("SB")],
     [40, given("SPECRES")],

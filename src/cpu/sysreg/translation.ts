@@ -46,6 +46,7 @@ export const TRANSLATION = [
         ? (bits(38, 0) & ~mask(6, 35)) |
           (has("HAFDBS") ? bits(40, 39) : 0n) |
           bits(42, 41) |
+          (has("PAuth") ? bits(52, 51) : 0n) |
           (has("E0PD") ? bits(56, 55) : 0n)
         : bits(5, 0) | bits(18, 8) | mask(20),
     changed: controlChanged,
@@ -70,7 +71,12 @@ export const TRANSLATION = [
   register("TCR_EL3", [3, 6, 2, 0, 2], {
     reset: mask(23, 31),
     writable: (has) =>
-      bits(5, 0) | bits(18, 8) | mask(20) | (has("HAFDBS") ? bits(22, 21) : 0n) | (has("HPDS") ? bits(28, 24) : 0n),
+      bits(5, 0) |
+      bits(18, 8) |
+      mask(20) |
+      (has("HAFDBS") ? bits(22, 21) : 0n) |
+      (has("HPDS") ? bits(28, 24) : 0n) |
+      (has("PAuth") ? mask(29) : 0n),
     changed: controlChanged,
   }),
   register("AFSR0_EL3", [3, 6, 5, 1, 0]),

@@ -3,6 +3,7 @@
  * controls (the accessibility pseudocode of DDI 0487, D17), as a function from the controls to the EL that takes the
  * trap. Checks run in the architecture's order: EL0 enables, traps to EL2, traps to EL3.
  */
+import { KEY_ENABLED, KEY_USE_TRAPPED } from "../../engine/layout.js";
 import { type Controls, CPTR_EL2, CPTR3, HCR, HCR_HIGH, ICH_HCR, MDCR2, MDCR3, SCR, SCTLR } from "./controls.js";
 
 /** EL that takes the trap; 0 when the access goes on. */
@@ -108,6 +109,24 @@ export function fpTrapTarget(c: Controls, el: number): TrapTarget {
 export function zeroingProhibited(c: Controls, el: number): boolean {
   if (el === 0 && (c.sctlrOfEl0 & SCTLR.DZE) === 0) return true;
   return el < 2 && !c.host0 && (c.hcr & HCR.TDZ) !== 0;
+}
+
+/**
+ * What CPU.pointerAuth is at `el`: bits of the keys that SCTLR_ELx enables, and TRAPPED where a use of one traps (DDI
+ * 0487, TrapPACUse).
+ */
+export function pointerAuthentication(c: Controls, el: number): number {
+  const sctlr = el === 0 ? c.sctlrOfEl0 : c.sctlr[(el - 1) as 0 | 1 | 2];
+  const keys = [
+    [SCTLR.EnIA, KEY_ENABLED.IA],
+    [SCTLR.EnIB, KEY_ENABLED.IB],
+    [SCTLR.EnDA, KEY_ENABLED.DA],
+    [SCTLR.EnDB, KEY_ENABLED.DB],
+  ] as const;
+  const by2 = el < 2 && c.el2 && !(el === 0 && c.host0) && (c.hcrHigh & HCR_HIGH.API) === 0;
+  const by3 = el < 3 && (c.scr & SCR.API) === 0;
+  const trapped = by2 || by3 ? KEY_USE_TRAPPED : 0;
+  return keys.reduce((state, [bit, enabled]) => state | ((sctlr & bit) !== 0 ? enabled : 0), trapped);
 }
 
 const rows = {

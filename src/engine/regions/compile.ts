@@ -81,7 +81,10 @@ const INTERPRETED = new Set(system.map((row) => row.name).filter((name) => !PLAI
 const KINDS = new Map<string, BranchKind>([
   ["BL", "call"],
   ["BLR", "call"],
+  ["BLRAA", "call"],
+  ["BLRAAZ", "call"],
   ["RET", "return"],
+  ["RETAA", "return"],
 ]);
 
 const notCompilable = (): never => {

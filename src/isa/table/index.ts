@@ -9,6 +9,7 @@ import { exclusiveRows } from "./exclusives.js";
 import { fpScalar } from "./fp-scalar.js";
 import { fpVector } from "./fp-vector.js";
 import { loadsStores } from "./loads-stores.js";
+import { pointerAuthentication } from "./pointer-authentication.js";
 import { simdElement } from "./simd-element.js";
 import { simdLoadStore } from "./simd-loadstore.js";
 import { simdMisc } from "./simd-misc.js";
@@ -23,6 +24,7 @@ export const TABLE: readonly Row[] = [
   ...dataRegister,
   ...branches,
   ...system,
+  ...pointerAuthentication,
   ...loadsStores,
   ...exclusiveRows,
   ...atomics,

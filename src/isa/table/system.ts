@@ -4,8 +4,10 @@
  */
 
 import { brk, eret, hlt, hvc, smc, svc } from "../../cpu/exceptions.js";
+import { KEY } from "../../cpu/pauth.js";
 import { CPU } from "../../engine/layout.js";
 import { type Row, row } from "../pattern.js";
+import { leaveAuthenticated } from "../semantics/pointer-authentication.js";
 import { readSysreg, writeSysreg } from "../semantics/sysreg-access.js";
 import {
   addressTranslate,
@@ -34,6 +36,9 @@ const exceptions = [
   // Halting debug is not there, so HLT (but for semihosting) and DCPS are UNDEFINED (H1.1).
   row("HLT", "11010100010 imm16:16 00000", {}, (b, f) => b.leave(hlt, b.operand(f.imm16))),
   row("ERET", "11010110100111110000001111100000", {}, (b) => b.leave(eret)),
+  row("ERETAA", "1101011 0 1 00 11111 0000 1 M=1 11111 11111", { feature: "PAuth" }, (b, f) => {
+    leaveAuthenticated(b, f.M ? KEY.IB : KEY.IA);
+  }),
 ];
 
 const hints = [

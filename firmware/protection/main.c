@@ -1,0 +1,15 @@
+/* Control flow protection: pointer authentication (FEAT_PAuth, DDI 0487, D8.9). */
+#include "groups.h"
+#include "runtime.h"
+
+void main(void *device_tree)
+{
+    (void)device_tree;
+    print("home EL");
+    print_decimal(home);
+    print("\n");
+    codes();
+    failures();
+    controls();
+    combined();
+}
