@@ -9,7 +9,7 @@ import type { F32, F64, I32, I64 } from "../ir/value.js";
 import { decode, type Element1, encode, exactly, memo, modeAllows, type Width } from "./element.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, singleHost } from "./host.js";
-import { isDefault, isDefaultOrFlushing, isFast, noteInexact } from "./mode.js";
+import { fastly, isDefault, isDefaultOrFlushing, noteInexact } from "./mode.js";
 import { ARITHMETIC } from "./operations.js";
 
 /** Rounding of a conversion to integer, by the letter in its mnemonic. */
@@ -62,10 +62,8 @@ export function towardsZero(
   const inRange = unsigned
     ? [value.gt(fb.f64(-1)), value.lt(fb.f64(2 ** integer))]
     : [value.abs().lt(fb.f64(2 ** (integer - 1)))];
-  const integral = (): I32 => (fb.op("f64.trunc", value) as F64).eq(value).and(isDefault(fb, cpu));
-  const allowed = fb.mostly([isFast(fb, cpu)], () => fb.i32(1), integral);
   const convert = unsigned ? "i64.trunc_sat_f64_u" : "i64.trunc_sat_f64_s";
-  return fb.mostly([allowed, ...inRange], () => (fb.op(convert, value) as I64).bits(0, integer), called);
+  return fastly(fb, cpu, inRange, () => (fb.op(convert, value) as I64).bits(0, integer), called);
 }
 
 /** The integer has more digits than the format holds. */
@@ -125,7 +123,7 @@ export function fromInteger(
     width === 64
       ? (fb.op(`f64.convert_i64_${sign}`, x) as F64).bits()
       : (fb.op(`f32.convert_i64_${sign}`, x) as F32).bits().toI64U();
-  return fb.mostly([exact ? isDefault(fb, cpu) : isFast(fb, cpu)], convert, called);
+  return exact ? fb.mostly([isDefault(fb, cpu)], convert, called) : fastly(fb, cpu, [], convert, called);
 }
 
 /** Returns `value`, widened from an operand that no rounding touches, unless it is a NaN or a flushed denormal. */

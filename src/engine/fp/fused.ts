@@ -213,6 +213,7 @@ export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64,
   const decide = (decision: Omit<Decision, "allowed">, r: F32 | F64): I64 => {
     const chosen = hostOrCalled<F32 | F64>(
       fb,
+      cpu,
       { ...decision, allowed: () => isFast(fb, cpu) },
       () => r,
       () => decode(fb, width, called()),
@@ -223,7 +224,7 @@ export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64,
     const [x, y, addend] = [a, b, c].map((bits) => decode(fb, width, bits)) as [F32 | F64, F32 | F64, F32 | F64];
     const r = hostFused(fb, width, x, y, addend);
     const certain = (): I32 => fusedCertain(hostOf(fb, width) as Host<Value, I32>, r, x, y);
-    return decide({ certain, quick: { test: "normal", holds: () => quickly(width, "normal", r) } }, r);
+    return decide({ certain, quick: { test: "normal", holds: (doubt) => quickly(width, "normal", r, doubt) } }, r);
   }
   if (width === 64) return called();
   const [x, y, addend] = [a, b, c].map((bits) => bits.wrap().asF32().toF64()) as [F64, F64, F64];

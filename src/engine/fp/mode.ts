@@ -6,7 +6,7 @@
 import { FPCR, FPSR } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
-import type { I32 } from "../ir/value.js";
+import type { I32, Value } from "../ir/value.js";
 import { CPU } from "../layout.js";
 
 /** FPCR bits that change a result which is not a NaN; DN is not among them, for NaNs always take the exact path. */
@@ -19,8 +19,38 @@ export function fpFastOf(fpcr: number, fpsr: number): 0 | 1 {
 
 const word = (fb: FunctionBuilder, cpu: I32, offset: number): I32 => fb.load("i32.load", cpu, offset) as I32;
 
-/** 1 while FPCR is at its default and FPSR.IXC is set. Compared, so that the host compares what is in memory. */
-export const isFast = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.fpFast).eq(1);
+/** 1 while FPCR is at its default and FPSR.IXC is set. */
+export const isFast = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.fpFast);
+
+/** A builder that has `doubt` at hand. */
+export interface ModeKeeper {
+  keptDoubt(): I32;
+  /** The mode may be another than it was. */
+  refreshDoubt(): void;
+}
+const keeper = (fb: FunctionBuilder): ModeKeeper | undefined =>
+  "keptDoubt" in fb ? (fb as FunctionBuilder & ModeKeeper) : undefined;
+
+/** 0 while `isFast`, else all ones: to be added by OR to what is small where a result is certain. */
+export const doubtOf = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.fpFast).sub(1);
+export const doubt = (fb: FunctionBuilder, cpu: I32): I32 => keeper(fb)?.keptDoubt() ?? doubtOf(fb, cpu);
+
+/** `then` where the mode is fast and `conditions` hold, which they mostly do; else what `called` gives. */
+export function fastly<T extends Value>(
+  fb: FunctionBuilder,
+  cpu: I32,
+  conditions: readonly I32[],
+  then: () => T,
+  called: () => T,
+): T {
+  return fb.mostly([doubt(fb, cpu).eqz(), ...conditions], then, () => recorded(fb, called()));
+}
+
+/** What a function gave that may have raised Inexact, from where on results may be certain. */
+export function recorded<T extends Value>(fb: FunctionBuilder, result: T): T {
+  keeper(fb)?.refreshDoubt();
+  return result;
+}
 
 /** 1 while FPCR leaves results as the host computes them. */
 export const isDefault = (fb: FunctionBuilder, cpu: I32): I32 =>

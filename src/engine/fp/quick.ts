@@ -5,6 +5,7 @@
  */
 import type { FunctionBuilder } from "../ir/function.js";
 import type { F32, F64, I32, V128, Value } from "../ir/value.js";
+import { doubt, recorded } from "./mode.js";
 
 /** Finite; or normal, and not of the least exponent either. */
 export type Quick = "finite" | "normal";
@@ -15,11 +16,16 @@ const EXPONENT = {
   64: { one: 1 << 21, infinite: 0x7ff << 21 },
 } as const;
 
-export function quickly(width: 32 | 64, test: Quick, r: F32 | F64): I32 {
+/** `doubt`: see mode.ts. */
+export function quickly(width: 32 | 64, test: Quick, r: F32 | F64, doubt: I32): I32 {
   const { one, infinite } = EXPONENT[width];
   const word = width === 32 ? (r as F32).bits() : (r as F64).bits().shrU(32).wrap();
   const exponent = word.shl(1);
-  return test === "finite" ? exponent.ltU(infinite) : exponent.sub(2 * one).ltU(infinite - 2 * one);
+  const least = test === "finite" ? 0 : 2 * one;
+  return exponent
+    .sub(least)
+    .or(doubt)
+    .ltU(infinite - least);
 }
 
 /** A word, and what is in the words below it in lanes of 64 bits, in all lanes. */
@@ -32,13 +38,20 @@ function splatWord(fb: FunctionBuilder, width: 32 | 64, word: number, below: num
 const LOW_HALF = Array.from({ length: 16 }, (_, i) => (i < 8 ? 0xff : 0));
 
 /** The same of all lanes in use. There are no comparisons without sign of 64-bit lanes: the top bit is turned. */
-export function quicklyLanes(fb: FunctionBuilder, width: 32 | 64, test: Quick, full: boolean, r: V128): I32 {
+export function quicklyLanes(
+  fb: FunctionBuilder,
+  width: 32 | 64,
+  test: Quick,
+  full: boolean,
+  r: V128,
+  doubt: I32,
+): I32 {
   const { one, infinite } = EXPONENT[width];
   const shape = width === 32 ? "i32x4" : "i64x2";
   const least = test === "finite" ? 0 : 2 * one;
   const moved = r.op(`${shape}.add`, r).op(`${shape}.add`, splatWord(fb, width, -(2 ** 31) - least, 0));
   const doubtful = moved.op(`${shape}.gt_s`, splatWord(fb, width, ((infinite - least) ^ -(2 ** 31)) - 1, -1));
-  return (full ? doubtful : doubtful.and(fb.v128(LOW_HALF))).test("v128.any_true").eqz();
+  return (full ? doubtful : doubtful.and(fb.v128(LOW_HALF))).test("v128.any_true").or(doubt).eqz();
 }
 
 /** How it is found out whether the host's result is the instruction's. */
@@ -46,19 +59,21 @@ export interface Decision {
   /** FPCR and FPSR let the host's result stand if it is certain. */
   readonly allowed: () => I32;
   readonly certain: () => I32;
-  /** What mostly says so; absent: `certain` is quick itself. */
-  readonly quick?: { readonly test: Quick; readonly holds: () => I32 } | undefined;
+  /** Says so mostly, of the mode as well; absent: there is nothing quicker than the two. */
+  readonly quick?: { readonly test: Quick; readonly holds: (doubt: I32) => I32 } | undefined;
 }
 
 /** The host's result where it is the instruction's, else what `called` gives. */
 export function hostOrCalled<T extends Value>(
   fb: FunctionBuilder,
+  cpu: I32,
   { allowed, certain, quick }: Decision,
   host: () => T,
   called: () => T,
 ): T {
-  const asked = (): T => fb.mostly([allowed(), certain()], host, called);
+  const noted = (): T => recorded(fb, called());
+  const asked = (): T => fb.mostly([allowed(), certain()], host, noted);
   if (quick === undefined) return asked();
   // What is finite is certain, where that is asked; of what is normal zeros are left, which are not rare everywhere.
-  return fb.mostly([allowed(), quick.holds()], host, quick.test === "normal" ? asked : called);
+  return fb.mostly([quick.holds(doubt(fb, cpu))], host, quick.test === "normal" ? asked : noted);
 }

@@ -12,7 +12,7 @@ import {
 } from "./convert.js";
 import { type Element1, memo, type Width } from "./element.js";
 import { vectorHost } from "./host.js";
-import { isDefault, isFast } from "./mode.js";
+import { fastly, isDefault } from "./mode.js";
 import { ARITHMETIC } from "./operations.js";
 import { eachLane, everyLane, inUse, lanesOf, type Vector1 } from "./vector.js";
 
@@ -58,9 +58,8 @@ export function toFixedVector(
   const inRange = unsigned
     ? h.and(h.ge(rounded, h.constant(0)), h.lt(rounded, h.constant(2 ** 32)))
     : h.lt(h.abs(rounded), h.constant(2 ** 31));
-  const allowed = isFast(fb, cpu).or(isDefault(fb, cpu).and(everyLane(fb, h.eq(rounded, value), full)));
   const convert = unsigned ? "i32x4.trunc_sat_f32x4_u" : "i32x4.trunc_sat_f32x4_s";
-  return fb.mostly([allowed, everyLane(fb, inRange, full)], () => inUse(fb, rounded.op(convert), full), slow);
+  return fastly(fb, cpu, [everyLane(fb, inRange, full)], () => inUse(fb, rounded.op(convert), full), slow);
 }
 
 /** From integers of the elements' own width. */
@@ -79,7 +78,7 @@ export function fromFixedVector(
     const r = x.op(unsigned ? "f32x4.convert_i32x4_u" : "f32x4.convert_i32x4_s");
     return inUse(fb, fbits ? vectorHost(fb, 32).mul(r, powerOfTwo(fb, fbits.neg())) : r, full);
   };
-  return fb.mostly([isFast(fb, cpu)], fast, slow);
+  return fastly(fb, cpu, [], fast, slow);
 }
 
 /** FCVTL: elements of `width` in the upper or lower half, to twice the width. */
@@ -118,5 +117,5 @@ export function narrowVector(fb: FunctionBuilder, cpu: I32, width: 32 | 64, odd:
   if (width === 32 || odd) return slow();
   const r = x.op("f32x4.demote_f64x2_zero");
   const certain = everyLane(fb, vectorHost(fb, 32).normal(r), false);
-  return fb.mostly([isFast(fb, cpu), certain], () => r, slow);
+  return fastly(fb, cpu, [certain], () => r, slow);
 }

@@ -133,9 +133,9 @@ export function arithmeticVector(
   const decision = {
     allowed: () => (op.unrounded ? isFast(fb, cpu) : isDefault(fb, cpu)),
     certain: () => everyLane(fb, op.certain(h, r, x, y), full),
-    quick: quick && { test: quick, holds: () => quicklyLanes(fb, width, quick, full, r) },
+    quick: quick && { test: quick, holds: (d: I32) => quicklyLanes(fb, width, quick, full, r, d) },
   };
-  return hostOrCalled(fb, decision, () => inUse(fb, r, full), slow);
+  return hostOrCalled(fb, cpu, decision, () => inUse(fb, r, full), slow);
 }
 
 /** A row of COMPARISONS on vectors. */
@@ -242,9 +242,9 @@ export function fusedVector(
   const decision = {
     allowed: () => isFast(fb, cpu),
     certain: () => everyLane(fb, fusedCertain(vectorHost(fb, width), r, n, m), full),
-    quick: { test: "normal", holds: () => quicklyLanes(fb, width, "normal", full, r) },
+    quick: { test: "normal", holds: (d: I32) => quicklyLanes(fb, width, "normal", full, r, d) },
   } as const;
-  return hostOrCalled(fb, decision, () => inUse(fb, r, full), called);
+  return hostOrCalled(fb, cpu, decision, () => inUse(fb, r, full), called);
 }
 
 const stepLanes = memo(

@@ -8,6 +8,7 @@ import type { Operand } from "../../isa/pattern.js";
 import { touch } from "../../mmu/access.js";
 import { ACCESS } from "../../mmu/walk.js";
 import { type AccessOptions, type AccessSize, Builder, type Compared, type SysregEntry } from "../builder.js";
+import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import type { FunctionBuilder, Linker, Statement } from "../ir/function.js";
 import { type F32, F64, type I32, type I64, type V128, type Value } from "../ir/value.js";
 import { BANK, CPU, PAGE_BITS, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
@@ -163,7 +164,7 @@ function floatCondition(code: number, a: F64, b: F64): I32 | undefined {
   }
 }
 
-export class BlockBuilder extends Builder {
+export class BlockBuilder extends Builder implements ModeKeeper {
   readonly cpu: I32;
   /** Instructions left of the budget once the block is through. */
   readonly left = this.newLocal("i");
@@ -202,6 +203,8 @@ export class BlockBuilder extends Builder {
   private readonly scalarLocals: Record<ScalarLetter, Map<number, number>> = { d: new Map(), f: new Map() };
   private ended = false;
   usesFp = false;
+  /** See engine/fp/mode.ts; as long as code of the region runs, only its own operations can end the doubt. */
+  private readonly doubt = this.newLocal("i");
 
   constructor(
     linker: Linker,
@@ -481,6 +484,13 @@ export class BlockBuilder extends Builder {
     const stale = new Set(this.scalars.stale);
     stale.delete(n);
     this.scalars = { ...this.scalars, stale };
+  }
+
+  keptDoubt(): I32 {
+    return this.local32(this.doubt);
+  }
+  refreshDoubt(): void {
+    this.writeLocal(this.doubt, doubtOf(this, this.cpu));
   }
 
   override D(o: Operand, delta = 0): I64 {

@@ -417,6 +417,7 @@ class Region {
     b.writeLocal(b.left, budget.get());
     b.writeLocal(this.entered, budget.get());
     b.writeLocal(b.bank, b.state32(CPU.bank));
+    if (b.usesFp) b.refreshDoubt();
     b.writeLocal(this.drops, this.dropCount());
     if (this.entries.length > 1) b.writeLocal(this.which, b.load("i32.load16_u", slot, 2));
   }
@@ -646,6 +647,7 @@ class Region {
     const elsewhere = b.local32(this.nextSlot).ne(b.slotConstant(at));
     b.brIf(this.tail("raw"), elsewhere.or(this.dropCount().ne(b.local32(this.drops))));
     b.writeLocal(b.bank, b.state32(CPU.bank));
+    if (b.usesFp) b.refreshDoubt();
     this.reconcile(EMPTY, this.states[target] as RegisterState);
     this.jumpTo(index, target);
   }

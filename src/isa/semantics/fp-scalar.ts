@@ -55,11 +55,12 @@ export function arithmetic(b: Builder, name: ArithmeticName, width: Width, a: I6
   const decision = {
     allowed: () => (op.unrounded ? isFast(b, b.cpu) : isDefault(b, b.cpu)),
     certain: () => op.certain(h, r, x, y),
-    quick: quick && { test: quick, holds: () => quickly(width, quick, r) },
+    quick: quick && { test: quick, holds: (doubt: I32) => quickly(width, quick, r, doubt) },
   };
   // Chosen as floats, so that the common case never leaves the host's vector registers.
   const chosen = hostOrCalled<F32 | F64>(
     b,
+    b.cpu,
     decision,
     () => r,
     () => decode(b, width, called()),
