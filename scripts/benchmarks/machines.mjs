@@ -77,7 +77,7 @@ function outputOf(text) {
 }
 
 /** proc(5): utime and stime, in clock ticks of a hundredth. */
-function cpuSecondsOf(pid) {
+export function cpuSecondsOf(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
