@@ -65,7 +65,8 @@ export interface MachineStats {
     readonly milliseconds: number;
   };
   readonly tlbMisses: number;
-  /** Why guest code was left, and what happened beside running it. */
+  /** Why compiled code handed instructions to the interpreter; why guest code was left, and what happened beside running it. */
+  readonly bails: Readonly<Record<string, number>>;
   readonly exits: Readonly<Record<string, number>>;
   readonly events: Readonly<Record<string, number>>;
   /** Seconds that `run` took, and how many of them the vCPUs were idle. */

@@ -15,6 +15,7 @@ export function formatStats(stats: MachineStats): string {
     ["  instructions", count(regions.instructions)],
     ["  bytes", count(regions.bytes)],
     ["  compile time", `${(regions.milliseconds / 1000).toFixed(3)} s`],
+    ...group("bails", stats.bails),
     ...group("exits", stats.exits),
     ...group("events", stats.events),
     ["wall time", `${wallSeconds.toFixed(3)} s, ${idleSeconds.toFixed(3)} s of it idle`],

@@ -181,8 +181,9 @@ export class Engine {
       dropRegions: (page: number) => dropRegions(page),
       ...host,
     } as unknown as WebAssembly.ModuleImports;
-    const wasm = await WebAssembly.instantiate(image.module, { env: { memory }, host: imports });
-    const exports = wasm.instance.exports as unknown as EngineExports;
+    const module = image.optimized?.() ?? (await WebAssembly.compile(image.module));
+    const wasm = await WebAssembly.instantiate(module, { env: { memory }, host: imports });
+    const exports = wasm.exports as unknown as EngineExports;
     const engine = new Engine(memory, exports, cpuBases, regions, codeStart, hot, imports);
     dropRegions = (page) => {
       if (engine.compiler !== "loading") engine.compiler?.dropPage(page >>> 0);

@@ -4,10 +4,22 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { setHostFlags } from "./host-flags.js";
 import type { InterpreterImage } from "./interpreter/generate.js";
+import { CODE_MAKER, moduleWithCode } from "./optimized-code.js";
 
 export const PREBUILT_MODULE = "interpreter.wasm";
 export const PREBUILT_TABLES = "interpreter.json";
+export const PREBUILT_CODE = "interpreter.code";
+
+/** What PREBUILT_TABLES holds. */
+export interface Tables {
+  readonly root: number;
+  readonly words: readonly number[];
+  readonly handlers: InterpreterImage["handlers"];
+  /** CODE_MAKER of PREBUILT_CODE. */
+  readonly codeMaker: string | undefined;
+}
 
 let cached: InterpreterImage | undefined;
 
@@ -21,12 +33,15 @@ function prebuilt(): InterpreterImage | undefined {
   } catch {
     return undefined;
   }
-  const tables = JSON.parse(text) as { root: number; words: number[]; handlers: InterpreterImage["handlers"] };
-  return { module, tree: { root: tables.root, words: Int32Array.from(tables.words) }, handlers: tables.handlers };
+  const { root, words, handlers, codeMaker } = JSON.parse(text) as Tables;
+  const image = { module, tree: { root, words: Int32Array.from(words) }, handlers };
+  if (codeMaker !== CODE_MAKER) return image;
+  return { ...image, optimized: () => moduleWithCode(module, readFileSync(here(PREBUILT_CODE))) };
 }
 
 /** The interpreter image of this process. */
 export async function interpreterImage(): Promise<InterpreterImage> {
+  setHostFlags();
   cached ??= prebuilt() ?? (await import("./interpreter/generate.js")).generateInterpreter();
   return cached;
 }

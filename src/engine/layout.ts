@@ -147,6 +147,8 @@ export const CPU = {
   statSysreg: s.i64(),
   /** Instructions that compiled regions carried out. */
   statCompiled: s.i64(),
+  /** Instructions that regions handed to the interpreter, by BAIL (bails.ts). */
+  statBails: s.array(8, 8),
   statInterrupts: s.i64(),
   /** Ranges of virtual addresses held by translations larger than a page: 4 × (low, high). */
   largeRanges: s.array(8, 8),

@@ -1,11 +1,30 @@
-/** Build step: generates the interpreter and writes it next to the compiled code. */
+/** Build step: generates the interpreter and writes it next to the compiled code, with V8's code of it where it can be had. */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { PREBUILT_MODULE, PREBUILT_TABLES } from "./image.js";
+import { setHostFlags } from "./host-flags.js";
+import { PREBUILT_CODE, PREBUILT_MODULE, PREBUILT_TABLES, type Tables } from "./image.js";
 import { generateInterpreter } from "./interpreter/generate.js";
+import { CODE_MAKER, optimizedCode } from "./optimized-code.js";
 
-const image = generateInterpreter();
-const here = (name: string): string => fileURLToPath(new URL(`./${name}`, import.meta.url));
-writeFileSync(here(PREBUILT_MODULE), image.module);
-const { root, words } = image.tree;
-writeFileSync(here(PREBUILT_TABLES), JSON.stringify({ root, words: [...words], handlers: image.handlers }));
+/** Instantiated for its functions only: nothing of it runs. */
+function codeOf(bytes: Uint8Array): Uint8Array {
+  const module = new WebAssembly.Module(bytes);
+  const host = Object.fromEntries(WebAssembly.Module.imports(module).map(({ name }) => [name, () => 0]));
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
+  return optimizedCode(module, new WebAssembly.Instance(module, { env: { memory }, host }));
+}
+
+setHostFlags();
+const { module, tree, handlers } = generateInterpreter();
+const write = (name: string, content: Uint8Array | string): void =>
+  writeFileSync(fileURLToPath(new URL(`./${name}`, import.meta.url)), content);
+let codeMaker: string | undefined;
+try {
+  write(PREBUILT_CODE, codeOf(module));
+  codeMaker = CODE_MAKER;
+} catch (error) {
+  console.error(`The interpreter is not compiled ahead of time, so every start takes longer to get fast: ${error}`);
+}
+write(PREBUILT_MODULE, module);
+const tables: Tables = { root: tree.root, words: [...tree.words], handlers, codeMaker };
+write(PREBUILT_TABLES, JSON.stringify(tables));

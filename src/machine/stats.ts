@@ -1,4 +1,6 @@
 /** What a machine has counted, for `--stats`: a row of a table for each counter of a vCPU block. */
+
+import { BAIL } from "../engine/bails.js";
 import type { Engine } from "../engine/engine.js";
 import { CPU } from "../engine/layout.js";
 import type { RegionStats } from "../engine/regions/regions.js";
@@ -14,6 +16,8 @@ export interface MachineStats {
   readonly exits: Readonly<Record<string, number>>;
   /** What happened beside running instructions, without leaving or on the way out. */
   readonly events: Readonly<Record<string, number>>;
+  /** Instructions that compiled code handed to the interpreter, by cause. */
+  readonly bails: Readonly<Record<string, number>>;
   /** Seconds that `run` took, and how many of them the vCPUs were idle. */
   readonly wallSeconds: number;
   readonly idleSeconds: number;
@@ -57,6 +61,7 @@ export function countedBy({
     regions: engine.compiled,
     tlbMisses: total(CPU.statTlbMiss),
     exits: { ...Object.fromEntries(exits), ...hosted.counts() },
+    bails: Object.fromEntries(Object.entries(BAIL).map(([name, n]) => [name, total(CPU.statBails + 8 * n)])),
     events: Object.fromEntries(Object.entries(EVENTS).map(([name, offset]) => [name, total(offset)])),
   };
 }

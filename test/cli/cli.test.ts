@@ -266,6 +266,8 @@ describe("boot", () => {
       " instructions 60",
       " bytes 4,096",
       " compile time 0.012 s",
+      "bails 7",
+      " memory 7",
       "exits 41",
       " mmio 40",
       " psci 1",

@@ -66,6 +66,7 @@ export class FakeFactory implements MachineFactory {
         instructionsByEngine: { interpreter: 1_000_000, regions: 2_000_000 },
         regions: { regions: 2, instructions: 60, bytes: 4096, milliseconds: 12 },
         tlbMisses: 12,
+        bails: { memory: 7, alignment: 0 },
         exits: { psci: 1, mmio: 40, wfe: 0 },
         events: { "TLB misses": 12 },
         wallSeconds: 2,

@@ -1,14 +1,12 @@
 /**
  * Whether the host multiplies and adds with one rounding. WebAssembly's relaxed SIMD leaves that open
- * (f64x2.relaxed_madd rounds once or twice, as the host likes), and Node.js 20 has it behind a flag of V8; so it is
+ * (f64x2.relaxed_madd rounds once or twice, as the host likes), so it is
  * tried on numbers for which the two differ. V8 decides by the host's CPU alone: what it does here it does everywhere.
  */
-import { setFlagsFromString } from "node:v8";
+import { setHostFlags } from "../host-flags.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction, ModuleBuilder } from "../ir/module.js";
 import type { F64, V128 } from "../ir/value.js";
-
-const V8_FLAG = "--experimental-wasm-relaxed-simd";
 
 const probe = defineFunction("fma", "ddd", "d", (fb, x, y, c) => {
   const [vx, vy, vc] = [x, y, c].map((v) => fb.laneOp("f64x2.replace_lane", 0, fb.v128Zero(), v)) as [V128, V128, V128];
@@ -38,11 +36,8 @@ let known: boolean | undefined;
 
 export function hostHasFma(): boolean {
   if (known === undefined) {
-    known = tryFma();
-    if (known === undefined) {
-      setFlagsFromString(V8_FLAG);
-      known = tryFma() ?? false;
-    }
+    setHostFlags();
+    known = tryFma() ?? false;
   }
   return known;
 }

@@ -24,14 +24,16 @@ import { AREA, CPU } from "../layout.js";
 import { allocateCodePage, codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER } from "./code-pages.js";
 import { allForms } from "./forms.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
-import { heatSlot, jump } from "./jump.js";
-import { breakpointHandler, decodeHandler, interpretOne, pageEndHandler, run, undefinedHandler } from "./loop.js";
+import { breakpointHandler, decodeHandler, pageEndHandler, run, undefinedHandler } from "./loop.js";
 import { unpreparedBreakpoint, unpreparedPoint } from "./points.js";
 import { HANDLER } from "./protocol.js";
+import { WAYS_OUT } from "./ways-out.js";
 
 /** Everything the engine needs at run time, as plain data that a build step can keep in a file. */
 export interface InterpreterImage {
   readonly module: Uint8Array;
+  /** The module with optimised code (optimized-code.ts), where there is any. */
+  readonly optimized?: () => WebAssembly.Module | undefined;
   readonly tree: { readonly root: number; readonly words: Int32Array };
   /** By handler index: row name and the features without which it is UNDEFINED. */
   readonly handlers: readonly { readonly name: string; readonly features: readonly Feature[] }[];
@@ -104,7 +106,7 @@ export function generateInterpreter(): InterpreterImage {
     ...[unpreparedPoint, unpreparedBreakpoint],
   ];
   module.exportRuntime(new Set<DefinedFunction>([...special, ...handlers]));
-  for (const f of [interpretOne, jump, heatSlot, peekHost]) module.functionIndex(f);
+  for (const f of [...WAYS_OUT, touch, peekHost]) module.functionIndex(f);
   const bytes = module.finish([...special, ...handlers], { initial: 1, maximum: 65536 });
   const tree = buildDecodeTree(
     forms.map((form, i) => ({ form, handler: FIRST_INSTRUCTION_HANDLER + i })),

@@ -1,6 +1,7 @@
 /**
  * From statements to wasm bytes. A pure value used once is written where it is used; one used more often, and every
- * read whose result is used, gets a local at the place of its definition; unused ones vanish.
+ * read of memory whose result is used, gets a local at the place of its definition; unused ones vanish. A read of a
+ * local stands for that local until somebody writes to it, and is copied only then.
  */
 import { type BranchHint, ByteWriter, type FunctionBody } from "../wasm/encoder.js";
 import { CONTROL, type TypeLetter } from "../wasm/opcodes.js";
@@ -53,6 +54,19 @@ function use(node: Node): void {
   if (node.uses === 1 && node.purity !== "effect") for (const arg of node.args) use(arg);
 }
 
+/** All locals that statements write to. */
+function written(statements: readonly Statement[], to = new Set<number>()): Set<number> {
+  for (const s of statements) {
+    if (s.kind === "set") to.add(s.local);
+    else if (s.kind === "scope" || s.kind === "group") written(s.body, to);
+    else if (s.kind === "if") {
+      written(s.taken, to);
+      written(s.otherwise, to);
+    }
+  }
+  return to;
+}
+
 class Emitter {
   readonly out = new ByteWriter();
   readonly hints: BranchHint[] = [];
@@ -60,6 +74,8 @@ class Emitter {
   /** Locals by type: those of values that may still be used, and those of values that are not. */
   private readonly taken = new Map<TypeLetter, number[]>();
   private readonly free = new Map<TypeLetter, number[]>();
+  /** Reads of locals that stand for the local still. */
+  private readonly aliases = new Map<number, Node[]>();
 
   constructor(private readonly fb: FunctionBuilder) {}
 
@@ -99,6 +115,7 @@ class Emitter {
     if (node.constant !== undefined) {
       this.constant(node);
     } else if (node.local >= 0) {
+      node.uses--;
       this.out.opcode(CONTROL["local.get"]);
       this.out.u32(node.local);
     } else {
@@ -109,6 +126,14 @@ class Emitter {
   private define(node: Node): void {
     if (node.uses === 0 && node.purity !== "effect") return;
     if (node.uses === 1 && node.purity === "pure") return;
+    if (node.opcode === CONTROL["local.get"]) {
+      const [local = 0] = node.immediates;
+      node.local = local;
+      const known = this.aliases.get(local);
+      if (known) known.push(node);
+      else this.aliases.set(local, [node]);
+      return;
+    }
     this.compute(node);
     if (node.uses === 0) {
       this.out.opcode(CONTROL.drop);
@@ -117,6 +142,34 @@ class Emitter {
     node.local = this.takeLocal(node.type);
     this.out.opcode(CONTROL["local.set"]);
     this.out.u32(node.local);
+  }
+
+  /** `local` is about to change, or may: what stands for it gets a copy. */
+  private detach(local: number): void {
+    const nodes = this.aliases.get(local)?.filter(({ uses }) => uses > 0) ?? [];
+    this.aliases.delete(local);
+    if (nodes.length === 0) return;
+    const copy = this.takeLocal((nodes[0] as Node).type);
+    this.out.opcode(CONTROL["local.get"]);
+    this.out.u32(local);
+    this.out.opcode(CONTROL["local.set"]);
+    this.out.u32(copy);
+    for (const node of nodes) node.local = copy;
+  }
+
+  /** Before statements that may run or not, or again. */
+  private detachWritten(...bodies: readonly Statement[][]): void {
+    if (!this.hasAliases()) return;
+    for (const body of bodies) for (const local of written(body)) this.detach(local);
+  }
+
+  /** Whether any is still to be used. */
+  private hasAliases(): boolean {
+    for (const [local, nodes] of this.aliases) {
+      if (nodes.some(({ uses }) => uses > 0)) return true;
+      this.aliases.delete(local);
+    }
+    return false;
   }
 
   private takeLocal(type: TypeLetter): number {
@@ -128,6 +181,7 @@ class Emitter {
   }
 
   private forget(): void {
+    this.aliases.clear();
     for (const [type, locals] of this.taken) {
       const free = this.free.get(type);
       if (free) free.push(...locals);
@@ -156,10 +210,12 @@ class Emitter {
         break;
       case "set":
         this.push(s.node);
+        this.detach(s.local);
         this.out.opcode(CONTROL["local.set"]);
         this.out.u32(s.local);
         break;
       case "scope":
+        this.detachWritten(s.body);
         this.out.opcode(s.label.kind === "block" ? CONTROL.block : CONTROL.loop);
         this.out.u8(VOID_BLOCK);
         this.labels.push(s.label);
@@ -168,6 +224,7 @@ class Emitter {
         this.out.opcode(CONTROL.end);
         break;
       case "if":
+        this.detachWritten(s.taken, s.otherwise);
         this.push(s.condition);
         if (s.rare) this.hints.push({ offset: this.out.length, likely: false });
         this.out.opcode(CONTROL.if);

@@ -284,6 +284,12 @@ export class FunctionBuilder {
     this.effect(CONTROL.return_call_indirect, nodes, [this.linker.types.index(signature), 0]);
   }
 
+  /** Returns what another function returns, in whose place this one's frame is given up. */
+  returnCall<P extends string, R extends string>(callee: Callable<P, R>, ...args: ValuesOf<P>): void {
+    const nodes = (args as Value[]).map((a) => a.node);
+    this.effect(CONTROL.return_call, nodes, [this.linker.functionIndex(callee)]);
+  }
+
   private callWith(
     opcode: number,
     result: string,

@@ -7,14 +7,15 @@
 import type { Operand } from "../../isa/pattern.js";
 import { touch } from "../../mmu/access.js";
 import { ACCESS } from "../../mmu/walk.js";
+import { BAIL, type BailCause } from "../bails.js";
 import { type AccessOptions, type AccessSize, Builder, type Compared, type SysregEntry } from "../builder.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import type { FunctionBuilder, Linker, Statement } from "../ir/function.js";
 import { type F32, F64, type I32, type I64, type V128, type Value } from "../ir/value.js";
 import { BANK, CPU, PAGE_BITS, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
-import { type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
+import { CONTROL, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
 import type { BlockUse } from "./flow.js";
-import type { RegisterSet } from "./registers.js";
+import { bitsOf, type RegisterSet } from "./registers.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
 const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
@@ -40,8 +41,8 @@ export type Way =
   | { readonly kind: "indirect"; readonly returns: boolean }
   /** A call of an instruction by number, or of what is in `target`; comes back to instruction `back`. */
   | { readonly kind: "call"; readonly at: number | undefined; readonly back: number }
-  /** Back to the interpreter, before instruction `at`; `taken` instructions of the block were taken from the budget in vain. */
-  | { readonly kind: "bail"; readonly at: number; refund: number }
+  /** Back to the interpreter, before instruction `at`; `refund` instructions were taken from the budget in vain. */
+  | { readonly kind: "bail"; readonly at: number; readonly cause: BailCause; refund: number }
   /** To the interpreter's loop, which looks at interrupts before the instruction `at`. */
   | { readonly kind: "look"; readonly at: number; refund: number }
   /** The interpreter carries out `at`; the region goes on behind it if it can. */
@@ -50,8 +51,7 @@ export type Way =
 /** A place where control leaves a block, with what the block has done by then. */
 export interface Departure {
   readonly way: Way;
-  readonly touched: RegisterSet;
-  readonly written: RegisterSet;
+  readonly use: BuiltBlock["use"];
   /** Where its code goes. */
   readonly code: Statement[];
 }
@@ -69,7 +69,7 @@ export interface BuiltBlock {
   readonly length: number;
   readonly departures: readonly Departure[];
   readonly firstUses: readonly FirstUse[];
-  readonly use: Pick<BlockUse, "touched" | "written">;
+  readonly use: Pick<BlockUse, "touched" | "setsFlags">;
 }
 
 /** What the compiler knows of the machine it compiles for. */
@@ -90,9 +90,6 @@ interface Scalars {
   readonly stale: ReadonlySet<number>;
 }
 const NO_SCALARS: Scalars = { letters: new Map(), stale: new Set() };
-
-/** More scalars than this are put into their vectors before the next instruction: each way out of it would do so. */
-const STALE_LIMIT = 4;
 
 /** The scalar whose bits these are: a single where they say so, else a double. */
 function floatOf(fb: FunctionBuilder, value: I64): F32 | F64 {
@@ -183,14 +180,21 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   /** Statements of the current instruction, and the loads that must come before them. */
   private top: Statement[] = this.root;
   private before: Statement[] = this.root;
+  /** Comes before all of that: stores of registers that the instruction may leave the region with. */
+  private front: Statement[] = this.root;
   private touchedX = 0;
   private touchedV = 0;
   private touchedFlags = false;
-  private writtenX = 0;
-  private writtenV = 0;
-  private writtenFlags = false;
-  /** What was written when the current instruction began. */
-  private snapshot: { touched: RegisterSet; written: RegisterSet } = this.sets();
+  private setsFlagsSoFar = false;
+  /** Written by instructions before this one and not stored yet; and written by this one. */
+  private pendingX = 0;
+  private pendingV = 0;
+  private ownX = 0;
+  private ownV = 0;
+  /** SP has been found aligned, or is as far from where it was as keeps it so. */
+  private spAligned = false;
+  /** What was done when the current instruction began. */
+  private snapshot: BuiltBlock["use"] = this.use();
   private departures: Departure[] = [];
   private firstUses: FirstUse[] = [];
   /** Patches of constants that depend on the block's length. */
@@ -224,8 +228,8 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     start: number,
     instructions: readonly { word: number; fp: boolean; kind: BranchKind; body: (b: Builder) => void }[],
   ): { block: BuiltBlock; taken: number } {
-    this.touchedX = this.touchedV = this.writtenX = this.writtenV = 0;
-    this.touchedFlags = this.writtenFlags = false;
+    this.touchedX = this.touchedV = this.pendingX = this.pendingV = 0;
+    this.touchedFlags = this.setsFlagsSoFar = this.spAligned = false;
     this.departures = [];
     this.firstUses = [];
     this.pending = [];
@@ -239,7 +243,8 @@ export class BlockBuilder extends Builder implements ModeKeeper {
         taken++;
         const done = this.instruction(start + length, length, instruction);
         if (!done) {
-          this.depart({ kind: "interpret", at: start + length }, this.sets());
+          this.flush();
+          this.depart({ kind: "interpret", at: start + length }, this.use());
           this.ended = true;
           break;
         }
@@ -247,12 +252,13 @@ export class BlockBuilder extends Builder implements ModeKeeper {
         if (this.ended) break;
       }
       if (!this.ended) {
-        this.depart({ kind: "to", at: start + length }, this.sets());
+        this.flush();
+        this.depart({ kind: "to", at: start + length }, this.use());
       }
     });
     for (const patch of this.pending) patch(length);
-    const use = this.sets();
-    return { block: { start, body, length, departures: this.departures, firstUses: this.firstUses, use }, taken };
+    const { departures, firstUses } = this;
+    return { block: { start, body, length, departures, firstUses, use: this.use() }, taken };
   }
 
   private instruction(
@@ -264,34 +270,34 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.at = at;
     this.position = position;
     this.kind = kind;
-    if (this.scalars.stale.size > STALE_LIMIT) this.refreshAll();
-    this.snapshot = this.sets();
+    this.snapshot = this.use();
     this.scalarsBefore = this.scalars;
-    const saved = {
-      touchedX: this.touchedX,
-      touchedV: this.touchedV,
-      touchedFlags: this.touchedFlags,
-      writtenX: this.writtenX,
-      writtenV: this.writtenV,
-      writtenFlags: this.writtenFlags,
-      comparedType: this.comparedType,
-      scalars: this.scalars,
-    };
+    this.ownX = this.ownV = 0;
+    const { touchedX, touchedV, touchedFlags, setsFlagsSoFar, pendingX, pendingV } = this;
+    const { spAligned, comparedType, scalars } = this;
+    const sets = { touchedX, touchedV, touchedFlags, setsFlagsSoFar, pendingX, pendingV };
+    const saved = { ...sets, spAligned, comparedType, scalars };
     const counts = [this.departures.length, this.firstUses.length, this.pending.length] as const;
     const before: Statement[] = [];
     this.before = before;
+    const front: Statement[] = [];
+    this.front = front;
     try {
       const code = this.nest(() => {
         this.top = this.current;
         body(this);
       });
-      this.current.push({ kind: "group", body: before }, ...code);
+      this.current.push({ kind: "group", body: front }, { kind: "group", body: before }, ...code);
       this.forget();
+      this.pendingX |= this.ownX;
+      this.pendingV |= this.ownV;
+      this.ownX = this.ownV = 0;
       this.usesFp ||= fp;
       return true;
     } catch (error) {
       if (error !== NOT_COMPILABLE) throw error;
       Object.assign(this, saved);
+      this.ownX = this.ownV = 0;
       this.departures.length = counts[0];
       this.firstUses.length = counts[1];
       this.pending.length = counts[2];
@@ -300,24 +306,45 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   }
   private kind: BranchKind = "branch";
 
-  private sets(): { touched: RegisterSet; written: RegisterSet } {
+  private use(): BuiltBlock["use"] {
     return {
       touched: { x: this.touchedX, v: this.touchedV, flags: this.touchedFlags },
-      written: { x: this.writtenX, v: this.writtenV, flags: this.writtenFlags },
+      setsFlags: this.setsFlagsSoFar,
     };
   }
 
   /** Leaves the block from here; by default as it was before the current instruction. */
-  private depart(way: Way, sets?: { touched: RegisterSet; written: RegisterSet }): void {
-    const { touched, written } = sets ?? this.snapshot;
-    const scalars = sets ? this.scalars : this.scalarsBefore;
-    for (const n of scalars.stale) this.refresh(n, scalars);
-    this.departures.push({ way, touched, written, code: this.placeholder() });
+  private depart(way: Way, use = this.snapshot): void {
+    // Blocks of the region go on with vectors; everything else finds registers in the vCPU block.
+    if (way.kind === "to") for (const n of this.scalars.stale) this.refresh(n);
+    this.departures.push({ way, use, code: this.placeholder() });
+  }
+
+  /** The same with what this instruction has done. */
+  private departAfter(way: Way): void {
+    if (this.certain) this.flush();
+    else {
+      this.flushBefore();
+      this.storeRegisters(this.ownX, this.ownV, this.scalars);
+    }
+    this.depart(way, this.use());
+  }
+
+  private flush(): void {
+    this.storeRegisters(this.pendingX | this.ownX, this.pendingV | this.ownV, this.scalars);
+    this.pendingX = this.pendingV = this.ownX = this.ownV = 0;
+  }
+
+  /** Stores in front of this instruction what was written before it. */
+  private flushBefore(): void {
+    this.front.push(...this.nest(() => this.storeRegisters(this.pendingX, this.pendingV, this.scalarsBefore)));
+    this.pendingX = this.pendingV = 0;
   }
 
   /** Goes back to the interpreter before this instruction, which carries it out. */
-  private bail(): void {
-    const way = { kind: "bail" as const, at: this.at, refund: 0 };
+  private bail(cause: BailCause): void {
+    this.flushBefore();
+    const way = { kind: "bail" as const, at: this.at, cause, refund: 0 };
     const { position } = this;
     this.pending.push((length) => {
       way.refund = length - position;
@@ -385,7 +412,8 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     const bit = 1 << n;
     if (!(this.touchedX & bit) && !this.certain) this.firstUse("x", n);
     this.touchedX |= bit;
-    this.writtenX |= bit;
+    this.ownX |= bit;
+    if (n === SP_BIT) this.spAligned &&= this.keepsAlignment(value);
     this.writeLocal(this.xLocal(n), value);
   }
 
@@ -406,8 +434,19 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   }
   base(o: Operand): I64 {
     const value = this.XSP(o);
-    if (this.number(o) === 31) this.ifRare(value.wrap().and(15), () => this.bail());
+    if (this.number(o) === SP_BIT && !this.spAligned) {
+      this.ifRare(value.wrap().and(15), () => this.bail("alignment"));
+      this.spAligned = this.certain;
+    }
     return value;
+  }
+
+  /** SP plus or minus a multiple of 16. */
+  private keepsAlignment({ node }: I64): boolean {
+    if (node.opcode !== OPS["i64.add"][0] && node.opcode !== OPS["i64.sub"][0]) return false;
+    const [a, b] = node.args;
+    const isSp = a?.opcode === CONTROL["local.get"] && a.immediates[0] === this.xLocal(SP_BIT);
+    return isSp && typeof b?.constant === "bigint" && (b.constant & 15n) === 0n;
   }
 
   V(o: Operand, delta = 0): V128 {
@@ -430,7 +469,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     const bit = 1 << n;
     if (!(this.touchedV & bit) && !this.certain) this.firstUse("v", n);
     this.touchedV |= bit;
-    this.writtenV |= bit;
+    this.ownV |= bit;
   }
 
   // --- scalars --------------------------------------------------------------------------------------------------------
@@ -469,11 +508,6 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     const value = this.scalar(n, scalars) as F32 | F64;
     const shape = value.letter === "d" ? "f64x2" : "f32x4";
     this.writeLocal(this.vLocal(n), this.laneOp(`${shape}.replace_lane`, 0, this.v128Zero(), value));
-  }
-
-  private refreshAll(): void {
-    for (const n of this.scalars.stale) this.refresh(n);
-    this.scalars = { ...this.scalars, stale: NO_SCALARS.stale };
   }
 
   /** The same for good: where this may not happen, before the current instruction. */
@@ -522,7 +556,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
 
   setFlags(n: I64, z: I64, c: I32, v: I64): void {
     if (!this.touchedFlags && !this.certain) this.firstUse("flags", 0);
-    this.touchedFlags = this.writtenFlags = true;
+    this.touchedFlags = this.setsFlagsSoFar = true;
     this.comparedType = undefined;
     this.writeLocal(this.flags.n, n);
     this.writeLocal(this.flags.z, z);
@@ -586,11 +620,11 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     const index = address.shrU(PAGE_BITS - entryShift).wrap();
     const entry = this.local32(this.bank).add(index.and((TLB_ENTRIES - 1) << entryShift));
     const last = size === 1 ? address : address.add(size - 1);
-    if (options?.aligned && size > 1) this.ifRare(address.wrap().and(size - 1), () => this.bail());
+    if (options?.aligned && size > 1) this.ifRare(address.wrap().and(size - 1), () => this.bail("alignment"));
     const misses = last.and(-(1n << BigInt(PAGE_BITS))).ne(this.load("i64.load", entry, BANK.data + tag) as I64);
     this.ifRare(misses, () => {
       const hit = this.call(touch, this.cpu, address, this.i32(size), this.i32(access));
-      this.ifRare(hit.eqz(), () => this.bail());
+      this.ifRare(hit.eqz(), () => this.bail("memory"));
     });
     return address.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32);
   }
@@ -628,8 +662,8 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   branch(target: I64): void {
     this.ended = true;
     this.writeLocal(this.target, target);
-    if (this.kind === "call") this.depart({ kind: "call", at: undefined, back: this.at + 1 }, this.sets());
-    else this.depart({ kind: "indirect", returns: this.kind === "return" }, this.sets());
+    if (this.kind === "call") this.departAfter({ kind: "call", at: undefined, back: this.at + 1 });
+    else this.departAfter({ kind: "indirect", returns: this.kind === "return" });
   }
 
   branchDirect(offset: I64): void {
@@ -645,18 +679,18 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     const bytes = offset.node.constant;
     if (typeof bytes !== "bigint") throw new Error("a direct branch without a constant offset");
     const at = this.at + Number(bytes / 4n);
-    if (this.kind === "call") this.depart({ kind: "call", at, back: this.at + 1 }, this.sets());
-    else this.depart({ kind: "to", at }, this.sets());
+    if (this.kind === "call") this.departAfter({ kind: "call", at, back: this.at + 1 });
+    else this.departAfter({ kind: "to", at });
   }
 
   /** Where it is certain to happen the instruction is the interpreter's; in a rare case it bails. */
   leave(): void {
     if (this.certain) throw NOT_COMPILABLE;
-    this.bail();
+    this.bail("other");
   }
   callRuntime(): Value | undefined {
     if (this.certain) throw NOT_COMPILABLE;
-    this.bail();
+    this.bail("other");
     return this.i32(0);
   }
   synchronize(): void {
@@ -666,14 +700,14 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.pending.push((length) => {
       way.refund = length - position - 1;
     });
-    this.depart(way, this.sets());
+    this.departAfter(way);
   }
   abandonIf(): void {
     if (this.certain) throw NOT_COMPILABLE;
   }
   undefinedIf(condition: I32): void {
     if (condition.node.constant === 0) return;
-    this.ifRare(condition, () => this.bail());
+    this.ifRare(condition, () => this.bail("undefined"));
   }
 
   // --- vCPU block -------------------------------------------------------------------------------------------------------
@@ -733,9 +767,9 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     return CPU.x + 8 * (n === SP_BIT ? SP_SLOT : n);
   }
 
-  loadRegisters({ x, v, flags }: RegisterSet, bits: (mask: number) => Iterable<number>): void {
-    for (const n of bits(x)) this.writeLocal(this.xLocal(n), this.state64(BlockBuilder.xOffset(n)));
-    for (const n of bits(v)) this.writeLocal(this.vLocal(n), this.load("v128.load", this.cpu, CPU.v + 16 * n));
+  loadRegisters({ x, v, flags }: RegisterSet): void {
+    for (const n of bitsOf(x)) this.writeLocal(this.xLocal(n), this.state64(BlockBuilder.xOffset(n)));
+    for (const n of bitsOf(v)) this.writeLocal(this.vLocal(n), this.load("v128.load", this.cpu, CPU.v + 16 * n));
     if (!flags) return;
     this.writeLocal(this.flags.n, this.state64(CPU.flagN));
     this.writeLocal(this.flags.z, this.state64(CPU.flagZ));
@@ -743,21 +777,40 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.writeLocal(this.flags.v, this.state64(CPU.flagV));
   }
 
-  storeRegisters({ x, v, flags }: RegisterSet, bits: (mask: number) => Iterable<number>): void {
-    for (const n of bits(x)) {
+  private storeRegisters(x: number, v: number, scalars: Scalars): void {
+    for (const n of bitsOf(x)) {
       this.setState64(BlockBuilder.xOffset(n), this.readLocal(this.xLocal(n), "l") as I64);
     }
-    for (const n of bits(v)) {
-      this.store("v128.store", this.cpu, this.readLocal(this.vLocal(n), "v"), CPU.v + 16 * n);
+    for (const n of bitsOf(v)) {
+      const at = CPU.v + 16 * n;
+      const scalar = scalars.stale.has(n) ? this.scalar(n, scalars) : undefined;
+      if (scalar === undefined) {
+        this.store("v128.store", this.cpu, this.readLocal(this.vLocal(n), "v"), at);
+        continue;
+      }
+      const isDouble = scalar.letter === "d";
+      this.store(isDouble ? "f64.store" : "f32.store", this.cpu, scalar, at);
+      if (!isDouble) this.setState32(at + 4, this.i32(0));
+      this.setState64(at + 8, this.i64(0));
     }
-    if (!flags) return;
-    this.setState64(CPU.flagN, this.readLocal(this.flags.n, "l") as I64);
-    this.setState64(CPU.flagZ, this.readLocal(this.flags.z, "l") as I64);
-    this.setState32(CPU.flagC, this.local32(this.flags.c));
-    this.setState64(CPU.flagV, this.readLocal(this.flags.v, "l") as I64);
   }
 
-  slotConstant(at: number): I32 {
-    return this.i32(this.context.slotAddress(at));
+  flagsInLocals(): { n: I64; z: I64; c: I32; v: I64 } {
+    const { n, z, c, v } = this.flags;
+    const wide = (local: number): I64 => this.readLocal(local, "l") as I64;
+    return { n: wide(n), z: wide(z), c: this.local32(c), v: wide(v) };
+  }
+
+  storeFlags(): void {
+    const { n, z, c, v } = this.flagsInLocals();
+    this.setState64(CPU.flagN, n);
+    this.setState64(CPU.flagZ, z);
+    this.setState32(CPU.flagC, c);
+    this.setState64(CPU.flagV, v);
+  }
+
+  /** Address of an instruction's slot, with the cause of a bail in its low bits. */
+  slotConstant(at: number, cause: BailCause = "budget"): I32 {
+    return this.i32(this.context.slotAddress(at) | BAIL[cause]);
   }
 }

@@ -6,13 +6,24 @@
 import type { Operand } from "../../isa/pattern.js";
 import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { system } from "../../isa/table/system.js";
-import { fetchEntry, heatSlot, jump } from "../interpreter/jump.js";
+import { fetchEntry } from "../interpreter/jump.js";
 import { interpretOne } from "../interpreter/loop.js";
-import { HANDLER } from "../interpreter/protocol.js";
+import {
+  bailOut,
+  bailOutWithFlags,
+  callAddress,
+  callOut,
+  DROPPED,
+  goOut,
+  interpretWithin,
+  jumpOut,
+  lookOut,
+  returnOut,
+} from "../interpreter/ways-out.js";
 import { emitFunction } from "../ir/emit.js";
 import { Label, type Linker, type Statement } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CPU, FETCH_ENTRY, GLOBAL, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
+import { BANK, CPU, FETCH_ENTRY, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
 import {
   BlockBuilder,
@@ -21,11 +32,10 @@ import {
   type Departure,
   NOT_COMPILABLE,
   type RegionContext,
-  type Way,
 } from "./block-builder.js";
 import { type Discovered, discover, type Instruction, type Pages, pageOf, slotOf } from "./discover.js";
-import { type BlockUse, edge, flow } from "./flow.js";
-import { bitsOf, EMPTY, isSubset, NONE, type RegisterSet, type RegisterState, sizeOf, union } from "./registers.js";
+import { after, type BlockUse, edge, flow } from "./flow.js";
+import { NONE, type RegisterState } from "./registers.js";
 import { blocksOf, type Loop, type Shape, structure } from "./structure.js";
 
 /** What the compiler is told of the machine. */
@@ -36,8 +46,6 @@ export interface RegionSource {
   /** Whether a call's return should be a way into the region. */
   isEntry(place: Place): boolean;
   readonly sysregEntry: RegionContext["sysregEntry"];
-  /** Handlers from this index on are regions. */
-  readonly firstRegion: number;
 }
 
 /** A slot by the distance of its virtual page from the hot slot's, and its number in it. */
@@ -75,8 +83,6 @@ const PLAIN_SYSTEM = new Set([
   "MSR_imm_DIT",
   "DC_ZVA",
 ]);
-/** Calls of regions by regions, one in the other: each takes some of the host's stack. */
-const MAX_DEPTH = 40;
 const INTERPRETED = new Set(system.map((row) => row.name).filter((name) => !PLAIN_SYSTEM.has(name)));
 const KINDS = new Map<string, BranchKind>([
   ["BL", "call"],
@@ -119,16 +125,6 @@ export function compileRegion(source: RegionSource, linker: Linker): CompiledReg
   return region.finish();
 }
 
-/** Where control goes when it leaves the region; each is one piece of code. */
-type TailKind = "slot" | "bail" | "jump" | "return" | "raw" | "look";
-
-/** A way out that stores some registers first. */
-interface ExitClass {
-  readonly tail: TailKind;
-  readonly store: RegisterSet;
-  readonly label: Label;
-}
-
 class Region {
   private readonly b: BlockBuilder;
   private readonly blocks: BuiltBlock[] = [];
@@ -141,13 +137,12 @@ class Region {
   /** Labels in front of plain blocks; of loops, in front and at the top. */
   private readonly blockLabels: Label[];
   private readonly loops = new Map<number, { loop: Loop; start: Label; again: Label; dispatch: number | undefined }>();
-  private readonly exits: ExitClass[] = [];
-  private readonly tails = new Map<TailKind, Label>();
+  /** Instructions from a block's beginning to the next place at which the budget is looked at, at most. */
+  private readonly lengths = new Map<number, number>();
   private readonly which: number;
-  private readonly entered: number;
   private readonly nextSlot: number;
-  private readonly refund: number;
-  private readonly drops: number;
+  /** Goes back to whom the region came from, with `nextSlot`, all being in the block. */
+  private readonly back = new Label("block");
   private readonly pageSet = new Set<number>();
 
   constructor(
@@ -157,10 +152,7 @@ class Region {
   ) {
     this.b = new BlockBuilder(linker, { sysregEntry: source.sysregEntry, slotAddress: this.slotAddress });
     this.which = this.b.newLocal("i");
-    this.entered = this.b.newLocal("i");
     this.nextSlot = this.b.newLocal("i");
-    this.refund = this.b.newLocal("i");
-    this.drops = this.b.newLocal("i");
     this.build(discovered);
     this.entries = [
       source.head,
@@ -240,23 +232,16 @@ class Region {
     const head = this.blocks[this.indexOf.get(this.source.head) ?? -1];
     if (head === undefined || head.length === 0) return undefined;
     const { b } = this;
-    this.collectExits();
     for (const i of this.reached) this.complete(this.blocks[i] as BuiltBlock, i);
-    let code = this.sequence(this.shapes, this.entryCode());
-    for (const exit of this.exits) {
-      code = [
-        { kind: "scope", label: exit.label, body: code },
-        ...b.statements(() => {
-          b.storeRegisters(exit.store, bitsOf);
-          b.br(this.tail(exit.tail));
-        }),
-      ];
-    }
-    for (const [kind, label] of this.tails) {
-      code = [{ kind: "scope", label, body: code }, ...b.statements(() => this.writeTail(kind))];
-    }
+    const code = this.sequence(this.shapes, this.entryCode());
     b.append(b.statements(() => this.writeStart()));
-    b.append(code);
+    b.append([{ kind: "scope", label: this.back, body: code }]);
+    b.append(
+      b.statements(() => {
+        this.leaveRegion(b.state32AsStored(CPU.budget));
+        b.return(b.local32(this.nextSlot).and(~DROPPED));
+      }),
+    );
     return {
       body: emitFunction(b),
       entries: this.entries.map(placeOf),
@@ -265,146 +250,36 @@ class Region {
     };
   }
 
-  // --- exits -----------------------------------------------------------------------------------------------------------
+  /** For --stats, as ways-out.ts does it. */
+  private leaveRegion(left: I32): void {
+    const { b } = this;
+    b.setState64(CPU.statCompiled, b.state64(CPU.statCompiled).sub(left.toI64S()));
+  }
 
-  /** States in which control leaves the region, by the departures that do; and exits for all of them. */
-  private collectExits(): void {
-    const wanted: { tail: TailKind; state: RegisterState }[] = [];
-    for (const i of this.reached) {
-      const block = this.blocks[i] as BuiltBlock;
-      const start = this.states[i] as RegisterState;
-      if (block.length > 0) wanted.push({ tail: "bail", state: start });
-      for (const departure of block.departures) {
-        const state = this.stateAt(start, departure);
-        for (const tail of this.tailsOf(block, departure)) wanted.push({ tail, state });
-      }
+  // --- the budget --------------------------------------------------------------------------------------------------------
+
+  /**
+   * The budget is looked at where the region is entered and at each loop's head, and must do to the next such place on
+   * the longest way; if it does not, the interpreter carries on. So it never ends in between.
+   */
+  private longest(index: number): number {
+    const known = this.lengths.get(index);
+    if (known !== undefined) return known;
+    const { length, departures } = this.blocks[index] as BuiltBlock;
+    let rest = 0;
+    for (const { way } of departures) {
+      const target = way.kind === "to" ? this.inside(way.at) : undefined;
+      if (target !== undefined && !this.loops.has(target)) rest = Math.max(rest, this.longest(target));
     }
-    // The largest first, so that smaller ones find one that will do.
-    const sized = wanted.map((one) => ({ ...one, size: sizeOf(one.state.dirty) }));
-    sized.sort((a, c) => c.size - a.size);
-    for (const { tail, state } of sized) this.exitFor(tail, state);
+    this.lengths.set(index, length + rest);
+    return length + rest;
   }
 
-  private tailsOf(block: BuiltBlock, { way }: Departure): TailKind[] {
-    switch (way.kind) {
-      case "to":
-        if (this.inside(way.at) === undefined) {
-          return [pageOf(way.at) === pageOf(block.start) ? "slot" : "jump"];
-        }
-        return pageOf(way.at) === pageOf(block.start) ? [] : ["jump"];
-      case "indirect":
-        return [way.returns ? "return" : "jump"];
-      case "bail":
-        return ["bail"];
-      case "look":
-        return ["look"];
-      case "interpret":
-      case "call":
-        return [];
-    }
-  }
-
-  private stateAt(start: RegisterState, { touched, written }: Departure): RegisterState {
-    return { kept: union(start.kept, touched), dirty: union(start.dirty, written) };
-  }
-
-  /** An exit that stores at least what is dirty, and nothing that is not in its local. */
-  private exitFor(tail: TailKind, { kept, dirty }: RegisterState): Label {
-    const known = this.exits.find((e) => e.tail === tail && isSubset(dirty, e.store) && isSubset(e.store, kept));
-    if (known) return known.label;
-    const label = new Label("block");
-    this.exits.push({ tail, store: dirty, label });
-    return label;
-  }
-
-  private tail(kind: TailKind): Label {
-    let label = this.tails.get(kind);
-    if (label === undefined) {
-      label = new Label("block");
-      this.tails.set(kind, label);
-    }
-    return label;
-  }
-
-  private writeTail(kind: TailKind): void {
+  /** Runs `otherwise` if the budget does not do for what begins with a block, unless that looks itself. */
+  private unlessEnough(index: number, otherwise: () => void): void {
     const { b } = this;
-    const left = (): I32 => b.local32(b.left);
-    const next = (): I32 => b.local32(this.nextSlot);
-    switch (kind) {
-      case "bail": {
-        const budget = b.variable(left().add(b.local32(this.refund)));
-        this.count(budget.get());
-        b.if(budget.get().leS(0), () => {
-          b.setState32(CPU.budget, budget.get());
-          b.return(next());
-        });
-        b.setState32(CPU.budget, budget.get().sub(1));
-        b.return(b.call(interpretOne, b.cpu, next()));
-        return;
-      }
-      case "look": {
-        const budget = left().add(b.local32(this.refund));
-        b.setState32(CPU.budget, budget);
-        this.count(budget);
-        b.return(b.i32(0));
-        return;
-      }
-      case "slot":
-        this.heat(next());
-        this.chain(next());
-        return;
-      case "raw":
-        this.settle();
-        b.return(next());
-        return;
-      case "return":
-        // Back to the region that called, or to the interpreter's loop.
-        this.settle();
-        b.return(b.call(jump, b.cpu, b.readLocal(b.target, "l") as I64, b.i32(0)));
-        return;
-      case "jump": {
-        const slot = b.variable(b.call(jump, b.cpu, b.readLocal(b.target, "l") as I64, b.i32(1)));
-        b.if(slot.get().eqz(), () => {
-          this.settle();
-          b.return(slot.get());
-        });
-        this.chain(slot.get());
-      }
-    }
-  }
-
-  /** A slot that is still interpreted gets hotter. */
-  private heat(slot: I32): void {
-    const { b } = this;
-    const handler = b.load("i32.load16_u", slot) as I32;
-    b.if(handler.ltU(this.source.firstRegion), () => b.call(heatSlot, b.cpu, slot));
-  }
-
-  /** Goes on at a slot, whatever handler it has, in place of this region. */
-  private chain(slot: I32): void {
-    const { b } = this;
-    const left = (): I32 => b.local32(b.left);
-    b.ifRare(left().leS(0), () => {
-      this.settle();
-      b.return(slot);
-    });
-    this.count(left());
-    b.setState32(CPU.budget, left().sub(1));
-    const word = b.load("i32.load", slot, 4) as I32;
-    b.returnCallIndirect(HANDLER, b.load("i32.load16_u", slot) as I32, b.cpu, word, slot);
-  }
-
-  private settle(): void {
-    const { b } = this;
-    b.setState32(CPU.budget, b.local32(b.left));
-    this.count(b.local32(b.left));
-  }
-
-  /** For --stats: what the budget was at entry less what it is now. */
-  private count(left: I32): void {
-    const { b } = this;
-    const done = b.local32(this.entered).sub(left).toI64S();
-    b.setState64(CPU.statCompiled, b.state64(CPU.statCompiled).add(done));
+    const needed = this.loops.has(index) ? 0 : this.longest(index);
+    if (needed > 0) b.ifRare(b.local32(b.left).ltS(needed), otherwise);
   }
 
   // --- the way in --------------------------------------------------------------------------------------------------------
@@ -413,13 +288,16 @@ class Region {
     const { b } = this;
     const slot = b.param(2) as I32;
     if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.return(b.call(interpretOne, b.cpu, slot)));
-    const budget = b.variable(b.state32AsStored(CPU.budget).add(1));
-    b.writeLocal(b.left, budget.get());
-    b.writeLocal(this.entered, budget.get());
+    b.writeLocal(b.left, b.state32AsStored(CPU.budget).add(1));
+    this.enterRegion();
     b.writeLocal(b.bank, b.state32(CPU.bank));
     if (b.usesFp) b.refreshDoubt();
-    b.writeLocal(this.drops, this.dropCount());
     if (this.entries.length > 1) b.writeLocal(this.which, b.load("i32.load16_u", slot, 2));
+  }
+
+  private enterRegion(): void {
+    const { b } = this;
+    b.setState64(CPU.statCompiled, b.state64(CPU.statCompiled).add(b.local32(b.left).toI64S()));
   }
 
   /** Goes to the entry whose number is in the slot's second half. */
@@ -428,7 +306,8 @@ class Region {
     const arms = this.entries.map((at) => {
       const target = this.indexOf.get(at) as number;
       return b.statements(() => {
-        b.loadRegisters((this.states[target] as RegisterState).kept, bitsOf);
+        this.unlessEnough(target, () => b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotConstant(at)));
+        b.loadRegisters((this.states[target] as RegisterState).kept);
         this.jumpTo(-1, target);
       });
     });
@@ -493,70 +372,84 @@ class Region {
       if (kind === "flags" ? start.kept.flags : (mask >>> n) & 1) continue;
       const bit = 1 << n;
       const set = kind === "x" ? { ...NONE, x: bit } : kind === "v" ? { ...NONE, v: bit } : { ...NONE, flags: true };
-      code.push(...b.statements(() => b.loadRegisters(set, bitsOf)));
+      code.push(...b.statements(() => b.loadRegisters(set)));
     }
     for (const departure of block.departures) {
-      const state = this.stateAt(start, departure);
+      const state = after(start, departure.use);
       departure.code.push(...b.statements(() => this.leave(block, index, departure, state)));
     }
-    if (block.length === 0) return;
     block.body.unshift(
       ...b.statements(() => {
-        const n = b.i32(block.length);
-        b.ifRare(b.local32(b.left).ltS(n), () => {
-          b.writeLocal(this.nextSlot, b.slotConstant(block.start));
-          b.writeLocal(this.refund, b.i32(0));
-          b.br(this.exitFor("bail", start));
-        });
-        b.writeLocal(b.left, b.local32(b.left).sub(n));
+        if (this.loops.has(index)) {
+          b.ifRare(b.local32(b.left).ltS(Math.max(this.longest(index), 1)), () =>
+            this.bail(b.local32(b.left), b.slotConstant(block.start), start),
+          );
+        }
+        if (block.length > 0) b.writeLocal(b.left, b.local32(b.left).sub(block.length));
       }),
     );
   }
 
+  /** Back to the interpreter before the instruction of a slot. */
+  private bail(left: I32, slot: I32, { flagsDirty }: RegisterState): void {
+    const { b } = this;
+    if (!flagsDirty) {
+      b.returnCall(bailOut, b.cpu, left, slot);
+      return;
+    }
+    const { n, z, c, v } = b.flagsInLocals();
+    b.returnCall(bailOutWithFlags, b.cpu, left, slot, n, z, c, v);
+  }
+
   private leave(block: BuiltBlock, index: number, { way }: Departure, state: RegisterState): void {
     const { b } = this;
+    const left = (): I32 => b.local32(b.left);
+    const target = (): I64 => b.readLocal(b.target, "l") as I64;
+    if (way.kind === "bail") {
+      this.bail(left().add(way.refund), b.slotConstant(way.at, way.cause), state);
+      return;
+    }
+    if (way.kind === "to") {
+      this.goTo(block, index, way.at, state);
+      return;
+    }
+    if (state.flagsDirty) b.storeFlags();
     switch (way.kind) {
-      case "to": {
-        const target = this.inside(way.at);
-        const crosses = pageOf(way.at) !== pageOf(block.start);
-        if (target === undefined && !crosses) {
-          b.writeLocal(this.nextSlot, b.slotConstant(way.at));
-          b.br(this.exitFor("slot", state));
-        } else if (target === undefined) {
-          b.writeLocal(b.target, this.addressOf(block, way.at));
-          b.br(this.exitFor("jump", state));
-        } else {
-          if (crosses) this.crossPage(block, way.at, state);
-          this.reconcile(state, this.states[target] as RegisterState);
-          this.jumpTo(index, target);
-        }
-        return;
-      }
       case "indirect":
-        b.br(this.exitFor(way.returns ? "return" : "jump", state));
-        return;
-      case "call":
-        this.call(block, index, way, state);
-        return;
-      case "bail":
-        b.writeLocal(this.nextSlot, b.slotConstant(way.at));
-        b.writeLocal(this.refund, b.i32(way.refund));
-        b.br(this.exitFor("bail", state));
+        b.returnCall(way.returns ? returnOut : jumpOut, b.cpu, left(), target());
         return;
       case "look":
-        b.setState64(CPU.pc, this.addressOf(block, way.at));
-        b.writeLocal(this.refund, b.i32(way.refund));
-        b.br(this.exitFor("look", state));
+        b.returnCall(lookOut, b.cpu, left().add(way.refund), this.addressOf(block, way.at));
         return;
       case "interpret":
-        this.interpret(index, way.at, state);
+        this.comeBack(index, way.at + 1, () => b.call(interpretWithin, b.cpu, left(), b.slotConstant(way.at)));
+        return;
+      case "call":
+        this.comeBack(index, way.back, () => {
+          const { at } = way;
+          if (at === undefined) return b.call(callAddress, b.cpu, left(), target());
+          if (pageOf(at) !== pageOf(block.start)) return b.call(callAddress, b.cpu, left(), this.addressOf(block, at));
+          return b.call(callOut, b.cpu, left(), b.slotConstant(at));
+        });
     }
   }
 
-  private reconcile(from: RegisterState, to: RegisterState): void {
-    const { store, load } = edge(from, to);
-    this.b.storeRegisters(store, bitsOf);
-    this.b.loadRegisters(load, bitsOf);
+  /** To instruction `at`, in the region or not. */
+  private goTo(block: BuiltBlock, index: number, at: number, state: RegisterState): void {
+    const { b } = this;
+    const target = this.inside(at);
+    const crosses = pageOf(at) !== pageOf(block.start);
+    if (target !== undefined) {
+      if (crosses) this.crossPage(block, at, state);
+      const { storeFlags, load } = edge(state, this.states[target] as RegisterState);
+      if (storeFlags) b.storeFlags();
+      b.loadRegisters(load);
+      this.jumpTo(index, target);
+      return;
+    }
+    if (state.flagsDirty) b.storeFlags();
+    if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), this.addressOf(block, at));
+    else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotConstant(at));
   }
 
   /** The virtual address of an instruction, as seen from a block's page. */
@@ -567,7 +460,7 @@ class Region {
   }
 
   /** The page of `at` must be mapped to where its code was compiled from; if the fetch TLB does not say so, leaves. */
-  private crossPage(block: BuiltBlock, at: number, state: RegisterState): void {
+  private crossPage(block: BuiltBlock, at: number, { flagsDirty }: RegisterState): void {
     const { b } = this;
     const code = this.slotAddress(pageOf(at) * (PAGE_SIZE / 4));
     const va = b.variable(this.addressOf(block, pageOf(at) * (PAGE_SIZE / 4)));
@@ -575,84 +468,31 @@ class Region {
     const sameTag = (b.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(va.get());
     const sameCode = (b.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32).eq(code);
     b.ifRare(sameTag.and(sameCode).eqz(), () => {
-      b.writeLocal(b.target, va.get().add(slotOf(at) * 4));
-      b.br(this.exitFor("jump", state));
+      if (flagsDirty) b.storeFlags();
+      b.returnCall(jumpOut, b.cpu, b.local32(b.left), va.get().add(slotOf(at) * 4));
     });
     b.setState32(CPU.slotBase, b.i32(code));
     b.setState64(CPU.pcBias, va.get().sub(code / 2));
   }
 
-  /** The interpreter carries out one instruction. */
-  private interpret(index: number, at: number, state: RegisterState): void {
-    const { b } = this;
-    b.storeRegisters(state.dirty, bitsOf);
-    b.ifRare(b.local32(b.left).leS(0), () => {
-      b.writeLocal(this.nextSlot, b.slotConstant(at));
-      b.br(this.tail("raw"));
-    });
-    this.outside(() => b.call(interpretOne, b.cpu, b.slotConstant(at)));
-    this.comeBack(index, at + 1);
-  }
-
   /**
-   * A call: of another region as a call of its function, so that it comes back here; else as a branch, and the return
-   * finds its way in through an entry.
+   * Lets something else run that says at which slot to go on: in the region if that is at instruction `at`, and the
+   * region is still there.
    */
-  private call(
-    block: BuiltBlock,
-    index: number,
-    { at, back }: Extract<Way, { kind: "call" }>,
-    state: RegisterState,
-  ): void {
+  private comeBack(index: number, at: number, run: () => I32): void {
     const { b } = this;
-    b.storeRegisters(state.dirty, bitsOf);
-    if (at !== undefined && pageOf(at) === pageOf(block.start)) {
-      b.writeLocal(this.nextSlot, b.slotConstant(at));
-      this.heat(b.local32(this.nextSlot));
-    } else {
-      if (at !== undefined) b.writeLocal(b.target, this.addressOf(block, at));
-      b.writeLocal(this.nextSlot, b.call(jump, b.cpu, b.readLocal(b.target, "l") as I64, b.i32(1)));
-      b.brIf(this.tail("raw"), b.local32(this.nextSlot).eqz());
-    }
-    const handler = b.load("i32.load16_u", b.local32(this.nextSlot)) as I32;
-    const depth = b.state32(CPU.depth);
-    const plain = handler.ltU(this.source.firstRegion).or(depth.geU(MAX_DEPTH)).or(b.local32(b.left).leS(0));
-    b.brIf(this.tail("raw"), plain);
-    b.setState32(CPU.depth, depth.add(1));
-    const word = b.load("i32.load", b.local32(this.nextSlot), 4) as I32;
-    this.outside(() => b.callIndirect(HANDLER, handler, b.cpu, word, b.local32(this.nextSlot)));
-    b.setState32(CPU.depth, depth);
-    this.comeBack(index, back);
-  }
-
-  /** Something else runs, with one instruction of the budget taken for it, and says at which slot to go on. */
-  private outside(run: () => I32): void {
-    const { b } = this;
-    b.setState32(CPU.budget, b.local32(b.left).sub(1));
-    // What this region has done so far, while the budget is not its own.
-    b.writeLocal(this.entered, b.local32(this.entered).sub(b.local32(b.left)));
     b.writeLocal(this.nextSlot, run());
-    b.writeLocal(b.left, b.state32AsStored(CPU.budget));
-    b.writeLocal(this.entered, b.local32(this.entered).add(b.local32(b.left)));
-  }
-
-  /** Goes on in the region if that is at instruction `at`, and the region is still there. */
-  private comeBack(index: number, at: number): void {
-    const { b } = this;
     const target = this.goesOn(at - 1);
     if (target === undefined) {
-      b.br(this.tail("raw"));
+      b.br(this.back);
       return;
     }
-    const elsewhere = b.local32(this.nextSlot).ne(b.slotConstant(at));
-    b.brIf(this.tail("raw"), elsewhere.or(this.dropCount().ne(b.local32(this.drops))));
+    b.brIf(this.back, b.local32(this.nextSlot).ne(b.slotConstant(at)));
+    b.writeLocal(b.left, b.state32AsStored(CPU.budget));
+    this.unlessEnough(target, () => b.br(this.back));
     b.writeLocal(b.bank, b.state32(CPU.bank));
     if (b.usesFp) b.refreshDoubt();
-    this.reconcile(EMPTY, this.states[target] as RegisterState);
+    b.loadRegisters((this.states[target] as RegisterState).kept);
     this.jumpTo(index, target);
-  }
-
-  private dropCount(): I32 {
-    return this.b.load("i32.load", this.b.i32(0), GLOBAL.drops) as I32;
   }
 }

@@ -8,7 +8,6 @@ import { FIRST_INSTRUCTION_HANDLER } from "../interpreter/code-pages.js";
 import { allForms } from "../interpreter/forms.js";
 import type { Callable, Linker } from "../ir/function.js";
 import { AREA, SLOT_SIZE, SYSREG_ENTRY } from "../layout.js";
-import { enableBranchHints } from "../wasm/branch-hints.js";
 import { encodeModule, TypeTable } from "../wasm/encoder.js";
 import { type CompiledRegion, compileRegion } from "./compile.js";
 import type { PageCode, Pages } from "./discover.js";
@@ -80,9 +79,7 @@ class RegionLinker implements Linker {
 export class Compiler {
   private readonly forms: readonly Form[] = allForms();
 
-  constructor(private readonly tables: CompilerTables) {
-    enableBranchHints();
-  }
+  constructor(private readonly tables: CompilerTables) {}
 
   run(job: Job): JobResult {
     const start = performance.now();
@@ -102,7 +99,7 @@ export class Compiler {
         instructions: region.instructions,
       });
     });
-    const bytes = compiled.length === 0 ? undefined : this.encode(linker, compiled, job.firstIndex);
+    const bytes = compiled.length === 0 ? undefined : this.encode(linker, compiled);
     return {
       id: job.id,
       regions,
@@ -113,7 +110,8 @@ export class Compiler {
     };
   }
 
-  private encode(linker: RegionLinker, regions: readonly CompiledRegion[], firstIndex: number): Uint8Array {
+  /** A module that exports its regions by number. */
+  private encode(linker: RegionLinker, regions: readonly CompiledRegion[]): Uint8Array {
     const functions = regions.map(({ body }) => body);
     return encodeModule(linker.types, {
       functionImports: linker.imports.map((f) => ({
@@ -122,9 +120,8 @@ export class Compiler {
         signature: f.signature,
       })),
       functions,
-      exports: [],
-      table: functions.map((_, i) => linker.imports.length + i),
-      importTable: firstIndex,
+      exports: functions.map((_, i) => ({ name: String(i), index: linker.imports.length + i })),
+      table: [],
       memory: { initial: 1, maximum: 65536 },
     });
   }
@@ -152,7 +149,6 @@ export class Compiler {
             writeTraps: word(SYSREG_ENTRY.writeTraps),
           };
         },
-        firstRegion,
       },
       linker,
     );

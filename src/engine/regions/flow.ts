@@ -1,6 +1,6 @@
 /**
  * Which registers are in locals where a block begins, over a whole region. Straight code loads a register where it is
- * first used; a loop has all that it uses in locals before it begins, and stores nothing until it is left.
+ * first used; a loop has all that it uses in locals before it begins.
  */
 import { difference, EMPTY, intersection, NONE, type RegisterSet, type RegisterState, union } from "./registers.js";
 import type { Shape } from "./structure.js";
@@ -8,18 +8,18 @@ import type { Shape } from "./structure.js";
 export interface BlockUse {
   /** Read or written in the block. */
   readonly touched: RegisterSet;
-  readonly written: RegisterSet;
+  readonly setsFlags: boolean;
   /** Blocks of the region that follow with the registers as this one leaves them. */
   readonly successors: readonly number[];
   /** Blocks that follow with everything stored and nothing in locals. */
   readonly successorsAfresh: readonly number[];
 }
 
-/** The state at the end of a block that began with `state`. */
-export const leaving = (state: RegisterState, { touched, written }: BlockUse): RegisterState => ({
-  kept: union(state.kept, touched),
-  dirty: union(state.dirty, written),
-});
+/** The state where `use` has been made of `state`. */
+export const after = (
+  { kept, flagsDirty }: RegisterState,
+  { touched, setsFlags }: Pick<BlockUse, "touched" | "setsFlags">,
+): RegisterState => ({ kept: union(kept, touched), flagsDirty: flagsDirty || setsFlags });
 
 /** States at the beginning of each block. */
 export function flow(
@@ -33,8 +33,8 @@ export function flow(
   const settle = (b: number, state: RegisterState): void => {
     const block = blocks[b] as BlockUse;
     states[b] = state;
-    const after = leaving(state, block);
-    for (const s of block.successors) arriving[s]?.push(after);
+    const left = after(state, block);
+    for (const s of block.successors) arriving[s]?.push(left);
     for (const s of block.successorsAfresh) arriving[s]?.push(EMPTY);
   };
   const visit = (shape: Shape): void => {
@@ -54,28 +54,24 @@ export function flow(
   return states.map((s) => s ?? EMPTY);
 }
 
-/** What every way in has; dirty is what any of them has not stored, as far as the others have it in a local. */
+/** What every way in has; the flags are taken for stored only where every way in has stored them. */
 function merge(states: readonly RegisterState[]): RegisterState {
   const [first, ...rest] = states;
   if (first === undefined) return EMPTY;
   const kept = rest.reduce((all, s) => intersection(all, s.kept), first.kept);
-  const dirty = rest.reduce((all, s) => union(all, s.dirty), first.dirty);
-  return { kept, dirty: intersection(dirty, kept) };
+  return { kept, flagsDirty: kept.flags && states.some((s) => s.flagsDirty) };
 }
 
 function loopState(blocks: readonly BlockUse[], before: RegisterState, dispatched: boolean): RegisterState {
   // Entered from outside in the middle, by the return of a call: each round begins afresh.
-  if (dispatched) return EMPTY;
+  if (dispatched || blocks.some((b) => b.successorsAfresh.length > 0)) return EMPTY;
   const touched = blocks.reduce((all, b) => union(all, b.touched), NONE);
-  const written = blocks.reduce((all, b) => union(all, b.written), NONE);
-  const interrupted = blocks.some((b) => b.successorsAfresh.length > 0);
-  if (interrupted) return { kept: NONE, dirty: NONE };
   const kept = union(before.kept, touched);
-  return { kept, dirty: union(written, intersection(before.dirty, kept)) };
+  return { kept, flagsDirty: kept.flags && (before.flagsDirty || blocks.some((b) => b.setsFlags)) };
 }
 
-/** What an edge has to do: store what the target takes for stored, load what it takes for loaded. */
-export const edge = (from: RegisterState, to: RegisterState): { store: RegisterSet; load: RegisterSet } => ({
-  store: difference(from.dirty, to.dirty),
+/** What an edge has to do: store the flags if the target takes them for stored, load what it takes for loaded. */
+export const edge = (from: RegisterState, to: RegisterState): { storeFlags: boolean; load: RegisterSet } => ({
+  storeFlags: from.flagsDirty && !to.flagsDirty,
   load: difference(to.kept, from.kept),
 });

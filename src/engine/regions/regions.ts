@@ -177,8 +177,9 @@ export class Regions {
     const needed = job.firstIndex + regions.length - this.table.length;
     if (needed > 0) this.table.grow(needed);
     const { exports } = this.engine as unknown as { exports: Record<string, unknown> };
-    new WebAssembly.Instance(module, {
-      env: { memory: this.engine.memory, table: this.table },
+    // Regions do not import the table: V8 would write every entry of it to every instance that does.
+    const instance = new WebAssembly.Instance(module, {
+      env: { memory: this.engine.memory },
       rt: Object.fromEntries(runtime.map((name) => [name, exports[`rt.${name}`]])) as WebAssembly.ModuleImports,
       host: this.host as WebAssembly.ModuleImports,
     });
@@ -187,10 +188,8 @@ export class Regions {
     const { view } = this.engine;
     regions.forEach(({ slot, entries, pages, instructions }, i) => {
       const index = job.firstIndex + i;
-      if (stale.has(slot)) {
-        this.table.set(index, null);
-        return;
-      }
+      if (stale.has(slot)) return;
+      this.table.set(index, instance.exports[i]);
       this.total.regions++;
       this.total.instructions += instructions;
       entries.forEach((entry, number) => {

@@ -1,6 +1,7 @@
 /**
- * Which guest registers a region has in wasm locals, and which of those the vCPU block does not know yet, at each
- * place: bit masks over X0–X30 and SP, V0–V31, and the flags.
+ * Which guest registers a region has in wasm locals at each place: bit masks over X0–X30 and SP, V0–V31, and the flags.
+ * Registers that are written are stored as well, before anything can leave the region, so that a way out has nothing to
+ * store and no local must live until there; only the flags, which are set often and wanted rarely, are stored late.
  */
 
 /** Bit 31 of `x` is SP: X31 is never kept. */
@@ -27,8 +28,6 @@ export const difference = (a: RegisterSet, b: RegisterSet): RegisterSet => ({
   v: a.v & ~b.v,
   flags: a.flags && !b.flags,
 });
-export const isSubset = (a: RegisterSet, b: RegisterSet): boolean =>
-  (a.x & ~b.x) === 0 && (a.v & ~b.v) === 0 && (!a.flags || b.flags);
 
 /** The numbers of the bits that are set. */
 export function bitsOf(mask: number): number[] {
@@ -37,19 +36,12 @@ export function bitsOf(mask: number): number[] {
   return bits;
 }
 
-const countBits = (mask: number): number => {
-  let n = 0;
-  for (let rest = mask; rest !== 0; rest &= rest - 1) n++;
-  return n;
-};
-export const sizeOf = ({ x, v, flags }: RegisterSet): number => countBits(x) + countBits(v) + (flags ? 1 : 0);
-
-/** What holds where a block, an exit or an edge begins. */
+/** What holds where a block or an edge begins. */
 export interface RegisterState {
   /** In locals. */
   readonly kept: RegisterSet;
-  /** Of those, what must still be stored. */
-  readonly dirty: RegisterSet;
+  /** The flags are in their locals only. */
+  readonly flagsDirty: boolean;
 }
 
-export const EMPTY: RegisterState = { kept: NONE, dirty: NONE };
+export const EMPTY: RegisterState = { kept: NONE, flagsDirty: false };

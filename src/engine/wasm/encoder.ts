@@ -116,8 +116,6 @@ export interface ModuleParts {
   readonly exports: readonly { name: string; index: number }[];
   /** Contents of the module's own function table; empty for none. */
   readonly table: readonly number[];
-  /** Import the table "env.table" instead of having one, and put `table` there from this index on. */
-  readonly importTable?: number;
   readonly memory: { initial: number; maximum: number; shared?: boolean };
   /** Of the functions in `functions`, for whoever profiles the host. */
   readonly names?: readonly string[];
@@ -206,19 +204,13 @@ export function encodeModule(types: TypeTable, parts: ModuleParts): Uint8Array {
     }
   });
   section(2, (w) => {
-    w.u32(parts.functionImports.length + 1 + (parts.importTable === undefined ? 0 : 1));
+    w.u32(parts.functionImports.length + 1);
     parts.functionImports.forEach((f, i) => {
       w.name(f.module);
       w.name(f.name);
       w.u8(0x00);
       w.u32(importTypes[i] ?? 0);
     });
-    if (parts.importTable !== undefined) {
-      w.name("env");
-      w.name("table");
-      w.bytes(new Uint8Array([0x01, 0x70, 0x00]));
-      w.u32(0);
-    }
     w.name("env");
     w.name("memory");
     w.u8(0x02);
@@ -230,7 +222,7 @@ export function encodeModule(types: TypeTable, parts: ModuleParts): Uint8Array {
     w.u32(functionTypes.length);
     for (const type of functionTypes) w.u32(type);
   });
-  const ownTable = parts.table.length > 0 && parts.importTable === undefined;
+  const ownTable = parts.table.length > 0;
   if (ownTable) {
     section(4, (w) => {
       w.u32(1);
@@ -251,12 +243,12 @@ export function encodeModule(types: TypeTable, parts: ModuleParts): Uint8Array {
       w.u32(0);
     }
   });
-  if (parts.table.length > 0) {
+  if (ownTable) {
     section(9, (w) => {
       w.u32(1);
       w.u32(0);
       w.u8(0x41);
-      w.s32(parts.importTable ?? 0);
+      w.s32(0);
       w.u8(0x0b);
       w.u32(parts.table.length);
       for (const index of parts.table) w.u32(index);

@@ -7,6 +7,7 @@ declare namespace WebAssembly {
   }
   class Module {
     constructor(bytes: Uint8Array);
+    static imports(module: Module): { readonly module: string; readonly name: string }[];
   }
   class Instance {
     constructor(module: Module, imports: Record<string, ModuleImports>);
@@ -19,8 +20,6 @@ declare namespace WebAssembly {
     grow(delta: number): number;
     set(index: number, value: unknown): void;
   }
-  function instantiate(
-    bytes: Uint8Array,
-    imports: Record<string, ModuleImports>,
-  ): Promise<{ module: Module; instance: Instance }>;
+  function compile(bytes: Uint8Array): Promise<Module>;
+  function instantiate(module: Module, imports: Record<string, ModuleImports>): Promise<Instance>;
 }

@@ -1,0 +1,21 @@
+/**
+ * What V8 has and Node.js 20 keeps behind flags of V8: branch hints, by which code that hardly ever runs does not cost
+ * registers where it does not run; and relaxed SIMD (fp/host-fma.ts). Modules that use either are right without.
+ *
+ * Set before anything is compiled, in all threads: V8 takes kept code (optimized-code.ts) only under the flags it was
+ * made under.
+ */
+import { setFlagsFromString } from "node:v8";
+
+/** And the version from which V8 does so by itself: it complains of a flag that it does not know any more. */
+const FLAGS = [
+  { name: "--experimental-wasm-branch-hinting", until: [13, 7] },
+  { name: "--experimental-wasm-relaxed-simd", until: [11, 4] },
+] as const;
+
+export function setHostFlags(): void {
+  const [major = 0, minor = 0] = process.versions.v8.split(".").map(Number);
+  for (const { name, until } of FLAGS) {
+    if (major < until[0] || (major === until[0] && minor < until[1])) setFlagsFromString(name);
+  }
+}
