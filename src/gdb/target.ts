@@ -129,6 +129,14 @@ export interface VirtualRange {
   readonly name?: string;
 }
 
+/** The program that the machine was started with, as a debugger reads it. */
+export interface ExecFile {
+  /** Absolute. */
+  readonly path: string;
+  /** The whole ELF file. */
+  readonly bytes: Uint8Array;
+}
+
 /** A table of `info os`. Every row has the same columns. */
 export interface OsTable {
   readonly type: string;
@@ -241,6 +249,9 @@ export interface DebugTarget {
 
   /** The range around an address, as the vCPU's current translation has it. */
   memoryRegion?(vcpu: number, address: bigint): VirtualRange;
+
+  /** Left out where the program is nothing that a debugger can read symbols from. */
+  readonly execFile?: ExecFile | undefined;
 
   /** What `info os` can show. */
   osTables?(): readonly OsTable[];

@@ -10,10 +10,12 @@
  * WFI and WFE end at once, an exception that the instruction itself causes stops at the vector.
  */
 
+import { resolve } from "node:path";
 import { STEP_BITS } from "../gdb/commands/qemu.js";
 import {
   type DebugTarget,
   Errno,
+  type ExecFile,
   type FileRequest,
   type MemoryRegion,
   type OsTable,
@@ -407,6 +409,13 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   memoryRegion(vcpu: number, address: bigint): VirtualRange {
     return rangeAt(this.machine, this.core(vcpu).vcpu, address);
+  }
+
+  /** With firmware in flash the kernel is not what runs first, nor need it run where it is linked. */
+  get execFile(): ExecFile | undefined {
+    const { kernel, flash } = this.machine.config;
+    if (kernel?.elf === undefined || flash?.[0] !== undefined) return undefined;
+    return { path: resolve(kernel.name), bytes: kernel.elf };
   }
 
   osTables(): OsTable[] {

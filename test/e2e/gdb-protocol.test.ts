@@ -3,6 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { loadKernelFile } from "../../src/index.js";
+import { loadKernel } from "../../src/machine/loaders/kernel.js";
+import { gdb } from "../gdb/gdb-client.js";
 import { buildFirmware, Session, type SessionOptions } from "./session.js";
 
 let firmware: ReturnType<typeof buildFirmware>;
@@ -80,6 +82,24 @@ describe("extended mode", () => {
       EXTENDED,
     );
     expect(text.match(/Breakpoint 1, fib \(n=10\)/g)).toHaveLength(2);
+  });
+});
+
+describe("a GDB without a file", () => {
+  it("gets the program from the machine, with symbols and source", async () => {
+    const session = await start();
+    const text = await gdb(session.place, ["break transfer", "continue", "bt", "info files", "list transfer"]);
+    expect(text).toMatch(/Reading .*firmware\.elf from remote target/);
+    expect(text).toMatch(/Breakpoint 1, transfer \(from/);
+    expect(text).toMatch(/#1 .*main \(\)/);
+  });
+
+  it("gets nothing where there is nothing to read symbols from", async () => {
+    const nops = new Uint8Array(Uint32Array.from({ length: 64 }, () => 0xd503201f).buffer);
+    const session = await start({ kernel: loadKernel(nops, "nops") });
+    const text = await gdb(session.place, ["stepi", "remote get /etc/passwd /dev/null"]);
+    expect(text).toContain('determining executable automatically.  Try using the "file" command');
+    expect(text).toContain("Remote I/O error: Function not implemented");
   });
 });
 

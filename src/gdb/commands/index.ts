@@ -7,6 +7,7 @@ import type { Command } from "./command.js";
 import { fileReply } from "./file-io.js";
 import { flashDone, flashErase, flashWrite } from "./flash.js";
 import { haltReason } from "./halt-reason.js";
+import { vFile } from "./host-files.js";
 import { readBinary, readHex, writeBinary, writeHex } from "./memory.js";
 import { extendedMode, setNonStop, startNoAckMode, vCtrlC, vMustReplyEmpty, vStopped } from "./mode.js";
 import { qRcmd } from "./monitor.js";
@@ -76,6 +77,7 @@ const rows: readonly Command[] = [
   vRun,
   restart,
   fileReply,
+  vFile,
   ...tracepointCommands,
   ...lldbCommands,
 ];

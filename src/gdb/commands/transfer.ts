@@ -20,6 +20,8 @@ const objects = new Map<string, Document>([
       ),
   ],
   ["traceframe-info", (session, annex) => plain(annex, traceFrameInfo(session))],
+  // The annex is the process, of which there is one.
+  ["exec-file", ({ target }) => target.execFile?.path],
   ["osdata", ({ target }, annex) => target.osTables && osData(target.osTables(), annex)],
   ["memory-map", ({ target }, annex) => plain(annex, target.memoryMap && memoryMap(target.memoryMap()))],
 ]);

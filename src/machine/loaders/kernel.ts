@@ -31,6 +31,8 @@ export interface LoadedKernel {
   readonly name: string;
   readonly segments: readonly KernelSegment[];
   readonly entry: KernelAddress;
+  /** The ELF file that it was, uncompressed. */
+  readonly elf?: Uint8Array;
 }
 
 /** A raw binary goes where an Image without a header would: text_offset of kernels before 3.17. */
@@ -70,7 +72,7 @@ function unwrap(bytes: Uint8Array, name: string, nesting: number): LoadedKernel 
     return parseArm64Image(bytes, name);
   }
   if (isElf(bytes)) {
-    return parseElf(bytes, name);
+    return { ...parseElf(bytes, name), elf: bytes };
   }
   const foreign = whatElse(bytes);
   if (foreign) {
