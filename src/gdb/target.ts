@@ -70,8 +70,11 @@ export interface ResumeAction {
 export type StopReason =
   /** The instruction at pc has a breakpoint and has not executed. */
   | { readonly kind: "breakpoint"; readonly via: "software" | "hardware" }
-  /** The instruction at pc is about to access `address`, the first watched byte that it would touch. */
-  | { readonly kind: "watchpoint"; readonly via: WatchKind; readonly address: bigint }
+  /**
+   * The instruction at pc is about to access `address`, the first watched byte that it would touch. With `text`, lines
+   * ended with "\n", something else has accessed it, a device, and that is done.
+   */
+  | { readonly kind: "watchpoint"; readonly via: WatchKind; readonly address: bigint; readonly text?: string }
   /** One instruction has been executed. */
   | { readonly kind: "step" }
   /** Something that `monitor catch` names; the text, lines ended with "\n", says what and where. */

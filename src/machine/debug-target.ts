@@ -31,6 +31,7 @@ import {
 } from "../gdb/target.js";
 import type { Breakpoints } from "./debug/breakpoints.js";
 import { Catches } from "./debug/catch/catches.js";
+import { type Touched, touched } from "./debug/device-accesses.js";
 import { ExitLog } from "./debug/exit-log.js";
 import { DebugMemory } from "./debug/memory.js";
 import { runMonitor } from "./debug/monitor/index.js";
@@ -46,6 +47,8 @@ import type { Core, DebugEvent, TakenException } from "./scheduler.js";
 import { DEFAULT_STEP_MODE } from "./step.js";
 
 const INSTRUCTION_SIZE = 4n;
+/** In bytes. */
+const DOUBLEWORD = 8;
 
 export class MachineTarget implements DebugTarget, DebugHooks {
   readonly pointKinds: ReadonlySet<PointKind> = new Set(pointKinds);
@@ -126,7 +129,8 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   private reasonOf({ vcpu }: Core, event: DebugEvent): Stop["reason"] {
     if (event === "watchpoint" && this.watchHit !== undefined) {
-      return { kind: "watchpoint", via: this.watchHit.kind, address: this.watchHit.address };
+      const { kind, ...found } = this.watchHit;
+      return { kind: "watchpoint", via: kind, ...found };
     }
     if (event === "catch") return { kind: "catch", text: this.catches.report };
     if (event !== "breakpoint") return { kind: "step" };
@@ -144,6 +148,42 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   sysregCaught(core: Core, encoding: number, isRead: boolean, rt: number): boolean {
     return this.catches.access(core, encoding, isRead, rt);
+  }
+
+  /** The write has been made, the vCPU that told the device to make it ends its instruction. */
+  deviceAccess(address: number, size: number, isWrite: boolean): void {
+    const points = this.watchpoints.watching(isWrite);
+    if (points.length === 0 || this.machine.isPaused) return;
+    for (const point of points) {
+      const hit = this.deviceHit(point, address, size);
+      if (hit === undefined) continue;
+      const { core, va, pa } = hit;
+      const stored = isWrite ? this.valueAt(pa, point.length) : 0n;
+      if (!this.agent.stopsForDevice(core.index, point, stored)) continue;
+      const text = `a device has ${isWrite ? "written" : "read"} ${size} bytes at physical 0x${address.toString(16)}\n`;
+      this.watchHit = { kind: point.kind, address: va, text };
+      this.debugStop(core, "watchpoint");
+      return;
+    }
+  }
+
+  /** The number in memory at a physical address, little endian; of a longer range, its first doubleword. */
+  private valueAt(pa: bigint, length: number): bigint {
+    const { engine } = this.machine;
+    const host = engine.hostAddress(pa);
+    if (host === undefined) return 0n;
+    const bytes = engine.bytes.subarray(host, host + Math.min(length, DOUBLEWORD));
+    return bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  }
+
+  /** The vCPU for which the device has touched what is watched, and the first byte of it. */
+  private deviceHit({ address, length }: WatchPoint, at: number, size: number): ({ core: Core } & Touched) | undefined {
+    const range = { first: address, last: address + BigInt(length) - 1n };
+    for (const core of this.machine.cores) {
+      const found = core.state === "off" ? undefined : touched(this.machine, core.vcpu, range, at, size);
+      if (found !== undefined) return { core, ...found };
+    }
+    return undefined;
   }
 
   powerChanged(core: Core, change: "on" | "off" | "reset"): void {

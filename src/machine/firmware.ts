@@ -53,8 +53,11 @@ export function flashBank(
   };
 }
 
+/** Is told of each access that has been made: physical address, bytes, whether it was a write. */
+export type DmaObserver = (address: number, size: number, isWrite: boolean) => void;
+
 /** Guest physical memory as a device's DMA sees it: what is read-only, not there or not the guest's is refused. */
-export function dmaMemory(engine: Engine, isGuests: (region: Region) => boolean): DmaMemory {
+export function dmaMemory(engine: Engine, isGuests: (region: Region) => boolean, seen: DmaObserver): DmaMemory {
   const at = (address: number, size: number): { region: Region; host: number } | undefined => {
     const region = engine.regionAt(BigInt(address));
     if (!region || !isGuests(region) || address + size > Number(region.base) + region.size) return undefined;
@@ -63,7 +66,9 @@ export function dmaMemory(engine: Engine, isGuests: (region: Region) => boolean)
   return {
     read(address, size) {
       const found = at(address, size);
-      return found && engine.bytes.slice(found.host, found.host + size);
+      if (!found) return undefined;
+      seen(address, size, false);
+      return engine.bytes.slice(found.host, found.host + size);
     },
     write(address, bytes, size) {
       const found = at(address, size);
@@ -71,6 +76,7 @@ export function dmaMemory(engine: Engine, isGuests: (region: Region) => boolean)
       engine.bytes.set(bytes, found.host);
       engine.bytes.fill(0, found.host + bytes.length, found.host + size);
       engine.memoryChanged(found.host, size);
+      seen(address, size, true);
       return true;
     },
   };

@@ -102,6 +102,8 @@ export interface DebugHooks {
   caught(core: Core, exception: TakenException): boolean;
   /** MRS or MSR of a register in `caughtSysregs` (by 15-bit encoding): true to stop before it. */
   sysregCaught(core: Core, encoding: number, isRead: boolean, rt: number): boolean;
+  /** A device has read or written memory by itself; physical address and bytes. */
+  deviceAccess(address: number, size: number, isWrite: boolean): void;
   /** A vCPU was switched on or off, or the machine is about to be at power-on again. */
   powerChanged(core: Core, change: "on" | "off" | "reset"): void;
   /** `setPaused` has taken effect: every vCPU stands. Comes at least once, perhaps again while the pause lasts. */
@@ -117,6 +119,7 @@ const NO_DEBUGGER: DebugHooks = {
   debugStop() {},
   caught: () => false,
   sysregCaught: () => false,
+  deviceAccess() {},
   powerChanged() {},
   paused() {},
   ended() {},
@@ -221,7 +224,11 @@ export class Machine {
     // Devices set alarms and lines while they are built, before there is a scheduler.
     this.alarms = new Alarms((deadline) => this.scheduler?.deadlineSet(deadline));
     const now = (): bigint => this.scheduler?.now() ?? 0n;
-    const memory = dmaMemory(engine, (region) => !HostedLevels.isOwnMemory(region) && region.secure !== true);
+    const memory = dmaMemory(
+      engine,
+      (region) => !HostedLevels.isOwnMemory(region) && region.secure !== true,
+      (address, size, isWrite) => this.debug.deviceAccess(address, size, isWrite),
+    );
     this.platform = buildPlatform(config.description, {
       cpus: vcpus.map((vcpu, i) => ({ affinity: affinityOf(config.description, i), outputs: this.outputsOf(vcpu) })),
       clock: { now: () => now() * NANOSECONDS_PER_INSTRUCTION },

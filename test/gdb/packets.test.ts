@@ -12,9 +12,6 @@ const GDB =
 
 const le64 = (value: bigint) => Buffer.from(BigUint64Array.of(value).buffer).toString("hex");
 
-/** The registers every stop reply carries once a GDB has read all: x29, sp, pc. */
-const expedited = (pc: bigint, sp = RAM + 0x2_0000n) => `1d:${le64(0n)};1f:${le64(sp)};20:${le64(pc)};`;
-
 describe.each(segmentations)("packets sent %s", (segmentation) => {
   function open(options: FakeOptions = {}, greeting = GDB) {
     const machine = new FakeMachine(options);

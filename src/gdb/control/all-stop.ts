@@ -107,7 +107,9 @@ export class AllStop implements Control {
     const interrupted = this.#interrupted && stop.reason.kind === "step";
     const seen = interrupted ? { ...stop, reason: { kind: "interrupt" as const } } : stop;
     this.#stand(stop);
-    if (state.name === "running" && stop.reason.kind === "catch") session.print(stop.reason.text);
+    if (state.name === "running" && "text" in stop.reason && stop.reason.text !== undefined) {
+      session.print(stop.reason.text);
+    }
     if (state.name === "running" || (state.name === "attaching" && state.announce)) {
       this.#port.reply(stopReply(session, seen));
     }

@@ -7,16 +7,7 @@ import type { Vcpu } from "../../cpu/vcpu.js";
 import type { MemoryRegion, VirtualRange } from "../../gdb/target.js";
 import type { Machine } from "../machine.js";
 import { currentRegime } from "./memory.js";
-import {
-  describeLeaf1,
-  levelShift,
-  type Regime,
-  type StageWalk,
-  stage1Applies,
-  stage1Of,
-  Tables,
-  walkAll,
-} from "./tables.js";
+import { coverOf, describeLeaf1, type Regime, stage1Applies, stage1Of, Tables, walkAll } from "./tables.js";
 
 const SPACE = 1n << 64n;
 /** Leaves that are joined to one range before it is good enough. */
@@ -54,12 +45,6 @@ function leafAt(tables: Tables, regime: Regime, address: bigint): VirtualRange {
   const words = describeLeaf1(vcpu, regime, stage1.translation.leaf, stage1.translation.tables);
   const mode = new RegExp(`EL${vcpu.el} ([r-])([w-])([x-])`).exec(words)?.[0].slice(4) ?? "";
   return { start, size, permissions: mode.replaceAll("-", "") };
-}
-
-/** log2 of what the last descriptor of a walk covers. */
-function coverOf({ stage, translation }: StageWalk): number {
-  const { failure, size, steps } = translation;
-  return failure === undefined ? size : levelShift(stage, steps.at(-1)?.level ?? stage.startLevel);
 }
 
 /** Between the ranges of the two table bases, or beyond the one that there is. */

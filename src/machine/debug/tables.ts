@@ -249,6 +249,12 @@ export interface StageWalk {
   readonly translation: Translation;
 }
 
+/** log2 of what the last descriptor of a walk covers. */
+export function coverOf({ stage, translation }: StageWalk): number {
+  const { failure, size, steps } = translation;
+  return failure === undefined ? size : levelShift(stage, steps.at(-1)?.level ?? stage.startLevel);
+}
+
 /** Both stages of a translation. */
 export interface FullWalk {
   /** Absent where the stage is off. */

@@ -12,6 +12,8 @@ import { ACCESS } from "../../mmu/walk.js";
 export interface WatchHit {
   readonly kind: WatchKind;
   readonly address: bigint;
+  /** Of an access that no instruction makes: whose it was. */
+  readonly text?: string;
 }
 
 export type WatchPoint = Point & { readonly kind: WatchKind };
@@ -100,6 +102,11 @@ export class Watchpoints {
   hit(row: number, va: bigint): WatchHit {
     const { kind, address } = (this.points[row] as { readonly point: WatchPoint }).point;
     return { kind, address: untagged(address) > untagged(va) ? address : BigInt.asUintN(64, va) };
+  }
+
+  /** Those that watch such accesses. */
+  watching(isWrite: boolean): readonly WatchPoint[] {
+    return this.points.map(({ point }) => point).filter(({ kind }) => kind !== (isWrite ? "read" : "write"));
   }
 
   private change(points: Watchpoints["points"]): void {

@@ -101,6 +101,11 @@ export class MachineAgent implements AgentSupport {
     this.programs.remove(point);
   }
 
+  /** See PointPrograms. */
+  stopsForDevice(vcpu: number, point: Point, stored: bigint): boolean {
+    return this.programs.stopsForDevice(vcpu, point, stored);
+  }
+
   /** The engine's `pointAction`; the vCPU by its block's address. */
   act(cpu: number, program: number): number {
     return this.programs.act(this.indexOf(cpu), program);

@@ -14,7 +14,7 @@ import { registerFile } from "../../../gdb/description/registers.js";
 import { CORE, CoreRegister } from "../../../gdb/index.js";
 import type { Point } from "../../../gdb/target.js";
 import type { Machine } from "../../machine.js";
-import { READ } from "./compile.js";
+import { READ, STORED_VALUE } from "./compile.js";
 import { type AskedPoint, MODULE_EXPORTS, programModule } from "./module.js";
 import type { StateVariables } from "./variables.js";
 
@@ -111,9 +111,24 @@ export class PointPrograms {
     }
     const program = this.byId.get(id);
     if (program === undefined) return 1;
-    const context = this.host.context(vcpu);
     // Compiled conditions have been asked. Others, which print, are asked here.
-    if (program.conditions.some((condition) => condition.uses(PRINTING)) && !holds(program, context)) return 0;
+    const printing = program.conditions.some((condition) => condition.uses(PRINTING));
+    if (printing && !holds(program, this.host.context(vcpu))) return 0;
+    return this.carryOut(vcpu, id, program);
+  }
+
+  /** A device has made an access that the point watches, and has stored `stored`: whether the machine stops for it. */
+  stopsForDevice(vcpu: number, point: Point, stored: bigint): boolean {
+    const program = this.programOf(point);
+    if (program === undefined) return true;
+    const context = this.host.context(vcpu);
+    const variable = (number: number): bigint => (number === STORED_VALUE ? stored : context.variable(number));
+    return holds(program, { ...context, variable }) && this.carryOut(vcpu, this.idOf(point), program) === 1;
+  }
+
+  /** The conditions hold. 1 to stop. */
+  private carryOut(vcpu: number, id: number, program: PointProgram): number {
+    const context = this.host.context(vcpu);
     if (program.collect !== undefined) {
       this.collectOnce(vcpu, id, program.collect);
       return 0;
