@@ -24,6 +24,12 @@ const PATIENCE_MS = 5_000;
 /** What a closing server allows clients to read their last packets in. */
 const CLOSING_MS = 1_000;
 
+/**
+ * What a client in non-stop mode is left after it has acknowledged the last event, the machine's end. A GDB that has not
+ * dealt with it yet takes the end of the connection for an error.
+ */
+const FAREWELL_MS = 200;
+
 /** The longest packet, in bytes, that is looked at before turning a client away. */
 const REFUSED_PACKET = 1024;
 
@@ -64,7 +70,8 @@ export async function listenForGdb(options: GdbServerOptions): Promise<GdbServer
 export class GdbServer {
   readonly #server: Server;
   readonly #options: GdbServerOptions;
-  readonly #sockets = new Set<Socket>();
+  /** Clients' connections, with their sessions where they have one. */
+  readonly #sockets = new Map<Socket, Session | undefined>();
   readonly #rehearsal: NodeJS.Timeout;
 
   /** Use `listenForGdb`. */
@@ -88,19 +95,21 @@ export class GdbServer {
   async close(): Promise<void> {
     clearTimeout(this.#rehearsal);
     const closed = [new Promise<unknown>((resolve) => this.#server.close(resolve))];
-    for (const socket of this.#sockets) {
+    for (const [socket, session] of this.#sockets) {
       closed.push(new Promise((resolve) => socket.on("close", resolve)));
-      socket.destroySoon();
+      const told = session?.allTold();
+      if (told === undefined) socket.destroySoon();
+      else void told.then(() => setTimeout(() => socket.destroySoon(), FAREWELL_MS));
     }
     const patience = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
+      for (const socket of this.#sockets.keys()) socket.destroy();
     }, CLOSING_MS);
     await Promise.all(closed);
     clearTimeout(patience);
   }
 
   #connected(socket: Socket): void {
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, undefined);
     // A connection that breaks also closes: that is where it is dealt with.
     socket.on("error", () => {});
     socket.on("close", () => this.#sockets.delete(socket));
@@ -151,7 +160,10 @@ export class GdbServer {
       transport,
       seated: (seat) => {
         session = seat;
-        if (!own) clientChanged?.(true);
+        if (!own) {
+          this.#sockets.set(socket, seat);
+          clientChanged?.(true);
+        }
         pump();
       },
       refused: () => {

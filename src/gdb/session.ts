@@ -122,6 +122,11 @@ export class Session {
     this.#stopListening();
   }
 
+  /** Resolves when the client has understood every event that it was told of; undefined in a mode without events. */
+  allTold(): Promise<void> | undefined {
+    return this.#control?.allTold?.();
+  }
+
   // What commands call.
 
   get multiprocess(): boolean {

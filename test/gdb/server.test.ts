@@ -283,6 +283,25 @@ describe("clients", () => {
     expect(payloads(client.heard)).toEqual(["W00"]);
   });
 
+  it("hear of the machine's end in non-stop mode before the connection ends", async () => {
+    const { machine, server } = await serve("0", { vcpus: 1, code: [Code.NOP, Code.HVC] });
+    const client = new Client(server);
+    await client.ask("QStartNoAckMode");
+    expect(await client.ask("QNonStop:1")).toBe("OK");
+    expect(await client.ask("?")).toMatch(/^T05/);
+    expect(await client.ask("vStopped")).toBe("OK");
+    client.heard = "";
+    client.socket.write(packet("vCont;c"));
+    await client.until(({ heard }) => heard.includes("%Stop:W00"));
+    expect(machine.standing?.reason.kind).toBe("exited");
+    const closed = server.close();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(client.ended).toBe(false);
+    expect(await client.ask("vStopped")).toBe("OK");
+    await closed;
+    await client.until(({ ended }) => ended);
+  });
+
   it("that read nothing do not keep the server from closing", async () => {
     const { machine, server } = await serve();
     for (let n = 0; n < machine.ram.length; n++) machine.ram[n] = (n * 7919) >> 3;

@@ -55,6 +55,8 @@ export interface Control {
   fileRequest?(request: FileRequest): boolean;
   /** The client's answer. */
   answerFile?(reply: FileReply): Reply;
+  /** Resolves when the client has understood every event that it was told of. Left out where there are no such events. */
+  allTold?(): Promise<void>;
   /** `vStopped`: the event that was last told is understood. Left out where there are no such events. */
   acknowledge?(): Reply;
 }

@@ -26,6 +26,7 @@ export class NonStop implements Control {
   readonly #ranges = new Map<number, StepRange>();
   /** Stops the client has not acknowledged, the one it was told of first. */
   #events: Stop[] = [];
+  readonly #waiting: (() => void)[] = [];
   /** The machine's end has been told of, or is in `#events`. */
   #ended = false;
 
@@ -63,7 +64,13 @@ export class NonStop implements Control {
 
   acknowledge(): Reply {
     this.#events.shift();
-    return this.#tell() ?? OK;
+    const next = this.#tell();
+    if (next === undefined) for (const tell of this.#waiting.splice(0)) tell();
+    return next ?? OK;
+  }
+
+  allTold(): Promise<void> {
+    return this.#events.length === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   resume(resumption: Resumption): Reply {
