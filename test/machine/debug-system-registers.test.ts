@@ -43,6 +43,58 @@ describe("the description", () => {
   });
 });
 
+describe("pauth_v2", () => {
+  const PAUTH = 3;
+  const masks = (rig: Rig): bigint[] =>
+    [0, 1, 2, 3].map((index) => {
+      const got = rig.target.readRegister(0, PAUTH, index);
+      if (got instanceof TargetError) throw new Error(got.text);
+      return Buffer.from(got).readBigUInt64LE();
+    });
+
+  it("is described where the CPU has pointer authentication", async () => {
+    const [without, having] = await Promise.all(
+      ["cortex-a72", "max"].map(async (cpu) => (await Rig.create(assemble("nop"), { cpu })).target.features),
+    );
+    expect(without).toHaveLength(PAUTH);
+    expect(having?.[PAUTH]).toMatchObject({ name: "org.gnu.gdb.aarch64.pauth_v2", general: false });
+    expect(having?.[PAUTH]?.registers.map(({ name }) => name)).toEqual([
+      "pauth_dmask",
+      "pauth_cmask",
+      "pauth_dmask_high",
+      "pauth_cmask_high",
+    ]);
+  });
+
+  it.each([
+    ["39 bits", 0x19n | (0x19n << 16n)],
+    ["48 bits, tags below", 0x10n | (0x10n << 16n) | (1n << 37n)],
+    ["unlike halves, tags for data alone", 0x10n | (0x19n << 16n) | (3n << 37n) | (3n << 51n)],
+    ["sizes beyond what there is", 0x3fn | (1n << 16n)],
+  ])("says what XPACD and XPACI take off: %s", async (_what, tcr) => {
+    const rig = await Rig.create(assemble(Array(4).fill("xpacd x0\nxpaci x1").join("\n")), { cpu: "max" });
+    const core = rig.machine.cores[0]!.vcpu;
+    core.setSysreg("TCR_EL1", tcr);
+    core.recomputeModes();
+    const [data, code, dataHigh, codeHigh] = masks(rig) as [bigint, bigint, bigint, bigint];
+    for (const pointer of [0xff7f_ffff_ffff_fff0n, 0x1234_5678_9abc_def0n & ~(1n << 55n)]) {
+      rig.setRegister(0, pointer);
+      rig.setRegister(1, pointer);
+      await rig.step();
+      await rig.step();
+      expect([rig.x(0), rig.x(1)]).toEqual([pointer & ~data, pointer & ~code]);
+    }
+    for (const pointer of [1n << 55n, 0x12b4_5678_9abc_def0n]) {
+      rig.setRegister(0, pointer);
+      rig.setRegister(1, pointer);
+      await rig.step();
+      await rig.step();
+      expect([rig.x(0), rig.x(1)]).toEqual([pointer | dataHigh, pointer | codeHigh]);
+    }
+    expect(rig.target.writeRegister(0, PAUTH, 1, new Uint8Array(8))?.text).toMatch(/^pauth_cmask follows from TCR_ELx/);
+  });
+});
+
 describe("reading", () => {
   it("changes nothing, at any level", async () => {
     const source = "mov x0, #1\nmsr pmcntenset_el0, x0\nmsr pmcr_el0, x0\nnop\nnop\nb .";

@@ -11,10 +11,12 @@ import {
   Errno,
   FpuRegister,
   fpuFeature,
+  pauthFeature,
   type RegisterFeature,
   TargetError,
 } from "../../gdb/index.js";
 import type { Machine } from "../machine.js";
+import { codeBits } from "./pointer-authentication.js";
 import type { SystemRegisters } from "./system-registers.js";
 
 const GENERAL: readonly RegisterFeature[] = [coreFeature, fpuFeature];
@@ -98,6 +100,12 @@ const ACCESS = GENERAL.map(({ registers }, feature) =>
   ),
 );
 
+/** By index in `pauthFeature`: data and code of the lower half, data and code of the upper. */
+const pauthMask = (index: number): Access => ({
+  read: (vcpu) => codeBits(vcpu, index < 2 ? 0 : 1, (index & 1) !== 0),
+  write: () => new TargetError(Errno.EPERM, `${pauthFeature.registers[index]?.name} follows from TCR_ELx: write that`),
+});
+
 /** All registers of a machine's vCPUs: by feature and index, little endian, as long as they are wide. */
 export class DebugRegisters {
   readonly features: readonly RegisterFeature[];
@@ -107,7 +115,8 @@ export class DebugRegisters {
     private readonly machine: Machine,
     private readonly system: SystemRegisters,
   ) {
-    this.features = [...GENERAL, system.feature];
+    const { features } = machine.model;
+    this.features = [...GENERAL, system.feature, ...(features.has("PAuth") ? [pauthFeature] : [])];
   }
 
   /** What a client that connects now is told of. The numbers of the others stay the same. */
@@ -116,6 +125,7 @@ export class DebugRegisters {
   }
 
   private accessOf(feature: number, index: number): Access {
+    if (this.features[feature] === pauthFeature) return pauthMask(index);
     return ACCESS[feature]?.[index] ?? this.systemAccess(index);
   }
 
