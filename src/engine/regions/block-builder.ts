@@ -275,8 +275,6 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.ownX = this.ownV = 0;
     const { touchedX, touchedV, touchedFlags, setsFlagsSoFar, pendingX, pendingV } = this;
     const { spAligned, comparedType, scalars } = this;
-    const sets = { touchedX, touchedV, touchedFlags, setsFlagsSoFar, pendingX, pendingV };
-    const saved = { ...sets, spAligned, comparedType, scalars };
     const counts = [this.departures.length, this.firstUses.length, this.pending.length] as const;
     const before: Statement[] = [];
     this.before = before;
@@ -296,8 +294,16 @@ export class BlockBuilder extends Builder implements ModeKeeper {
       return true;
     } catch (error) {
       if (error !== NOT_COMPILABLE) throw error;
-      Object.assign(this, saved);
+      this.touchedX = touchedX;
+      this.touchedV = touchedV;
+      this.touchedFlags = touchedFlags;
+      this.setsFlagsSoFar = setsFlagsSoFar;
+      this.pendingX = pendingX;
+      this.pendingV = pendingV;
       this.ownX = this.ownV = 0;
+      this.spAligned = spAligned;
+      this.comparedType = comparedType;
+      this.scalars = scalars;
       this.departures.length = counts[0];
       this.firstUses.length = counts[1];
       this.pending.length = counts[2];

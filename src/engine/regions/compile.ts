@@ -43,8 +43,8 @@ export interface RegionSource {
   readonly pages: Pages;
   /** Slot of the hot instruction in page 0. */
   readonly head: number;
-  /** Whether a call's return should be a way into the region. */
-  isEntry(place: Place): boolean;
+  /** Heat from which a call's return is a way into the region. */
+  readonly warm: number;
   readonly sysregEntry: RegionContext["sysregEntry"];
 }
 
@@ -120,7 +120,7 @@ function buildable({ word, form }: Instruction): Parameters<BlockBuilder["buildB
 
 /** The region round `source.head`; undefined where nothing can be compiled. */
 export function compileRegion(source: RegionSource, linker: Linker): CompiledRegion | undefined {
-  const discovered = discover(source.pages, source.head);
+  const discovered = discover(source.pages, source.head, source.warm);
   const region = new Region(source, discovered, linker);
   return region.finish();
 }
@@ -156,7 +156,7 @@ class Region {
     this.build(discovered);
     this.entries = [
       source.head,
-      ...discovered.returns.filter((at) => at !== source.head && this.indexOf.has(at) && source.isEntry(placeOf(at))),
+      ...discovered.entries.filter((at) => this.indexOf.has(at)),
     ];
     const entryBlocks = this.entries.map((at) => this.indexOf.get(at) as number);
     const uses = this.blocks.map((block): BlockUse => ({ ...block.use, ...this.successors(block) }));

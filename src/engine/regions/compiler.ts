@@ -43,6 +43,8 @@ export interface Job {
   /** Table index of the first region. */
   readonly firstIndex: number;
   readonly slots: readonly JobSlot[];
+  /** Predecode pages of which all regions were dropped since the last job; "all" for all pages. */
+  readonly dropped: readonly number[] | "all";
 }
 
 export interface JobRegion {
@@ -76,8 +78,16 @@ class RegionLinker implements Linker {
   }
 }
 
+/** A region of so many instructions is gone to where it begins; what is smaller is compiled into others again. */
+const WORTH_A_BRANCH = 24;
+
 export class Compiler {
   private readonly forms: readonly Form[] = allForms();
+  /**
+   * Slots at which regions begin, by predecode page, and how many instructions they have: those on their way to the
+   * machine, too. That some are not there (any more) does no harm.
+   */
+  private readonly beginnings = new Map<number, Map<number, number>>();
 
   constructor(private readonly tables: CompilerTables) {}
 
@@ -86,6 +96,8 @@ export class Compiler {
     const linker = new RegionLinker();
     const regions: JobRegion[] = [];
     const compiled: CompiledRegion[] = [];
+    if (job.dropped === "all") this.beginnings.clear();
+    else for (const page of job.dropped) this.beginnings.delete(page);
     job.slots.forEach((slot, number) => {
       const region = this.compile(slot, linker);
       if (region === undefined) return;
@@ -98,6 +110,7 @@ export class Compiler {
         pages: region.pages.map(address),
         instructions: region.instructions,
       });
+      for (const { page, slot: n } of region.entries) this.noteBeginning(address(page), n, region.instructions);
     });
     const bytes = compiled.length === 0 ? undefined : this.encode(linker, compiled);
     return {
@@ -126,19 +139,24 @@ export class Compiler {
     });
   }
 
+  private noteBeginning(page: number, slot: number, instructions: number): void {
+    const known = this.beginnings.get(page);
+    if (known) known.set(slot, instructions);
+    else this.beginnings.set(page, new Map([[slot, instructions]]));
+  }
+
   private compile({ head, pages }: JobSlot, linker: RegionLinker): CompiledRegion | undefined {
-    const { firstRegion, warm, sysregIndex } = this.tables;
+    // Compiled with another one while it waited.
+    const own = pages.find(({ distance }) => distance === 0) as PageCopy;
+    if (this.beginnings.get(own.address)?.has(head)) return undefined;
+    const { warm, sysregIndex } = this.tables;
     const known = new Map(pages.map((page) => [page.distance, this.pageCode(page)]));
     const pageAt: Pages = (distance) => known.get(distance);
     return compileRegion(
       {
         pages: pageAt,
         head,
-        isEntry: ({ page, slot }) => {
-          const copy = pages.find((p) => p.distance === page) as PageCopy;
-          const word = copy.slots[slot * 2] ?? 0;
-          return (word & 0xffff) < firstRegion && word >>> 16 >= warm;
-        },
+        warm,
         sysregEntry: (encoding) => {
           const at = encoding * SYSREG_ENTRY.size;
           const word = (offset: number): number => sysregIndex[(at + offset) >> 2] ?? 0;
@@ -155,6 +173,7 @@ export class Compiler {
   }
 
   private pageCode({ address, slots }: PageCopy): PageCode {
+    const beginnings = this.beginnings.get(address);
     const { firstRegion, decodeRoot, decodeTree } = this.tables;
     const tree = { root: decodeRoot, words: decodeTree };
     const word = (slot: number): number => (slots[slot * 2 + 1] ?? 0) | 0;
@@ -168,6 +187,8 @@ export class Compiler {
         return found === undefined ? undefined : this.forms[found - FIRST_INSTRUCTION_HANDLER];
       },
       wasExecuted: (slot) => handler(slot) !== 0,
+      heat: (slot) => (handler(slot) < firstRegion ? (slots[slot * 2] ?? 0) >>> 16 : 0),
+      isRegion: (slot) => (beginnings?.get(slot) ?? 0) >= WORTH_A_BRANCH,
     };
   }
 }

@@ -16,6 +16,10 @@ export interface PageCode {
   form(slot: number): Form | undefined;
   /** Whether the slot was ever executed. */
   wasExecuted(slot: number): boolean;
+  /** How often it was branched to while it was interpreted, as far as that is counted. */
+  heat(slot: number): number;
+  /** Whether a region begins there that is better gone to than compiled again. */
+  isRegion(slot: number): boolean;
 }
 
 /** Virtual pages by distance from the hot slot's; undefined where fetching would need the MMU. */
@@ -36,11 +40,15 @@ export interface Block {
 
 export interface Discovered {
   readonly blocks: readonly Block[];
-  /** Instructions that calls in the region return to. */
-  readonly returns: readonly number[];
+  /** Instructions at which the region can be entered besides its head. */
+  readonly entries: readonly number[];
 }
 
 const MAX_INSTRUCTIONS = 500;
+/** How far before a hot loop the beginning of its function is looked for, in instructions. */
+const MAX_PROLOGUE = 200;
+/** Branches to what is taken for the beginning of a function. */
+const CALLED = 2;
 
 export const pageOf = (at: number): number => Math.floor(at / SLOTS_PER_PAGE);
 export const slotOf = (at: number): number => at - pageOf(at) * SLOTS_PER_PAGE;
@@ -91,19 +99,41 @@ function flowOf(name: string, word: number): Flow {
   }
 }
 
-/** Blocks in the order of their addresses. `head` is the slot of the hot instruction in page 0. */
-export function discover(pages: Pages, head: number): Discovered {
-  const found = new Map<number, Instruction>();
-  const leaders = new Set<number>([head]);
-  const returns: number[] = [];
-  const work = [head];
-  const known = new Map<number, PageCode | undefined>();
-  const pageAt = (at: number): PageCode | undefined => {
-    const distance = pageOf(at);
-    if (!known.has(distance)) known.set(distance, pages(distance));
-    return known.get(distance);
+/**
+ * The beginning of the function that `head` is in the middle of: it is branched to, and nothing falls through to it.
+ * Loops get hot first; compiled with them, their function is not compiled again when its turn comes.
+ */
+function functionStart(pageAt: Pages, head: number): number | undefined {
+  const formAt = (at: number): Form | undefined => {
+    const page = pageAt(pageOf(at));
+    return page?.wasExecuted(slotOf(at)) ? page.form(slotOf(at)) : undefined;
   };
-  const executed = (at: number): boolean => pageAt(at)?.wasExecuted(slotOf(at)) ?? false;
+  for (let at = head - 1; at > head - MAX_PROLOGUE; at--) {
+    const page = pageAt(pageOf(at));
+    if (page === undefined) return undefined;
+    if (!page.wasExecuted(slotOf(at)) || page.heat(slotOf(at)) < CALLED || page.isRegion(slotOf(at))) continue;
+    const before = formAt(at - 1);
+    const flow = before && flowOf(before.row.name, 0);
+    if (flow === undefined || (!flow.falls && !flow.calls)) return at;
+  }
+  return undefined;
+}
+
+/**
+ * Blocks in the order of their addresses. `head` is the slot of the hot instruction in page 0; what was branched to
+ * `warm` times is a way in as well.
+ */
+export function discover(pages: Pages, head: number, warm: number): Discovered {
+  const found = new Map<number, Instruction>();
+  const pageAt = (at: number): PageCode | undefined => pages(pageOf(at));
+  const executed = (at: number): boolean => {
+    const page = pageAt(at);
+    return page !== undefined && page.wasExecuted(slotOf(at)) && (at === head || !page.isRegion(slotOf(at)));
+  };
+  const start = functionStart(pages, head);
+  const work = start === undefined ? [head] : [head, start];
+  const leaders = new Set<number>(work);
+  const entries = new Set<number>(work);
   const lead = (at: number): void => {
     leaders.add(at);
     if (!found.has(at) && executed(at)) work.push(at);
@@ -116,12 +146,12 @@ export function discover(pages: Pages, head: number): Discovered {
       if (form === undefined) break;
       const word = page.word(slotOf(at));
       found.set(at, { at, word, form });
+      if (page.heat(slotOf(at)) >= warm) entries.add(at);
       const flow = flowOf(form.row.name, word);
       if (flow.offset !== undefined) lead(at + flow.offset);
       if (flow.calls) {
         leaders.add(at + 1);
         if (executed(at + 1)) {
-          returns.push(at + 1);
           if (!found.has(at + 1)) work.push(at + 1);
         }
       }
@@ -143,5 +173,7 @@ export function discover(pages: Pages, head: number): Discovered {
     }
     blocks.push({ start, instructions, next: at });
   }
-  return { blocks, returns: returns.filter((at) => found.has(at)) };
+  entries.delete(head);
+  for (const at of entries) leaders.add(at);
+  return { blocks, entries: [...entries].filter((at) => found.has(at)) };
 }

@@ -70,6 +70,8 @@ export class Regions {
   private generation = 0;
   /** Regions by the predecode pages that they have code of. */
   private readonly byPage = new Map<number, Set<Installed>>();
+  /** What the next job is told of pages dropped. */
+  private dropped: number[] | "all" = [];
   private liveBytes = 0;
   private total = { regions: 0, instructions: 0, bytes: 0, milliseconds: 0 };
   private worker: Worker | undefined;
@@ -128,6 +130,7 @@ export class Regions {
   reset(): void {
     this.generation++;
     this.pending = [];
+    this.dropped = "all";
     this.byPage.clear();
     for (let i = this.firstIndex; i < Math.min(this.nextIndex, this.table.length); i++) this.table.set(i, null);
     this.nextIndex = this.firstIndex;
@@ -141,6 +144,7 @@ export class Regions {
         if (pages.some(({ address }) => address === page)) stale.add(i);
       });
     }
+    if (this.dropped !== "all") this.dropped.push(page);
     const regions = this.byPage.get(page);
     if (regions === undefined) return;
     const { view } = this.engine;
@@ -161,7 +165,8 @@ export class Regions {
       }
       const slots = this.pending.splice(0, BATCH).flatMap((hot) => this.snapshot(hot) ?? []);
       if (slots.length === 0) continue;
-      const job = { id: this.nextJob++, firstIndex: this.nextIndex, slots };
+      const job = { id: this.nextJob++, firstIndex: this.nextIndex, slots, dropped: this.dropped };
+      this.dropped = [];
       this.nextIndex += slots.length;
       this.running.set(job.id, { job, stale: new Set(), generation: this.generation });
       if (this.compiler) this.finished(this.compiler.run(job));
