@@ -154,10 +154,7 @@ class Region {
     this.which = this.b.newLocal("i");
     this.nextSlot = this.b.newLocal("i");
     this.build(discovered);
-    this.entries = [
-      source.head,
-      ...discovered.entries.filter((at) => this.indexOf.has(at)),
-    ];
+    this.entries = [source.head, ...discovered.entries.filter((at) => this.indexOf.has(at))];
     const entryBlocks = this.entries.map((at) => this.indexOf.get(at) as number);
     const uses = this.blocks.map((block): BlockUse => ({ ...block.use, ...this.successors(block) }));
     const graph = uses.map((u) => [...new Set([...u.successors, ...u.successorsAfresh])]);
