@@ -6,5 +6,6 @@ void codes(void);
 void failures(void);
 void controls(void);
 void combined(void);
+void guarded(void);
 
 #endif

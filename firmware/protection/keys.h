@@ -4,7 +4,9 @@
 
 #include "runtime.h"
 
+#ifndef BIT
 #define BIT(n) (1ul << (n))
+#endif
 
 #define EnDB BIT(13)
 #define EnDA BIT(27)

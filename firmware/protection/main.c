@@ -1,4 +1,4 @@
-/* Control flow protection: pointer authentication (FEAT_PAuth, DDI 0487, D8.9). */
+/* Control flow protection: pointer authentication (FEAT_PAuth) and guarded pages (FEAT_BTI); DDI 0487, D8.9 and D8.4. */
 #include "groups.h"
 #include "runtime.h"
 
@@ -12,4 +12,5 @@ void main(void *device_tree)
     failures();
     controls();
     combined();
+    guarded();
 }

@@ -6,7 +6,7 @@ import { CpuView } from "../engine/cpu-view.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { type DefinedFunction, defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
-import { CONTEXT, CPU, DEBUG_EXIT, DEBUG_EXIT_SHIFT, Exit, IRQ_LINE } from "../engine/layout.js";
+import { CONTEXT, CPU, CPU_FEATURE, DEBUG_EXIT, DEBUG_EXIT_SHIFT, Exit, IRQ_LINE } from "../engine/layout.js";
 import { enterMode } from "../mmu/banks.js";
 import { sysregOffset } from "./sysreg/table.js";
 
@@ -23,6 +23,7 @@ export const EC = {
   wfx: 0x01,
   fpAccess: 0x07,
   pacTrap: 0x09,
+  branchTarget: 0x0d,
   illegalState: 0x0e,
   svc: 0x15,
   hvc: 0x16,
@@ -58,7 +59,7 @@ const SCR = { NS: 0, IRQ: 1, FIQ: 2, EA: 3, SMD: 7, HCE: 8, TWI: 12, TWE: 13 } a
 /** IFSC of debug exceptions. */
 const FSC_DEBUG = 0x22;
 
-export const SPSR_BITS = { DIT: 24, UAO: 23, PAN: 22, SS: 21, IL: 20, SSBS: 12 } as const;
+export const SPSR_BITS = { DIT: 24, UAO: 23, PAN: 22, SS: 21, IL: 20, SSBS: 12, BTYPE: 10 } as const;
 
 /** Offset of the slot in which the SP of `el` (or SP_EL0 when spSel is 0) is kept while not in use. */
 function spSlot(fb: FunctionBuilder, el: I32, spSel: I32): I32 {
@@ -102,6 +103,7 @@ export const packPstate = defineFunction("packPstate", "i", "l", (fb, cpu) => {
     .or(c.get32(CPU.ss).shl(SPSR_BITS.SS))
     .or(c.get32(CPU.il).shl(SPSR_BITS.IL))
     .or(c.get32(CPU.ssbs).shl(SPSR_BITS.SSBS))
+    .or(c.get32(CPU.btype).shl(SPSR_BITS.BTYPE))
     .or(c.get32(CPU.daif))
     .or(c.get32(CPU.el).shl(2))
     .or(c.get32(CPU.spSel));
@@ -127,6 +129,7 @@ export const takeException = defineFunction("takeException", "iiil", "", (fb, cp
   const setPan = target.eq(1).or(host).and(sctlr.bit(23).eqz()).and(c.get32(CPU.features).and(1));
   fb.call(switchStack, cpu, target, fb.i32(1));
   c.set32(CPU.daif, 0x3c0);
+  c.set32(CPU.btype, 0);
   c.set32(CPU.il, 0);
   c.set32(CPU.ss, 0);
   c.set32(CPU.uao, 0);
@@ -401,6 +404,8 @@ export const eretTo: DefinedFunction<"il", ""> = defineFunction("eretTo", "il", 
   c.set32(CPU.ssbs, spsr.shrU(SPSR_BITS.SSBS).and(features.shrU(1)).and(1));
   c.set32(CPU.uao, spsr.shrU(SPSR_BITS.UAO).and(features.shrU(2)).and(1));
   c.set32(CPU.dit, spsr.shrU(SPSR_BITS.DIT).and(features.shrU(3)).and(1));
+  const hasBti = features.and(CPU_FEATURE.BTI).ne(0);
+  c.set32(CPU.btype, hasBti.select(spsr.shrU(SPSR_BITS.BTYPE).and(3), fb.i32(0)));
   fb.if(
     illegal,
     () => c.set32(CPU.il, 1),

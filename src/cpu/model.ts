@@ -91,6 +91,7 @@ const IMPLEMENTED: readonly Feature[] = [
   "TLBIOS",
   "TLBIRANGE",
   "PAuth",
+  "BTI",
   "IDST",
   "DIT",
   "SB",

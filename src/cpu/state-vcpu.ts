@@ -9,7 +9,7 @@ import type { ResetContext } from "./sysreg/row.js";
 import { SYSREGS } from "./sysreg/table.js";
 import { DAIF, type Vcpu } from "./vcpu.js";
 
-const VERSION = 1;
+const VERSION = 2;
 const X_REGISTERS = 31;
 const V_REGISTERS = 32;
 /** PSTATE at reset: EL3h with all interrupts masked (DDI 0487, D1.4.1). */
@@ -30,6 +30,8 @@ export interface VcpuState extends Snapshot {
   readonly sysregs: Readonly<Record<string, bigint>>;
   /** The event register of WFE. */
   readonly event: number;
+  /** Bit n: guarded pages have been fetched from at ELn, which branches there go by. */
+  readonly guardedLevels: number;
   /** The exclusive monitor: armed, bytes, and where in the machine's memory. */
   readonly exclusive: { readonly armed: number; readonly size: number; readonly host: number };
   /** Instructions retired. */
@@ -56,7 +58,8 @@ export function resetVcpu(vcpu: Vcpu, context: ResetContext): void {
   vcpu.pc = 0n;
   vcpu.setFpcr(0);
   vcpu.setFpsr(0);
-  for (const word of [CPU.event, CPU.exclusive, CPU.exclusiveSize, CPU.exclusiveHost]) vcpu.set32(word, 0);
+  for (const word of [CPU.event, CPU.guardedLevels, CPU.exclusive, CPU.exclusiveSize, CPU.exclusiveHost])
+    vcpu.set32(word, 0);
   vcpu.set64(CPU.retired, 0n);
   resetSysregs(vcpu, context);
 }
@@ -73,6 +76,7 @@ export function saveVcpu(vcpu: Vcpu): VcpuState {
     fpsr: vcpu.fpsr,
     sysregs: Object.fromEntries(SLOTS.map(({ name }) => [name, vcpu.sysreg(name)])),
     event: vcpu.get32(CPU.event),
+    guardedLevels: vcpu.get32(CPU.guardedLevels),
     exclusive: {
       armed: vcpu.get32(CPU.exclusive),
       size: vcpu.get32(CPU.exclusiveSize),
@@ -88,7 +92,7 @@ export function saveVcpu(vcpu: Vcpu): VcpuState {
  */
 export function restoreVcpu(vcpu: Vcpu, state: VcpuState): void {
   requireVersion("vCPU", state, VERSION);
-  const { x, sp, pc, pstate, v, fpcr, fpsr, sysregs, event, exclusive, retired } = state;
+  const { x, sp, pc, pstate, v, fpcr, fpsr, sysregs, event, guardedLevels, exclusive, retired } = state;
   // PSTATE first: it exchanges stack pointers, which the slots and SP then overwrite.
   vcpu.pstate = pstate;
   for (const { name } of SLOTS) vcpu.setSysreg(name, sysregs[name] ?? 0n);
@@ -99,6 +103,7 @@ export function restoreVcpu(vcpu: Vcpu, state: VcpuState): void {
   vcpu.setFpcr(fpcr);
   vcpu.setFpsr(fpsr);
   vcpu.set32(CPU.event, event);
+  vcpu.set32(CPU.guardedLevels, guardedLevels);
   vcpu.set32(CPU.exclusive, exclusive.armed);
   vcpu.set32(CPU.exclusiveSize, exclusive.size);
   vcpu.set32(CPU.exclusiveHost, exclusive.host);

@@ -17,7 +17,7 @@ import {
 /** DAIF bits in place, as in SPSR_ELx. */
 export const DAIF = { D: 1 << 9, A: 1 << 8, I: 1 << 7, F: 1 << 6, all: 0x3c0 } as const;
 
-const SPSR = { DIT: 24, UAO: 23, PAN: 22, SS: 21, IL: 20, SSBS: 12 } as const;
+const SPSR = { DIT: 24, UAO: 23, PAN: 22, SS: 21, IL: 20, SSBS: 12, BTYPE: 10 } as const;
 const FLAG_FIELDS = [
   [SPSR.DIT, CPU.dit],
   [SPSR.UAO, CPU.uao],
@@ -170,7 +170,7 @@ export class Vcpu {
     return (
       FLAG_FIELDS.reduce(
         (sum, [position, at]) => sum | (this.get32(at) << position),
-        this.nzcv() | this.daif | mode,
+        this.nzcv() | this.daif | (this.get32(CPU.btype) << SPSR.BTYPE) | mode,
       ) >>> 0
     );
   }
@@ -184,6 +184,7 @@ export class Vcpu {
     this.setNzcv(value);
     this.daif = value;
     for (const [position, at] of FLAG_FIELDS) this.set32(at, (value >>> position) & 1);
+    this.set32(CPU.btype, (value >>> SPSR.BTYPE) & 3);
     this.selectMode();
   }
 

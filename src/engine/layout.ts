@@ -49,6 +49,8 @@ export const CPU = {
   uao: s.i32(),
   dit: s.i32(),
   ssbs: s.i32(),
+  /** PSTATE.BTYPE; only ever set where the next instruction is in a guarded page, or by an exception return. */
+  btype: s.i32(),
   il: s.i32(),
   ss: s.i32(),
   /** MDSCR_EL1.SS; and ISV and EX of the syndrome for the instruction stepped since the last exception return, or 0. */
@@ -75,6 +77,8 @@ export const CPU = {
   fpTrap: s.i32(),
   /** Keys of pointer authentication that are enabled here, and whether their use traps: KEY_ENABLED, KEY_USE_TRAPPED. */
   pointerAuth: s.i32(),
+  /** Bit n: code in guarded pages (FEAT_BTI) has been fetched at ELn, so that indirect branches there must be looked at. */
+  guardedLevels: s.i32(),
   /** FPCR is at defaults and FPSR.IXC is set: the host's float result is the answer unless special. */
   fpcr: s.i32(),
   fpsr: s.i32(),
@@ -213,7 +217,7 @@ export const TLB_ENTRIES = 1 << TLB_BITS;
 export const TLB_ENTRY = { read: 0, write: 8, addend: 16, flags: 20, page: 24, size: 32 } as const;
 export const FETCH_BITS = 10;
 export const FETCH_ENTRIES = 1 << FETCH_BITS;
-export const FETCH_ENTRY = { tag: 0, codePage: 8, size: 16 } as const;
+export const FETCH_ENTRY = { tag: 0, codePage: 8, guarded: 12, size: 16 } as const;
 /** A bank: header, data entries, fetch entries. */
 export const BANK = {
   key: 0,
@@ -326,7 +330,7 @@ export const KEY_ENABLED = { IA: 1, IB: 2, DA: 4, DB: 8 } as const;
 export const KEY_USE_TRAPPED = 16;
 
 /** Bits of CPU.features. */
-export const CPU_FEATURE = { PAN: 1, SSBS: 2, UAO: 4, DIT: 8, HPDS: 16, XNX: 32 } as const;
+export const CPU_FEATURE = { PAN: 1, SSBS: 2, UAO: 4, DIT: 8, HPDS: 16, XNX: 32, BTI: 64 } as const;
 
 /**
  * With two Security states the GIC has a line for Group 1 of each: whether it is an IRQ or an FIQ depends on where the PE

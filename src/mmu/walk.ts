@@ -43,7 +43,7 @@ export const FSC = {
 export const FAULT = { valid: 0x800, stage2: 0x100, onWalk: 0x200 } as const;
 
 /** Bits of CPU.walkAttributes. */
-export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 16, watched: 32 } as const;
+export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 16, watched: 32, guarded: 64 } as const;
 
 /** Where `walkStage2` gets that the access is as from EL0: the bit above the kind. */
 const USER = 4;
@@ -587,7 +587,14 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   });
   // With FWB stage 2 may make Normal memory of what stage 1 calls Device.
   const ownDevice = device.and(s2.and(forced).and(second.shrU(MEM_ATTR).and(7).eq(FWB.writeBack)).eqz());
-  const both = stage1.and(second.and(7)).or(second.and(ATTRIBUTE.device)).or(ownDevice.shl(3)).or(notGlobal.shl(4));
+  // GP, of guarded pages (FEAT_BTI).
+  const guarded = d.bit(50).and(c.get32(CPU.features).and(CPU_FEATURE.BTI).ne(0));
+  const both = stage1
+    .and(second.and(7))
+    .or(second.and(ATTRIBUTE.device))
+    .or(ownDevice.shl(3))
+    .or(notGlobal.shl(4))
+    .or(guarded.shl(6));
   c.set32(CPU.walkAttributes, both);
   c.set32(CPU.walkLevelSize, levelSize.ltU(c.get32(CPU.walkLevelSize)).select(levelSize, c.get32(CPU.walkLevelSize)));
   fb.return(fb.i32(0));

@@ -163,7 +163,7 @@ describe("reset, save, restore", () => {
   });
 
   test("a state of another version is refused", () => {
-    expect(() => restoreVcpu(fresh(), { ...saveVcpu(fresh()), version: 2 })).toThrow(SnapshotError);
+    expect(() => restoreVcpu(fresh(), { ...saveVcpu(fresh()), version: 3 })).toThrow(SnapshotError);
   });
 
   test("the identity of the vCPU comes from the machine", () => {

@@ -8,7 +8,7 @@ import { buildSysregIndex } from "../../src/cpu/sysreg/engine-index.js";
 import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
 import { Vcpu } from "../../src/cpu/vcpu.js";
 import { Engine } from "../../src/engine/engine.js";
-import { CPU } from "../../src/engine/layout.js";
+import { CPU, CPU_FEATURE } from "../../src/engine/layout.js";
 import { expand, type Form } from "../../src/isa/pattern.js";
 import { branches } from "../../src/isa/table/branches.js";
 import { TABLE } from "../../src/isa/table/index.js";
@@ -154,12 +154,15 @@ function writeFloat(view: DataView, at: number, random: Random): void {
   else if (kind === 1) for (const word of [0, 4]) view.setFloat32(at + word, value(), true);
 }
 
+/** Of a block: its code is guarded (FEAT_BTI). */
+const GP = 1n << 50n;
+
 /** EL1 with the first GiB from 0x4000_0000 mapped flat as Normal memory, and vectors that spin. */
 function start(
   { engine, vcpu }: { engine: Engine; vcpu: Vcpu },
   words: readonly number[],
   seed: number,
-  { fpcr = 0, special = false } = {},
+  { fpcr = 0, special = false, block = 0n } = {},
 ): void {
   const random = new Random(seed);
   resetSysregs(vcpu, { model, index: 0, cpus: 1, affinity: 0n });
@@ -170,7 +173,7 @@ function start(
   for (let at = 0; at < 16; at++)
     engine.writePhysical(RAM + 0x8_0000n + BigInt(at * 0x80), Uint8Array.of(0, 0, 0, 0x14));
   const table = new Uint8Array(0x1000);
-  new DataView(table.buffer).setBigUint64(8, RAM | 0x701n, true);
+  new DataView(table.buffer).setBigUint64(8, RAM | 0x701n | block, true);
   engine.writePhysical(TABLES, table);
   const data = new Uint8Array(0x8000);
   for (let i = 0; i < data.length; i++) data[i] = random.next();
@@ -260,6 +263,45 @@ async function compare(pools: Pools, programs: number, modes: readonly number[])
 }
 
 describe("random loops, compiled and interpreted", () => {
+  it("go by landing pads in guarded pages, and fault where there is none", async () => {
+    const compiled = await machine(true);
+    const plain = await machine(false);
+    const program = (pad: number): number[] => [
+      ...[0x10000100, 0xd63f0000], // adr x0, f; blr x0
+      ...[0x10000170, 0xd61f0200], // adr x16, g; br x16
+      ...[pad, 0xd100079c], // back: bti j; sub x28, x28, #1
+      ...[0xb5ffff5c, 0x14000000], // cbnz x28, the start; b .
+      ...[0xd503245f, 0x91000421], // f: bti c; add x1, x1, #1
+      ...[0xd503233f, 0xd50323bf, 0xd65f03c0], // paciasp; autiasp; ret
+      ...[0xd50324df, 0x91000c42], // g: bti jc; add x2, x2, #3
+      ...[0x10fffea5, 0xd61f00a0], // adr x5, back; br x5
+    ];
+    const [BTI_J, BTI_C] = [0xd503249f, 0xd503245f] as const;
+    for (const pad of [BTI_J, BTI_C]) {
+      for (const m of [compiled, plain]) {
+        m.vcpu.set32(CPU.features, CPU_FEATURE.BTI);
+        start(m, program(pad), 7, { block: GP });
+        m.engine.dropCode();
+      }
+      for (let turn = 0; turn < 40; turn++) {
+        const budget = 997 + 31 * turn;
+        expect(slice(compiled, budget)).toBe(slice(plain, budget));
+        expect(state(compiled), `turn ${turn}`).toBe(state(plain));
+        // The compiler is loaded when something is hot.
+        for (let wait = 0; turn === 20 && compiled.engine.compiled.regions === 0 && wait < 500; wait++) {
+          compiled.engine.compileHot();
+          await new Promise((resolve) => {
+            setTimeout(resolve, 20);
+          });
+        }
+      }
+      // EC 0x0D, BTYPE 3: BR X5 in a guarded page.
+      expect(plain.vcpu.sysreg("ESR_EL1")).toBe(pad === BTI_J ? 0n : 0x3600_0003n);
+      expect(plain.vcpu.sysreg("SPSR_EL1") & 0xc00n).toBe(pad === BTI_J ? 0n : 0xc00n);
+    }
+    expect(compiled.engine.compiled.regions).toBeGreaterThan(0);
+  }, 60_000);
+
   it("leave the same state after every slice", async () => {
     await compare(everything, 150, [0]);
   }, 120_000);

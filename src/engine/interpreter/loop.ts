@@ -23,7 +23,8 @@ import {
   PAGE_SIZE,
 } from "../layout.js";
 import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UNDEFINED } from "./code-pages.js";
-import { fetchEntry } from "./jump.js";
+import { fetchEntry, heatSlot } from "./jump.js";
+import { LANDING, landingPad } from "./landing.js";
 import { BREAKPOINT_PROGRAM, HANDLER } from "./protocol.js";
 
 /** Instruction Abort at the PC in the block. */
@@ -50,15 +51,21 @@ const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
   const context = c.get32(CPU.context);
   const mayShare = hasShared(context).and(pc.bit(55));
   const entry = fetchEntry(c.get32(CPU.bank), page);
-  const fill = (at: I32, code: I32): void => {
+  const fill = (at: I32, code: I32, guarded: I32): void => {
     fb.store("i64.store", at, page, BANK.fetch + FETCH_ENTRY.tag);
     fb.store("i32.store", at, code, BANK.fetch + FETCH_ENTRY.codePage);
+    fb.store("i32.store", at, guarded, BANK.fetch + FETCH_ENTRY.guarded);
+  };
+  const noteGuarded = (guarded: I32): void => {
+    c.set32(CPU.guardedLevels, c.get32(CPU.guardedLevels).or(guarded.shl(c.get32(CPU.el))));
   };
   fb.if(mayShare, () => {
     const shared = fetchEntry(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), page);
     fb.if((fb.load("i64.load", shared, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page), () => {
       const code = fb.load("i32.load", shared, BANK.fetch + FETCH_ENTRY.codePage) as I32;
-      fill(entry, code);
+      const guarded = fb.load("i32.load", shared, BANK.fetch + FETCH_ENTRY.guarded) as I32;
+      noteGuarded(guarded);
+      fill(entry, code, guarded);
       fb.return(code);
     });
   });
@@ -88,9 +95,11 @@ const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
       fb.return(fb.i32(0));
     });
   });
-  fill(entry, code.get());
+  const guarded = c.get32(CPU.walkAttributes).and(ATTRIBUTE.guarded).ne(0);
+  noteGuarded(guarded);
+  fill(entry, code.get(), guarded);
   fb.if(mayShare.and(c.get32(CPU.walkAttributes).and(ATTRIBUTE.notGlobal).eqz()), () => {
-    fill(fetchEntry(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), page), code.get());
+    fill(fetchEntry(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), page), code.get(), guarded);
   });
   fb.return(code.get());
 });
@@ -283,7 +292,21 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
       fb.br(outer);
     });
-    fb.if(stepping.get(), () => {
+    // The target of an indirect branch into a guarded page.
+    const landing = fb.variable(c.get32(CPU.btype));
+    fb.if(landing.get(), () => {
+      const verdict = fb.call(landingPad, cpu, slot.get());
+      fb.if(verdict.eq(LANDING.refused), () => {
+        c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
+        fb.br(outer);
+      });
+      fb.if(verdict.eq(LANDING.plain), () => {
+        landing.set(fb.i32(0));
+        c.set32(CPU.btype, 0);
+        fb.call(heatSlot, cpu, slot.get());
+      });
+    });
+    fb.if(stepping.get().or(landing.get()), () => {
       const at = slot.get();
       c.set32(CPU.budget, c.get32(CPU.budget).sub(1));
       const next = fb.call(interpretOne, cpu, at);
@@ -293,6 +316,8 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       // A debugger stands before the instruction: the step is still to come.
       const reason = c.get32(CPU.exit);
       fb.brIf(outer, reason.eq(Exit.breakpoint).or(reason.eq(Exit.watchpoint)));
+      c.set32(CPU.btype, 0);
+      fb.brIf(outer, stepping.get().eqz());
       // EX: the word is in the slot now, decoded or not before.
       const exclusive = (fb.load("i32.load", at, 4) as I32).and(LOAD_EXCLUSIVE.mask).eq(LOAD_EXCLUSIVE.value);
       c.set32(CPU.stepSyndrome, exclusive.shl(STEP_ISS.EX).or(1 << STEP_ISS.ISV));

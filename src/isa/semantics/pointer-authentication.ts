@@ -10,8 +10,6 @@ import type { I32, I64 } from "../../engine/ir/value.js";
 import { CPU, KEY_USE_TRAPPED } from "../../engine/layout.js";
 import { Operand } from "../pattern.js";
 
-export const LINK_REGISTER = 30;
-
 /** Bits 4–0 are ones in every hint and in RETAA: register 31, as SP. */
 export const STACK_POINTER = new Operand("SP", 0, 5);
 
@@ -53,11 +51,6 @@ export function codeOf(b: Builder, value: I64, modifier: I64): I64 {
   b.if(b.state32(CPU.pointerAuth).and(KEY_USE_TRAPPED), () => b.leave(trapPacUse));
   const code = b.call(qarma5, value, modifier, half(b, "APGAKey", "Hi"), half(b, "APGAKey", "Lo"));
   return code.and(0xffff_ffff_0000_0000n);
-}
-
-export function linkedBranch(b: Builder, target: I64): void {
-  b.setX(LINK_REGISTER, b.pc().add(4));
-  b.branch(target);
 }
 
 export function leaveAuthenticated(b: Builder, { register, enabled, error }: Key): void {

@@ -5,8 +5,7 @@
 import type { Builder } from "../../engine/builder.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
 import { type Operand, type Row, row } from "../pattern.js";
-
-const LINK_REGISTER = 30;
+import { call, jump, LINK_REGISTER } from "../semantics/branches.js";
 
 /** A word offset in bytes. */
 const words = (b: Builder, o: Operand): I64 => b.signed(o).shl(2);
@@ -44,11 +43,7 @@ export const branches: readonly Row[] = [
     b.branchDirectIf(testedBit(b, f).eqz(), words(b, f.imm14));
   }),
   row("TBNZ", "b5=1 011011 1 b40:5 imm14:14 Rt:5", {}, (b, f) => b.branchDirectIf(testedBit(b, f), words(b, f.imm14))),
-  row("BR", "1101011 0 0 00 11111 0000 0 0 Rn:5 00000", {}, (b, f) => b.branch(b.X(f.Rn))),
-  row("BLR", "1101011 0 0 01 11111 0000 0 0 Rn:5 00000", {}, (b, f) => {
-    const target = b.X(f.Rn);
-    link(b);
-    b.branch(target);
-  }),
+  row("BR", "1101011 0 0 00 11111 0000 0 0 Rn:5 00000", {}, (b, f) => jump(b, b.X(f.Rn), f.Rn)),
+  row("BLR", "1101011 0 0 01 11111 0000 0 0 Rn:5 00000", {}, (b, f) => call(b, b.X(f.Rn))),
   row("RET", "1101011 0 0 10 11111 0000 0 0 Rn:5 00000", {}, (b, f) => b.branch(b.X(f.Rn))),
 ];

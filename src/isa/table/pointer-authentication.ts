@@ -4,15 +4,8 @@
  */
 import { KEY, type Key } from "../../cpu/pauth.js";
 import { type Row, row } from "../pattern.js";
-import {
-  authenticated,
-  codeOf,
-  LINK_REGISTER,
-  linkedBranch,
-  STACK_POINTER,
-  signed,
-  stripped,
-} from "../semantics/pointer-authentication.js";
+import { call, jump, LINK_REGISTER } from "../semantics/branches.js";
+import { authenticated, codeOf, STACK_POINTER, signed, stripped } from "../semantics/pointer-authentication.js";
 
 const PAUTH = { feature: "PAuth" } as const;
 /** Without the feature these hints are NOPs like the rest. */
@@ -93,16 +86,16 @@ const keyOf = (keys: readonly [Key, Key], M: number): Key => keys[M as 0 | 1];
 
 const combined: Row[] = [
   row("BRAAZ", "1101011 0 0 00 11111 0000 1 M=1 Rn:5 11111", PAUTH, (b, f) => {
-    b.branch(authenticated(b, keyOf(INSTRUCTION_KEYS, f.M), b.X(f.Rn), b.i64(0)));
+    jump(b, authenticated(b, keyOf(INSTRUCTION_KEYS, f.M), b.X(f.Rn), b.i64(0)), f.Rn);
   }),
   row("BRAA", "1101011 1 0 00 11111 0000 1 M=1 Rn:5 Rm:5", PAUTH, (b, f) => {
-    b.branch(authenticated(b, keyOf(INSTRUCTION_KEYS, f.M), b.X(f.Rn), b.XSP(f.Rm)));
+    jump(b, authenticated(b, keyOf(INSTRUCTION_KEYS, f.M), b.X(f.Rn), b.XSP(f.Rm)), f.Rn);
   }),
   row("BLRAAZ", "1101011 0 0 01 11111 0000 1 M=1 Rn:5 11111", PAUTH, (b, f) => {
-    linkedBranch(b, authenticated(b, keyOf(INSTRUCTION_KEYS, f.M), b.X(f.Rn), b.i64(0)));
+    call(b, authenticated(b, keyOf(INSTRUCTION_KEYS, f.M), b.X(f.Rn), b.i64(0)));
   }),
   row("BLRAA", "1101011 1 0 01 11111 0000 1 M=1 Rn:5 Rm:5", PAUTH, (b, f) => {
-    linkedBranch(b, authenticated(b, keyOf(INSTRUCTION_KEYS, f.M), b.X(f.Rn), b.XSP(f.Rm)));
+    call(b, authenticated(b, keyOf(INSTRUCTION_KEYS, f.M), b.X(f.Rn), b.XSP(f.Rm)));
   }),
   row("RETAA", "1101011 0 0 10 11111 0000 1 M=1 11111 11111", PAUTH, (b, f) => {
     b.branch(authenticated(b, keyOf(INSTRUCTION_KEYS, f.M), b.X(LINK_REGISTER), b.XSP(STACK_POINTER)));

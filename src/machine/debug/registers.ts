@@ -81,6 +81,7 @@ const cpsr: Access = {
 const SPSR = { SP: 1n, nRW: 1n << 4n, EL: 3, ELShift: 2n, always: 0xf030_03cdn } as const;
 /** Bits that exist only with a feature. */
 const SPSR_FEATURES: readonly (readonly [bigint, number])[] = [
+  [3n << 10n, CPU_FEATURE.BTI],
   [1n << 12n, CPU_FEATURE.SSBS],
   [1n << 22n, CPU_FEATURE.PAN],
   [1n << 23n, CPU_FEATURE.UAO],

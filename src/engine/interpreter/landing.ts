@@ -1,0 +1,91 @@
+/**
+ * Branch target identification (FEAT_BTI; DDI 0487, D8.4.7 "Guarded pages", BranchTargetException): what an indirect branch
+ * leaves in PSTATE.BTYPE, and which instructions of guarded pages it may reach.
+ *
+ * BTYPE is set only where the target is in a guarded page. Elsewhere it would be of no effect, and be seen in SPSR_ELx by
+ * an exception between the branch and its target alone.
+ */
+import { EC, raise } from "../../cpu/exceptions.js";
+import { ACCESS, ATTRIBUTE, branchAddress, walk } from "../../mmu/walk.js";
+import { CpuView } from "../cpu-view.js";
+import { defineFunction } from "../ir/module.js";
+import type { I32, I64 } from "../ir/value.js";
+import { BANK, CODE_PAGE, CONTEXT, CPU, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
+import { fetchEntry } from "./jump.js";
+
+/** BTYPE after BR by X16 or X17, BLR, BR by another register from a guarded page. */
+export const BTYPE = { jumpOrCall: 1, call: 2, jump: 3 } as const;
+
+const LINK_REGISTER = 30;
+
+/** Whether the page of an address is guarded, as the fetch TLB or the tables say; an address that faults is not. */
+const isGuarded = defineFunction("isGuarded", "il", "i", (fb, cpu, address) => {
+  const c = new CpuView(fb, cpu);
+  const va = fb.call(branchAddress, cpu, c.get32(CPU.context), address);
+  const entry = fetchEntry(c.get32(CPU.bank), va);
+  const known = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(va.and(-BigInt(PAGE_SIZE)));
+  fb.if(known, () => fb.return(fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.guarded) as I32));
+  c.set32(CPU.walkQuiet, 1);
+  const fault = fb.call(walk, cpu, c.get32(CPU.context), va, fb.i32(ACCESS.execute));
+  c.set32(CPU.walkQuiet, 0);
+  fb.return(fault.eqz().and(c.get32(CPU.walkAttributes).and(ATTRIBUTE.guarded).ne(0)));
+});
+
+/**
+ * (cpu, target, kind of BTYPE, 1 to write the return address): an indirect branch at a level that has guarded pages. The
+ * PC in the block is the branch's own.
+ */
+export const branchToLanding = defineFunction("branchToLanding", "ilii", "", (fb, cpu, target, kind, links) => {
+  const c = new CpuView(fb, cpu);
+  const pc = c.get64(CPU.pc);
+  const type = fb.variable(kind);
+  fb.if(kind.eq(BTYPE.jump), () => {
+    fb.if(fb.call(isGuarded, cpu, pc).eqz(), () => type.set(fb.i32(BTYPE.jumpOrCall)));
+  });
+  fb.if(fb.call(isGuarded, cpu, target), () => c.set32(CPU.btype, type.get()));
+  fb.if(links, () => c.set64(CPU.x + 8 * LINK_REGISTER, pc.add(4)));
+  c.set64(CPU.pc, target);
+  fb.return();
+});
+
+/** SCTLR_ELx.BT of the current level: PACIASP and PACIBSP are no targets of BR then. */
+function restrictsPac(c: CpuView): I32 {
+  const el = c.get32(CPU.el);
+  const host = c.get32(CPU.context).eq(CONTEXT.el20User);
+  const user = host.select(c.sys("SCTLR_EL2"), c.sys("SCTLR_EL1")).bit(35);
+  return el.eqz().select(user, c.sysByEl(["SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"], el).bit(36));
+}
+
+/** What becomes of the instruction in the slot: an exception; a NOP that resets BTYPE; an instruction that may see it. */
+export const LANDING = { refused: 0, plain: 1, instruction: 2 } as const;
+
+/** BTI with its targets in bits 7 and 6 of the word: c (calls) and j (jumps). */
+const BTI = { mask: 0xffffff3f | 0, value: 0xd503241f | 0, calls: 6, jumps: 7 } as const;
+const PACIASP = 0xd503233f | 0;
+const PACIBSP = 0xd503237f | 0;
+/** BRK and HLT come before a Branch Target exception. */
+const BREAKS = { mask: 0xffe0001f | 0, brk: 0xd4200000 | 0, hlt: 0xd4400000 | 0 } as const;
+
+/** (cpu, slot of the instruction at the PC): called with BTYPE set. */
+export const landingPad = defineFunction("landingPad", "ii", "i", (fb, cpu, slot) => {
+  const c = new CpuView(fb, cpu);
+  const type = c.get32(CPU.btype);
+  const pc = c.get64(CPU.pc);
+  const code = c.get32(CPU.slotBase);
+  const hostPage = fb.load("i32.load", code, CODE_PAGE.host) as I32;
+  const word = fb.load("i32.load", hostPage.add(slot.sub(code).shrU(1))) as I32;
+  // An exception return may bring a BTYPE to where it means nothing.
+  fb.if(fb.call(isGuarded, cpu, pc).eqz(), () => fb.return(fb.i32(LANDING.instruction)));
+  fb.if(word.and(BTI.mask).eq(BTI.value), () => {
+    const calls = word.shrU(BTI.calls).and(type.ne(BTYPE.jump));
+    const jumps = word.shrU(BTI.jumps).and(type.ne(BTYPE.call));
+    fb.if(calls.or(jumps).and(1), () => fb.return(fb.i32(LANDING.plain)));
+  });
+  const pac = word.eq(PACIASP).or(word.eq(PACIBSP));
+  const jumpRefused = type.eq(BTYPE.jump).and(restrictsPac(c));
+  const breaks = word.and(BREAKS.mask);
+  const first = breaks.eq(BREAKS.brk).or(breaks.eq(BREAKS.hlt));
+  fb.if(pac.and(jumpRefused.eqz()).or(first), () => fb.return(fb.i32(LANDING.instruction)));
+  fb.call(raise, cpu, fb.i32(0), fb.i32(EC.branchTarget), type, pc);
+  fb.return(fb.i32(LANDING.refused));
+});
