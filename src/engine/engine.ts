@@ -3,6 +3,7 @@
  * machine (ARCHITECTURE.md, section 1).
  */
 import type { Feature } from "../isa/features.js";
+import { writeCrcTables } from "./crypto/crc.js";
 import { bindFpExact } from "./fp/imports.js";
 import { interpreterImage } from "./image.js";
 import { FIRST_INSTRUCTION_HANDLER } from "./interpreter/code-pages.js";
@@ -167,6 +168,7 @@ export class Engine {
         view.setBigInt64(bankBase + (i * BANKS_PER_CPU + bank) * BANK.size + BANK.key, -1n, true);
       }
     });
+    writeCrcTables(memory.buffer);
     writeDecodeTree(view, image.tree.words, image.handlers, options.features);
 
     view.setInt32(GLOBAL.firstRegion, image.handlers.length, true);
@@ -318,6 +320,6 @@ function writeDecodeTree(
     }
   };
   visit((view.getInt32(GLOBAL.decodeRoot, true) - AREA.decodeTree) >> 2);
-  if (AREA.decodeTree + copy.length * 4 > AREA.dynamic) throw new Error("the decode tree is larger than its area");
+  if (AREA.decodeTree + copy.length * 4 > AREA.crcTables) throw new Error("the decode tree is larger than its area");
   new Int32Array(view.buffer, AREA.decodeTree, copy.length).set(copy);
 }

@@ -299,6 +299,8 @@ export const AREA = {
   pageFlags: 0x50_0000,
   /** Decode tree. */
   decodeTree: 0x60_0000,
+  /** Remainders of bytes (engine/crypto/crc.ts). */
+  crcTables: 0x7f_0000,
   /** vCPU blocks, then banks, then the predecode pool, then guest RAM. */
   dynamic: 0x80_0000,
 } as const;

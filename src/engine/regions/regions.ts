@@ -115,7 +115,7 @@ export class Regions {
     const copy = (from: number, to: number): Int32Array => new Int32Array(view.buffer.slice(from, to));
     return {
       decodeRoot: view.getInt32(GLOBAL.decodeRoot, true),
-      decodeTree: copy(AREA.decodeTree, AREA.dynamic),
+      decodeTree: copy(AREA.decodeTree, AREA.crcTables),
       sysregIndex: copy(AREA.sysregIndex, AREA.watches),
       firstRegion: this.firstIndex,
       warm: Math.floor(view.getInt32(GLOBAL.hot, true) * WARM),
@@ -253,7 +253,7 @@ export class Regions {
     if (!this.everything) return slots;
     // What was never executed is to be compiled too.
     const host = view.getUint32(address + CODE_PAGE.host, true);
-    const words = new Int32Array(view.buffer, AREA.decodeTree, (AREA.dynamic - AREA.decodeTree) / 4);
+    const words = new Int32Array(view.buffer, AREA.decodeTree, (AREA.crcTables - AREA.decodeTree) / 4);
     const tree = { root: view.getInt32(GLOBAL.decodeRoot, true), words };
     for (let n = 0; n < SLOTS_PER_PAGE; n++) {
       if (((slots[n * 2] ?? 0) & 0xffff) !== 0) continue;

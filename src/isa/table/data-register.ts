@@ -1,5 +1,7 @@
 /** Data processing (register): DDI 0487, C4.1 "Data Processing -- Register". */
+
 import type { Builder } from "../../engine/builder.js";
+import { crc32 } from "../../engine/crypto/crc.js";
 import type { I64 } from "../../engine/ir/value.js";
 import { type Operand, type Row, row } from "../pattern.js";
 import {
@@ -17,7 +19,7 @@ import {
   shifted,
   subtractWithFlags,
 } from "../semantics/arithmetic.js";
-import { CRC_POLYNOMIAL, crc32, reorderBytes, reverseBitsInBytes } from "../semantics/bits.js";
+import { reorderBytes, reverseBitsInBytes } from "../semantics/bits.js";
 
 interface ShiftedFields {
   readonly shift: number;
@@ -229,10 +231,7 @@ const twoSource: Row[] = [
     "CRC32",
     "sf=1 0 0 11010110 Rm:5 010 C=1 sz=2 Rn:5 Rd:5",
     { feature: "CRC32", when: (v) => (v.sf === 1) === (v.sz === 3) },
-    (b, f) => {
-      const polynomial = f.C ? CRC_POLYNOMIAL.crc32c : CRC_POLYNOMIAL.crc32;
-      b.setW(f.Rd, crc32(b, polynomial, 8 << f.sz, b.W(f.Rn), b.X(f.Rm)));
-    },
+    (b, f) => b.setW(f.Rd, crc32(b, f.C === 1, (1 << f.sz) as 1 | 2 | 4 | 8, b.W(f.Rn), b.X(f.Rm))),
   ),
 ];
 
