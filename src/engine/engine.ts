@@ -4,6 +4,7 @@
  */
 import type { Feature } from "../isa/features.js";
 import { writeCrcTables } from "./crypto/crc.js";
+import { writeSubstitutionTables } from "./crypto/sbox.js";
 import { bindFpExact } from "./fp/imports.js";
 import { interpreterImage } from "./image.js";
 import { FIRST_INSTRUCTION_HANDLER } from "./interpreter/code-pages.js";
@@ -169,6 +170,7 @@ export class Engine {
       }
     });
     writeCrcTables(memory.buffer);
+    writeSubstitutionTables(memory.buffer);
     writeDecodeTree(view, image.tree.words, image.handlers, options.features);
 
     view.setInt32(GLOBAL.firstRegion, image.handlers.length, true);

@@ -301,6 +301,8 @@ export const AREA = {
   decodeTree: 0x60_0000,
   /** Remainders of bytes (engine/crypto/crc.ts). */
   crcTables: 0x7f_0000,
+  /** Vectors that instructions look up in (engine/crypto/sbox.ts). */
+  substitutionTables: 0x7f_4000,
   /** vCPU blocks, then banks, then the predecode pool, then guest RAM. */
   dynamic: 0x80_0000,
 } as const;

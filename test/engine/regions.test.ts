@@ -81,6 +81,10 @@ const floats: Pools = {
   computing: computing.filter(({ row }) => row.options.fp && /^([SU]CVTF|F|MOVI|DUP|INS|ORR_vector)/.test(row.name)),
   accessing: accessing.filter(({ row }) => row.options.fp && /^(LD|ST)[UPR]/.test(row.name)),
 };
+const crypto: Pools = {
+  computing: computing.filter(({ row }) => /^(AES|SHA|SM[34]|CRC|PMULL|EOR3|BCAX|RAX1|XAR)/.test(row.name)),
+  accessing: floats.accessing,
+};
 
 function program(random: Random, pools: Pools): number[] {
   const length = 1 + random.below(24);
@@ -304,6 +308,9 @@ describe("random loops, compiled and interpreted", () => {
 
   it("leave the same state after every slice", async () => {
     await compare(everything, 150, [0]);
+  }, 120_000);
+  it("of cryptographic instructions do so", async () => {
+    await compare(crypto, 60, [0]);
   }, 120_000);
   it("of floating point do so in all modes, whatever the numbers are", async () => {
     await compare(floats, 180, MODES);

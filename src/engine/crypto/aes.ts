@@ -1,9 +1,8 @@
 /** The AES round steps (FIPS 197, 5.1 and 5.3) on a state in a vector, byte 0 first, as AESE and its kin need them. */
 
 import type { FunctionBuilder } from "../ir/function.js";
-import { defineFunction } from "../ir/module.js";
 import type { V128 } from "../ir/value.js";
-import { aesInvSubBytes, aesSubBytes } from "./sbox.js";
+import { substitute } from "./sbox.js";
 
 /** Byte r of column c comes from column c + by × r. */
 const shiftRows = (by: 1 | -1): number[] =>
@@ -19,30 +18,27 @@ function xtime(fb: FunctionBuilder, v: V128): V128 {
 }
 
 function mix(fb: FunctionBuilder, v: V128): V128 {
-  const next = v.shuffle(v, rotateColumns(1));
+  const next = v.op("i32x4.shr_u", fb.i32(8)).or(v.op("i32x4.shl", fb.i32(24)));
   const pairs = v.xor(next);
   return xtime(fb, pairs)
     .xor(next)
     .xor(pairs.shuffle(pairs, rotateColumns(2)));
 }
 
-/** (state, round key). */
-export const aesEncryptStep = defineFunction("aesEncryptStep", "vv", "v", (fb, state, key) => {
+export function aesEncryptStep(fb: FunctionBuilder, state: V128, key: V128): V128 {
   const keyed = state.xor(key);
-  fb.return(fb.call(aesSubBytes, keyed.shuffle(keyed, shiftRows(1))));
-});
+  return substitute(fb, "aes", keyed.shuffle(keyed, shiftRows(1)));
+}
 
-export const aesDecryptStep = defineFunction("aesDecryptStep", "vv", "v", (fb, state, key) => {
+export function aesDecryptStep(fb: FunctionBuilder, state: V128, key: V128): V128 {
   const keyed = state.xor(key);
-  fb.return(fb.call(aesInvSubBytes, keyed.shuffle(keyed, shiftRows(-1))));
-});
+  return substitute(fb, "aesInverse", keyed.shuffle(keyed, shiftRows(-1)));
+}
 
-export const aesMixColumns = defineFunction("aesMixColumns", "v", "v", (fb, state) => {
-  fb.return(mix(fb, state));
-});
+export const aesMixColumns = mix;
 
 /** The inverse matrix is the forward one times {05, 0, 04, 0}. */
-export const aesInvMixColumns = defineFunction("aesInvMixColumns", "v", "v", (fb, state) => {
+export function aesInvMixColumns(fb: FunctionBuilder, state: V128): V128 {
   const opposite = state.xor(state.shuffle(state, rotateColumns(2)));
-  fb.return(mix(fb, state.xor(xtime(fb, xtime(fb, opposite)))));
-});
+  return mix(fb, state.xor(xtime(fb, xtime(fb, opposite))));
+}

@@ -2,8 +2,10 @@
  * SHA-1, SHA-256 and SHA-512 steps (FIPS 180-4; DDI 0487, J1.1.3 "SHAhash…" and the instructions' own pseudocode).
  * Vector parameters come in the order Vd, Vn, Vm unless said otherwise.
  */
+
+import type { FunctionBuilder } from "../ir/function.js";
 import { type DefinedFunction, defineFunction } from "../ir/module.js";
-import type { I32, I64 } from "../ir/value.js";
+import type { I32, I64, V128 } from "../ir/value.js";
 import { choose, fromDoubles, fromWords, majority, type Words, words } from "./words.js";
 
 // --- SHA-1 ----------------------------------------------------------------------------------------------------------
@@ -46,14 +48,8 @@ const rotations =
   (a: number, b: number, c: number) =>
   (x: I32): I32 =>
     x.rotr(a).xor(x.rotr(b)).xor(x.rotr(c));
-const sigma =
-  (a: number, b: number, shift: number) =>
-  (x: I32): I32 =>
-    x.rotr(a).xor(x.rotr(b)).xor(x.shrU(shift));
 const SIGMA0 = rotations(2, 13, 22);
 const SIGMA1 = rotations(6, 11, 25);
-const sigma0 = sigma(7, 18, 3);
-const sigma1 = sigma(17, 19, 10);
 
 /** SHA256hash: four rounds on (abcd, efgh, schedule + constant). */
 const sha256Rounds = (name: string, part: "abcd" | "efgh"): DefinedFunction<"vvv", "v"> =>
@@ -76,19 +72,34 @@ const sha256Rounds = (name: string, part: "abcd" | "efgh"): DefinedFunction<"vvv
 export const sha256HashAbcd = sha256Rounds("sha256HashAbcd", "abcd");
 export const sha256HashEfgh = sha256Rounds("sha256HashEfgh", "efgh");
 
-export const sha256Schedule0 = defineFunction("sha256Schedule0", "vv", "v", (fb, d, n) => {
-  const [d0, d1, d2, d3] = words(d);
-  fb.return(fromWords(fb, [d0.add(sigma0(d1)), d1.add(sigma0(d2)), d2.add(sigma0(d3)), d3.add(sigma0(n.i32(0)))]));
-});
+/** σ of every word. */
+const sigmaOfWords =
+  (a: number, b: number, shift: number) =>
+  (fb: FunctionBuilder, v: V128): V128 => {
+    const right = (n: number): V128 => v.op("i32x4.shr_u", fb.i32(n));
+    const rotated = (n: number): V128 => right(n).or(v.op("i32x4.shl", fb.i32(32 - n)));
+    return rotated(a).xor(rotated(b)).xor(right(shift));
+  };
+const sigma0 = sigmaOfWords(7, 18, 3);
+const sigma1 = sigmaOfWords(17, 19, 10);
 
-export const sha256Schedule1 = defineFunction("sha256Schedule1", "vvv", "v", (fb, d, n, m) => {
-  const [d0, d1, d2, d3] = words(d);
-  const [, n1, n2, n3] = words(n);
-  const [m0, , m2, m3] = words(m);
-  const r0 = d0.add(n1).add(sigma1(m2));
-  const r1 = d1.add(n2).add(sigma1(m3));
-  fb.return(fromWords(fb, [r0, r1, d2.add(n3).add(sigma1(r0)), d3.add(m0).add(sigma1(r1))]));
-});
+/** Words `from` to `from` + 3 of b:a. */
+const wordsFrom = (a: V128, b: V128, from: number): V128 =>
+  a.shuffle(
+    b,
+    Array.from({ length: 16 }, (_, i) => 4 * from + i),
+  );
+
+export const sha256Schedule0 = (fb: FunctionBuilder, d: V128, n: V128): V128 =>
+  d.op("i32x4.add", sigma0(fb, wordsFrom(d, n, 1)));
+
+export function sha256Schedule1(fb: FunctionBuilder, d: V128, n: V128, m: V128): V128 {
+  const zero = fb.v128Zero();
+  const sum = d.op("i32x4.add", wordsFrom(n, m, 1));
+  // The lower words come of the upper ones of m, the upper ones then of the lower.
+  const lower = sum.op("i32x4.add", sigma1(fb, wordsFrom(m, zero, 2)));
+  return lower.op("i32x4.add", sigma1(fb, wordsFrom(zero, lower, 2)));
+}
 
 // --- SHA-512 --------------------------------------------------------------------------------------------------------
 

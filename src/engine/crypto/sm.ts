@@ -1,7 +1,7 @@
 /** SM3 (GB/T 32905-2016) and SM4 (GB/T 32907-2016) steps, as DDI 0487 divides them into instructions. */
 import { type DefinedFunction, defineFunction } from "../ir/module.js";
 import type { I32 } from "../ir/value.js";
-import { sm4Substitute } from "./sbox.js";
+import { substitute } from "./sbox.js";
 import { choose, fromWords, majority, type Words, words } from "./words.js";
 
 type Mixing = (x: I32, y: I32, z: I32) => I32;
@@ -52,7 +52,7 @@ const sm4Rounds = (name: string, linear: Linear): DefinedFunction<"vv", "v"> =>
     let x: Words = words(state);
     for (const key of words(keys)) {
       const mixed = fb.v128Zero().withElement(32, 0, x[3].xor(x[2]).xor(x[1]).xor(key).toI64U());
-      const substituted = fb.call(sm4Substitute, mixed).i32(0);
+      const substituted = substitute(fb, "sm4", mixed).i32(0);
       x = [x[1], x[2], x[3], x[0].xor(linear(substituted))];
     }
     fb.return(fromWords(fb, x));

@@ -32,17 +32,22 @@ function tryFma(): boolean | undefined {
   return fma(x, x, -(x * x)) === 2 ** -60;
 }
 
-let known: boolean | undefined;
+/** `fma` is undefined where V8 has no relaxed SIMD, whatever its flags. */
+let known: { readonly fma: boolean | undefined } | undefined;
 
-export function hostHasFma(): boolean {
+function host(): { readonly fma: boolean | undefined } {
   if (known === undefined) {
     setHostFlags();
-    known = tryFma() ?? false;
+    known = { fma: tryFma() };
   }
   return known;
 }
 
+export const hostHasFma = (): boolean => host().fma === true;
+
 /** The function being built runs on this host only, and the host has it. */
-export function mayUseHostFma(fb: FunctionBuilder): boolean {
-  return fb.linker.portable !== true && hostHasFma();
-}
+export const mayUseHostFma = (fb: FunctionBuilder): boolean => fb.linker.portable !== true && hostHasFma();
+
+/** The same of relaxed SIMD at all: of what is no matter of one rounding or two. */
+export const mayUseRelaxedSimd = (fb: FunctionBuilder): boolean =>
+  fb.linker.portable !== true && host().fma !== undefined;

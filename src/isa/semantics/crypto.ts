@@ -20,11 +20,23 @@ interface Four extends Three {
   readonly Ra: Operand;
 }
 
-/** Vd = step(Vn). */
-export const ofSource =
-  (step: DefinedFunction<"v", "v">) =>
+/** Vd = step(Vn), in place. */
+export const inlineOfSource =
+  (step: (b: Builder, n: V128) => V128) =>
   (b: Builder, f: Two): void =>
-    b.setV(f.Rd, b.call(step, b.V(f.Rn)));
+    b.setV(f.Rd, step(b, b.V(f.Rn)));
+
+/** Vd = step(Vd, Vn), in place. */
+export const inlineTwoRegisterStep =
+  (step: (b: Builder, d: V128, n: V128) => V128) =>
+  (b: Builder, f: Two): void =>
+    b.setV(f.Rd, step(b, b.V(f.Rd), b.V(f.Rn)));
+
+/** Vd = step(Vd, Vn, Vm), in place. */
+export const inlineThreeRegisterStep =
+  (step: (b: Builder, d: V128, n: V128, m: V128) => V128) =>
+  (b: Builder, f: Three): void =>
+    b.setV(f.Rd, step(b, b.V(f.Rd), b.V(f.Rn), b.V(f.Rm)));
 
 /** Vd = step(Vd, Vn). */
 export const twoRegisterStep =

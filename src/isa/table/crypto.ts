@@ -31,7 +31,9 @@ import {
   eor3,
   fourRegisterStep,
   indexedStep,
-  ofSource,
+  inlineOfSource,
+  inlineThreeRegisterStep,
+  inlineTwoRegisterStep,
   ofSources,
   otherHalfStep,
   rax1,
@@ -52,10 +54,10 @@ const sm4 = { fp: true, feature: "SM4" } as const;
 
 // biome-ignore format: one row a line
 export const crypto: readonly Row[] = [
-  row("AESE", "01001110 00 10100 00100 10 Rn:5 Rd:5", aes, twoRegisterStep(aesEncryptStep)),
-  row("AESD", "01001110 00 10100 00101 10 Rn:5 Rd:5", aes, twoRegisterStep(aesDecryptStep)),
-  row("AESMC", "01001110 00 10100 00110 10 Rn:5 Rd:5", aes, ofSource(aesMixColumns)),
-  row("AESIMC", "01001110 00 10100 00111 10 Rn:5 Rd:5", aes, ofSource(aesInvMixColumns)),
+  row("AESE", "01001110 00 10100 00100 10 Rn:5 Rd:5", aes, inlineTwoRegisterStep(aesEncryptStep)),
+  row("AESD", "01001110 00 10100 00101 10 Rn:5 Rd:5", aes, inlineTwoRegisterStep(aesDecryptStep)),
+  row("AESMC", "01001110 00 10100 00110 10 Rn:5 Rd:5", aes, inlineOfSource(aesMixColumns)),
+  row("AESIMC", "01001110 00 10100 00111 10 Rn:5 Rd:5", aes, inlineOfSource(aesInvMixColumns)),
 
   row("SHA1C", "01011110 00 0 Rm:5 0 000 00 Rn:5 Rd:5", sha1, threeRegisterStep(sha1Choose)),
   row("SHA1P", "01011110 00 0 Rm:5 0 001 00 Rn:5 Rd:5", sha1, threeRegisterStep(sha1Parity)),
@@ -66,8 +68,8 @@ export const crypto: readonly Row[] = [
 
   row("SHA256H", "01011110 00 0 Rm:5 0 100 00 Rn:5 Rd:5", sha256, threeRegisterStep(sha256HashAbcd)),
   row("SHA256H2", "01011110 00 0 Rm:5 0 101 00 Rn:5 Rd:5", sha256, otherHalfStep(sha256HashEfgh)),
-  row("SHA256SU0", "01011110 00 10100 00010 10 Rn:5 Rd:5", sha256, twoRegisterStep(sha256Schedule0)),
-  row("SHA256SU1", "01011110 00 0 Rm:5 0 110 00 Rn:5 Rd:5", sha256, threeRegisterStep(sha256Schedule1)),
+  row("SHA256SU0", "01011110 00 10100 00010 10 Rn:5 Rd:5", sha256, inlineTwoRegisterStep(sha256Schedule0)),
+  row("SHA256SU1", "01011110 00 0 Rm:5 0 110 00 Rn:5 Rd:5", sha256, inlineThreeRegisterStep(sha256Schedule1)),
 
   row("SHA512H", "11001110 011 Rm:5 1 0 00 00 Rn:5 Rd:5", sha512, threeRegisterStep(sha512Hash1)),
   row("SHA512H2", "11001110 011 Rm:5 1 0 00 01 Rn:5 Rd:5", sha512, threeRegisterStep(sha512Hash2)),
