@@ -69,6 +69,11 @@ export abstract class Builder extends FunctionBuilder {
   abstract storeMem128(address: I64, value: V128, options?: AccessOptions): void;
   /** Two neighbouring accesses of `size` bytes each (LDP, STP), which the MMU need be asked about only once. */
   abstract loadPair(size: 4 | 8, address: I64): [I64, I64];
+  /** The same of floats. */
+  loadFloatPair(size: 4 | 8, address: I64): [F32, F32] | [F64, F64] {
+    const [low, high] = this.loadPair(size, address);
+    return size === 4 ? [low.wrap().asF32(), high.wrap().asF32()] : [low.asF64(), high.asF64()];
+  }
   abstract storePair(size: 4 | 8, address: I64, first: I64, second: I64): void;
   /** Host address at which `size` (1–16) bytes may be read (LDXR). A fault ends the instruction. */
   abstract readHost(size: number, address: I64, options?: AccessOptions): I32;

@@ -9,8 +9,9 @@ import type { F32, F64, I32, I64 } from "../ir/value.js";
 import { decode, type Element1, encode, exactly, memo, modeAllows, type Width } from "./element.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, singleHost } from "./host.js";
-import { fastly, isDefault, isDefaultOrFlushing, noteInexact } from "./mode.js";
+import { fastly, isDefault, isDefaultOrFlushing, isFast, noteInexact } from "./mode.js";
 import { ARITHMETIC } from "./operations.js";
+import { type Decision, hostOrCalled, quickly } from "./quick.js";
 
 /** Rounding of a conversion to integer, by the letter in its mnemonic. */
 export type RoundingLetter = "N" | "P" | "M" | "Z" | "A";
@@ -164,6 +165,37 @@ export const formatElement = memo((from: Width, to: Width): Element1 => {
     fb.return(exactly(fb, cpu, name, from, a));
   });
 });
+
+/** FCVT of a scalar between single and double in place, else by the element function. */
+export function convertElement(fb: FunctionBuilder, cpu: I32, from: Width, to: Width, a: I64): I64 {
+  const called = (): I64 => fb.call(formatElement(from, to), cpu, a);
+  if (from === 32 && to === 64) {
+    const value = a.wrap().asF32();
+    const widened = fb.mostly(
+      [isDefault(fb, cpu), value.eq(value)],
+      () => value.toF64(),
+      () => called().asF64(),
+    );
+    return widened.bits();
+  }
+  if (from !== 64 || to !== 32) return called();
+  const value = a.asF64();
+  const single = value.toF32();
+  const decision: Decision = {
+    allowed: () => isFast(fb, cpu),
+    certain: () => value.eq(fb.f64(0)),
+    quick: { test: "normal", holds: (doubt) => quickly(32, "normal", single, doubt) },
+  };
+  return hostOrCalled(
+    fb,
+    cpu,
+    decision,
+    () => single,
+    () => called().wrap().asF32(),
+  )
+    .bits()
+    .toI64U();
+}
 
 /** FCVTXN: double to single, rounding to odd. */
 export const narrowOddElement: Element1 = defineFunction("FCVTXN_64", "il", "l", (fb, cpu, a) => {

@@ -51,16 +51,22 @@ export function toFixedVector(
   fbits?: I64,
 ): V128 {
   const slow = (): V128 => fb.call(toFixedLanes(rounding, unsigned, width, full), cpu, x, fbits ?? fb.i64(0));
-  if (width !== 32) return slow();
-  const h = vectorHost(fb, 32);
+  if (width === 16 || (width === 64 && fbits)) return slow();
+  const h = vectorHost(fb, width);
   const value = fbits ? h.mul(x, powerOfTwo(fb, fbits)) : x;
   const rounded = ARITHMETIC[`FRINT${rounding}`].compute(h, value, value);
   const inRange = unsigned
-    ? h.and(h.ge(rounded, h.constant(0)), h.lt(rounded, h.constant(2 ** 32)))
-    : h.lt(h.abs(rounded), h.constant(2 ** 31));
-  const convert = unsigned ? "i32x4.trunc_sat_f32x4_u" : "i32x4.trunc_sat_f32x4_s";
-  return fastly(fb, cpu, [everyLane(fb, inRange, full)], () => inUse(fb, rounded.op(convert), full), slow);
+    ? h.and(h.ge(rounded, h.constant(0)), h.lt(rounded, h.constant(2 ** width)))
+    : h.lt(h.abs(rounded), h.constant(2 ** (width - 1)));
+  const sign = unsigned ? "u" : "s";
+  const convert = (): V128 =>
+    width === 32
+      ? inUse(fb, rounded.op(`i32x4.trunc_sat_f32x4_${sign}`), full)
+      : eachLane(fb, 64, 2, (lane) => fb.op(`i64.trunc_sat_f64_${sign}`, doubleLane(rounded, lane)) as I64);
+  return fastly(fb, cpu, [everyLane(fb, inRange, full)], convert, slow);
 }
+
+const doubleLane = (v: V128, lane: number): F64 => v.lane("f64x2.extract_lane", lane) as F64;
 
 /** From integers of the elements' own width. */
 export function fromFixedVector(
@@ -73,9 +79,12 @@ export function fromFixedVector(
   fbits?: I64,
 ): V128 {
   const slow = (): V128 => fb.call(fromFixedLanes(unsigned, width, full), cpu, x, fbits ?? fb.i64(0));
-  if (width !== 32) return slow();
+  if (width === 16 || (width === 64 && fbits)) return slow();
+  const sign = unsigned ? "u" : "s";
+  const ofDoubles = (lane: 0 | 1): I64 => (fb.op(`f64.convert_i64_${sign}`, x.i64(lane)) as F64).bits();
   const fast = (): V128 => {
-    const r = x.op(unsigned ? "f32x4.convert_i32x4_u" : "f32x4.convert_i32x4_s");
+    if (width === 64) return eachLane(fb, 64, 2, (lane) => ofDoubles(lane as 0 | 1));
+    const r = x.op(`f32x4.convert_i32x4_${sign}`);
     return inUse(fb, fbits ? vectorHost(fb, 32).mul(r, powerOfTwo(fb, fbits.neg())) : r, full);
   };
   return fastly(fb, cpu, [], fast, slow);

@@ -654,6 +654,11 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     const host = this.host(ACCESS.read, 2 * size, address, undefined);
     return [this.load(LOAD[size], host) as I64, this.load(LOAD[size], host, size) as I64];
   }
+  override loadFloatPair(size: 4 | 8, address: I64): [F32, F32] | [F64, F64] {
+    const host = this.host(ACCESS.read, 2 * size, address, undefined);
+    const load = (offset: number): Value => this.load(size === 4 ? "f32.load" : "f64.load", host, offset);
+    return [load(0), load(size)] as [F32, F32] | [F64, F64];
+  }
   storePair(size: 4 | 8, address: I64, first: I64, second: I64): void {
     const host = this.host(ACCESS.write, 2 * size, address, undefined);
     this.store(STORE[size], host, first);

@@ -4,7 +4,7 @@
  */
 import type { Builder } from "../../engine/builder.js";
 import {
-  formatElement,
+  convertElement,
   fromFixedElement,
   type IntegerWidth,
   javaScriptElement,
@@ -208,7 +208,7 @@ const integerWidth = (sf: number): IntegerWidth => (sf === 1 ? 64 : 32);
 /** FCVT between formats; `opc` is the result's ftype. */
 export function convertFormat(b: Builder, f: Typed & { readonly opc: number }): void {
   const from = widthOfType(f.ftype);
-  b.setD(f.Rd, b.call(formatElement(from, widthOfType(f.opc)), b.cpu, readScalar(b, f.Rn, from)));
+  b.setD(f.Rd, convertElement(b, b.cpu, from, widthOfType(f.opc), readScalar(b, f.Rn, from)));
 }
 
 /** 64 − scale, where `top` is the highest bit of scale. */

@@ -11,10 +11,12 @@ import { fromLow } from "./simd-registers.js";
 
 /** The bits of a B, H, S or D register, zero-extended. */
 function loadScalar(b: Builder, scale: number, address: I64): I64 {
-  if (scale === 3) return (b.loadFloat(8, address) as F64).bits();
-  if (scale === 2) return (b.loadFloat(4, address) as F32).bits().toI64U();
-  return b.loadMem((1 << scale) as AccessSize, address);
+  if (scale < 2) return b.loadMem((1 << scale) as AccessSize, address);
+  return floatBits(b.loadFloat((1 << scale) as 4 | 8, address));
 }
+
+const floatBits = (value: F32 | F64): I64 =>
+  value.letter === "d" ? (value as F64).bits() : (value as F32).bits().toI64U();
 
 /** Moves a register of `1 << scale` bytes (B, H, S, D, Q). */
 export function loadRegister(b: Builder, scale: number, Rt: Operand, address: I64): void {
@@ -93,19 +95,23 @@ interface Pair {
 function movePair(b: Builder, f: Pair, address: I64): void {
   const scale = 2 + f.opc;
   const second = address.add(1 << scale);
-  if (f.L === 0) {
+  if (scale !== 4) {
+    const size = (1 << scale) as 4 | 8;
+    if (f.L === 0) {
+      b.storePair(size, address, b.D(f.Rt), b.D(f.Rt2));
+      return;
+    }
+    const [low, high] = b.loadFloatPair(size, address).map(floatBits) as [I64, I64];
+    b.setD(f.Rt, low);
+    b.setD(f.Rt2, high);
+  } else if (f.L === 0) {
     storeRegister(b, scale, f.Rt, address);
     storeRegister(b, scale, f.Rt2, second);
-  } else if (scale === 4) {
+  } else {
     const low = b.loadMem128(address);
     const high = b.loadMem128(second);
     b.setV(f.Rt, low);
     b.setV(f.Rt2, high);
-  } else {
-    const low = loadScalar(b, scale, address);
-    const high = loadScalar(b, scale, second);
-    b.setD(f.Rt, low);
-    b.setD(f.Rt2, high);
   }
 }
 
