@@ -52,6 +52,7 @@ export function signalOf({ kind }: StopReason): number {
 
 function cause(session: Session, reason: StopReason): string[] {
   if (reason.kind === "watchpoint") return [`${watchWords[reason.via]}:${reason.address.toString(16)}`];
+  if (reason.kind === "syscall") return [`syscall_${reason.phase}:${reason.number.toString(16)}`];
   if (reason.kind !== "breakpoint") return [];
   const word = reason.via === "software" ? "swbreak" : "hwbreak";
   return session.clientFeatures.has(`${word}+`) ? [`${word}:`] : [];

@@ -79,6 +79,8 @@ export type StopReason =
   | { readonly kind: "step" }
   /** Something that `monitor catch` names; the text, lines ended with "\n", says what and where. */
   | { readonly kind: "catch"; readonly text: string }
+  /** A program calls its kernel, which is at the vector; or the call, by its number, has returned to the program. */
+  | { readonly kind: "syscall"; readonly phase: "entry" | "return"; readonly number: number }
   /** `interrupt()` was called. */
   | { readonly kind: "interrupt" }
   /** It was told to stand, by `hold` or because another vCPU stopped. */
@@ -89,6 +91,9 @@ export type StopReason =
   | { readonly kind: "exited"; readonly code: number }
   /** The machine was ended from outside. */
   | { readonly kind: "killed" };
+
+/** System calls by their numbers. */
+export type SystemCallSet = ReadonlySet<number> | "all";
 
 export interface Stop {
   /** The vCPU the stop is about; in non-stop mode the only one that stands for it. */
@@ -237,6 +242,12 @@ export interface DebugTarget {
 
   /** No debugger any more: every vCPU runs, held ones too; unfinished steps and an unanswered interrupt are forgotten. */
   detach(): void;
+
+  /**
+   * Stops at these system calls of programs, and at their returns; undefined for none. None again after `detach`. Left
+   * out where nothing is known of programs.
+   */
+  catchSystemCalls?(set: SystemCallSet | undefined): void;
 
   /** Ends the machine. Takes effect after the current turn of the event loop, so that a last reply still gets out. */
   kill(): void;

@@ -24,6 +24,7 @@ import {
   pointKinds,
   type ResumeAction,
   type Stop,
+  type SystemCallSet,
   TargetError,
   type TargetListener,
   type Vcpu,
@@ -31,6 +32,7 @@ import {
 } from "../gdb/target.js";
 import type { Breakpoints } from "./debug/breakpoints.js";
 import { Catches } from "./debug/catch/catches.js";
+import { type SystemCallStop, SystemCalls } from "./debug/catch/system-calls.js";
 import { type Touched, touched } from "./debug/device-accesses.js";
 import { ExitLog } from "./debug/exit-log.js";
 import { DebugMemory } from "./debug/memory.js";
@@ -61,6 +63,9 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   private readonly system: SystemRegisters;
   private readonly exits: ExitLog;
   private readonly catches: Catches;
+  private readonly systemCalls: SystemCalls;
+  /** What a vCPU is stopping for. */
+  private systemCall: SystemCallStop | undefined;
   /** What a client has been asked for. */
   private fileRequest: FileRequest | undefined;
   /** Of vCPUs that step on while inside. */
@@ -87,6 +92,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.system = new SystemRegisters(machine);
     this.exits = new ExitLog(machine, this.system);
     this.catches = new Catches(machine, this.system, (facts) => this.exits.exception(facts));
+    this.systemCalls = new SystemCalls(machine);
     this.registers = new DebugRegisters(machine, this.system);
     this.engine = {
       stopsAt: (pc) => this.pointAt(pc) !== undefined,
@@ -132,6 +138,11 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       const { kind, ...found } = this.watchHit;
       return { kind: "watchpoint", via: kind, ...found };
     }
+    if (event === "catch" && this.systemCall !== undefined) {
+      const call = this.systemCall;
+      this.systemCall = undefined;
+      return { kind: "syscall", ...call };
+    }
     if (event === "catch") return { kind: "catch", text: this.catches.report };
     if (event !== "breakpoint") return { kind: "step" };
     return { kind: "breakpoint", via: this.pointAt(vcpu.pc)?.kind === "software" ? "software" : "hardware" };
@@ -143,7 +154,14 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   }
 
   caught(core: Core, exception: TakenException): boolean {
-    return this.catches.exception(core, exception);
+    if (this.catches.exception(core, exception)) return true;
+    this.systemCall = this.systemCalls.entered(core, exception);
+    return this.systemCall !== undefined;
+  }
+
+  returned(core: Core): boolean {
+    this.systemCall = this.systemCalls.returned(core);
+    return this.systemCall !== undefined;
   }
 
   sysregCaught(core: Core, encoding: number, isRead: boolean, rt: number): boolean {
@@ -300,6 +318,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   resume(actions: ReadonlyMap<number, ResumeAction>): void {
     if (this.machine.ended !== undefined) return;
+    this.systemCalls.resumed();
     for (const [vcpu, { range }] of actions) {
       if (range === undefined) this.ranges.delete(vcpu);
       else this.ranges.set(vcpu, range);
@@ -331,6 +350,8 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.fileRequest?.done(-1n, Errno.EIO);
     this.memory.view = "current";
     this.catches.clear();
+    this.systemCalls.caught = undefined;
+    this.systemCalls.resumed();
     this.machine.scheduler.stepMode = DEFAULT_STEP_MODE;
     this.pending = undefined;
     this.interrupted = false;
@@ -375,6 +396,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     }
     this.fileRequest = undefined;
     return false;
+  }
+
+  catchSystemCalls(set: SystemCallSet | undefined): void {
+    this.systemCalls.caught = set;
   }
 
   kill(): void {

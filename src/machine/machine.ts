@@ -100,6 +100,8 @@ export interface DebugHooks {
   debugStop(core: Core, event: DebugEvent): void;
   /** An exception to a level of `scheduler.caughtLevels`: true to stop there. See SchedulerHost. */
   caught(core: Core, exception: TakenException): boolean;
+  /** An exception return to a level of `Core.caughtReturns`, or in a step: true to stop behind it. */
+  returned(core: Core): boolean;
   /** MRS or MSR of a register in `caughtSysregs` (by 15-bit encoding): true to stop before it. */
   sysregCaught(core: Core, encoding: number, isRead: boolean, rt: number): boolean;
   /** A device has read or written memory by itself; physical address and bytes. */
@@ -118,6 +120,7 @@ const NO_DEBUGGER: DebugHooks = {
   engine: { stopsAt: () => false, watchAccess() {}, pointAction: () => 1, pointRead: () => 0n },
   debugStop() {},
   caught: () => false,
+  returned: () => false,
   sysregCaught: () => false,
   deviceAccess() {},
   powerChanged() {},
@@ -145,7 +148,7 @@ export class Machine {
   /** Breakpoints of debuggers and of the guest. */
   readonly breakpoints: Breakpoints;
   readonly logging: MachineLog;
-  private readonly watchers = { log: 0, debugger: 0 };
+  private readonly watchers = { log: 0, debugger: 0, systemCalls: 0 };
   private registers: SystemRegisters | undefined;
   /** System registers of which `debug.sysregCaught` is asked. */
   readonly caughtSysregs: CaughtSysregs;
@@ -278,6 +281,7 @@ export class Machine {
       ringAlarms: () => this.alarms.ring(now()),
       debugStop: (core, event) => this.debug.debugStop(core, event),
       caught: (core, exception) => this.exceptionTaken(core, exception),
+      returned: (core) => this.debug.returned(core),
       semihosting: (core) => this.semihosting?.call(core),
     });
     this.sysregHost = this.makeSysregHost();
@@ -663,9 +667,9 @@ export class Machine {
   }
 
   /** Bit n: exceptions to ELn are of interest for the log, or to a debugger. */
-  watchExceptions(by: "log" | "debugger", levels: number): void {
+  watchExceptions(by: "log" | "debugger" | "systemCalls", levels: number): void {
     this.watchers[by] = levels;
-    this.scheduler.caughtLevels = this.watchers.log | this.watchers.debugger;
+    this.scheduler.caughtLevels = this.watchers.log | this.watchers.debugger | this.watchers.systemCalls;
   }
 
   private exceptionTaken(core: Core, exception: TakenException): boolean {

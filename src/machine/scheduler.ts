@@ -51,6 +51,8 @@ export interface Core {
   stepBegins: boolean;
   /** A step that an interrupt or exception has led away from, until its handler returns. */
   detour: Detour | undefined;
+  /** Levels whose exception returns `SchedulerHost.returned` is asked about, as bits. */
+  caughtReturns: number;
   /** A semihosting call waits for the outside: not scheduled until it is answered. */
   blocked: boolean;
   /** Called after each instruction until it returns false. The guest runs as if nobody looked. */
@@ -60,6 +62,10 @@ export interface Core {
 /** A vCPU that is off. */
 export function createCore(index: number, vcpu: Vcpu, timer: GenericTimer, pmu: PmuClock): Core {
   let stepping = false;
+  let detour: Detour | undefined;
+  let caughtReturns = 0;
+  const announceReturns = (): void =>
+    vcpu.set32(CPU.returnLevels, caughtReturns | (detour === undefined ? 0 : 1 << detour.el));
   return {
     index,
     vcpu,
@@ -69,7 +75,20 @@ export function createCore(index: number, vcpu: Vcpu, timer: GenericTimer, pmu: 
     held: false,
     blocked: false,
     stepBegins: false,
-    detour: undefined,
+    get detour() {
+      return detour;
+    },
+    set detour(next) {
+      detour = next;
+      announceReturns();
+    },
+    get caughtReturns() {
+      return caughtReturns;
+    },
+    set caughtReturns(levels) {
+      caughtReturns = levels;
+      announceReturns();
+    },
     get stepping() {
       return stepping;
     },
@@ -77,7 +96,6 @@ export function createCore(index: number, vcpu: Vcpu, timer: GenericTimer, pmu: 
       stepping = on;
       this.stepBegins = on;
       this.detour = undefined;
-      vcpu.set32(CPU.returnLevels, 0);
     },
   };
 }
@@ -122,6 +140,8 @@ export interface SchedulerHost {
    * also means that the vCPU is back at the instruction.
    */
   caught(core: Core, exception: TakenException): boolean;
+  /** An exception return to a level of `caughtReturns`, or of a detour: true stops the machine behind it. */
+  returned(core: Core): boolean;
   /** A semihosting call, the PC behind it: carries it out, or sets `core.blocked`. */
   semihosting(core: Core): void;
 }
@@ -370,16 +390,15 @@ export class Scheduler {
       executed: this.usedSince(this.time, core) > 0n,
       instruction: this.stepped,
     });
-    vcpu.set32(CPU.returnLevels, 1 << core.detour.el);
     return undefined;
   }
 
   /** After an ERET to the level of a detour. Where the stepped instruction is still to be executed, that is next. */
   private exceptionReturned(core: Core): DebugEvent | "goes on" | undefined {
     const { vcpu, detour } = core;
+    if (this.host.returned(core)) return "catch";
     if (detour === undefined || !isBack(vcpu, detour)) return "goes on";
     core.detour = undefined;
-    vcpu.set32(CPU.returnLevels, 0);
     const again = vcpu.pc === detour.instruction && !(detour.cause === "interrupt" && detour.executed);
     return again ? undefined : "step";
   }

@@ -56,4 +56,5 @@ export function isBack(vcpu: Vcpu, { cause, el, spx, sp, tables, pc }: Detour): 
   return same && (el === 0 || vcpu.pc === pc || (cause === "exception" && vcpu.pc === pc + 4n));
 }
 
-const tablesOf = (vcpu: Vcpu, el: number): bigint => (el === 0 ? vcpu.sysreg("TTBR0_EL1") & TABLE_BASE : 0n);
+/** The base of the tables of what runs at EL0. */
+export const tablesOf = (vcpu: Vcpu, el: number): bigint => (el === 0 ? vcpu.sysreg("TTBR0_EL1") & TABLE_BASE : 0n);

@@ -471,3 +471,54 @@ describe("words", () => {
     expect(monitor(rig, command)).toMatch(words);
   });
 });
+
+describe("system calls, as QCatchSyscalls asks for them", () => {
+  const WRITE = 64;
+  const EXIT = 93;
+  const entry = (number: number) => ({ kind: "syscall", phase: "entry", number });
+
+  it("stop at the vector and behind SVC, with their number", async () => {
+    const rig = await start();
+    rig.target.catchSystemCalls?.("all");
+    const vector = rig.program.at("vectors") + 0x400n;
+    expect((await rig.continue()).reason).toEqual(entry(WRITE));
+    expect(rig.pc()).toBe(vector);
+    expect((await rig.continue()).reason).toEqual({ kind: "syscall", phase: "return", number: WRITE });
+    expect(rig.pc()).toBe(rig.program.at("call") + 4n);
+    expect((await rig.continue()).reason).toEqual(entry(WRITE));
+    expect((await rig.continue()).reason).toEqual({ kind: "syscall", phase: "return", number: WRITE });
+    // Another one, which does not return.
+    expect((await rig.continue()).reason).toEqual(entry(EXIT));
+    expect((await rig.continue()).reason.kind).toBe("exited");
+  });
+
+  it("are those that are asked for, until none is", async () => {
+    const rig = await start();
+    rig.target.catchSystemCalls?.(new Set([EXIT, 1000]));
+    expect((await rig.continue()).reason).toEqual(entry(EXIT));
+    const again = await start();
+    again.target.catchSystemCalls?.(new Set([WRITE]));
+    expect((await again.continue()).reason).toEqual(entry(WRITE));
+    again.target.catchSystemCalls?.(undefined);
+    expect((await again.continue()).reason.kind).toBe("exited");
+  });
+
+  it("are passed by a step, and leave the run as it is", async () => {
+    const ends: string[] = [];
+    for (const set of [undefined, "all", new Set([WRITE])] as const) {
+      const rig = await start();
+      rig.target.catchSystemCalls?.(set);
+      const remove = rig.break("off");
+      let stop = await rig.continue();
+      for (let n = 0; n < 10 && stop.reason.kind === "syscall"; n++) {
+        // One instruction behind the stop, and on.
+        await rig.step();
+        stop = await rig.continue();
+      }
+      expect(stop.reason.kind).toBe("breakpoint");
+      remove();
+      ends.push(rig.machine.stateHash());
+    }
+    expect(new Set(ends).size).toBe(1);
+  });
+});

@@ -1,7 +1,10 @@
 /** System registers of the real machine under a debugger: which there are, reads that change nothing, writes that count. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { TargetError } from "../../src/gdb/index.js";
 import { assemble, Rig, TEXT } from "./debug-rig.js";
+
+// Other tests may have the processor.
+vi.setConfig({ testTimeout: 60_000 });
 
 const SYSTEM = 2;
 

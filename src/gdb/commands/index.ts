@@ -19,6 +19,7 @@ import { qCRC, qSearch } from "./search.js";
 import { passSignals, programSignals, threadEvents } from "./signals.js";
 import { qSupported } from "./supported.js";
 import { qOffsets, qSymbol } from "./symbols.js";
+import { catchSyscalls } from "./syscalls.js";
 import { qGetTLSAddr } from "./thread-local.js";
 import { currentThread, firstThreads, furtherThreads, selectThread, threadAlive, threadExtraInfo } from "./threads.js";
 import { qXfer } from "./transfer.js";
@@ -67,6 +68,7 @@ const rows: readonly Command[] = [
   passSignals,
   programSignals,
   threadEvents,
+  catchSyscalls,
   qOffsets,
   qSymbol,
   qAttached,

@@ -28,6 +28,7 @@ const features: readonly Feature[] = [
   ...tracepointFeatures.map((text): Feature => ({ text, when: ({ target }) => target.agent !== undefined })),
   { text: "qXfer:features:read+" },
   { text: "qXfer:threads:read+" },
+  { text: "QCatchSyscalls+", when: ({ target }) => target.catchSystemCalls !== undefined },
   { text: "qXfer:exec-file:read+", when: ({ target }) => target.execFile !== undefined },
   { text: "qXfer:osdata:read+", when: ({ target }) => target.osTables !== undefined },
   { text: "QPassSignals+" },
