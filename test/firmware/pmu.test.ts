@@ -1,0 +1,36 @@
+/** The guest about the Performance Monitors (firmware/pmu). */
+import { beforeAll, describe, it } from "vitest";
+import { type Comparison, type Deviation, expectOurs, expectReference } from "./compare.js";
+import { buildGuest } from "./guests.js";
+
+/** All about QEMU 7.2, whose cortex-a72 has AArch32 as well. */
+const DEVIATIONS: readonly Deviation[] = [
+  { line: /^PMCR_EL0 without/, why: "LC is RES1 only where no level has AArch32" },
+  { line: /^pmevtyper\d_el0 ones/, why: "MT is kept" },
+  { line: /^PMCR_EL0\.E = 0: pending/, why: "a write of PMCR_EL0 leaves the interrupt as it is" },
+  { line: /^64 bits: overflow/, why: "the cycle counter's overflow is noticed when a timer ends" },
+  {
+    line: / at EL0: EL2\+400 esr=623[0-9a-f]{3}1[0-9b]/,
+    why: "MDCR_EL2.TPM and TPMCR do not trap what PMUSERENR_EL0 opens",
+  },
+  { line: /^ {2}pmcr at EL1: EL2\+400/, why: "MDCR_EL2.TPMCR traps nothing" },
+  { line: /^ {2}pmcntenset at EL1: x0=3$|^pmcntenset at EL2/, why: "MDCR_EL2.HPMN hides no counters" },
+];
+
+const MAX: readonly Deviation[] = [
+  ...DEVIATIONS,
+  { line: /PMUVer|^pmevcntr\d_el0 ones|^ count=\d /, why: "its max has PMUv3p5, with 64-bit event counters" },
+];
+
+const RUNS: readonly Comparison[] = [
+  { level: 1, cpu: "cortex-a72", deviations: DEVIATIONS },
+  { level: 2, cpu: "cortex-a72", deviations: DEVIATIONS },
+  { level: 2, cpu: "max", deviations: MAX },
+];
+
+beforeAll(() => buildGuest("pmu"), 60_000);
+
+describe.each(RUNS)("the PMU from EL$level, $cpu", (run) => {
+  it("is what the architecture says", () => expectOurs("pmu", run), 60_000);
+  it("is what QEMU does", () => expectReference("pmu", run), 60_000);
+});
