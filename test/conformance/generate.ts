@@ -5,6 +5,7 @@
  */
 import { expand, type Form, type Row } from "../../src/isa/pattern.js";
 import { TABLE } from "../../src/isa/table/index.js";
+import { pointerAuthentication } from "../../src/isa/table/pointer-authentication.js";
 import { system } from "../../src/isa/table/system.js";
 import { CORRECTIONS } from "./compare.js";
 import {
@@ -229,7 +230,11 @@ const isPlain = (word: number): boolean =>
   memoryOperand(word) === undefined && branchOffset(word) === undefined && !isRegisterBranch(word);
 
 const plainForms: readonly Form[] = TABLE.filter(
-  (row) => !system.includes(row) && isPlain(row.value) && !CORRECTIONS.some((c) => c.row.test(row.name)),
+  (row) =>
+    !system.includes(row) &&
+    !pointerAuthentication.includes(row) &&
+    isPlain(row.value) &&
+    !CORRECTIONS.some((c) => c.row.test(row.name)),
 ).flatMap(expand);
 
 /**
