@@ -1,9 +1,12 @@
 /** Packets about tracing, one by one, on the real machine. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { assemble, Rig } from "../machine/debug-rig.js";
 import { assembleAgent, packed } from "./assemble-agent.js";
 import { Wire } from "./wire.js";
+
+// Other tests may have the processor.
+vi.setConfig({ testTimeout: 60_000 });
 
 const LOOP = `
   mov x0, #0

@@ -6,8 +6,13 @@ import { loadKernel } from "../../../src/machine/loaders/kernel.js";
 import { FakeMachine } from "../fake-machine.js";
 import type { Subject } from "./fuzzer.js";
 
+/** With a program, as the sessions name it. */
+class FakeWithProgram extends FakeMachine {
+  readonly execFile = { path: "/machine/kernel.elf", bytes: Uint8Array.from({ length: 300 }, (_, n) => n & 0xff) };
+}
+
 export function fakeSubject(): Subject {
-  const target = new FakeMachine({ pointKinds: ["software", "hardware", "write", "read", "access"] });
+  const target = new FakeWithProgram({ pointKinds: ["software", "hardware", "write", "read", "access"] });
   return {
     target,
     turn: () => target.slice(),
