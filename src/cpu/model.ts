@@ -70,6 +70,7 @@ const IMPLEMENTED: readonly Feature[] = [
   "FlagM2",
   // Memory.
   "LSE",
+  "LSE2",
   "LRCPC",
   "LRCPC2",
   "LOR",

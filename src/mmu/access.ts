@@ -15,6 +15,7 @@ import {
   CACHE_CONTEXT,
   CONTEXT,
   CPU,
+  CPU_FEATURE,
   GLOBAL,
   PAGE_BITS,
   PAGE_FLAG,
@@ -99,11 +100,27 @@ export const abortAccess = defineFunction("abortAccess", "ilii", "", (fb, cpu, v
 const pageFlags = (fb: FunctionBuilder, host: I32): I32 =>
   fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32;
 
-/** SCTLR_ELx.A of a context's regime. */
-function alignmentChecked(c: CpuView, context: I32): I32 {
+/** SCTLR_ELx of a context's regime. */
+function controlOf(c: CpuView, context: I32): I64 {
   const el10 = context.leU(CONTEXT.el10Pan);
   const el3 = context.eq(CONTEXT.el3);
-  return el10.select(c.sys("SCTLR_EL1"), el3.select(c.sys("SCTLR_EL3"), c.sys("SCTLR_EL2"))).bit(1);
+  return el10.select(c.sys("SCTLR_EL1"), el3.select(c.sys("SCTLR_EL3"), c.sys("SCTLR_EL2")));
+}
+
+/** SCTLR_ELx.A of a context's regime. */
+const alignmentChecked = (c: CpuView, context: I32): I32 => controlOf(c, context).bit(1);
+
+/** FEAT_LSE2: exclusive, atomic and ordered accesses need no alignment within 16 bytes of Normal memory. */
+function withinQuantity(c: CpuView, va: I64, size: I32): I32 {
+  const has = c.get32(CPU.features).and(CPU_FEATURE.LSE2).ne(0);
+  return has.and(va.wrap().and(15).add(size).leU(16));
+}
+
+/** SCTLR_ELx.nAA (FEAT_LSE2): ordered accesses that are not exclusive need none anywhere. */
+function unalignedOrdered(fb: FunctionBuilder, c: CpuView, context: I32): I32 {
+  const word = fb.load("i32.load", c.get32(CPU.ip), 4) as I32;
+  const exclusive = word.and(0x3f800000).eq(0x08000000);
+  return controlOf(c, context).bit(6).and(exclusive.xor(1));
 }
 
 function copyEntry(fb: FunctionBuilder, from: I32, to: I32): void {
@@ -248,7 +265,8 @@ function checkAlignment(
   access: I32,
 ): void {
   fb.if(misalignment(fb, va, size, flags), () => {
-    const wanted = flags.and(FLAG.aligned).or(alignmentChecked(c, context));
+    const allowed = withinQuantity(c, va, size).or(unalignedOrdered(fb, c, context));
+    const wanted = flags.and(FLAG.aligned).and(allowed.xor(1)).or(alignmentChecked(c, context));
     fb.if(wanted, () => {
       fb.call(abortAccess, c.base, va, fb.i32(FSC.alignment | FAULT.valid), access);
       fb.return(access.select(fb.i32(1), fb.i32(0)));
@@ -482,7 +500,7 @@ function isReadModifyWrite(word: I32): I32 {
 const ZERO_BLOCK = 64;
 
 /**
- * Host address for an atomic access or DC ZVA: aligned, readable and writable RAM, or 0 when abandoned. The fault of an
+ * Host address for an atomic access or DC ZVA: aligned (but for FEAT_LSE2), readable and writable RAM, or 0 when abandoned. The fault of an
  * access that reads and writes is one of reading if reading alone has it too.
  */
 export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cpu, va, size) => {
@@ -501,7 +519,9 @@ export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cp
     c.set32(CPU.walkFault, code | FAULT.valid);
     fail(readFirst.eqz());
   };
-  fb.if(va.wrap().and(size.sub(1)), () => failWith(FSC.alignment));
+  const unaligned = va.wrap().and(size.sub(1)).ne(0);
+  const allowed = withinQuantity(c, va, size).and(alignmentChecked(c, context).xor(1));
+  fb.if(unaligned.and(allowed.xor(1)), () => failWith(FSC.alignment));
   fb.if(c.get32(CPU.watch), () => {
     savePc(c);
     fb.store("i32.store", fb.i32(0), fb.i32(0), GLOBAL.storeSize);
@@ -518,10 +538,10 @@ export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cp
   fb.if(host.eq(FAILED), () => fail(fb.i32(ACCESS.write)));
   // Exclusives and atomics to devices: an implementation-defined abort (B2.9, "unsupported exclusive or atomic").
   fb.if(host.eq(DEVICE), () => {
-    fb.if(zeroes, () => failWith(FSC.alignment));
+    fb.if(zeroes.or(unaligned), () => failWith(FSC.alignment));
     failWith(FSC.unsupportedAtomic);
   });
-  fb.if(zeroes.and(fb.call(isDevice, cpu, context, va)), () => failWith(FSC.alignment));
+  fb.if(zeroes.or(unaligned).and(fb.call(isDevice, cpu, context, va)), () => failWith(FSC.alignment));
   fb.if(pageFlags(fb, host).and(PAGE_FLAG.hasCode), () => fb.call(codeWritten, host, size));
   fb.return(host);
 });

@@ -8,6 +8,7 @@ const RAM = 0x4000_0000n;
 const RAM_SIZE = 0x2_0000;
 /** Where data is, up to the end of the RAM. */
 const DATA = 0x1_0000;
+const TABLES = RAM + 0x1_f000n;
 const EL3H = 0xd;
 
 export class VectorMachine {
@@ -57,6 +58,21 @@ export class VectorMachine {
     const exit = engine.exports.run(vcpu.base);
     if (exit !== Exit.budget) throw new Error(`the engine came back with exit ${exit}`);
     return vcpu.pc === RAM + 4n * BigInt(words.length) ? "completed" : "exception";
+  }
+
+  /** Has the MMU on, RAM as Normal memory, and what else SCTLR_EL3 is to have; without it data is Device memory. */
+  mapNormal(sctlr: bigint): void {
+    const { engine, vcpu } = this;
+    const table = new Uint8Array(0x1000);
+    // A block of 1 GiB: AF, Inner Shareable, AttrIndx 0.
+    new DataView(table.buffer).setBigUint64(8, RAM | 0x741n, true);
+    engine.writePhysical(TABLES, table);
+    vcpu.setSysreg("TTBR0_EL3", TABLES);
+    vcpu.setSysreg("MAIR_EL3", 0xffn);
+    vcpu.setSysreg("TCR_EL3", 25n | (2n << 16n));
+    vcpu.setSysreg("SCTLR_EL3", 0x30c5_0831n | sctlr);
+    vcpu.recomputeModes();
+    engine.exports.flushCpu(vcpu.base);
   }
 
   setV(n: number, bytes: Uint8Array): void {
