@@ -77,8 +77,8 @@ export class Pl031 implements MmioDevice, Stateful<Pl031Snapshot> {
       this.state.ris = 1;
       const period = BigInt(WRAP) * SECOND;
       this.state.matchAt += ((now - this.state.matchAt) / period + 1n) * period;
-      this.#arm();
     }
+    this.#arm();
     this.#driveIrq();
   }
 
@@ -133,7 +133,6 @@ export class Pl031 implements MmioDevice, Stateful<Pl031Snapshot> {
   #schedule(): void {
     const wait = (this.state.match - this.seconds() + WRAP) % WRAP;
     this.state.matchAt = (BigInt(this.#elapsedSeconds()) + BigInt(wait)) * SECOND;
-    this.#arm();
   }
 
   #elapsedSeconds(): number {
@@ -146,8 +145,13 @@ export class Pl031 implements MmioDevice, Stateful<Pl031Snapshot> {
     this.#driveIrq();
   }
 
+  /**
+   * Only a match that would raise the interrupt is waited for: an idle guest whose time is skipped would be taken to any
+   * other, which may be 136 years away. RTCRIS is right without.
+   */
   #arm(): void {
-    this.wiring.alarm.set(this.state.matchAt);
+    const { imsc, ris, matchAt } = this.state;
+    this.wiring.alarm.set(imsc !== 0 && ris === 0 ? matchAt : undefined);
   }
 
   #driveIrq(): void {

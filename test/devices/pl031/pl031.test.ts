@@ -107,6 +107,23 @@ describe("PL031", () => {
     expect(rig.read(RIS)).toBe(1);
   });
 
+  it("waits for a match only while that would raise the interrupt", () => {
+    expect(rig.alarm.deadline, "after reset").toBeUndefined();
+    rig.write(MR, EPOCH + 5);
+    expect(rig.alarm.deadline, "masked").toBeUndefined();
+    rig.write(IMSC, 1);
+    expect(rig.alarm.deadline).toBe(5n * SECOND);
+    rig.pass(6n * SECOND);
+    expect(rig.irq.level).toBe(true);
+    expect(rig.alarm.deadline, "raised already").toBeUndefined();
+    rig.write(ICR, 1);
+    expect(rig.alarm.deadline, "the next round").toBe((5n + 2n ** 32n) * SECOND);
+    rig.write(IMSC, 0);
+    rig.write(MR, EPOCH + 8);
+    rig.pass(10n * SECOND);
+    expect([rig.read(RIS), rig.irq.level], "masked, and right all the same").toEqual([1, false]);
+  });
+
   it("shows a match that the alarm has not announced yet", () => {
     rig.write(MR, EPOCH + 1);
     rig.clock.nanoseconds = SECOND - 1n;
