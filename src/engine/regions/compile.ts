@@ -125,6 +125,15 @@ export function compileRegion(source: RegionSource, linker: Linker): CompiledReg
   return region.finish();
 }
 
+interface LoopLabels {
+  readonly loop: Loop;
+  /** In front of it, and at its top. */
+  readonly start: Label;
+  readonly again: Label;
+  /** The number of the head to go to, if there are several. */
+  readonly dispatch: number | undefined;
+}
+
 class Region {
   private readonly b: BlockBuilder;
   private readonly blocks: BuiltBlock[] = [];
@@ -136,7 +145,8 @@ class Region {
   private readonly reached: readonly number[];
   /** Labels in front of plain blocks; of loops, in front and at the top. */
   private readonly blockLabels: Label[];
-  private readonly loops = new Map<number, { loop: Loop; start: Label; again: Label; dispatch: number | undefined }>();
+  /** By the heads of each, from the outside in. */
+  private readonly loops = new Map<number, LoopLabels[]>();
   /** Instructions from a block's beginning to the next place at which the budget is looked at, at most. */
   private readonly lengths = new Map<number, number>();
   private readonly which: number;
@@ -220,7 +230,7 @@ class Region {
       if (typeof shape === "number") continue;
       const dispatch = shape.heads.length > 1 ? this.b.newLocal("i") : undefined;
       const labels = { loop: shape, start: new Label("block"), again: new Label("loop"), dispatch };
-      for (const head of shape.heads) this.loops.set(head, labels);
+      for (const head of shape.heads) this.loops.set(head, [...(this.loops.get(head) ?? []), labels]);
       this.noteLoops(shape.body);
     }
   }
@@ -331,10 +341,10 @@ class Region {
         ];
         continue;
       }
-      const { start, again, dispatch } = this.loops.get(shape.heads[0] as number) as NonNullable<
-        ReturnType<typeof this.loops.get>
-      >;
-      const labels = shape.heads.map((h) => this.blockLabels[h] as Label);
+      const { start, again, dispatch } = this.loops
+        .get(shape.heads[0] as number)
+        ?.find(({ loop }) => loop === shape) as LoopLabels;
+      const labels = shape.heads.map((h) => this.labelInside(shape, h));
       const dispatcher = b.statements(() => {
         if (dispatch === undefined) b.br(labels[0] as Label);
         else b.table(b.local32(dispatch), labels, labels[0] as Label);
@@ -348,16 +358,27 @@ class Region {
     return code;
   }
 
+  /** In front of a head of a loop, as seen from the beginning of its round: the head may be a loop's inside as well. */
+  private labelInside(loop: Loop, head: number): Label {
+    const loops = this.loops.get(head) as LoopLabels[];
+    const inner = loops[loops.findIndex((l) => l.loop === loop) + 1];
+    return inner?.start ?? (this.blockLabels[head] as Label);
+  }
+
   /** From block `from` (−1: from outside) to the beginning of a block, everything being as that expects. */
   private jumpTo(from: number, target: number): void {
     const { b } = this;
-    const loop = this.loops.get(target);
-    if (loop === undefined) {
+    const loops = this.loops.get(target) ?? [];
+    const first = loops.findIndex(({ loop }) => !loop.blocks.includes(from) || loop.rounds.includes(target));
+    if (first < 0) {
       b.br(this.blockLabels[target] as Label);
       return;
     }
-    if (loop.dispatch !== undefined) b.writeLocal(loop.dispatch, b.i32(loop.loop.heads.indexOf(target)));
-    b.br(loop.loop.blocks.includes(from) ? loop.again : loop.start);
+    for (const { loop, dispatch } of loops.slice(first)) {
+      if (dispatch !== undefined) b.writeLocal(dispatch, b.i32(loop.heads.indexOf(target)));
+    }
+    const { loop, start, again } = loops[first] as LoopLabels;
+    b.br(loop.blocks.includes(from) ? again : start);
   }
 
   /** Fills in what was left open in a block. */

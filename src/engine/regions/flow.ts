@@ -29,7 +29,11 @@ export function flow(
 ): RegisterState[] {
   const states: (RegisterState | undefined)[] = blocks.map(() => undefined);
   const arriving: RegisterState[][] = blocks.map(() => []);
-  for (const entry of entries) arriving[entry]?.push(EMPTY);
+  /** Whoever comes from outside the region loads whatever is to be in locals; what that is others decide. */
+  const arrivals = (b: number): RegisterState[] => {
+    const inside = arriving[b] as RegisterState[];
+    return inside.length === 0 && entries.includes(b) ? [EMPTY] : inside;
+  };
   const settle = (b: number, state: RegisterState): void => {
     const block = blocks[b] as BlockUse;
     states[b] = state;
@@ -39,15 +43,15 @@ export function flow(
   };
   const visit = (shape: Shape): void => {
     if (typeof shape === "number") {
-      if (states[shape] === undefined) settle(shape, merge(arriving[shape] as RegisterState[]));
+      if (states[shape] === undefined) settle(shape, merge(arrivals(shape)));
       return;
     }
     const state = loopState(
       shape.blocks.map((b) => blocks[b] as BlockUse),
-      merge(shape.heads.flatMap((h) => arriving[h] as RegisterState[])),
-      shape.heads.length > 1,
+      merge(shape.rounds.flatMap(arrivals)),
+      shape.rounds.length > 1,
     );
-    for (const head of shape.heads) settle(head, state);
+    for (const head of shape.rounds) settle(head, state);
     for (const part of shape.body) visit(part);
   };
   for (const shape of shapes) visit(shape);

@@ -1,14 +1,18 @@
 /**
  * From a graph of blocks to nested loops: what wasm's structured control flow needs. A strongly connected part that is
  * entered at one block is a loop with that block as its head; one that is entered at several gets a dispatcher in front
- * of all of them. Inside, with the edges to the heads taken away, the same again.
+ * of all of them. Inside, with the edges to the heads taken away, the same again. A way into the region in the middle of
+ * a loop has the dispatcher lead there, but edges to it stay: it may be the head of a loop inside.
  */
 
 /** A block by its number, or a loop with its parts in an order in which other edges go forward. */
 export type Shape = number | Loop;
 
 export interface Loop {
+  /** Blocks at which it is entered. */
   readonly heads: readonly number[];
+  /** Those of them that its rounds begin at; the others are entered from outside the region only, in mid-round. */
+  readonly rounds: readonly number[];
   readonly body: readonly Shape[];
   /** All blocks inside. */
   readonly blocks: readonly number[];
@@ -42,16 +46,21 @@ function shapesOf(
   parts.forEach((part, i) => {
     for (const n of part) partOf.set(n, i);
   });
-  const heads = parts.map(() => new Set<number>());
+  const rounds = parts.map(() => new Set<number>());
   for (const n of nodes) {
-    if (entered.has(n) || cut.has(n)) heads[partOf.get(n) as number]?.add(n);
-    for (const s of next(n)) if (partOf.get(s) !== partOf.get(n)) heads[partOf.get(s) as number]?.add(s);
+    if (cut.has(n)) rounds[partOf.get(n) as number]?.add(n);
+    for (const s of next(n)) if (partOf.get(s) !== partOf.get(n)) rounds[partOf.get(s) as number]?.add(s);
   }
   return parts.map((part, i): Shape => {
     const [first = 0] = part;
     if (part.length === 1 && !next(first).includes(first)) return first;
-    const at = [...(heads[i] as Set<number>)];
-    return { heads: at, blocks: part, body: shapesOf(part, successors, new Set(), new Set(at)) };
+    const ways = part.filter((n) => entered.has(n));
+    const begins = rounds[i] as Set<number>;
+    // Entered from outside the region only: at the lowest address, which is where its function begins.
+    if (begins.size === 0) begins.add(Math.min(...ways));
+    const inner = new Set(ways.filter((n) => !begins.has(n)));
+    const body = shapesOf(part, successors, inner, begins);
+    return { heads: [...begins, ...inner], rounds: [...begins], blocks: part, body };
   });
 }
 
