@@ -225,7 +225,7 @@ export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, ac
 });
 
 /** The host address of a byte by the TLB or a refill; DEVICE or FAILED as `refill`. */
-const resolve = defineFunction("resolve", "iili", "i", (fb, cpu, context, va, access) => {
+export const resolve = defineFunction("resolve", "iili", "i", (fb, cpu, context, va, access) => {
   const entry = entryOf(fb.call(chooseBank, cpu, context), va);
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
   const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);

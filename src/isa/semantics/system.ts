@@ -9,7 +9,7 @@ import { sysregAccess } from "../../engine/imports.js";
 import { defineFunction } from "../../engine/ir/module.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
 import { CONTEXT, CPU, Exit, PAGE_BITS, SECURE_ADDRESS } from "../../engine/layout.js";
-import { raiseDataAbort, refill } from "../../mmu/access.js";
+import { raiseDataAbort, resolve } from "../../mmu/access.js";
 import { asidMask, enterMode, flushCpu, forEachCpu, invalidateAddress, invalidateBanks } from "../../mmu/banks.js";
 import { ACCESS, FAULT, inSecureRegime, walk } from "../../mmu/walk.js";
 import type { Operand } from "../pattern.js";
@@ -170,11 +170,13 @@ const sysIss = defineFunction("sysIss", "i", "i", (fb, cpu) => {
   );
 });
 
-/** Leaves the instruction when it may not run here. */
+/** Leaves the instruction when it may not run here; nothing but its own lowest level stops it at EL2 and EL3. */
 function permit(b: Builder, hcrBit: number, lowest: number, sctlrBit: number): void {
   b.setState64(CPU.pc, b.pc());
-  const iss = b.callRuntime(sysIss) as I32;
-  b.abandonIf(b.callRuntime(checkSys, iss, b.i32(hcrBit), b.i32(lowest), b.i32(sctlrBit)) as I32);
+  b.if(b.state32(CPU.el).ltU(Math.max(lowest, 2)), () => {
+    const iss = b.callRuntime(sysIss) as I32;
+    b.abandonIf(b.callRuntime(checkSys, iss, b.i32(hcrBit), b.i32(lowest), b.i32(sctlrBit)) as I32);
+  });
 }
 
 // --- caches ---------------------------------------------------------------------------------------------------------
@@ -190,7 +192,8 @@ const CM_AND_WNR = (1 << 8) | (1 << 6);
 /** The address must translate: (cpu, VA, access) → 0, or 1 with a Data Abort taken (CM and WnR set). */
 const probeAddress = defineFunction("probeAddress", "ili", "i", (fb, cpu, va, access) => {
   const c = new CpuView(fb, cpu);
-  const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
+  // Hypervisors clean all of a guest's memory line by line: what the TLB knows is not walked again.
+  const host = fb.call(resolve, cpu, c.get32(CPU.context), va, access);
   fb.if(host, () => fb.return(fb.i32(0)));
   fb.call(raiseDataAbort, cpu, va, c.get32(CPU.walkFault), fb.i32(CM_AND_WNR));
   fb.return(fb.i32(1));
