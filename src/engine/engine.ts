@@ -75,6 +75,7 @@ export interface EngineExports {
   codePageFor(hostPage: number): number;
   allocateCodePage(hostPage: number): number;
   codeWritten(host: number, size: number): void;
+  hashPage(hostPage: number): bigint;
 }
 
 export interface EngineOptions {

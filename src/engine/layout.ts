@@ -207,6 +207,8 @@ export const CODE_PAGE = {
   writes: SLOTS_PER_PAGE * SLOT_SIZE + 32,
   /** Compiled regions have code of this page: a write to it drops all of them. */
   hasRegions: SLOTS_PER_PAGE * SLOT_SIZE + 36,
+  /** While there are: what the guest page holds (`hashPage`); else 0. */
+  hash: SLOTS_PER_PAGE * SLOT_SIZE + 40,
   size: SLOTS_PER_PAGE * SLOT_SIZE + 64,
 } as const;
 

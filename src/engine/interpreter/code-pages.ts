@@ -4,7 +4,7 @@
  */
 import { dropRegions } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
-import type { I32 } from "../ir/value.js";
+import type { I32, I64 } from "../ir/value.js";
 import { AREA, CODE_PAGE, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
 
 /** Slots index of handlers that are not instructions. */
@@ -40,6 +40,26 @@ export const codePageFor = defineFunction("codePageFor", "i", "i", (fb, hostPage
   const page = fb.call(allocateCodePage, hostPage);
   fb.store("i32.store", cell, page, AREA.codePages);
   fb.return(page);
+});
+
+/** An odd number without a pattern: 2^64 by the golden ratio. */
+const HASH_FACTOR = 0x9e37_79b9_7f4a_7c15n;
+
+/**
+ * What a guest page holds, in 64 bits that are never 0: pages that differ have the same by a chance of one in 2^63. By it
+ * compiled code knows its pages, in this process and in later ones.
+ */
+export const hashPage = defineFunction("hashPage", "i", "l", (fb, hostPage) => {
+  const hash = fb.variable(fb.i64(HASH_FACTOR));
+  const at = fb.variable(hostPage);
+  fb.loop((next) => {
+    const word = fb.load("i64.load", at.get()) as I64;
+    const mixed = hash.get().xor(word).mul(HASH_FACTOR);
+    hash.set(mixed.xor(mixed.shrU(29)));
+    at.set(at.get().add(8));
+    fb.brIf(next, at.get().and(PAGE_SIZE - 1));
+  });
+  fb.return(hash.get().or(1));
 });
 
 /** `size` bytes at a host address in a page with code are about to be written: their slots must be decoded again. */
@@ -79,6 +99,7 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
   fb.if(dropAll, () => {
     fb.store("i32.store", first, fb.i32(0), CODE_PAGE.writes);
     fb.store("i32.store", first, fb.i32(0), CODE_PAGE.hasRegions);
+    fb.store("i64.store", first, fb.i64(0), CODE_PAGE.hash);
     const flags = fb.load("i32.load8_u", flagAt, AREA.pageFlags) as I32;
     fb.store("i32.store8", flagAt, flags.and(~PAGE_FLAG.hasCode), AREA.pageFlags);
   });

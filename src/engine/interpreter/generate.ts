@@ -21,7 +21,7 @@ import { ENGINE_IMPORTS } from "../imports.js";
 import { emitFunction } from "../ir/emit.js";
 import { type DefinedFunction, ModuleBuilder } from "../ir/module.js";
 import { AREA, CPU } from "../layout.js";
-import { allocateCodePage, codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER } from "./code-pages.js";
+import { allocateCodePage, codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER, hashPage } from "./code-pages.js";
 import { allForms } from "./forms.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
 import { breakpointHandler, decodeHandler, pageEndHandler, run, undefinedHandler } from "./loop.js";
@@ -60,6 +60,7 @@ const EXPORTED = [
   codePageFor,
   allocateCodePage,
   codeWritten,
+  hashPage,
 ] as const;
 
 /** One form as a function of the handler signature. */

@@ -12,8 +12,9 @@ import { type AccessOptions, type AccessSize, Builder, type Compared, type Sysre
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import type { FunctionBuilder, Linker, Statement } from "../ir/function.js";
 import { type F32, F64, type I32, type I64, type V128, type Value } from "../ir/value.js";
-import { BANK, CPU, PAGE_BITS, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
+import { BANK, CPU, PAGE_BITS, SLOT_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
 import { CONTROL, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
+import { slotOf } from "./discover.js";
 import type { BlockUse } from "./flow.js";
 import { bitsOf, type RegisterSet } from "./registers.js";
 
@@ -76,8 +77,6 @@ export interface BuiltBlock {
 export interface RegionContext {
   /** The entry of a system register's encoding (SYSREG_ENTRY), which never changes. */
   sysregEntry(encoding: number): { flags: number; offset: number; readTraps: number; writeTraps: number };
-  /** Address of the slot of an instruction. */
-  slotAddress(at: number): number;
 }
 
 type ScalarLetter = "d" | "f";
@@ -373,9 +372,13 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     return this.i64(BigInt.asIntN(o.width, BigInt(this.number(o))));
   }
 
-  /** The PC of slot s is pcBias + s / 2. */
+  /** The virtual address of the page being executed. */
+  page(): I64 {
+    return this.state64(CPU.pcBias).add(this.state32AsStored(CPU.slotBase).shrU(1).toI64U());
+  }
+
   pc(): I64 {
-    return this.state64(CPU.pcBias).add(this.context.slotAddress(this.at) / 2);
+    return this.page().add(4 * slotOf(this.at));
   }
 
   /** The local of X[n] (SP_BIT for SP). */
@@ -820,8 +823,8 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.setState64(CPU.flagV, v);
   }
 
-  /** Address of an instruction's slot, with the cause of a bail in its low bits. */
-  slotConstant(at: number, cause: BailCause = "budget"): I32 {
-    return this.i32(this.context.slotAddress(at) | BAIL[cause]);
+  /** Address of the slot of an instruction in the page being executed, with the cause of a bail in its low bits. */
+  slotAddress(at: number, cause: BailCause = "budget"): I32 {
+    return this.state32AsStored(CPU.slotBase).add(slotOf(at) * SLOT_SIZE + BAIL[cause]);
   }
 }

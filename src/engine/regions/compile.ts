@@ -23,7 +23,7 @@ import {
 import { emitFunction } from "../ir/emit.js";
 import { Label, type Linker, type Statement } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CPU, FETCH_ENTRY, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
+import { BANK, CODE_PAGE, CPU, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
 import {
   BlockBuilder,
@@ -33,7 +33,7 @@ import {
   NOT_COMPILABLE,
   type RegionContext,
 } from "./block-builder.js";
-import { type Discovered, discover, type Instruction, type Pages, pageOf, slotOf } from "./discover.js";
+import { type Discovered, discover, type Instruction, type PageCode, type Pages, pageOf, slotOf } from "./discover.js";
 import { after, type BlockUse, edge, flow } from "./flow.js";
 import { NONE, type RegisterState } from "./registers.js";
 import { blocksOf, type Loop, type Shape, structure } from "./structure.js";
@@ -160,7 +160,7 @@ class Region {
     discovered: Discovered,
     linker: Linker,
   ) {
-    this.b = new BlockBuilder(linker, { sysregEntry: source.sysregEntry, slotAddress: this.slotAddress });
+    this.b = new BlockBuilder(linker, { sysregEntry: source.sysregEntry });
     this.which = this.b.newLocal("i");
     this.nextSlot = this.b.newLocal("i");
     this.build(discovered);
@@ -174,12 +174,6 @@ class Region {
     this.blockLabels = this.blocks.map(() => new Label("block"));
     this.noteLoops(this.shapes);
   }
-
-  private readonly slotAddress = (at: number): number => {
-    const page = this.source.pages(pageOf(at));
-    if (page === undefined) throw new Error("a region names an instruction of an unknown page");
-    return page.address + slotOf(at) * SLOT_SIZE;
-  };
 
   /** Builds all blocks; one in which an instruction is left to the interpreter becomes two. */
   private build({ blocks }: Discovered): void {
@@ -313,7 +307,7 @@ class Region {
     const arms = this.entries.map((at) => {
       const target = this.indexOf.get(at) as number;
       return b.statements(() => {
-        this.unlessEnough(target, () => b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotConstant(at)));
+        this.unlessEnough(target, () => b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotAddress(at)));
         b.loadRegisters((this.states[target] as RegisterState).kept);
         this.jumpTo(-1, target);
       });
@@ -400,7 +394,7 @@ class Region {
       ...b.statements(() => {
         if (this.loops.has(index)) {
           b.ifRare(b.local32(b.left).ltS(Math.max(this.longest(index), 1)), () =>
-            this.bail(b.local32(b.left), b.slotConstant(block.start), start),
+            this.bail(b.local32(b.left), b.slotAddress(block.start), start),
           );
         }
         if (block.length > 0) b.writeLocal(b.left, b.local32(b.left).sub(block.length));
@@ -424,7 +418,7 @@ class Region {
     const left = (): I32 => b.local32(b.left);
     const target = (): I64 => b.readLocal(b.target, "l") as I64;
     if (way.kind === "bail") {
-      this.bail(left().add(way.refund), b.slotConstant(way.at, way.cause), state);
+      this.bail(left().add(way.refund), b.slotAddress(way.at, way.cause), state);
       return;
     }
     if (way.kind === "to") {
@@ -440,14 +434,14 @@ class Region {
         b.returnCall(lookOut, b.cpu, left().add(way.refund), this.addressOf(block, way.at));
         return;
       case "interpret":
-        this.comeBack(index, way.at + 1, () => b.call(interpretWithin, b.cpu, left(), b.slotConstant(way.at)));
+        this.comeBack(index, way.at + 1, () => b.call(interpretWithin, b.cpu, left(), b.slotAddress(way.at)));
         return;
       case "call":
         this.comeBack(index, way.back, () => {
           const { at } = way;
           if (at === undefined) return b.call(callAddress, b.cpu, left(), target());
           if (pageOf(at) !== pageOf(block.start)) return b.call(callAddress, b.cpu, left(), this.addressOf(block, at));
-          return b.call(callOut, b.cpu, left(), b.slotConstant(at));
+          return b.call(callOut, b.cpu, left(), b.slotAddress(at));
         });
     }
   }
@@ -467,30 +461,31 @@ class Region {
     }
     if (state.flagsDirty) b.storeFlags();
     if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), this.addressOf(block, at));
-    else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotConstant(at));
+    else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotAddress(at));
   }
 
   /** The virtual address of an instruction, as seen from a block's page. */
   private addressOf(block: BuiltBlock, at: number): I64 {
     const { b } = this;
     const base = pageOf(block.start) * (PAGE_SIZE / 4);
-    return b.state64(CPU.pcBias).add(this.slotAddress(base) / 2 + (at - base) * 4);
+    return b.page().add((at - base) * 4);
   }
 
-  /** The page of `at` must be mapped to where its code was compiled from; if the fetch TLB does not say so, leaves. */
+  /** The page of `at` must be mapped to what its code was compiled from; if the fetch TLB does not say so, leaves. */
   private crossPage(block: BuiltBlock, at: number, { flagsDirty }: RegisterState): void {
     const { b } = this;
-    const code = this.slotAddress(pageOf(at) * (PAGE_SIZE / 4));
+    const hash = (this.source.pages(pageOf(at)) as PageCode).hash;
     const va = b.variable(this.addressOf(block, pageOf(at) * (PAGE_SIZE / 4)));
     const entry = fetchEntry(b.local32(b.bank), va.get());
-    const sameTag = (b.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(va.get());
-    const sameCode = (b.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32).eq(code);
-    b.ifRare(sameTag.and(sameCode).eqz(), () => {
+    const leave = (): void => {
       if (flagsDirty) b.storeFlags();
       b.returnCall(jumpOut, b.cpu, b.local32(b.left), va.get().add(slotOf(at) * 4));
-    });
-    b.setState32(CPU.slotBase, b.i32(code));
-    b.setState64(CPU.pcBias, va.get().sub(code / 2));
+    };
+    b.ifRare((b.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).ne(va.get()), leave);
+    const code = b.variable(b.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32);
+    b.ifRare((b.load("i64.load", code.get(), CODE_PAGE.hash) as I64).ne(b.i64(hash)), leave);
+    b.setState32(CPU.slotBase, code.get());
+    b.setState64(CPU.pcBias, va.get().sub(code.get().shrU(1).toI64U()));
   }
 
   /**
@@ -499,13 +494,15 @@ class Region {
    */
   private comeBack(index: number, at: number, run: () => I32): void {
     const { b } = this;
-    b.writeLocal(this.nextSlot, run());
     const target = this.goesOn(at - 1);
-    if (target === undefined) {
+    // Of this page: a slot as far into another one is none that is waited for.
+    const expected = target === undefined ? undefined : b.variable(b.slotAddress(at));
+    b.writeLocal(this.nextSlot, run());
+    if (target === undefined || expected === undefined) {
       b.br(this.back);
       return;
     }
-    b.brIf(this.back, b.local32(this.nextSlot).ne(b.slotConstant(at)));
+    b.brIf(this.back, b.local32(this.nextSlot).ne(expected.get()));
     b.writeLocal(b.left, b.state32AsStored(CPU.budget));
     this.unlessEnough(target, () => b.br(this.back));
     b.writeLocal(b.bank, b.state32(CPU.bank));

@@ -29,6 +29,8 @@ export interface CompilerTables {
 export interface PageCopy {
   readonly distance: number;
   readonly address: number;
+  /** CODE_PAGE.hash. */
+  readonly hash: bigint;
   readonly slots: Uint32Array;
 }
 
@@ -172,14 +174,14 @@ export class Compiler {
     );
   }
 
-  private pageCode({ address, slots }: PageCopy): PageCode {
+  private pageCode({ address, hash, slots }: PageCopy): PageCode {
     const beginnings = this.beginnings.get(address);
     const { firstRegion, decodeRoot, decodeTree } = this.tables;
     const tree = { root: decodeRoot, words: decodeTree };
     const word = (slot: number): number => (slots[slot * 2 + 1] ?? 0) | 0;
     const handler = (slot: number): number => (slots[slot * 2] ?? 0) & 0xffff;
     return {
-      address,
+      hash,
       word,
       form: (slot) => {
         const known = handler(slot);

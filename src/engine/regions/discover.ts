@@ -8,8 +8,8 @@ import { SLOTS_PER_PAGE } from "../layout.js";
 
 /** The code of one virtual page near the hot slot. */
 export interface PageCode {
-  /** Address of its predecode page. */
-  readonly address: number;
+  /** What the page holds (CODE_PAGE.hash). */
+  readonly hash: bigint;
   /** Instruction word of a slot. */
   word(slot: number): number;
   /** The form of a slot's word; undefined where the CPU has no instruction. */

@@ -231,7 +231,9 @@ export class Regions {
       if (address === undefined || !usable(address)) return [];
       // A write to it while the job is under way must be heard of.
       view.setUint32(address + CODE_PAGE.hasRegions, 1, true);
-      return [{ distance, address, slots: this.copy(address) }];
+      const hash = this.engine.exports.hashPage(view.getInt32(address + CODE_PAGE.host, true));
+      view.setBigInt64(address + CODE_PAGE.hash, hash, true);
+      return [{ distance, address, hash, slots: this.copy(address) }];
     });
     if (pages[0]?.distance !== 0) return undefined;
     return { head: (slot - own) / SLOT_SIZE, pages };
