@@ -26,6 +26,7 @@ export interface BootArguments {
   readonly el3: string;
   readonly reboot: boolean;
   readonly engine?: string | undefined;
+  readonly codeCache?: string | undefined;
   readonly idle?: string | undefined;
   readonly semihosting: boolean;
   readonly semihostingDir?: string | undefined;
@@ -101,7 +102,13 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   el2: { describe: "Who owns EL2: hosted, guest (without: hosted, or guest when EL3 is the guest's)" },
   el3: { describe: "Who owns EL3: hosted, guest", default: "hosted" },
   "no-reboot": { describe: "Exit when the guest resets", flag: true },
-  engine: { describe: "How guest code runs: compile (hot loops become WebAssembly), interpreter; the run is the same" },
+  engine: {
+    describe:
+      "How guest code runs: compile (what is hot becomes WebAssembly), interpreter, compile-all; the run is the same",
+  },
+  "code-cache": {
+    describe: "DIRECTORY where compiled code is kept from one run to the next (in trapframe's cache), or none",
+  },
   idle: { describe: "An idle guest waits in real time, or skips to its next event: realtime, skip" },
   semihosting: { describe: "HLT #0xF000 above EL0 calls the host: console, time, exit status", flag: true },
   "semihosting-dir": { describe: "DIRECTORY below which the guest's semihosting calls find and make files" },
@@ -209,10 +216,24 @@ function lastOnes(args: Record<string, unknown>, table: Readonly<Record<string, 
 function bootArguments(given: Record<string, unknown>): BootArguments {
   const args = lastOnes(given, BOOT_OPTIONS);
   const { "dump-dtb": dumpDtb, "log-file": logFile, "no-reboot": noReboot, "fw-cfg": fwCfg, ...rest } = args;
-  const { "semihosting-dir": semihostingDir, "semihosting-args": semihostingArgs, ...others } = rest;
+  const {
+    "semihosting-dir": semihostingDir,
+    "semihosting-args": semihostingArgs,
+    "code-cache": codeCache,
+    ...others
+  } = rest;
   const semihosting = Boolean(args.semihosting);
   const flags = { wait: Boolean(args.wait), stats: Boolean(args.stats), reboot: !noReboot, semihosting };
-  return { ...others, dumpDtb, fwCfg, logFile, semihostingDir, semihostingArgs, ...flags } as unknown as BootArguments;
+  return {
+    ...others,
+    dumpDtb,
+    fwCfg,
+    logFile,
+    semihostingDir,
+    semihostingArgs,
+    codeCache,
+    ...flags,
+  } as unknown as BootArguments;
 }
 
 /** yargs' own wording, which is made for a usage text above it. */

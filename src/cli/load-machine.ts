@@ -17,6 +17,7 @@ function withDebugger(machine: Machine): MachineInstance {
     stop: () => machine.stop(),
     pressPowerKey: () => machine.pressPowerKey(),
     stats: () => machine.stats(),
+    keepCode: () => machine.keepCode(),
     startProfile: async (path, names) =>
       (await import("../machine/profile/start.js")).startProfile(machine, path, names),
     close: () => closeServer(),

@@ -39,7 +39,8 @@ export interface MachineOptions {
   readonly el2: "hosted" | "guest";
   readonly el3: "hosted" | "guest";
   /** Default "compile". */
-  readonly engine?: "interpreter" | "compile";
+  readonly engine?: "interpreter" | "compile" | "compile-all";
+  readonly codeCache?: string;
   readonly idle: "realtime" | "skip";
   /** PSCI SYSTEM_RESET ends `run` rather than starting over. */
   readonly noReboot: boolean;
@@ -60,6 +61,7 @@ export interface MachineStats {
   /** How many regions were compiled, and the bytes of their modules. */
   readonly regions: {
     readonly regions: number;
+    readonly kept: number;
     readonly instructions: number;
     readonly bytes: number;
     readonly milliseconds: number;
@@ -100,6 +102,8 @@ export interface MachineInstance {
     names: { symbols?: string | undefined; kernel?: string | undefined },
   ): Promise<() => string>;
   /** Closes the stub and whatever else keeps the process alive. The serial backend is the caller's. */
+  /** Keeps compiled code for later runs. Throws what the file system says. */
+  keepCode(): void;
   close(): Promise<void>;
 }
 

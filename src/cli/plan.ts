@@ -1,6 +1,8 @@
 /** From the words of the command line to machine options: files read, numbers checked, nothing started. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Endpoint } from "../gdb/endpoint.js";
+import { cacheDirectory } from "../guests/cache.js";
 import type { FlashImage } from "../machine/boot.js";
 import { CPU_MODELS } from "../machine/cpu-models.js";
 import { loadMachineDescription } from "../machine/description.js";
@@ -60,9 +62,10 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       // A level above ours cannot be the guest's, so its EL3 takes EL2 along.
       el2: choiceFlag("el2", args.el2 ?? el3, ["hosted", "guest"]),
       el3,
-      engine: choiceFlag("engine", args.engine ?? "compile", ["compile", "interpreter"]),
+      engine: choiceFlag("engine", args.engine ?? "compile", ["compile", "interpreter", "compile-all"]),
       idle: choiceFlag("idle", idle, ["realtime", "skip"]),
       noReboot: !args.reboot,
+      ...(args.codeCache === "none" ? {} : { codeCache: args.codeCache ?? join(cacheDirectory(), "code") }),
       ...(semihosting === undefined ? {} : { semihosting }),
       ...(args.append === undefined ? {} : { append: args.append }),
       ...(args.drive === undefined ? {} : { drives: args.drive.map((drive) => openDrive(drive, warn)) }),

@@ -79,16 +79,19 @@ export interface EngineExports {
 }
 
 export interface EngineOptions {
-  /** Compile hot code. The run is the same without. */
-  readonly compile?: boolean;
+  /** Compile hot code; or all code, before the guest goes on. The run is the same without. */
+  readonly compile?: boolean | "all";
+  /** A directory in which compiled code is kept from one run to the next. */
+  readonly keepCode?: string | undefined;
   readonly cpus: number;
   readonly regions: readonly RegionSpec[];
   readonly features: ReadonlySet<Feature>;
 }
 
 const WASM_PAGE = 0x10000;
-/** Branches to a slot before it counts as hot. */
+/** Branches to a slot before it counts as hot, and before what an earlier run compiled of its page is looked for. */
 const HOT = 400;
+const LOOK = 2;
 /** Room for predecoded code; when it is used up, all of it is dropped. */
 const CODE_POOL = 96 << 20;
 const MEMORY_LIMIT = 0x1_0000_0000;
@@ -117,6 +120,8 @@ export class Engine {
     private readonly codeStart: number,
     private readonly hot: HotSlot[],
     private readonly imports: Readonly<Record<string, unknown>>,
+    private readonly compileAll: boolean,
+    private readonly keep: { readonly directory: string; readonly build: string } | undefined,
   ) {
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
@@ -175,13 +180,24 @@ export class Engine {
     writeDecodeTree(view, image.tree.words, image.handlers, options.features);
 
     view.setInt32(GLOBAL.firstRegion, image.handlers.length, true);
-    view.setInt32(GLOBAL.hot, HOT, true);
+    const { compile, keepCode: directory } = options;
+    const keep =
+      compile === true && directory !== undefined && image.build !== undefined
+        ? { directory, build: image.build }
+        : undefined;
+    const hotAt = compile === "all" ? 1 : HOT;
+    view.setInt32(GLOBAL.hot, hotAt, true);
+    view.setInt32(GLOBAL.look, keep ? LOOK : hotAt, true);
     const hot: HotSlot[] = [];
     let dropRegions = (_page: number): void => {};
+    let look = (_slot: HotSlot): void => {};
     const imports = {
       fpExact: bindFpExact(memory.buffer),
       hotSlot: (cpu: number, slot: number) => {
-        if (options.compile) hot.push(hotSlotOf(view, cpu, slot));
+        if (!compile) return;
+        const found = hotSlotOf(view, cpu, slot);
+        if (view.getUint16(found.slot + 2, true) === hotAt) hot.push(found);
+        else look(found);
       },
       dropRegions: (page: number) => dropRegions(page),
       ...host,
@@ -189,10 +205,11 @@ export class Engine {
     const module = image.optimized?.() ?? (await WebAssembly.compile(image.module));
     const wasm = await WebAssembly.instantiate(module, { env: { memory }, host: imports });
     const exports = wasm.exports as unknown as EngineExports;
-    const engine = new Engine(memory, exports, cpuBases, regions, codeStart, hot, imports);
+    const engine = new Engine(memory, exports, cpuBases, regions, codeStart, hot, imports, compile === "all", keep);
     dropRegions = (page) => {
       if (engine.compiler !== "loading") engine.compiler?.dropPage(page >>> 0);
     };
+    look = (slot) => engine.look(slot);
     return engine;
   }
 
@@ -200,14 +217,19 @@ export class Engine {
   compileHot(): void {
     if (this.interpretOnly) this.hot.length = 0;
     if (this.hot.length === 0) return;
-    if (this.compiler === undefined) {
-      // The compiler brings the whole instruction table with it, so it is loaded when it is first wanted.
-      this.compiler = "loading";
-      void this.startCompiler();
-    } else if (this.compiler !== "loading") {
-      for (const slot of this.hot.splice(0)) this.compiler.note(slot);
-      this.compiler.dispatch();
-    }
+    const regions = this.loadedRegions();
+    if (regions === undefined) return;
+    for (const slot of this.hot.splice(0)) regions.note(slot);
+    regions.dispatch();
+  }
+
+  private look(slot: HotSlot): void {
+    if (!this.interpretOnly) this.loadedRegions()?.look(slot);
+  }
+
+  /** Writes what was compiled to where it is kept, if it is. Throws what the file system says. */
+  saveCode(): void {
+    if (this.compiler !== "loading") this.compiler?.save();
   }
 
   /** SYSREG_ENTRY rows are not as they were: what was compiled is dropped, and nothing is compiled until they are again. */
@@ -216,19 +238,27 @@ export class Engine {
     this.dropCode();
   }
 
-  private async startCompiler(): Promise<void> {
+  /** They are loaded when first wanted, and there some time after that. */
+  private loadedRegions(): Regions | undefined {
+    if (this.compiler === undefined) {
+      this.compiler = "loading";
+      void this.loadRegions();
+    }
+    return this.compiler === "loading" ? undefined : this.compiler;
+  }
+
+  private async loadRegions(): Promise<void> {
     const { Regions } = await import("./regions/regions.js");
     const { table } = this.exports as unknown as { table: WebAssembly.Table };
-    const compiler = new Regions(this, table, this.imports, false);
     // Vitest runs the sources, which Node cannot start a thread with.
-    await compiler.start(import.meta.url.endsWith(".js") ? "thread" : "here");
-    this.compiler = compiler;
+    const where = import.meta.url.endsWith(".js") && !this.compileAll ? "thread" : "here";
+    this.compiler = new Regions(this, table, this.imports, { where, everything: this.compileAll, keep: this.keep });
   }
 
   /** Regions compiled so far, their instructions, the bytes of their modules, and how long it took. */
   get compiled(): RegionStats {
     const compiler = this.compiler === "loading" ? undefined : this.compiler;
-    return compiler?.stats ?? { regions: 0, instructions: 0, bytes: 0, milliseconds: 0 };
+    return compiler?.stats ?? { regions: 0, kept: 0, instructions: 0, bytes: 0, milliseconds: 0 };
   }
 
   /** The region of a guest physical address, or undefined. */

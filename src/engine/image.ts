@@ -19,6 +19,8 @@ export interface Tables {
   readonly handlers: InterpreterImage["handlers"];
   /** CODE_MAKER of PREBUILT_CODE. */
   readonly codeMaker: string | undefined;
+  /** Of all that compiled code is made with. */
+  readonly build: string;
 }
 
 let cached: InterpreterImage | undefined;
@@ -33,8 +35,8 @@ function prebuilt(): InterpreterImage | undefined {
   } catch {
     return undefined;
   }
-  const { root, words, handlers, codeMaker } = JSON.parse(text) as Tables;
-  const image = { module, tree: { root, words: Int32Array.from(words) }, handlers };
+  const { root, words, handlers, codeMaker, build } = JSON.parse(text) as Tables;
+  const image = { module, tree: { root, words: Int32Array.from(words) }, handlers, build };
   if (codeMaker !== CODE_MAKER) return image;
   return { ...image, optimized: () => moduleWithCode(module, readFileSync(here(PREBUILT_CODE))) };
 }

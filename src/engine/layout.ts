@@ -263,6 +263,8 @@ export const GLOBAL = {
   /** Handlers from this index on are compiled regions; branches to a slot before it counts as hot. */
   firstRegion: g.i32(),
   hot: g.i32(),
+  /** And before compiled code of its page that was kept from an earlier run is looked for. */
+  look: g.i32(),
   /** Counts how often regions were dropped: one that finds it changed under it gives up. */
   drops: g.i32(),
   /** Counter ticks are virtual time × up ÷ down; with 0 for up they are a quarter of it, 62.5 MHz. */

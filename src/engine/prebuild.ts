@@ -1,5 +1,7 @@
 /** Build step: generates the interpreter and writes it next to the compiled code, with V8's code of it where it can be had. */
-import { writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setHostFlags } from "./host-flags.js";
 import { PREBUILT_CODE, PREBUILT_MODULE, PREBUILT_TABLES, type Tables } from "./image.js";
@@ -15,6 +17,17 @@ function codeOf(bytes: Uint8Array): Uint8Array {
 }
 
 setHostFlags();
+/** Of everything that has a part in what code is compiled to. */
+function digestOfBuild(): string {
+  const hash = createHash("sha1");
+  for (const part of ["engine", "isa", "mmu", "cpu"]) {
+    const directory = fileURLToPath(new URL(`../${part}/`, import.meta.url));
+    const files = readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"));
+    for (const name of files.sort()) hash.update(name).update(readFileSync(join(directory, name)));
+  }
+  return hash.digest("hex");
+}
+
 const { module, tree, handlers } = generateInterpreter();
 const write = (name: string, content: Uint8Array | string): void =>
   writeFileSync(fileURLToPath(new URL(`./${name}`, import.meta.url)), content);
@@ -26,5 +39,5 @@ try {
   console.error(`The interpreter is not compiled ahead of time, so every start takes longer to get fast: ${error}`);
 }
 write(PREBUILT_MODULE, module);
-const tables: Tables = { root: tree.root, words: [...tree.words], handlers, codeMaker };
+const tables: Tables = { root: tree.root, words: [...tree.words], handlers, codeMaker, build: digestOfBuild() };
 write(PREBUILT_TABLES, JSON.stringify(tables));

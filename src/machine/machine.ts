@@ -70,7 +70,9 @@ export interface ConsoleBackend {
 export interface MachineConfig extends BootOptions {
   readonly serial: ConsoleBackend;
   /** Default "compile": hot code becomes WebAssembly. The run is the same either way. */
-  readonly engine?: "interpreter" | "compile";
+  readonly engine?: "interpreter" | "compile" | "compile-all";
+  /** A directory in which compiled code is kept from one run to the next; without, it is not. */
+  readonly codeCache?: string;
   readonly idle: "realtime" | "skip";
   /** PSCI SYSTEM_RESET ends `run` rather than starting over. */
   readonly noReboot: boolean;
@@ -197,7 +199,8 @@ export class Machine {
             ...HostedLevels.regions(config),
           ],
           features: model.features,
-          compile: config.engine !== "interpreter",
+          compile: config.engine === "compile-all" ? "all" : config.engine !== "interpreter",
+          keepCode: config.codeCache,
         },
         host,
       );
@@ -485,6 +488,11 @@ export class Machine {
     const server = await listenForGdb({ target: this.target, endpoint: address, warn });
     this.gdbServers.push(server);
     return server.endpoint;
+  }
+
+  /** Writes compiled code to `codeCache`, where there is new one. Throws what the file system says. */
+  keepCode(): void {
+    this.engine.saveCode();
   }
 
   /** Closes the stub. The console's backend is the caller's. */

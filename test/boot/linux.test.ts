@@ -49,6 +49,15 @@ cat /proc/interrupts`;
     expect(second.machine.stateHash()).toBe(first.machine.stateHash());
   });
 
+  it("is the same run when everything is compiled before it is executed", async () => {
+    const commands = "cat /proc/uptime /proc/interrupts";
+    const first = await bootLinux({ commands, engine: "compile-all" });
+    const second = await bootLinux({ commands });
+    expect(first.machine.engine.compiled.regions).toBeGreaterThan(3000);
+    expect(first.console).toBe(second.console);
+    expect(first.machine.stateHash()).toBe(second.machine.stateHash());
+  });
+
   it("ends with system-reset when the guest reboots under --no-reboot", async () => {
     const { exit } = await bootLinux({ commands: "reboot -f" });
     expect(exit.reason).toBe("system-reset");

@@ -263,6 +263,7 @@ describe("boot", () => {
       " regions 2,000,000 (66.7 %)",
       "MIPS 3.0",
       "regions compiled 2",
+      " kept from earlier runs 1",
       " instructions 60",
       " bytes 4,096",
       " compile time 0.012 s",

@@ -64,7 +64,7 @@ export class FakeFactory implements MachineFactory {
       stats: () => ({
         instructions: 3_000_000,
         instructionsByEngine: { interpreter: 1_000_000, regions: 2_000_000 },
-        regions: { regions: 2, instructions: 60, bytes: 4096, milliseconds: 12 },
+        regions: { regions: 2, kept: 1, instructions: 60, bytes: 4096, milliseconds: 12 },
         tlbMisses: 12,
         bails: { memory: 7, alignment: 0 },
         exits: { psci: 1, mmio: 40, wfe: 0 },
@@ -72,6 +72,7 @@ export class FakeFactory implements MachineFactory {
         wallSeconds: 2,
         idleSeconds: 1,
       }),
+      keepCode() {},
       close: async () => {
         this.closed = true;
       },

@@ -94,11 +94,21 @@ async function runMachine(
     releaseSignals();
     await serial.close();
     console?.close();
+    if (machine) keepCode(machine, environment);
     await machine?.close();
     profile?.finish();
     if (stats && machine) {
       environment.stderr.write(formatStats(machine.stats()));
     }
+  }
+}
+
+/** What goes wrong with that does not matter to the guest, nor to the exit status. */
+function keepCode(machine: MachineInstance, environment: CliEnvironment): void {
+  try {
+    machine.keepCode();
+  } catch (error) {
+    say(environment, `compiled code is not kept for later runs: ${(error as Error).message}`);
   }
 }
 

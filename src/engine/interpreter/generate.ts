@@ -34,6 +34,8 @@ export interface InterpreterImage {
   readonly module: Uint8Array;
   /** The module with optimised code (optimized-code.ts), where there is any. */
   readonly optimized?: () => WebAssembly.Module | undefined;
+  /** Names the build that it is of; absent when it was not built but generated. */
+  readonly build?: string;
   readonly tree: { readonly root: number; readonly words: Int32Array };
   /** By handler index: row name and the features without which it is UNDEFINED. */
   readonly handlers: readonly { readonly name: string; readonly features: readonly Feature[] }[];

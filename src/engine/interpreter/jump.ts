@@ -17,8 +17,9 @@ export const heatSlot = defineFunction("heatSlot", "ii", "", (fb, cpu, slot) => 
   fb.if(word.and(0xffff).geU(firstRegion), () => fb.return());
   const hotter = word.add(0x1_0000);
   fb.store("i32.store", slot, hotter);
-  const limit = fb.load("i32.load", fb.i32(0), GLOBAL.hot) as I32;
-  fb.if(hotter.shrU(16).eq(limit), () => fb.call(hotSlot, cpu, slot));
+  const heat = hotter.shrU(16);
+  const global = (at: number): I32 => fb.load("i32.load", fb.i32(0), at) as I32;
+  fb.if(heat.eq(global(GLOBAL.hot)).or(heat.eq(global(GLOBAL.look))), () => fb.call(hotSlot, cpu, slot));
   fb.return();
 });
 

@@ -7,7 +7,7 @@ import type { Form } from "../../isa/pattern.js";
 import { FIRST_INSTRUCTION_HANDLER } from "../interpreter/code-pages.js";
 import { allForms } from "../interpreter/forms.js";
 import type { Callable, Linker } from "../ir/function.js";
-import { AREA, SLOT_SIZE, SYSREG_ENTRY } from "../layout.js";
+import { AREA, SYSREG_ENTRY } from "../layout.js";
 import { encodeModule, TypeTable } from "../wasm/encoder.js";
 import { type CompiledRegion, compileRegion } from "./compile.js";
 import type { PageCode, Pages } from "./discover.js";
@@ -34,6 +34,14 @@ export interface PageCopy {
   readonly slots: Uint32Array;
 }
 
+/** Where a region begins. */
+export interface Beginning {
+  /** The predecode page, and the number of the slot. */
+  readonly page: number;
+  readonly slot: number;
+  readonly instructions: number;
+}
+
 export interface JobSlot {
   /** Number of the hot slot in the page at distance 0. */
   readonly head: number;
@@ -42,19 +50,19 @@ export interface JobSlot {
 
 export interface Job {
   readonly id: number;
-  /** Table index of the first region. */
-  readonly firstIndex: number;
   readonly slots: readonly JobSlot[];
   /** Predecode pages of which all regions were dropped since the last job; "all" for all pages. */
   readonly dropped: readonly number[] | "all";
+  /** Regions that came to the machine from elsewhere since then. */
+  readonly found: readonly Beginning[];
 }
 
 export interface JobRegion {
   /** Which slot of the job it is of. */
   readonly slot: number;
-  /** Addresses of the slots at which it is entered, by entry number. */
-  readonly entries: readonly number[];
-  /** Predecode pages of which it has code. */
+  /** Where it is entered, by entry number; pages by their distance from the slot's. */
+  readonly entries: readonly { readonly distance: number; readonly slot: number }[];
+  /** Distances of the pages of which it has code. */
   readonly pages: readonly number[];
   readonly instructions: number;
 }
@@ -65,7 +73,8 @@ export interface JobResult {
   readonly regions: readonly JobRegion[];
   /** Absent when nothing could be compiled. */
   readonly module: WebAssembly.Module | undefined;
-  readonly bytes: number;
+  /** What it was made from. */
+  readonly wire: Uint8Array;
   /** Names of what the module imports as "rt". */
   readonly runtime: readonly string[];
   readonly milliseconds: number;
@@ -100,6 +109,7 @@ export class Compiler {
     const compiled: CompiledRegion[] = [];
     if (job.dropped === "all") this.beginnings.clear();
     else for (const page of job.dropped) this.beginnings.delete(page);
+    for (const beginning of job.found) this.noteBeginning(beginning);
     job.slots.forEach((slot, number) => {
       const region = this.compile(slot, linker);
       if (region === undefined) return;
@@ -108,18 +118,20 @@ export class Compiler {
         (slot.pages.find((page) => page.distance === distance) as PageCopy).address;
       regions.push({
         slot: number,
-        entries: region.entries.map(({ page, slot: n }) => address(page) + n * SLOT_SIZE),
-        pages: region.pages.map(address),
+        entries: region.entries.map(({ page, slot: n }) => ({ distance: page, slot: n })),
+        pages: region.pages,
         instructions: region.instructions,
       });
-      for (const { page, slot: n } of region.entries) this.noteBeginning(address(page), n, region.instructions);
+      const { instructions } = region;
+      for (const { page, slot: n } of region.entries)
+        this.noteBeginning({ page: address(page), slot: n, instructions });
     });
     const bytes = compiled.length === 0 ? undefined : this.encode(linker, compiled);
     return {
       id: job.id,
       regions,
       module: bytes && new WebAssembly.Module(bytes),
-      bytes: bytes?.length ?? 0,
+      wire: bytes ?? new Uint8Array(),
       runtime: linker.imports.filter((f) => "build" in f).map((f) => f.name),
       milliseconds: performance.now() - start,
     };
@@ -141,7 +153,7 @@ export class Compiler {
     });
   }
 
-  private noteBeginning(page: number, slot: number, instructions: number): void {
+  private noteBeginning({ page, slot, instructions }: Beginning): void {
     const known = this.beginnings.get(page);
     if (known) known.set(slot, instructions);
     else this.beginnings.set(page, new Map([[slot, instructions]]));

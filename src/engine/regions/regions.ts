@@ -1,44 +1,29 @@
 /**
  * Compiled regions of a running engine: hot slots come in, are compiled a batch to a module while the guest runs on, and
- * the slots at which a region is entered are pointed at its function. A page that is written drops the regions with
- * code of it; when there are too many, all go.
+ * the slots at which a region is entered are pointed at its function. What an earlier run has compiled is taken from
+ * where that kept it (code-cache.ts), as soon as a page with the same content is executed.
  */
+import { createHash } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import { decodeIn } from "../../isa/decode.js";
 import type { Engine } from "../engine.js";
+import { hostHasFma } from "../fp/host-fma.js";
 import { FIRST_INSTRUCTION_HANDLER, HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
-import {
-  AREA,
-  BANK,
-  CODE_PAGE,
-  FETCH_ENTRIES,
-  FETCH_ENTRY,
-  GLOBAL,
-  PAGE_BITS,
-  PAGE_FLAG,
-  PAGE_SIZE,
-  SLOT_SIZE,
-  SLOTS_PER_PAGE,
-} from "../layout.js";
-import type { Compiler, CompilerTables, Job, JobResult, JobSlot, PageCopy } from "./compiler.js";
+import { AREA, CODE_PAGE, GLOBAL, SLOT_SIZE, SLOTS_PER_PAGE } from "../layout.js";
+import { CODE_MAKER } from "../optimized-code.js";
+import { CodeCache, type Found } from "./code-cache.js";
+import type { Beginning, Compiler, CompilerTables, Job, JobRegion, JobResult, JobSlot, PageCopy } from "./compiler.js";
 import type { HotSlot } from "./hot.js";
+import { InstalledRegions } from "./installed.js";
 
 /** Functions of one module are compiled together (ARCHITECTURE.md, section 2: 16 is where the cost levels off). */
 const BATCH = 16;
-/** A slot's handler index has 16 bits. */
-const TABLE_LIMIT = 0xf000;
-/** Bytes of modules before all of them are dropped. */
-const CODE_LIMIT = 96 << 20;
 /** A call's return is a way into the region when it was branched to this often, as a part of what makes code hot. */
 const WARM = 1 / 8;
+/** A page that is written while it has code is looked at so often; after that it is taken for data. */
+const MAX_CHANGES = 4;
 /** Jobs that the compiler thread may have before it; what becomes hot meanwhile waits here. */
 const JOBS_AHEAD = 2;
-
-interface Installed {
-  readonly index: number;
-  readonly slots: readonly number[];
-  readonly pages: readonly number[];
-}
 
 /** A job under way: its pages must not change until it is done. */
 interface Running {
@@ -53,50 +38,69 @@ export type CompileWhere = "thread" | "here";
 
 export interface RegionStats {
   readonly regions: number;
+  /** Of these: taken from what an earlier run kept. */
+  readonly kept: number;
   readonly instructions: number;
   readonly bytes: number;
   readonly milliseconds: number;
 }
 
+export interface RegionOptions {
+  readonly where: CompileWhere;
+  /** Compiles what was never executed, too. */
+  readonly everything: boolean;
+  /** Where compiled code is kept between runs, and the build of trapframe that made it. */
+  readonly keep?: { readonly directory: string; readonly build: string } | undefined;
+}
+
 const buffersOf = ({ pages }: JobSlot): ArrayBuffer[] => pages.map(({ slots }) => slots.buffer as ArrayBuffer);
 
 export class Regions {
-  private readonly firstIndex: number;
-  private nextIndex: number;
+  private readonly installed: InstalledRegions;
   private pending: HotSlot[] = [];
   private readonly running = new Map<number, Running>();
   private nextJob = 0;
   /** Counts `reset`: what was compiled before it is not installed after it. */
   private generation = 0;
-  /** Regions by the predecode pages that they have code of. */
-  private readonly byPage = new Map<number, Set<Installed>>();
-  /** What the next job is told of pages dropped. */
+  /** What the next job is told of pages dropped, and of regions that were kept. */
   private dropped: number[] | "all" = [];
-  private liveBytes = 0;
-  private total = { regions: 0, instructions: 0, bytes: 0, milliseconds: 0 };
+  private found: Beginning[] = [];
+  private total = { regions: 0, kept: 0, instructions: 0, bytes: 0, milliseconds: 0 };
   private worker: Worker | undefined;
-  private compiler: Compiler | undefined;
+  private compiler: Compiler | "loading" | undefined;
+  private readonly cache: CodeCache | undefined;
+  /** Kept regions of a page that are not installed yet, by predecode page. */
+  private readonly awaited = new Map<number, Found[]>();
 
   constructor(
     private readonly engine: Engine,
-    private readonly table: WebAssembly.Table,
-    private readonly host: Readonly<Record<string, unknown>>,
-    private readonly everything: boolean,
+    table: WebAssembly.Table,
+    host: Readonly<Record<string, unknown>>,
+    private readonly options: RegionOptions,
   ) {
-    this.firstIndex = engine.view.getInt32(GLOBAL.firstRegion, true);
-    this.nextIndex = this.firstIndex;
+    this.installed = new InstalledRegions(engine, table, host);
+    const { keep } = options;
+    if (keep) this.cache = CodeCache.open(keep.directory, this.keyOf(keep.build));
+  }
+
+  /** All that compiled code depends on beside the pages it is of. */
+  private keyOf(build: string): string {
+    const { sysregIndex, decodeTree } = this.tables();
+    const model = createHash("sha1").update(sysregIndex).update(decodeTree).digest("hex");
+    return [build, CODE_MAKER, hostHasFma(), model].join("\n");
   }
 
   get stats(): RegionStats {
     return this.total;
   }
 
-  /** Gets the compiler ready; until then hot slots wait. */
-  async start(where: CompileWhere): Promise<void> {
+  private startCompiler(): void {
     const tables = this.tables();
-    if (where === "here") {
-      const { Compiler } = await import("./compiler.js");
-      this.compiler = new Compiler(tables);
+    if (this.options.where === "here") {
+      this.compiler = "loading";
+      void import("./compiler.js").then(({ Compiler }) => {
+        this.compiler = new Compiler(tables);
+      });
       return;
     }
     this.worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: tables });
@@ -117,11 +121,12 @@ export class Regions {
       decodeRoot: view.getInt32(GLOBAL.decodeRoot, true),
       decodeTree: copy(AREA.decodeTree, AREA.crcTables),
       sysregIndex: copy(AREA.sysregIndex, AREA.watches),
-      firstRegion: this.firstIndex,
+      firstRegion: view.getInt32(GLOBAL.firstRegion, true),
       warm: Math.floor(view.getInt32(GLOBAL.hot, true) * WARM),
     };
   }
 
+  /** A slot to be compiled. */
   note(hot: HotSlot): void {
     this.pending.push(hot);
   }
@@ -131,10 +136,10 @@ export class Regions {
     this.generation++;
     this.pending = [];
     this.dropped = "all";
-    this.byPage.clear();
-    for (let i = this.firstIndex; i < Math.min(this.nextIndex, this.table.length); i++) this.table.set(i, null);
-    this.nextIndex = this.firstIndex;
-    this.liveBytes = 0;
+    this.found = [];
+    this.awaited.clear();
+    this.changes.clear();
+    this.installed.reset();
   }
 
   /** A predecode page is dropped: so are the regions that have code of it, and those about to. */
@@ -145,114 +150,159 @@ export class Regions {
       });
     }
     if (this.dropped !== "all") this.dropped.push(page);
-    const regions = this.byPage.get(page);
-    if (regions === undefined) return;
-    const { view } = this.engine;
-    for (const region of regions) {
-      for (const slot of region.slots) if (view.getUint16(slot, true) === region.index) view.setUint32(slot, 0, true);
-      for (const other of region.pages) if (other !== page) this.byPage.get(other)?.delete(region);
-      this.table.set(region.index, null);
-    }
-    this.byPage.delete(page);
+    this.found = this.found.filter((beginning) => beginning.page !== page);
+    this.awaited.delete(page);
+    this.changes.set(page, (this.changes.get(page) ?? 0) + 1);
+    this.installed.dropPage(page);
   }
+
+  // --- what was kept ---------------------------------------------------------------------------------------------------
+
+  /** How often a predecode page was dropped. */
+  private readonly changes = new Map<number, number>();
+
+  /** A slot that was branched to a second time: regions of its page that an earlier run kept are installed. */
+  look({ slot, page, bank }: HotSlot): void {
+    const { cache, installed } = this;
+    const own = installed.pageOf(slot);
+    if (cache === undefined || !installed.isUsable(own) || (this.changes.get(own) ?? 0) > MAX_CHANGES) return;
+    let awaited = this.awaited.get(own);
+    if (awaited === undefined) {
+      awaited = [...cache.find(installed.hashOf(own))];
+      this.awaited.set(own, awaited);
+    }
+    if (awaited.length === 0) return;
+    this.awaited.set(
+      own,
+      awaited.filter((one) => !this.installKept(one, own, page, bank)),
+    );
+  }
+
+  /** Whether nothing is left to do for it. */
+  private installKept({ region, module: number }: Found, own: number, page: bigint, bank: number): boolean {
+    const { installed } = this;
+    const places = new Map([[0, own]]);
+    for (const { distance, hash } of region.pages) {
+      if (distance === 0) continue;
+      const address = installed.pageAt(page + InstalledRegions.apart(distance), bank);
+      if (address === undefined) return false;
+      if (installed.hashOf(address).toString(16) !== hash) return true;
+      places.set(distance, address);
+    }
+    if (installed.isFull(1)) return true;
+    const kept = this.cache?.module(number, this.instantiate);
+    if (kept === undefined) return true;
+    const at = (distance: number): number => places.get(distance) as number;
+    const slots = region.entries.map(({ distance, slot }) => at(distance) + slot * SLOT_SIZE);
+    // One that was compiled in this run has the better choice of entries.
+    if (!slots.every((slot) => this.installed.isFree(slot))) return true;
+    installed.add(kept.exports[region.number], { slots, pages: [...places.values()] });
+    const { instructions } = region;
+    for (const { distance, slot } of region.entries) this.found.push({ page: at(distance), slot, instructions });
+    this.total.regions++;
+    this.total.kept++;
+    this.total.instructions += instructions;
+    return true;
+  }
+
+  private readonly instantiate = (
+    module: WebAssembly.Module,
+    runtime: readonly string[],
+    bytes: number,
+  ): Record<string, unknown> => {
+    this.total.bytes += bytes;
+    return this.installed.instantiate(module, runtime, bytes);
+  };
+
+  private keep(
+    { wire, module, runtime, regions }: JobResult,
+    { job, stale }: Running,
+    exports: Record<string, unknown>,
+  ): void {
+    if (module === undefined || stale.size > 0) return;
+    const hashOf = (region: JobRegion, distance: number): string => {
+      const page = job.slots[region.slot]?.pages.find((copy) => copy.distance === distance);
+      return (page as PageCopy).hash.toString(16);
+    };
+    this.cache?.add({
+      module,
+      exports,
+      wire,
+      runtime,
+      regions: regions.map((region, number) => ({
+        number,
+        // The head's page says where to look for it, also where all its instructions are of others.
+        pages: [0, ...region.pages.filter((distance) => distance !== 0)].map((distance) => ({
+          distance,
+          hash: hashOf(region, distance),
+        })),
+        entries: region.entries,
+        instructions: region.instructions,
+      })),
+    });
+  }
+
+  /** Writes what was compiled to where it is kept. Throws what the file system says. */
+  save(): void {
+    this.cache?.save();
+  }
+
+  // --- what is compiled ------------------------------------------------------------------------------------------------
 
   /** Compiles what has become hot since the last call, or has it compiled. */
   dispatch(): void {
-    while (this.pending.length > 0 && (this.compiler || this.worker) && this.running.size < JOBS_AHEAD) {
-      if (this.nextIndex + BATCH > TABLE_LIMIT || this.liveBytes > CODE_LIMIT) {
+    if (this.pending.length > 0 && this.compiler === undefined && this.worker === undefined) this.startCompiler();
+    if (this.compiler === "loading") return;
+    while (this.pending.length > 0 && this.running.size < JOBS_AHEAD) {
+      if (this.installed.isFull(BATCH)) {
         this.engine.dropCode();
         return;
       }
       const slots = this.pending.splice(0, BATCH).flatMap((hot) => this.snapshot(hot) ?? []);
       if (slots.length === 0) continue;
-      const job = { id: this.nextJob++, firstIndex: this.nextIndex, slots, dropped: this.dropped };
+      const job = { id: this.nextJob++, slots, dropped: this.dropped, found: this.found };
       this.dropped = [];
-      this.nextIndex += slots.length;
+      this.found = [];
       this.running.set(job.id, { job, stale: new Set(), generation: this.generation });
       if (this.compiler) this.finished(this.compiler.run(job));
       else this.worker?.postMessage(job, slots.flatMap(buffersOf));
     }
   }
 
-  private finished({ id, regions, module, bytes, runtime, milliseconds }: JobResult): void {
-    const { job, stale, generation } = this.running.get(id) as Running;
+  private finished(result: JobResult): void {
+    const { id, regions, module, wire, runtime, milliseconds } = result;
+    const running = this.running.get(id) as Running;
     this.running.delete(id);
     this.total.milliseconds += milliseconds;
-    if (module === undefined || generation !== this.generation) return;
-    const needed = job.firstIndex + regions.length - this.table.length;
-    if (needed > 0) this.table.grow(needed);
-    const { exports } = this.engine as unknown as { exports: Record<string, unknown> };
-    // Regions do not import the table: V8 would write every entry of it to every instance that does.
-    const instance = new WebAssembly.Instance(module, {
-      env: { memory: this.engine.memory },
-      rt: Object.fromEntries(runtime.map((name) => [name, exports[`rt.${name}`]])) as WebAssembly.ModuleImports,
-      host: this.host as WebAssembly.ModuleImports,
-    });
-    this.total.bytes += bytes;
-    this.liveBytes += bytes;
-    const { view } = this.engine;
-    regions.forEach(({ slot, entries, pages, instructions }, i) => {
-      const index = job.firstIndex + i;
-      if (stale.has(slot)) return;
-      this.table.set(index, instance.exports[i]);
+    if (module === undefined || running.generation !== this.generation) return;
+    const exports = this.instantiate(module, runtime, wire.length);
+    regions.forEach((region, i) => {
+      if (running.stale.has(region.slot)) return;
       this.total.regions++;
-      this.total.instructions += instructions;
-      entries.forEach((entry, number) => {
-        view.setUint16(entry, index, true);
-        view.setUint16(entry + 2, number, true);
-      });
-      const installed = { index, slots: entries, pages };
-      for (const page of pages) {
-        const there = this.byPage.get(page);
-        if (there) there.add(installed);
-        else this.byPage.set(page, new Set([installed]));
-      }
+      this.total.instructions += region.instructions;
+      this.installed.add(exports[i], placed(running.job.slots[region.slot] as JobSlot, region));
     });
-  }
-
-  private predecodePage(slot: number): number {
-    const start = this.engine.view.getUint32(GLOBAL.codeStart, true);
-    return start + Math.floor((slot - start) / CODE_PAGE.size) * CODE_PAGE.size;
+    this.keep(result, running, exports);
   }
 
   /** The pages round a hot slot; undefined when the slot was dropped or compiled meanwhile. */
   private snapshot({ slot, page, bank }: HotSlot): JobSlot | undefined {
-    const { view, bytes } = this.engine;
-    const handler = view.getUint16(slot, true);
-    if (handler < FIRST_INSTRUCTION_HANDLER || handler >= this.firstIndex) return undefined;
-    const usable = (address: number): boolean => {
-      const host = view.getUint32(address + CODE_PAGE.host, true);
-      const flags = bytes[AREA.pageFlags + (host >>> PAGE_BITS)] ?? 0;
-      return view.getUint32(address + CODE_PAGE.isShadow, true) === 0 && (flags & PAGE_FLAG.hasCode) !== 0;
-    };
-    const own = this.predecodePage(slot);
+    const { installed } = this;
+    const own = installed.pageOf(slot);
+    if (!installed.isInterpreted(slot, FIRST_INSTRUCTION_HANDLER) || !installed.isUsable(own)) return undefined;
     const pages = [0, -1, 1].flatMap((distance): PageCopy[] => {
-      const address = distance === 0 ? own : this.pageAt(page + BigInt(distance * PAGE_SIZE), bank);
-      if (address === undefined || !usable(address)) return [];
-      // A write to it while the job is under way must be heard of.
-      view.setUint32(address + CODE_PAGE.hasRegions, 1, true);
-      const hash = this.engine.exports.hashPage(view.getInt32(address + CODE_PAGE.host, true));
-      view.setBigInt64(address + CODE_PAGE.hash, hash, true);
-      return [{ distance, address, hash, slots: this.copy(address) }];
+      const address = distance === 0 ? own : installed.pageAt(page + InstalledRegions.apart(distance), bank);
+      if (address === undefined) return [];
+      // From here on a write to it while the job is under way is heard of.
+      return [{ distance, address, hash: installed.hashOf(address), slots: this.copy(address) }];
     });
-    if (pages[0]?.distance !== 0) return undefined;
     return { head: (slot - own) / SLOT_SIZE, pages };
-  }
-
-  /** The predecode page of a virtual page, if the fetch TLB knows it. */
-  private pageAt(va: bigint, bank: number): number | undefined {
-    const { view } = this.engine;
-    const page = BigInt.asUintN(64, va);
-    const index = Number((page >> BigInt(PAGE_BITS)) & BigInt(FETCH_ENTRIES - 1));
-    const entry = bank + BANK.fetch + index * FETCH_ENTRY.size;
-    if (view.getBigUint64(entry + FETCH_ENTRY.tag, true) !== page) return undefined;
-    return view.getUint32(entry + FETCH_ENTRY.codePage, true);
   }
 
   private copy(address: number): Uint32Array {
     const { view, bytes } = this.engine;
     const slots = new Uint32Array(bytes.slice(address, address + CODE_PAGE.sentinel).buffer);
-    if (!this.everything) return slots;
+    if (!this.options.everything) return slots;
     // What was never executed is to be compiled too.
     const host = view.getUint32(address + CODE_PAGE.host, true);
     const words = new Int32Array(view.buffer, AREA.decodeTree, (AREA.crcTables - AREA.decodeTree) / 4);
@@ -265,4 +315,13 @@ export class Regions {
     }
     return slots;
   }
+}
+
+/** A region of a job by addresses. */
+function placed({ pages }: JobSlot, region: JobRegion): { slots: number[]; pages: number[] } {
+  const at = (distance: number): number => pages.find((page) => page.distance === distance)?.address as number;
+  return {
+    slots: region.entries.map(({ distance, slot }) => at(distance) + slot * SLOT_SIZE),
+    pages: region.pages.map(at),
+  };
 }

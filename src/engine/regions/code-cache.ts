@@ -1,0 +1,226 @@
+/**
+ * Compiled regions kept in a file from one run to the next. The same kernel is booted again and again: what was hot in
+ * it will be, and is compiled already when a page with the same content is executed again. Regions know their pages by
+ * what these hold (CODE_PAGE.hash), so it does not matter where they are.
+ *
+ * A file is of one build of trapframe, one V8 and one model of CPU. It begins with MAGIC, the length and the SHA-1 of an
+ * index in JSON, and the index; then come modules and V8's code of them, each pair with a SHA-1 of its own. What is
+ * damaged or of somebody else is as good as not there.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { moduleWithCode, serializedCode } from "../optimized-code.js";
+
+/** A region of a kept module. Pages are named by their distance from the first one's. */
+export interface KeptRegion {
+  /** The module exports it under this number. */
+  readonly number: number;
+  /** What must be there: hexadecimal CODE_PAGE.hash by distance, the page of the head (distance 0) first. */
+  readonly pages: readonly { readonly distance: number; readonly hash: string }[];
+  /** Where it is entered, by entry number. */
+  readonly entries: readonly { readonly distance: number; readonly slot: number }[];
+  readonly instructions: number;
+}
+
+interface Blob {
+  readonly at: number;
+  readonly length: number;
+}
+
+interface KeptModule {
+  /** Names of what it imports as "rt". */
+  readonly runtime: readonly string[];
+  readonly regions: readonly KeptRegion[];
+  readonly wire: Blob;
+  readonly code: Blob;
+  /** SHA-1 of both, one behind the other. */
+  readonly digest: string;
+}
+
+/** A module in use. */
+export interface LiveModule {
+  /** Its regions, by number. */
+  readonly exports: Readonly<Record<string, unknown>>;
+  readonly module: WebAssembly.Module;
+  readonly wire: Uint8Array;
+  readonly runtime: readonly string[];
+  readonly regions: readonly KeptRegion[];
+}
+
+type Instantiate = (module: WebAssembly.Module, runtime: readonly string[], bytes: number) => Record<string, unknown>;
+
+/** A region that was kept, and the module that has it. */
+export interface Found {
+  readonly region: KeptRegion;
+  readonly module: number;
+}
+
+const MAGIC = Buffer.from("trapframe regions 1\n");
+const DIGEST = 20;
+/** Bytes of modules and code in a file; what was not used in the last runs goes first. */
+const FILE_LIMIT = 96 << 20;
+const SUFFIX = ".regions";
+/** Files in a directory: those written last. */
+const FILES = 6;
+
+const digestOf = (...parts: readonly Uint8Array[]): Buffer => {
+  const hash = createHash("sha1");
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+};
+
+export class CodeCache {
+  private file: number | undefined;
+  /** Where the blobs begin in the file. */
+  private blobsAt = 0;
+  private kept: readonly KeptModule[] = [];
+  private readonly byHash = new Map<string, Found[]>();
+  /** Kept modules that are in use; undefined for those that turned out to be damaged. */
+  private readonly loaded = new Map<number, LiveModule | undefined>();
+  private readonly added: LiveModule[] = [];
+
+  private constructor(private readonly path: string) {}
+
+  /** The cache in `directory` for those who have the same `key`. Makes nothing until `save`. */
+  static open(directory: string, key: string): CodeCache {
+    const name = createHash("sha1").update(key).digest("hex").slice(0, 16);
+    const cache = new CodeCache(join(directory, `${name}${SUFFIX}`));
+    try {
+      cache.file = openSync(cache.path, "r");
+      cache.readIndex();
+    } catch {
+      cache.close();
+    }
+    return cache;
+  }
+
+  private read({ at, length }: Blob): Buffer {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    const got = this.file === undefined ? 0 : readSync(this.file, bytes, 0, length, at);
+    if (got !== length) throw new Error("the file of compiled regions is too short");
+    return bytes;
+  }
+
+  private readIndex(): void {
+    const head = this.read({ at: 0, length: MAGIC.length + 4 + DIGEST });
+    if (!head.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error("no file of compiled regions");
+    const length = head.readUInt32LE(MAGIC.length);
+    const index = this.read({ at: head.length, length });
+    if (!digestOf(index).equals(head.subarray(MAGIC.length + 4))) throw new Error("a damaged index");
+    this.kept = JSON.parse(index.toString()) as KeptModule[];
+    this.blobsAt = head.length + length;
+    this.kept.forEach(({ regions }, module) => {
+      for (const region of regions) {
+        const hash = region.pages[0]?.hash ?? "";
+        const there = this.byHash.get(hash);
+        if (there) there.push({ region, module });
+        else this.byHash.set(hash, [{ region, module }]);
+      }
+    });
+  }
+
+  /** Regions whose heads are in a page of this content. */
+  find(hash: bigint): readonly Found[] {
+    return this.byHash.get(hash.toString(16)) ?? [];
+  }
+
+  /** The module of a region; undefined when it is damaged. `instantiate` makes its exports, once. */
+  module(number: number, instantiate: Instantiate): LiveModule | undefined {
+    if (!this.loaded.has(number)) this.loaded.set(number, this.load(this.kept[number] as KeptModule, instantiate));
+    return this.loaded.get(number);
+  }
+
+  private load({ runtime, regions, wire, code, digest }: KeptModule, instantiate: Instantiate): LiveModule | undefined {
+    try {
+      const bytes = this.read({ ...wire, at: wire.at + this.blobsAt });
+      const machineCode = this.read({ ...code, at: code.at + this.blobsAt });
+      if (digestOf(bytes, machineCode).toString("hex") !== digest) return undefined;
+      const optimized = machineCode.length > 0 ? moduleWithCode(bytes, machineCode) : undefined;
+      const module = optimized ?? new WebAssembly.Module(bytes);
+      return { module, exports: instantiate(module, runtime, bytes.length), wire: bytes, runtime, regions };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** To be kept, too. */
+  add(module: LiveModule): void {
+    this.added.push(module);
+  }
+
+  /**
+   * Writes what is in use, with all the code that V8 has made by now, and as much of the rest as there is room for.
+   * Does nothing when nothing was compiled. Throws what the file system says.
+   */
+  save(): void {
+    if (this.added.length === 0) return;
+    const modules: KeptModule[] = [];
+    const blobs: Uint8Array[] = [];
+    let at = 0;
+    const keep = (from: Pick<KeptModule, "runtime" | "regions">, wire: Uint8Array, code: Uint8Array): void => {
+      const digest = digestOf(wire, code).toString("hex");
+      const place = (bytes: Uint8Array): Blob => {
+        const blob = { at, length: bytes.length };
+        blobs.push(bytes);
+        at += bytes.length;
+        return blob;
+      };
+      const { runtime, regions } = from;
+      modules.push({ runtime, regions, wire: place(wire), code: place(code), digest });
+    };
+    for (const live of [...this.added, ...this.loaded.values()]) {
+      if (live === undefined || at > FILE_LIMIT) continue;
+      keep(live, live.wire, serializedCode(live.module, Object.values(live.exports)));
+    }
+    this.kept.forEach((module, number) => {
+      if (this.loaded.has(number) || at + module.wire.length + module.code.length > FILE_LIMIT) return;
+      const read = ({ at: from, length }: Blob): Uint8Array => this.read({ at: from + this.blobsAt, length });
+      keep(module, read(module.wire), read(module.code));
+    });
+    this.write(Buffer.from(JSON.stringify(modules)), blobs);
+  }
+
+  /** Whoever reads meanwhile has the old file or the new one. */
+  private write(index: Uint8Array, blobs: readonly Uint8Array[]): void {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(index.length);
+    mkdirSync(dirname(this.path), { recursive: true });
+    const temporary = `${this.path}.${process.pid}-${randomBytes(4).toString("hex")}`;
+    try {
+      writeFileSync(temporary, Buffer.concat([MAGIC, length, digestOf(index), index, ...blobs]), { mode: 0o600 });
+      renameSync(temporary, this.path);
+      this.removeOld();
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  /** Other builds and other models leave files behind that nobody asks for any more. */
+  private removeOld(): void {
+    const directory = dirname(this.path);
+    const files = readdirSync(directory).filter((name) => name.endsWith(SUFFIX));
+    const aged = files.map((name) => {
+      const path = join(directory, name);
+      return { path, written: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 };
+    });
+    aged.sort((a, b) => b.written - a.written);
+    for (const { path } of aged.slice(FILES)) if (path !== this.path) rmSync(path, { force: true });
+  }
+
+  close(): void {
+    if (this.file !== undefined) closeSync(this.file);
+    this.file = undefined;
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The compiled regions that a machine has: functions in the interpreter's table, pointed at by the slots at which they
+ * are entered, until a page that they have code of is written.
+ */
+import type { Engine } from "../engine.js";
+import {
+  AREA,
+  BANK,
+  CODE_PAGE,
+  FETCH_ENTRIES,
+  FETCH_ENTRY,
+  GLOBAL,
+  PAGE_BITS,
+  PAGE_FLAG,
+  PAGE_SIZE,
+} from "../layout.js";
+
+/** A slot's handler index has 16 bits. */
+const TABLE_LIMIT = 0xf000;
+/** Bytes of modules before all of them are dropped. */
+const CODE_LIMIT = 96 << 20;
+
+/** A region on its way into the machine: addresses of its slots by entry number, and of its predecode pages. */
+export interface Placed {
+  readonly slots: readonly number[];
+  readonly pages: readonly number[];
+}
+
+interface Installed extends Placed {
+  readonly index: number;
+}
+
+export class InstalledRegions {
+  private readonly firstIndex: number;
+  private nextIndex: number;
+  /** By the predecode pages that they have code of. */
+  private readonly byPage = new Map<number, Set<Installed>>();
+  private liveBytes = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly table: WebAssembly.Table,
+    private readonly host: Readonly<Record<string, unknown>>,
+  ) {
+    this.firstIndex = engine.view.getInt32(GLOBAL.firstRegion, true);
+    this.nextIndex = this.firstIndex;
+  }
+
+  /** There is no room for `count` more: all must go first. */
+  isFull(count: number): boolean {
+    return this.nextIndex + count > TABLE_LIMIT || this.liveBytes > CODE_LIMIT;
+  }
+
+  /** The exports of a module of regions. Regions do not import the table: V8 would write all of it to each of them. */
+  instantiate(module: WebAssembly.Module, runtime: readonly string[], bytes: number): Record<string, unknown> {
+    const { exports } = this.engine as unknown as { exports: Record<string, unknown> };
+    this.liveBytes += bytes;
+    return new WebAssembly.Instance(module, {
+      env: { memory: this.engine.memory },
+      rt: Object.fromEntries(runtime.map((name) => [name, exports[`rt.${name}`]])) as WebAssembly.ModuleImports,
+      host: this.host as WebAssembly.ModuleImports,
+    }).exports;
+  }
+
+  add(region: unknown, { slots, pages }: Placed): void {
+    const { view } = this.engine;
+    const index = this.nextIndex++;
+    if (index >= this.table.length) this.table.grow(index + 64 - this.table.length);
+    this.table.set(index, region);
+    slots.forEach((slot, number) => {
+      view.setUint16(slot, index, true);
+      view.setUint16(slot + 2, number, true);
+      // Whoever looks at a slot with a handler finds the instruction there, also if nobody has executed it yet.
+      const page = this.pageOf(slot);
+      const word = view.getUint32(view.getUint32(page + CODE_PAGE.host, true) + (slot - page) / 2, true);
+      view.setUint32(slot + 4, word, true);
+    });
+    const installed = { index, slots, pages };
+    for (const page of pages) {
+      const there = this.byPage.get(page);
+      if (there) there.add(installed);
+      else this.byPage.set(page, new Set([installed]));
+    }
+  }
+
+  /** A predecode page is dropped, and with it the regions that have code of it. */
+  dropPage(page: number): void {
+    const { view } = this.engine;
+    for (const region of this.byPage.get(page) ?? []) {
+      for (const slot of region.slots) if (view.getUint16(slot, true) === region.index) view.setUint32(slot, 0, true);
+      for (const other of region.pages) if (other !== page) this.byPage.get(other)?.delete(region);
+      this.table.set(region.index, null);
+    }
+    this.byPage.delete(page);
+  }
+
+  /** All predecode pages were dropped. */
+  reset(): void {
+    this.byPage.clear();
+    for (let i = this.firstIndex; i < Math.min(this.nextIndex, this.table.length); i++) this.table.set(i, null);
+    this.nextIndex = this.firstIndex;
+    this.liveBytes = 0;
+  }
+
+  /** Whether a slot is still interpreted, and has been. */
+  isInterpreted(slot: number, firstInstruction: number): boolean {
+    const handler = this.engine.view.getUint16(slot, true);
+    return handler >= firstInstruction && handler < this.firstIndex;
+  }
+
+  /** Whether no region begins at a slot. */
+  isFree(slot: number): boolean {
+    return this.engine.view.getUint16(slot, true) < this.firstIndex;
+  }
+
+  /** The predecode page that a slot is of. */
+  pageOf(slot: number): number {
+    const start = this.engine.view.getUint32(GLOBAL.codeStart, true);
+    return start + Math.floor((slot - start) / CODE_PAGE.size) * CODE_PAGE.size;
+  }
+
+  /** The predecode page of a virtual page, if the fetch TLB of a bank knows it and regions may have code of it. */
+  pageAt(va: bigint, bank: number): number | undefined {
+    const { view } = this.engine;
+    const page = BigInt.asUintN(64, va);
+    const index = Number((page >> BigInt(PAGE_BITS)) & BigInt(FETCH_ENTRIES - 1));
+    const entry = bank + BANK.fetch + index * FETCH_ENTRY.size;
+    if (view.getBigUint64(entry + FETCH_ENTRY.tag, true) !== page) return undefined;
+    const address = view.getUint32(entry + FETCH_ENTRY.codePage, true);
+    return this.isUsable(address) ? address : undefined;
+  }
+
+  /** No page with breakpoints of its own, and one whose writes are heard of. */
+  isUsable(page: number): boolean {
+    const { view, bytes } = this.engine;
+    const flags = bytes[AREA.pageFlags + (view.getUint32(page + CODE_PAGE.host, true) >>> PAGE_BITS)] ?? 0;
+    return view.getUint32(page + CODE_PAGE.isShadow, true) === 0 && (flags & PAGE_FLAG.hasCode) !== 0;
+  }
+
+  /** CODE_PAGE.hash of a page; a write to it drops its regions from now on. */
+  hashOf(page: number): bigint {
+    const { view, exports } = this.engine;
+    const known = view.getBigUint64(page + CODE_PAGE.hash, true);
+    if (known !== 0n) return known;
+    const hash = BigInt.asUintN(64, exports.hashPage(view.getInt32(page + CODE_PAGE.host, true)));
+    view.setUint32(page + CODE_PAGE.hasRegions, 1, true);
+    view.setBigUint64(page + CODE_PAGE.hash, hash, true);
+    return hash;
+  }
+
+  /** Distance in virtual pages as a difference of addresses. */
+  static apart(distance: number): bigint {
+    return BigInt(distance * PAGE_SIZE);
+  }
+}
