@@ -150,6 +150,7 @@ describe("boot", () => {
       engine: "compile",
       idle: "skip",
       noReboot: false,
+      codeCache: expect.stringMatching(/code$/),
     });
     expect(factory.closed).toBe(true);
   });

@@ -128,7 +128,8 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   const pageAt = (at: number): PageCode | undefined => pages(pageOf(at));
   const executed = (at: number): boolean => {
     const page = pageAt(at);
-    return page !== undefined && page.wasExecuted(slotOf(at)) && (at === head || !page.isRegion(slotOf(at)));
+    if (page === undefined || !page.wasExecuted(slotOf(at))) return false;
+    return at === head || !page.isRegion(slotOf(at));
   };
   const start = functionStart(pages, head);
   const work = start === undefined ? [head] : [head, start];
