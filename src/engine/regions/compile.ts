@@ -335,9 +335,8 @@ class Region {
         ];
         continue;
       }
-      const { start, again, dispatch } = this.loops
-        .get(shape.heads[0] as number)
-        ?.find(({ loop }) => loop === shape) as LoopLabels;
+      const ofHead = this.loops.get(shape.heads[0] as number) as LoopLabels[];
+      const { start, again, dispatch } = ofHead.find(({ loop }) => loop === shape) as LoopLabels;
       const labels = shape.heads.map((h) => this.labelInside(shape, h));
       const dispatcher = b.statements(() => {
         if (dispatch === undefined) b.br(labels[0] as Label);
