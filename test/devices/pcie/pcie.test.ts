@@ -1,6 +1,6 @@
 /** The host bridge and functions on it: configuration, BARs, INTx, MSI-X, and what the command register switches off. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { PcieHost } from "../../../src/devices/pcie/index.js";
+import { Msi, PcieHost, PciFunction } from "../../../src/devices/pcie/index.js";
 import { Entropy, VirtioPci } from "../../../src/devices/virtio/index.js";
 import { statefulSuite } from "../../bus/stateful-suite.js";
 import { Wire } from "../../bus/wires.js";
@@ -186,6 +186,40 @@ describe("a function on the bus", () => {
     expect(rig.messages).toHaveLength(2);
     rig.config(msix + 2, 2, 0x8000);
     expect(rig.messages).toHaveLength(3);
+  });
+
+  it("sends its one message with MSI, where the guest has told it to", () => {
+    const plain = new PciFunction({
+      ...{ name: "plain", vendor: 0x1b36, device: 5, revision: 0, classCode: 0xff_0000 },
+      ...{ subsystemVendor: 0, subsystem: 0, interrupts: true, bars: [] },
+    });
+    const msi = new Msi(plain);
+    rig.host.add(SLOT + 1, plain);
+    const config = (offset: number, width: 1 | 2 | 4, value?: number): number =>
+      rig.config(0x8000 + offset, width, value);
+    let at = config(0x34, 1);
+    while (config(at, 1) !== 5) at = config(at + 1, 1);
+    expect(config(at + 2, 2), "one vector, 64-bit address, off").toBe(0x80);
+    config(at + 4, 4, 0x0809_0043);
+    config(at + 8, 4, 1);
+    config(at + 12, 2, 0x2a);
+    expect(config(at + 4, 4), "a word's address").toBe(0x0809_0040);
+
+    config(COMMAND, 2, MEMORY_AND_MASTER);
+    expect(msi.notify(), "off").toBe(false);
+    plain.setInterrupt(true);
+    expect(rig.wires.filter(({ level }) => level)).toHaveLength(1);
+    config(at + 2, 2, 0xffff);
+    expect(config(at + 2, 2), "enabled, still one vector").toBe(0x81);
+    expect(
+      rig.wires.every(({ level }) => !level),
+      "no INTx with messages",
+    ).toBe(true);
+    expect(msi.notify()).toBe(true);
+    expect(rig.messages).toEqual([[(SLOT + 1) << 3, 0x1_0809_0040n, 0x2a]]);
+    config(COMMAND, 2, 2);
+    msi.notify();
+    expect(rig.messages, "no bus master").toHaveLength(1);
   });
 
   it("does nothing by itself while it may not be bus master", () => {
