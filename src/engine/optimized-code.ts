@@ -45,12 +45,17 @@ export function serializedCode(module: WebAssembly.Module, functions: readonly u
   return withNatives("return %SerializeWasmModule(a)", (serialize) => new Uint8Array(serialize(module) as ArrayBuffer));
 }
 
+/** The buffer of an array that has one of its own, else a copy. */
+function bufferOf(bytes: Uint8Array): ArrayBufferLike {
+  return bytes.length === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
+}
+
 /** The module of these bytes with code that `optimizedCode` gave; undefined when V8 will not have it. */
 export function moduleWithCode(bytes: Uint8Array, code: Uint8Array): WebAssembly.Module | undefined {
   try {
-    return withNatives("return %DeserializeWasmModule(a, b)", (deserialize) =>
-      deserialize(code.slice().buffer, bytes),
-    ) as WebAssembly.Module | undefined;
+    return withNatives("return %DeserializeWasmModule(a, b)", (deserialize) => deserialize(bufferOf(code), bytes)) as
+      | WebAssembly.Module
+      | undefined;
   } catch {
     return undefined;
   }

@@ -70,6 +70,8 @@ const MAGIC = Buffer.from("trapframe regions 1\n");
 const DIGEST = 20;
 /** Bytes of modules and code in a file; what was not used in the last runs goes first. */
 const FILE_LIMIT = 96 << 20;
+/** New modules are written when they have more than this part of the bytes of those that were there. */
+const WORTH_SAVING = 1 / 40;
 const SUFFIX = ".regions";
 /** Files in a directory: those written last. */
 const FILES = 6;
@@ -161,10 +163,12 @@ export class CodeCache {
 
   /**
    * Writes what is in use, with all the code that V8 has made by now, and as much of the rest as there is room for.
-   * Does nothing when nothing was compiled. Throws what the file system says.
+   * Does nothing when little or nothing was compiled. Throws what the file system says.
    */
   save(): void {
-    if (this.added.length === 0) return;
+    const live = [...this.loaded.values()].filter((module) => module !== undefined);
+    const size = (modules: readonly LiveModule[]): number => modules.reduce((sum, { wire }) => sum + wire.length, 0);
+    if (size(this.added) <= size(live) * WORTH_SAVING) return;
     const modules: KeptModule[] = [];
     const blobs: Uint8Array[] = [];
     let at = 0;
@@ -179,9 +183,8 @@ export class CodeCache {
       const { runtime, regions } = from;
       modules.push({ runtime, regions, wire: place(wire), code: place(code), digest });
     };
-    for (const live of [...this.added, ...this.loaded.values()]) {
-      if (live === undefined || at > FILE_LIMIT) continue;
-      keep(live, live.wire, serializedCode(live.module, Object.values(live.exports)));
+    for (const one of [...this.added, ...live]) {
+      if (at < FILE_LIMIT) keep(one, one.wire, serializedCode(one.module, Object.values(one.exports)));
     }
     this.kept.forEach((module, number) => {
       if (this.loaded.has(number) || at + module.wire.length + module.code.length > FILE_LIMIT) return;
