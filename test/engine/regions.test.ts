@@ -3,40 +3,15 @@
  * state at every slice's end (ARCHITECTURE.md, section 1: the run does not depend on which engine ran the code).
  */
 import { describe, expect, it } from "vitest";
-import { cpuModel } from "../../src/cpu/model.js";
-import { buildSysregIndex } from "../../src/cpu/sysreg/engine-index.js";
-import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
-import { Vcpu } from "../../src/cpu/vcpu.js";
-import { Engine } from "../../src/engine/engine.js";
 import { CPU, CPU_FEATURE } from "../../src/engine/layout.js";
 import { expand, type Form } from "../../src/isa/pattern.js";
 import { branches } from "../../src/isa/table/branches.js";
 import { TABLE } from "../../src/isa/table/index.js";
 import { system } from "../../src/isa/table/system.js";
+import { CODE, COUNTER, GP, type Machine, machine, model, Random, slice, start, state } from "./rig.js";
 
-const RAM = 0x4000_0000n;
-const CODE = RAM;
-const TABLES = RAM + 0x10_0000n;
-const DATA = RAM + 0x20_0000n;
-const COUNTER = 28;
 const BASE = 27;
-const ITERATIONS = 3000n;
 
-/** A small deterministic generator (xorshift32). */
-class Random {
-  constructor(private state: number) {}
-  next(): number {
-    this.state ^= this.state << 13;
-    this.state ^= this.state >>> 17;
-    this.state ^= this.state << 5;
-    return this.state >>> 0;
-  }
-  below(n: number): number {
-    return this.next() % n;
-  }
-}
-
-const model = cpuModel("max");
 const EXCLUDED = new Set([...system, ...branches].map((row) => row.name));
 const MEMORY = /^(LD|ST|CAS|SWP|PRF)/;
 /** BRAA, BLRAA and RETAA, to where nobody knows. */
@@ -110,132 +85,6 @@ function program(random: Random, pools: Pools): number[] {
   ];
 }
 
-async function machine(compile: boolean): Promise<{ engine: Engine; vcpu: Vcpu }> {
-  const engine = await Engine.create(
-    { cpus: 1, regions: [{ name: "ram", base: RAM, size: 16 << 20 }], features: model.features, compile },
-    {
-      ioAccess: () => 1,
-      sysregAccess: () => {
-        throw new Error("no system registers here");
-      },
-      shadowPage: (_cpu, _page, shared) => shared,
-      isBreakpoint: () => 0,
-      breakpointHit: () => 0,
-      watchAccess: () => 0,
-      guestWatch: () => 0,
-      pointAction: () => 0,
-      pointRead: () => 0n,
-    },
-  );
-  buildSysregIndex(engine.memory.buffer, model);
-  return { engine, vcpu: new Vcpu(engine.memory.buffer, engine.cpuBases[0] as number) };
-}
-
-const SPECIAL = [
-  0,
-  -0,
-  1,
-  -2,
-  0.5,
-  3,
-  1e308,
-  -1e-308,
-  5e-324,
-  Infinity,
-  -Infinity,
-  NaN,
-  2 ** 31,
-  -(2 ** 63),
-  1e-45,
-  3e38,
-];
-
-/** A double, two singles, or whatever is there already. */
-function writeFloat(view: DataView, at: number, random: Random): void {
-  const value = (): number => SPECIAL[random.below(SPECIAL.length)] as number;
-  const kind = random.below(3);
-  if (kind === 0) view.setFloat64(at, value(), true);
-  else if (kind === 1) for (const word of [0, 4]) view.setFloat32(at + word, value(), true);
-}
-
-/** Of a block: its code is guarded (FEAT_BTI). */
-const GP = 1n << 50n;
-
-/** EL1 with the first GiB from 0x4000_0000 mapped flat as Normal memory, and vectors that spin. */
-function start(
-  { engine, vcpu }: { engine: Engine; vcpu: Vcpu },
-  words: readonly number[],
-  seed: number,
-  { fpcr = 0, special = false, block = 0n } = {},
-): void {
-  const random = new Random(seed);
-  resetSysregs(vcpu, { model, index: 0, cpus: 1, affinity: 0n });
-  const bytes = new Uint8Array(words.length * 4);
-  const view = new DataView(bytes.buffer);
-  for (const [i, word] of words.entries()) view.setUint32(i * 4, word >>> 0, true);
-  engine.writePhysical(CODE, bytes);
-  for (let at = 0; at < 16; at++)
-    engine.writePhysical(RAM + 0x8_0000n + BigInt(at * 0x80), Uint8Array.of(0, 0, 0, 0x14));
-  const table = new Uint8Array(0x1000);
-  new DataView(table.buffer).setBigUint64(8, RAM | 0x701n | block, true);
-  engine.writePhysical(TABLES, table);
-  const data = new Uint8Array(0x8000);
-  for (let i = 0; i < data.length; i++) data[i] = random.next();
-  if (special) for (let at = 0; at < data.length; at += 8) writeFloat(new DataView(data.buffer), at, random);
-  engine.writePhysical(DATA, data);
-  vcpu.setSysreg("TTBR0_EL1", TABLES);
-  vcpu.setSysreg("MAIR_EL1", 0xffn);
-  vcpu.setSysreg("TCR_EL1", 25n | (1n << 23n) | (2n << 32n));
-  vcpu.setSysreg("VBAR_EL1", RAM + 0x8_0000n);
-  vcpu.setSysreg("CPACR_EL1", 3n << 20n);
-  // EnIA, EnIB, EnDA, EnDB: keys of pointer authentication are used.
-  vcpu.setSysreg("SCTLR_EL1", 0x30d0_0801n | 0xc800_2000n);
-  for (const key of ["APIA", "APIB", "APDA", "APDB", "APGA"]) {
-    vcpu.setSysreg(`${key}KeyHi_EL1`, (BigInt(random.next()) << 32n) | BigInt(random.next()));
-    vcpu.setSysreg(`${key}KeyLo_EL1`, (BigInt(random.next()) << 32n) | BigInt(random.next()));
-  }
-  vcpu.pstate = 0x3c5;
-  vcpu.recomputeModes();
-  engine.exports.flushCpu(vcpu.base);
-  for (let n = 0; n < 31; n++) vcpu.setX(n, (BigInt(random.next()) << 32n) | BigInt(random.next()));
-  for (let n = 0; n < 32; n++) for (let i = 0; i < 16; i++) vcpu.v(n)[i] = random.next();
-  if (special) {
-    for (let n = 0; n < 32; n++) {
-      const { buffer, byteOffset } = vcpu.v(n);
-      for (const at of [0, 8]) writeFloat(new DataView(buffer, byteOffset, 16), at, random);
-    }
-  }
-  vcpu.sp = DATA + 0x4000n;
-  vcpu.setX(COUNTER, ITERATIONS);
-  vcpu.setFpcr(fpcr);
-  vcpu.setFpsr(0);
-  vcpu.setNzcv(random.next());
-  vcpu.pc = CODE;
-}
-
-function state({ engine, vcpu }: { engine: Engine; vcpu: Vcpu }): string {
-  const registers = Array.from({ length: 31 }, (_, n) => vcpu.x(n).toString(16));
-  const vectors = Array.from({ length: 32 }, (_, n) => Buffer.from(vcpu.v(n)).toString("hex"));
-  const host = engine.hostAddress(DATA) as number;
-  const data = Buffer.from(engine.bytes.subarray(host, host + 0x8000)).toString("base64");
-  return JSON.stringify([
-    vcpu.pc.toString(16),
-    vcpu.sp.toString(16),
-    vcpu.pstate,
-    vcpu.fpsr,
-    vcpu.sysreg("ESR_EL1").toString(16),
-    vcpu.sysreg("ELR_EL1").toString(16),
-    registers,
-    vectors,
-    data,
-  ]);
-}
-
-function slice({ engine, vcpu }: { engine: Engine; vcpu: Vcpu }, budget: number): number {
-  vcpu.set32(CPU.budget, budget);
-  return engine.exports.run(vcpu.base);
-}
-
 /** FPCR at its default twice, then other roundings, FZ, DN, FZ16, AHP. */
 const MODES = [0, 0, 1 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 19, (1 << 24) | (1 << 25), 1 << 26];
 
@@ -266,6 +115,33 @@ async function compare(pools: Pools, programs: number, modes: readonly number[])
   expect(compiled.engine.compiled.regions).toBeGreaterThan(programs / 3);
 }
 
+/** Lets the compiler, which is loaded when something is hot, have its say. */
+async function compileHot({ engine }: Machine, regions: number): Promise<void> {
+  for (let wait = 0; engine.compiled.regions < regions && wait < 500; wait++) {
+    engine.compileHot();
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+  }
+}
+
+describe("a region of two pages", () => {
+  it("is compiled again when it was dropped because the other page was written", async () => {
+    const m = await machine(true);
+    const last = 1023;
+    const words: number[] = Array(last + 3).fill(0xd503201f);
+    words.splice(last, 3, 0xd100079c, 0xb5fffffc, 0x14000000); // sub x28, x28, #1; and in the next page: cbnz x28; b .
+    start(m, words, 1);
+    m.vcpu.setX(COUNTER, 1n << 40n);
+    for (let regions = 1; regions <= 3; regions++) {
+      slice(m, 10_000);
+      await compileHot(m, regions);
+      expect(m.engine.compiled.regions).toBe(regions);
+      m.engine.writePhysical(CODE + 0x1800n, Uint8Array.of(1));
+    }
+  });
+});
+
 describe("random loops, compiled and interpreted", () => {
   it("go by landing pads in guarded pages, and fault where there is none", async () => {
     const compiled = await machine(true);
@@ -291,13 +167,7 @@ describe("random loops, compiled and interpreted", () => {
         const budget = 997 + 31 * turn;
         expect(slice(compiled, budget)).toBe(slice(plain, budget));
         expect(state(compiled), `turn ${turn}`).toBe(state(plain));
-        // The compiler is loaded when something is hot.
-        for (let wait = 0; turn === 20 && compiled.engine.compiled.regions === 0 && wait < 500; wait++) {
-          compiled.engine.compileHot();
-          await new Promise((resolve) => {
-            setTimeout(resolve, 20);
-          });
-        }
+        if (turn === 20) await compileHot(compiled, 1);
       }
       // EC 0x0D, BTYPE 3: BR X5 in a guarded page.
       expect(plain.vcpu.sysreg("ESR_EL1")).toBe(pad === BTI_J ? 0n : 0x3600_0003n);

@@ -2,7 +2,7 @@
  * The Builder of compiled regions, a block at a time: operand fields are constants, guest registers and flags are wasm
  * locals, and whatever the inline paths cannot do goes back to the interpreter just before the instruction (`bail`).
  * What depends on the region as a whole (which registers are in locals already, where branches lead) is left open as
- * placeholders, and filled in by assemble.ts.
+ * placeholders, and filled in by compile.ts.
  */
 import type { Operand } from "../../isa/pattern.js";
 import { touch } from "../../mmu/access.js";
@@ -765,7 +765,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     return this.readLocal(local, "i") as I32;
   }
 
-  // --- what assemble.ts puts together -----------------------------------------------------------------------------------
+  // --- what compile.ts puts together ------------------------------------------------------------------------------------
 
   /** The statements that `write` makes. */
   statements(write: () => void): Statement[] {

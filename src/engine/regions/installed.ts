@@ -83,15 +83,18 @@ export class InstalledRegions {
     }
   }
 
-  /** A predecode page is dropped, and with it the regions that have code of it. */
-  dropPage(page: number): void {
+  /** A predecode page is dropped, and with it the regions that have code of it. Returns the slots of these. */
+  dropPage(page: number): number[] {
     const { view } = this.engine;
+    const dropped: number[] = [];
     for (const region of this.byPage.get(page) ?? []) {
       for (const slot of region.slots) if (view.getUint16(slot, true) === region.index) view.setUint32(slot, 0, true);
       for (const other of region.pages) if (other !== page) this.byPage.get(other)?.delete(region);
       this.table.set(region.index, null);
+      dropped.push(...region.slots);
     }
     this.byPage.delete(page);
+    return dropped;
   }
 
   /** All predecode pages were dropped. */

@@ -12,9 +12,20 @@ import { FIRST_INSTRUCTION_HANDLER, HANDLER_UNDEFINED } from "../interpreter/cod
 import { AREA, CODE_PAGE, GLOBAL, SLOT_SIZE, SLOTS_PER_PAGE } from "../layout.js";
 import { CODE_MAKER } from "../optimized-code.js";
 import { CodeCache, type Found } from "./code-cache.js";
-import type { Beginning, Compiler, CompilerTables, Job, JobRegion, JobResult, JobSlot, PageCopy } from "./compiler.js";
+import type { Compiler } from "./compiler.js";
 import type { HotSlot } from "./hot.js";
 import { InstalledRegions } from "./installed.js";
+import {
+  addressAt,
+  type Beginning,
+  type CompilerTables,
+  type Job,
+  type JobRegion,
+  type JobResult,
+  type JobSlot,
+  type PageCopy,
+  slotsOf,
+} from "./job.js";
 
 /** Functions of one module are compiled together (ARCHITECTURE.md, section 2: 16 is where the cost levels off). */
 const BATCH = 16;
@@ -62,7 +73,7 @@ export class Regions {
   private nextJob = 0;
   /** Counts `reset`: what was compiled before it is not installed after it. */
   private generation = 0;
-  /** What the next job is told of pages dropped, and of regions that were kept. */
+  /** What the next job is told of regions that were dropped, by their slots, and of those that were kept. */
   private dropped: number[] | "all" = [];
   private found: Beginning[] = [];
   private total = { regions: 0, kept: 0, instructions: 0, bytes: 0, milliseconds: 0 };
@@ -100,6 +111,7 @@ export class Regions {
       this.compiler = "loading";
       void import("./compiler.js").then(({ Compiler }) => {
         this.compiler = new Compiler(tables);
+        this.dispatch();
       });
       return;
     }
@@ -149,11 +161,15 @@ export class Regions {
         if (pages.some(({ address }) => address === page)) stale.add(i);
       });
     }
-    if (this.dropped !== "all") this.dropped.push(page);
-    this.found = this.found.filter((beginning) => beginning.page !== page);
     this.awaited.delete(page);
     this.changes.set(page, (this.changes.get(page) ?? 0) + 1);
-    this.installed.dropPage(page);
+    this.forget(this.installed.dropPage(page));
+  }
+
+  /** Slots at which regions are gone: what becomes hot there is to be compiled again. */
+  private forget(slots: readonly number[]): void {
+    if (this.dropped !== "all") this.dropped.push(...slots);
+    this.found = this.found.filter(({ slot }) => !slots.includes(slot));
   }
 
   // --- what was kept ---------------------------------------------------------------------------------------------------
@@ -198,7 +214,7 @@ export class Regions {
     if (!slots.every((slot) => this.installed.isFree(slot))) return true;
     installed.add(kept.exports[region.number], { slots, pages: [...places.values()] });
     const { instructions } = region;
-    for (const { distance, slot } of region.entries) this.found.push({ page: at(distance), slot, instructions });
+    for (const slot of slots) this.found.push({ slot, instructions });
     this.total.regions++;
     this.total.kept++;
     this.total.instructions += instructions;
@@ -277,10 +293,15 @@ export class Regions {
     if (module === undefined || running.generation !== this.generation) return;
     const exports = this.instantiate(module, runtime, wire.length);
     regions.forEach((region, i) => {
-      if (running.stale.has(region.slot)) return;
+      const slot = running.job.slots[region.slot] as JobSlot;
+      const slots = slotsOf(slot, region);
+      if (running.stale.has(region.slot)) {
+        this.forget(slots);
+        return;
+      }
       this.total.regions++;
       this.total.instructions += region.instructions;
-      this.installed.add(exports[i], placed(running.job.slots[region.slot] as JobSlot, region));
+      this.installed.add(exports[i], { slots, pages: region.pages.map((distance) => addressAt(slot, distance)) });
     });
     this.keep(result, running, exports);
   }
@@ -315,13 +336,4 @@ export class Regions {
     }
     return slots;
   }
-}
-
-/** A region of a job by addresses. */
-function placed({ pages }: JobSlot, region: JobRegion): { slots: number[]; pages: number[] } {
-  const at = (distance: number): number => pages.find((page) => page.distance === distance)?.address as number;
-  return {
-    slots: region.entries.map(({ distance, slot }) => at(distance) + slot * SLOT_SIZE),
-    pages: region.pages.map(at),
-  };
 }

@@ -1,0 +1,78 @@
+/**
+ * What goes to the compiler and what comes back: apart from it, which is loaded late, and on a thread of its own.
+ */
+import { SLOT_SIZE } from "../layout.js";
+
+/** What is the same for all jobs of a machine. */
+export interface CompilerTables {
+  /** Root of the decode tree, and its words. */
+  readonly decodeRoot: number;
+  readonly decodeTree: Int32Array;
+  /** SYSREG_ENTRY rows by 15-bit encoding. */
+  readonly sysregIndex: Int32Array;
+  /** Handlers from this index on are regions. */
+  readonly firstRegion: number;
+  /** Heat from which a call's return is a way into the region. */
+  readonly warm: number;
+}
+
+/** A predecode page as it was: two words a slot. */
+export interface PageCopy {
+  readonly distance: number;
+  readonly address: number;
+  /** CODE_PAGE.hash. */
+  readonly hash: bigint;
+  readonly slots: Uint32Array;
+}
+
+/** Where a region begins: the slot's address. */
+export interface Beginning {
+  readonly slot: number;
+  readonly instructions: number;
+}
+
+export interface JobSlot {
+  /** Number of the hot slot in the page at distance 0. */
+  readonly head: number;
+  readonly pages: readonly PageCopy[];
+}
+
+export interface Job {
+  readonly id: number;
+  readonly slots: readonly JobSlot[];
+  /** Slots at which regions that were dropped since the last job began; "all" for all there are. */
+  readonly dropped: readonly number[] | "all";
+  /** Regions that came to the machine from elsewhere since then. */
+  readonly found: readonly Beginning[];
+}
+
+export interface JobRegion {
+  /** Which slot of the job it is of. */
+  readonly slot: number;
+  /** Where it is entered, by entry number; pages by their distance from the slot's. */
+  readonly entries: readonly { readonly distance: number; readonly slot: number }[];
+  /** Distances of the pages of which it has code. */
+  readonly pages: readonly number[];
+  readonly instructions: number;
+}
+
+export interface JobResult {
+  readonly id: number;
+  /** Regions in the order of their table indices. */
+  readonly regions: readonly JobRegion[];
+  /** Absent when nothing could be compiled. */
+  readonly module: WebAssembly.Module | undefined;
+  /** What it was made from. */
+  readonly wire: Uint8Array;
+  /** Names of what the module imports as "rt". */
+  readonly runtime: readonly string[];
+  readonly milliseconds: number;
+}
+
+/** Address of the job's copy of a page. */
+export const addressAt = ({ pages }: JobSlot, distance: number): number =>
+  (pages.find((page) => page.distance === distance) as PageCopy).address;
+
+/** Addresses of the slots at which a region of a job is entered. */
+export const slotsOf = (job: JobSlot, { entries }: JobRegion): number[] =>
+  entries.map(({ distance, slot }) => addressAt(job, distance) + slot * SLOT_SIZE);
