@@ -104,6 +104,18 @@ describe("kept regions", () => {
     expect(results("key")).toContain(102);
   });
 
+  it("are not saved again when they are damaged, whether somebody looked or not", () => {
+    save("key", moduleAdding(1), moduleAdding(2));
+    const whole = readFileSync(theFile());
+    const damaged = Buffer.from(whole);
+    damaged[whole.length - 1] = (damaged[whole.length - 1] as number) ^ 1;
+    for (const content of [damaged, whole.subarray(0, whole.length - 1)]) {
+      writeFileSync(theFile(), content);
+      save("key", moduleAdding(3));
+      expect(results("key").sort()).toEqual([101, 103]);
+    }
+  });
+
   it("leave only the files that were written last, of builds of long ago", () => {
     for (let i = 0; i < 12; i++) {
       save(`build ${i}`, moduleAdding(i));

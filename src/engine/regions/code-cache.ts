@@ -72,6 +72,8 @@ const DIGEST = 20;
 const FILE_LIMIT = 96 << 20;
 /** New modules are written when they have more than this part of the bytes of those that were there. */
 const WORTH_SAVING = 1 / 40;
+/** Bytes of modules that a process holds to save them, beside V8's code, which is some three times as long. */
+const ADDED_LIMIT = FILE_LIMIT >> 2;
 const SUFFIX = ".regions";
 /** Files in a directory: those written last. */
 const FILES = 6;
@@ -91,6 +93,7 @@ export class CodeCache {
   /** Kept modules that are in use; undefined for those that turned out to be damaged. */
   private readonly loaded = new Map<number, LiveModule | undefined>();
   private readonly added: LiveModule[] = [];
+  private addedBytes = 0;
 
   private constructor(private readonly path: string) {}
 
@@ -107,19 +110,20 @@ export class CodeCache {
     return cache;
   }
 
-  private read({ at, length }: Blob): Buffer {
+  /** Bytes of the file; undefined where it ends before. */
+  private read({ at, length }: Blob): Buffer | undefined {
     const bytes = Buffer.allocUnsafeSlow(length);
     const got = this.file === undefined ? 0 : readSync(this.file, bytes, 0, length, at);
-    if (got !== length) throw new Error("the file of compiled regions is too short");
-    return bytes;
+    return got === length ? bytes : undefined;
   }
 
   private readIndex(): void {
     const head = this.read({ at: 0, length: MAGIC.length + 4 + DIGEST });
-    if (!head.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error("no file of compiled regions");
+    if (!head?.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error("no file of compiled regions");
     const length = head.readUInt32LE(MAGIC.length);
     const index = this.read({ at: head.length, length });
-    if (!digestOf(index).equals(head.subarray(MAGIC.length + 4))) throw new Error("a damaged index");
+    if (index === undefined || !digestOf(index).equals(head.subarray(MAGIC.length + 4)))
+      throw new Error("a damaged index");
     this.kept = JSON.parse(index.toString()) as KeptModule[];
     this.blobsAt = head.length + length;
     this.kept.forEach(({ regions }, module) => {
@@ -143,22 +147,33 @@ export class CodeCache {
     return this.loaded.get(number);
   }
 
-  private load({ runtime, regions, wire, code, digest }: KeptModule, instantiate: Instantiate): LiveModule | undefined {
+  private load(kept: KeptModule, instantiate: Instantiate): LiveModule | undefined {
+    const { runtime, regions } = kept;
     try {
-      const bytes = this.read({ ...wire, at: wire.at + this.blobsAt });
-      const machineCode = this.read({ ...code, at: code.at + this.blobsAt });
-      if (digestOf(bytes, machineCode).toString("hex") !== digest) return undefined;
-      const optimized = machineCode.length > 0 ? moduleWithCode(bytes, machineCode) : undefined;
-      const module = optimized ?? new WebAssembly.Module(bytes);
-      return { module, exports: instantiate(module, runtime, bytes.length), wire: bytes, runtime, regions };
+      const blobs = this.blobsOf(kept);
+      if (blobs === undefined) return undefined;
+      const { wire, code } = blobs;
+      const optimized = code.length > 0 ? moduleWithCode(wire, code) : undefined;
+      const module = optimized ?? new WebAssembly.Module(wire);
+      return { module, exports: instantiate(module, runtime, wire.length), wire, runtime, regions };
     } catch {
       return undefined;
     }
   }
 
-  /** To be kept, too. */
+  /** A module and its code; undefined when they are damaged. */
+  private blobsOf({ wire, code, digest }: KeptModule): { wire: Buffer; code: Buffer } | undefined {
+    const [wireBytes, codeBytes] = [wire, code].map(({ at, length }) => this.read({ at: at + this.blobsAt, length }));
+    if (wireBytes === undefined || codeBytes === undefined) return undefined;
+    if (digestOf(wireBytes, codeBytes).toString("hex") !== digest) return undefined;
+    return { wire: wireBytes, code: codeBytes };
+  }
+
+  /** To be kept, too: in place of the oldest where there are more than the file has room for. */
   add(module: LiveModule): void {
     this.added.push(module);
+    this.addedBytes += module.wire.length;
+    while (this.addedBytes > ADDED_LIMIT) this.addedBytes -= this.added.shift()?.wire.length ?? 0;
   }
 
   /**
@@ -167,8 +182,8 @@ export class CodeCache {
    */
   save(): void {
     const live = [...this.loaded.values()].filter((module) => module !== undefined);
-    const size = (modules: readonly LiveModule[]): number => modules.reduce((sum, { wire }) => sum + wire.length, 0);
-    if (size(this.added) <= size(live) * WORTH_SAVING) return;
+    const liveBytes = live.reduce((sum, { wire }) => sum + wire.length, 0);
+    if (this.addedBytes <= liveBytes * WORTH_SAVING) return;
     const modules: KeptModule[] = [];
     const blobs: Uint8Array[] = [];
     let at = 0;
@@ -188,8 +203,9 @@ export class CodeCache {
     }
     this.kept.forEach((module, number) => {
       if (this.loaded.has(number) || at + module.wire.length + module.code.length > FILE_LIMIT) return;
-      const read = ({ at: from, length }: Blob): Uint8Array => this.read({ at: from + this.blobsAt, length });
-      keep(module, read(module.wire), read(module.code));
+      // What is damaged must not get a new digest.
+      const there = this.blobsOf(module);
+      if (there) keep(module, there.wire, there.code);
     });
     this.write(Buffer.from(JSON.stringify(modules)), blobs);
   }
@@ -199,7 +215,8 @@ export class CodeCache {
     const length = Buffer.alloc(4);
     length.writeUInt32LE(index.length);
     mkdirSync(dirname(this.path), { recursive: true });
-    const temporary = `${this.path}.${process.pid}-${randomBytes(4).toString("hex")}`;
+    // Should the process be killed here, it is an old file one day.
+    const temporary = `${this.path}.${process.pid}-${randomBytes(4).toString("hex")}${SUFFIX}`;
     try {
       writeFileSync(temporary, Buffer.concat([MAGIC, length, digestOf(index), index, ...blobs]), { mode: 0o600 });
       renameSync(temporary, this.path);
