@@ -74,7 +74,7 @@ export async function runOnOurs(name: string, options: GuestOptions): Promise<Gu
 }
 
 export function haveQemu(): boolean {
-  const path = process.env["PATH"] ?? "";
+  const path = process.env.PATH ?? "";
   return path.split(":").some((directory) => existsSync(`${directory}/qemu-system-aarch64`));
 }
 
