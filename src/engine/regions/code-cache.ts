@@ -72,8 +72,8 @@ const DIGEST = 20;
 const FILE_LIMIT = 96 << 20;
 /** New modules are written when they have more than this part of the bytes of those that were there. */
 const WORTH_SAVING = 1 / 40;
-/** Bytes of modules that a process holds to save them, beside V8's code, which is some three times as long. */
-const ADDED_LIMIT = FILE_LIMIT >> 2;
+/** Bytes of modules that a process holds to save them, without V8's code, which is up to twice as long. */
+const ADDED_LIMIT = FILE_LIMIT / 3;
 const SUFFIX = ".regions";
 /** Files in a directory: those written last. */
 const FILES = 6;
@@ -169,11 +169,11 @@ export class CodeCache {
     return { wire: wireBytes, code: codeBytes };
   }
 
-  /** To be kept, too: in place of the oldest where there are more than the file has room for. */
+  /** To be kept, too, unless there are as many already as the file has room for. */
   add(module: LiveModule): void {
+    if (this.addedBytes > ADDED_LIMIT) return;
     this.added.push(module);
     this.addedBytes += module.wire.length;
-    while (this.addedBytes > ADDED_LIMIT) this.addedBytes -= this.added.shift()?.wire.length ?? 0;
   }
 
   /**
