@@ -84,7 +84,8 @@ export class Compiler {
       functions,
       exports: functions.map((_, i) => ({ name: String(i), index: linker.imports.length + i })),
       table: [],
-      memory: { initial: 1, maximum: 65536 },
+      // As large as it is and no larger: V8 looks again after each call for where a memory is that may have grown.
+      memory: { initial: this.tables.memoryPages, maximum: this.tables.memoryPages },
     });
   }
 

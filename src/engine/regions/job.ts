@@ -12,6 +12,8 @@ export interface CompilerTables {
   readonly sysregIndex: Int32Array;
   /** Handlers from this index on are regions. */
   readonly firstRegion: number;
+  /** Size of the engine's memory, in WebAssembly's pages. */
+  readonly memoryPages: number;
   /** Heat from which a call's return is a way into the region. */
   readonly warm: number;
 }

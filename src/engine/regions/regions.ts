@@ -96,9 +96,9 @@ export class Regions {
 
   /** All that compiled code depends on beside the pages it is of. */
   private keyOf(build: string): string {
-    const { sysregIndex, decodeTree } = this.tables();
+    const { sysregIndex, decodeTree, memoryPages } = this.tables();
     const model = createHash("sha1").update(sysregIndex).update(decodeTree).digest("hex");
-    return [build, CODE_MAKER, hostHasFma(), model].join("\n");
+    return [build, CODE_MAKER, hostHasFma(), model, memoryPages].join("\n");
   }
 
   get stats(): RegionStats {
@@ -134,6 +134,7 @@ export class Regions {
       decodeTree: copy(AREA.decodeTree, AREA.crcTables),
       sysregIndex: copy(AREA.sysregIndex, AREA.watches),
       firstRegion: view.getInt32(GLOBAL.firstRegion, true),
+      memoryPages: view.byteLength / 0x10000,
       warm: Math.floor(view.getInt32(GLOBAL.hot, true) * WARM),
     };
   }
