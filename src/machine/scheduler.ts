@@ -30,12 +30,6 @@ export interface PmuClock {
   update(): void;
 }
 
-/** Takes instructions from a slice that has not got to them yet. */
-function takeBudget(vcpu: Vcpu, instructions: number): void {
-  vcpu.set32(CPU.budget, (vcpu.get32(CPU.budget) | 0) - instructions);
-  vcpu.set32(CPU.levelMark, (vcpu.get32(CPU.levelMark) | 0) - instructions);
-}
-
 /** A vCPU under the scheduler. */
 export interface Core {
   readonly index: number;
@@ -185,8 +179,9 @@ const EXIT_NAMES = Object.fromEntries(Object.entries(Exit).map(([name, code]) =>
 
 export class Scheduler {
   private time = 0n;
-  /** The vCPU that executes now. */
+  /** The vCPU that executes now, and whether the engine runs it, or TypeScript does something for it. */
   private current: Core | undefined;
+  private inEngine = false;
   private turn: Turn | undefined;
   private next = 0;
   observer: SliceObserver | undefined;
@@ -250,13 +245,21 @@ export class Scheduler {
     if (deadline !== undefined) this.endBy(deadline);
   }
 
+  /** Takes instructions from a slice that has not got to them yet. */
+  private takeBudget(vcpu: Vcpu, instructions: number): void {
+    vcpu.set32(CPU.budget, (vcpu.get32(CPU.budget) | 0) - instructions);
+    vcpu.set32(CPU.levelMark, (vcpu.get32(CPU.levelMark) | 0) - instructions);
+    // In the middle of an instruction the engine takes them for the work of a region.
+    if (this.inEngine) vcpu.set64(CPU.statCompiled, vcpu.get64(CPU.statCompiled) - BigInt(instructions));
+  }
+
   /** Leaves the engine after the current instruction, for `Core.follow`; whose turn it is stays as it is. */
   breakSlice(): void {
     if (this.current === undefined) return;
     const { vcpu } = this.current;
     const left = vcpu.get32(CPU.budget) | 0;
     if (left <= 0) return;
-    takeBudget(vcpu, left);
+    this.takeBudget(vcpu, left);
     vcpu.set64(CPU.sliceEnd, vcpu.get64(CPU.sliceEnd) - BigInt(left));
   }
 
@@ -275,7 +278,7 @@ export class Scheduler {
     if (end < turn.end) turn.end = end;
     const excess = vcpu.get64(CPU.sliceEnd) - turn.end;
     if (excess <= 0n) return;
-    takeBudget(vcpu, Number(excess));
+    this.takeBudget(vcpu, Number(excess));
     vcpu.set64(CPU.sliceEnd, turn.end);
   }
 
@@ -423,7 +426,9 @@ export class Scheduler {
   /** Runs the engine once. */
   private enter(core: Core): DebugEvent | "goes on" | undefined {
     const { vcpu } = core;
+    this.inEngine = true;
     const reason = this.engine.exports.run(vcpu.base);
+    this.inEngine = false;
     const name = EXIT_NAMES[reason] ?? "unknown";
     this.counters.exits[name] = (this.counters.exits[name] ?? 0) + 1;
     switch (reason) {

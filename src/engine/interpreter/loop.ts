@@ -336,6 +336,9 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       slot.set(
         fb.callIndirect(HANDLER, fb.load("i32.load16_u", at) as I32, cpu, fb.load("i32.load", at, 4) as I32, at),
       );
+      // A handler that took more than its one instruction was a region.
+      const taken = left.sub(c.get32(CPU.budget));
+      fb.ifRare(taken.gtS(1), () => c.set64(CPU.statCompiled, c.get64(CPU.statCompiled).add(taken.toI64S())));
       fb.brIf(inner, slot.get());
     });
     fb.br(outer);

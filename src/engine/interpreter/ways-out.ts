@@ -20,11 +20,6 @@ const MAX_DEPTH = 40;
 /** Set in the slot that a call returns when regions were dropped meanwhile: the caller may be one of them. */
 export const DROPPED = 1;
 
-/** CPU.statCompiled has the budget added when a region begins, and taken away when it ends. */
-function leaveRegion(c: CpuView, left: I32): void {
-  c.set64(CPU.statCompiled, c.get64(CPU.statCompiled).sub(left.toI64S()));
-}
-
 /** Goes on at a slot in place of the region, whatever handler it has. */
 function chain(c: CpuView, left: I32, slot: I32): void {
   const { fb } = c;
@@ -52,7 +47,6 @@ function isInterpreted({ fb }: CpuView, slot: I32): I32 {
 export const bailOut = defineFunction("bailOut", "iii", "i", (fb, cpu, left, slotAndCause) => {
   const c = new CpuView(fb, cpu);
   const slot = slotAndCause.and(~BAIL_MASK);
-  leaveRegion(c, left);
   const counter = cpu.add(slotAndCause.and(BAIL_MASK).shl(3));
   fb.store("i64.store", counter, (fb.load("i64.load", counter, CPU.statBails) as I64).add(1), CPU.statBails);
   fb.if(left.leS(0), () => {
@@ -81,7 +75,6 @@ export const bailOutWithFlags = defineFunction(
 /** (cpu, left, PC): to the interpreter's loop, which looks at interrupts before the instruction at PC. */
 export const lookOut = defineFunction("lookOut", "iil", "i", (fb, cpu, left, pc) => {
   const c = new CpuView(fb, cpu);
-  leaveRegion(c, left);
   c.set32(CPU.budget, left);
   c.set64(CPU.pc, pc);
   fb.return(fb.i32(0));
@@ -90,7 +83,6 @@ export const lookOut = defineFunction("lookOut", "iil", "i", (fb, cpu, left, pc)
 /** (cpu, left, slot): a branch to a slot of the same page. */
 export const goOut = defineFunction("goOut", "iii", "i", (fb, cpu, left, slot) => {
   const c = new CpuView(fb, cpu);
-  leaveRegion(c, left);
   heat(c, slot);
   chain(c, left, slot);
 });
@@ -98,7 +90,6 @@ export const goOut = defineFunction("goOut", "iii", "i", (fb, cpu, left, slot) =
 /** (cpu, left, address): a branch to anywhere. */
 export const jumpOut = defineFunction("jumpOut", "iil", "i", (fb, cpu, left, address) => {
   const c = new CpuView(fb, cpu);
-  leaveRegion(c, left);
   const slot = fb.call(jump, cpu, address, fb.i32(1));
   fb.if(slot.eqz(), () => {
     c.set32(CPU.budget, left);
@@ -110,7 +101,6 @@ export const jumpOut = defineFunction("jumpOut", "iil", "i", (fb, cpu, left, add
 /** (cpu, left, address): a return. Back to the region that called, or to the interpreter's loop. */
 export const returnOut = defineFunction("returnOut", "iil", "i", (fb, cpu, left, address) => {
   const c = new CpuView(fb, cpu);
-  leaveRegion(c, left);
   c.set32(CPU.budget, left);
   fb.return(fb.call(jump, cpu, address, fb.i32(0)));
 });
@@ -121,10 +111,8 @@ const dropCount = ({ fb }: CpuView): I32 => fb.load("i32.load", fb.i32(0), GLOBA
 function runWithin(c: CpuView, left: I32, run: () => I32): void {
   const { fb } = c;
   const before = fb.variable(dropCount(c));
-  leaveRegion(c, left);
   c.set32(CPU.budget, left.sub(1));
   const next = fb.variable(run());
-  c.set64(CPU.statCompiled, c.get64(CPU.statCompiled).add(c.get32(CPU.budget).toI64S()));
   fb.return(next.get().or(dropCount(c).ne(before.get())));
 }
 

@@ -239,7 +239,6 @@ class Region {
     b.append([{ kind: "scope", label: this.back, body: code }]);
     b.append(
       b.statements(() => {
-        this.leaveRegion(b.state32AsStored(CPU.budget));
         b.return(b.local32(this.nextSlot).and(~DROPPED));
       }),
     );
@@ -249,12 +248,6 @@ class Region {
       pages: [...this.pageSet],
       instructions: this.reached.reduce((n, i) => n + (this.blocks[i] as BuiltBlock).length, 0),
     };
-  }
-
-  /** For --stats, as ways-out.ts does it. */
-  private leaveRegion(left: I32): void {
-    const { b } = this;
-    b.setState64(CPU.statCompiled, b.state64(CPU.statCompiled).sub(left.toI64S()));
   }
 
   // --- the budget --------------------------------------------------------------------------------------------------------
@@ -290,15 +283,9 @@ class Region {
     const slot = b.param(2) as I32;
     if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.return(b.call(interpretOne, b.cpu, slot)));
     b.writeLocal(b.left, b.state32AsStored(CPU.budget).add(1));
-    this.enterRegion();
     b.writeLocal(b.bank, b.state32(CPU.bank));
     if (b.usesFp) b.refreshDoubt();
     if (this.entries.length > 1) b.writeLocal(this.which, b.load("i32.load16_u", slot, 2));
-  }
-
-  private enterRegion(): void {
-    const { b } = this;
-    b.setState64(CPU.statCompiled, b.state64(CPU.statCompiled).add(b.local32(b.left).toI64S()));
   }
 
   /** Goes to the entry whose number is in the slot's second half. */
