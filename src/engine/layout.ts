@@ -79,9 +79,10 @@ export const CPU = {
   pointerAuth: s.i32(),
   /** Bit n: code in guarded pages (FEAT_BTI) has been fetched at ELn, so that indirect branches there must be looked at. */
   guardedLevels: s.i32(),
+  /** 32 bits each; the upper ones are always 0, so that MRS is a plain load. */
+  fpcr: s.i64(),
+  fpsr: s.i64(),
   /** FPCR is at defaults and FPSR.IXC is set: the host's float result is the answer unless special. */
-  fpcr: s.i32(),
-  fpsr: s.i32(),
   fpFast: s.i32(),
   /** Trap groups (sysreg/traps.ts) that are active at the current EL, for reads and for writes. */
   readTraps: s.i32(),

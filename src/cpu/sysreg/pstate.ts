@@ -57,12 +57,16 @@ export const PSTATE = [
   register("FPCR", [3, 3, 4, 4, 0], {
     writable: (has) => bits(26, 22) | (has("FP16") ? mask(19) : 0n),
     trap: "floatingPoint",
+    cell: CPU.fpcr,
+    slotRead: true,
     read: field(CPU.fpcr, 0n),
     write: ({ vcpu }, value) => vcpu.setFpcr(Number(value)),
   }),
   register("FPSR", [3, 3, 4, 4, 1], {
     writable: mask(27, 7, 4, 3, 2, 1, 0),
     trap: "floatingPoint",
+    cell: CPU.fpsr,
+    slotRead: true,
     read: field(CPU.fpsr, 0n),
     write: ({ vcpu }, value) => vcpu.setFpsr(Number(value)),
   }),

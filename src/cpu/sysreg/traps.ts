@@ -212,7 +212,7 @@ const rows = {
     check: (c, el, write) =>
       el === 1 && (c.hcr & (HCR.IMO | HCR.FMO)) !== 0 ? 2 : icc(ICH_HCR.TC, 0, ROUTED)(c, el, write),
   },
-  floatingPoint: { ec: 0x07, check: fpTrapTarget },
+  floatingPoint: { inline: true, ec: 0x07, check: fpTrapTarget },
 } satisfies Record<string, TrapRow>;
 
 export type TrapClass = keyof typeof rows;

@@ -47,6 +47,9 @@ const UNARY: Record<string, (a: bigint) => bigint> = {
   "i64.extend32_s": (a) => BigInt.asIntN(32, a),
 };
 
+const isZero = (constant: Node["constant"]): boolean => constant === 0 || constant === 0n;
+
+const ZERO_AT_ZERO = new Set(["and", "mul"]);
 const IDENTITY_AT_ZERO = new Set(["add", "sub", "or", "xor", "shl", "shr_s", "shr_u", "rotr", "rotl"]);
 
 interface Rule {
@@ -54,6 +57,7 @@ interface Rule {
   readonly binary: Fold | undefined;
   readonly bits: number;
   readonly identityAtZero: boolean;
+  readonly zeroAtZero: boolean;
 }
 
 /** By instruction name: compiling asks for every node, and few have anything known. */
@@ -69,6 +73,7 @@ function ruleOf(name: OpName): Rule {
     binary: integer ? BINARY[operation] : undefined,
     bits: type === "i32" ? 32 : 64,
     identityAtZero: integer && IDENTITY_AT_ZERO.has(operation),
+    zeroAtZero: integer && ZERO_AT_ZERO.has(operation),
   };
   RULES.set(name, rule);
   return rule;
@@ -82,13 +87,16 @@ export function fold(name: OpName, args: readonly Node[]): bigint | Node | undef
   const [left, right] = args;
   if (left === undefined || (left.constant === undefined && right?.constant === undefined)) return undefined;
   if (left.type !== "i" && left.type !== "l") return undefined;
-  const { unary, binary, bits, identityAtZero } = ruleOf(name);
+  const { unary, binary, bits, identityAtZero, zeroAtZero } = ruleOf(name);
   if (unary) {
     const a = known(left.constant);
     return a === undefined ? undefined : unary(a);
   }
-  if (right === undefined || right.constant === undefined) return undefined;
-  if (identityAtZero && (right.constant === 0 || right.constant === 0n)) return left;
+  if (right === undefined) return undefined;
+  if (zeroAtZero && isZero(left.constant)) return 0n;
+  if (right.constant === undefined) return undefined;
+  if (identityAtZero && isZero(right.constant)) return left;
+  if (zeroAtZero && isZero(right.constant)) return 0n;
   if (binary === undefined || left.constant === undefined) return undefined;
   const [a, b] = [known(left.constant), known(right.constant)];
   return a === undefined || b === undefined ? undefined : BigInt.asIntN(bits, binary(a, b, bits));
