@@ -40,8 +40,8 @@ export function optimizedCode(module: WebAssembly.Module, instance: WebAssembly.
 /** The optimised code that V8 has by now of a module and these functions of it; empty where it has none. */
 export function serializedCode(module: WebAssembly.Module, functions: readonly unknown[]): Uint8Array {
   // V8 takes it for a bug when it is asked for code of which there is none.
-  const isOptimized = (f: unknown): unknown => withNatives("return %IsTurboFanFunction(a)", (native) => native(f));
-  if (!functions.some(isOptimized)) return new Uint8Array();
+  const any = withNatives("return %IsTurboFanFunction(a)", (isOptimized) => functions.some((f) => isOptimized(f)));
+  if (!any) return new Uint8Array();
   return withNatives("return %SerializeWasmModule(a)", (serialize) => new Uint8Array(serialize(module) as ArrayBuffer));
 }
 

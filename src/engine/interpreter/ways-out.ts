@@ -20,13 +20,16 @@ const MAX_DEPTH = 40;
 /** Set in the slot that a call returns when regions were dropped meanwhile: the caller may be one of them. */
 export const DROPPED = 1;
 
+/** Back to the interpreter's loop, or to the region that called, which goes on at a slot. */
+function goBack(c: CpuView, left: I32, slot: I32): void {
+  c.set32(CPU.budget, left);
+  c.fb.return(slot);
+}
+
 /** Goes on at a slot in place of the region, whatever handler it has. */
 function chain(c: CpuView, left: I32, slot: I32): void {
   const { fb } = c;
-  fb.if(left.leS(0), () => {
-    c.set32(CPU.budget, left);
-    fb.return(slot);
-  });
+  fb.if(left.leS(0), () => goBack(c, left, slot));
   c.set32(CPU.budget, left.sub(1));
   const word = fb.load("i32.load", slot, 4) as I32;
   fb.returnCallIndirect(HANDLER, fb.load("i32.load16_u", slot) as I32, c.base, word, slot);
@@ -49,10 +52,7 @@ export const bailOut = defineFunction("bailOut", "iii", "i", (fb, cpu, left, slo
   const slot = slotAndCause.and(~BAIL_MASK);
   const counter = cpu.add(slotAndCause.and(BAIL_MASK).shl(3));
   fb.store("i64.store", counter, (fb.load("i64.load", counter, CPU.statBails) as I64).add(1), CPU.statBails);
-  fb.if(left.leS(0), () => {
-    c.set32(CPU.budget, left);
-    fb.return(slot);
-  });
+  fb.if(left.leS(0), () => goBack(c, left, slot));
   c.set32(CPU.budget, left.sub(1));
   fb.return(fb.call(interpretOne, cpu, slot));
 });
@@ -91,10 +91,7 @@ export const goOut = defineFunction("goOut", "iii", "i", (fb, cpu, left, slot) =
 export const jumpOut = defineFunction("jumpOut", "iil", "i", (fb, cpu, left, address) => {
   const c = new CpuView(fb, cpu);
   const slot = fb.call(jump, cpu, address, fb.i32(1));
-  fb.if(slot.eqz(), () => {
-    c.set32(CPU.budget, left);
-    fb.return(slot);
-  });
+  fb.if(slot.eqz(), () => goBack(c, left, slot));
   chain(c, left, slot);
 });
 
@@ -123,10 +120,7 @@ function runWithin(c: CpuView, left: I32, run: () => I32): void {
  */
 export const callOut = defineFunction("callOut", "iii", "i", (fb, cpu, left, slot) => {
   const c = new CpuView(fb, cpu);
-  const stay = (): void => {
-    c.set32(CPU.budget, left);
-    fb.return(slot);
-  };
+  const stay = (): void => goBack(c, left, slot);
   fb.if(isInterpreted(c, slot), () => {
     fb.call(heatSlot, cpu, slot);
     stay();
@@ -145,20 +139,14 @@ export const callOut = defineFunction("callOut", "iii", "i", (fb, cpu, left, slo
 /** The same for an address: (cpu, left, address). */
 export const callAddress = defineFunction("callAddress", "iil", "i", (fb, cpu, left, address) => {
   const slot = fb.call(jump, cpu, address, fb.i32(0));
-  fb.if(slot.eqz(), () => {
-    new CpuView(fb, cpu).set32(CPU.budget, left);
-    fb.return(slot);
-  });
+  fb.if(slot.eqz(), () => goBack(new CpuView(fb, cpu), left, slot));
   fb.return(fb.call(callOut, cpu, left, slot));
 });
 
 /** (cpu, left, slot): the interpreter carries out one instruction in the middle of a region; else as `callOut`. */
 export const interpretWithin = defineFunction("interpretWithin", "iii", "i", (fb, cpu, left, slot) => {
   const c = new CpuView(fb, cpu);
-  fb.if(left.leS(0), () => {
-    c.set32(CPU.budget, left);
-    fb.return(slot);
-  });
+  fb.if(left.leS(0), () => goBack(c, left, slot));
   runWithin(c, left, () => fb.call(interpretOne, cpu, slot));
 });
 

@@ -3,6 +3,7 @@
  * are entered, until a page that they have code of is written.
  */
 import type { Engine } from "../engine.js";
+import { FIRST_INSTRUCTION_HANDLER } from "../interpreter/code-pages.js";
 import {
   AREA,
   BANK,
@@ -106,9 +107,8 @@ export class InstalledRegions {
   }
 
   /** Whether a slot is still interpreted, and has been. */
-  isInterpreted(slot: number, firstInstruction: number): boolean {
-    const handler = this.engine.view.getUint16(slot, true);
-    return handler >= firstInstruction && handler < this.firstIndex;
+  isInterpreted(slot: number): boolean {
+    return this.isFree(slot) && this.engine.view.getUint16(slot, true) >= FIRST_INSTRUCTION_HANDLER;
   }
 
   /** Whether no region begins at a slot. */
@@ -122,10 +122,13 @@ export class InstalledRegions {
     return start + Math.floor((slot - start) / CODE_PAGE.size) * CODE_PAGE.size;
   }
 
-  /** The predecode page of a virtual page, if the fetch TLB of a bank knows it and regions may have code of it. */
-  pageAt(va: bigint, bank: number): number | undefined {
+  /**
+   * The predecode page of a virtual page so many pages behind another one, if the fetch TLB of a bank knows it and regions
+   * may have code of it.
+   */
+  pageAt(from: bigint, distance: number, bank: number): number | undefined {
     const { view } = this.engine;
-    const page = BigInt.asUintN(64, va);
+    const page = BigInt.asUintN(64, from + BigInt(distance * PAGE_SIZE));
     const index = Number((page >> BigInt(PAGE_BITS)) & BigInt(FETCH_ENTRIES - 1));
     const entry = bank + BANK.fetch + index * FETCH_ENTRY.size;
     if (view.getBigUint64(entry + FETCH_ENTRY.tag, true) !== page) return undefined;
@@ -149,10 +152,5 @@ export class InstalledRegions {
     view.setUint32(page + CODE_PAGE.hasRegions, 1, true);
     view.setBigUint64(page + CODE_PAGE.hash, hash, true);
     return hash;
-  }
-
-  /** Distance in virtual pages as a difference of addresses. */
-  static apart(distance: number): bigint {
-    return BigInt(distance * PAGE_SIZE);
   }
 }

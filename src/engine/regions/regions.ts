@@ -8,7 +8,7 @@ import { Worker } from "node:worker_threads";
 import { decodeIn } from "../../isa/decode.js";
 import type { Engine } from "../engine.js";
 import { hostHasFma } from "../fp/host-fma.js";
-import { FIRST_INSTRUCTION_HANDLER, HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
+import { HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
 import { AREA, CODE_PAGE, GLOBAL, SLOT_SIZE, SLOTS_PER_PAGE } from "../layout.js";
 import { CODE_MAKER } from "../optimized-code.js";
 import { CodeCache, type Found } from "./code-cache.js";
@@ -35,6 +35,12 @@ const WARM = 1 / 8;
 const MAX_CHANGES = 4;
 /** Jobs that the compiler thread may have before it; what becomes hot meanwhile waits here. */
 const JOBS_AHEAD = 2;
+
+/** Where it says which instructions and registers the model of CPU has. */
+const MODEL_AREAS = [
+  [AREA.sysregIndex, AREA.watches],
+  [AREA.decodeTree, AREA.crcTables],
+] as const;
 
 /** A job under way: its pages must not change until it is done. */
 interface Running {
@@ -82,6 +88,8 @@ export class Regions {
   private readonly cache: CodeCache | undefined;
   /** Kept regions of a page that are not installed yet, by predecode page. */
   private readonly awaited = new Map<number, Found[]>();
+  /** How often a predecode page was dropped. */
+  private readonly changes = new Map<number, number>();
 
   constructor(
     private readonly engine: Engine,
@@ -96,9 +104,10 @@ export class Regions {
 
   /** All that compiled code depends on beside the pages it is of. */
   private keyOf(build: string): string {
-    const { sysregIndex, decodeTree, memoryPages } = this.tables();
-    const model = createHash("sha1").update(sysregIndex).update(decodeTree).digest("hex");
-    return [build, CODE_MAKER, hostHasFma(), model, memoryPages].join("\n");
+    const { bytes } = this.engine;
+    const model = createHash("sha1");
+    for (const [from, to] of MODEL_AREAS) model.update(bytes.subarray(from, to));
+    return [build, CODE_MAKER, hostHasFma(), model.digest("hex"), bytes.length].join("\n");
   }
 
   get stats(): RegionStats {
@@ -175,9 +184,6 @@ export class Regions {
 
   // --- what was kept ---------------------------------------------------------------------------------------------------
 
-  /** How often a predecode page was dropped. */
-  private readonly changes = new Map<number, number>();
-
   /** A slot that was branched to a second time: regions of its page that an earlier run kept are installed. */
   look({ slot, page, bank }: HotSlot): void {
     const { cache, installed } = this;
@@ -201,7 +207,7 @@ export class Regions {
     const places = new Map([[0, own]]);
     for (const { distance, hash } of region.pages) {
       if (distance === 0) continue;
-      const address = installed.pageAt(page + InstalledRegions.apart(distance), bank);
+      const address = installed.pageAt(page, distance, bank);
       if (address === undefined) return false;
       if (installed.hashOf(address).toString(16) !== hash) return true;
       places.set(distance, address);
@@ -311,9 +317,9 @@ export class Regions {
   private snapshot({ slot, page, bank }: HotSlot): JobSlot | undefined {
     const { installed } = this;
     const own = installed.pageOf(slot);
-    if (!installed.isInterpreted(slot, FIRST_INSTRUCTION_HANDLER) || !installed.isUsable(own)) return undefined;
+    if (!installed.isInterpreted(slot) || !installed.isUsable(own)) return undefined;
     const pages = [0, -1, 1].flatMap((distance): PageCopy[] => {
-      const address = distance === 0 ? own : installed.pageAt(page + InstalledRegions.apart(distance), bank);
+      const address = distance === 0 ? own : installed.pageAt(page, distance, bank);
       if (address === undefined) return [];
       // From here on a write to it while the job is under way is heard of.
       return [{ distance, address, hash: installed.hashOf(address), slots: this.copy(address) }];
