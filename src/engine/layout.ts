@@ -213,18 +213,26 @@ export const CODE_PAGE = {
   size: SLOTS_PER_PAGE * SLOT_SIZE + 64,
 } as const;
 
-/** Software TLB of a bank: entries indexed by the low bits of the virtual page number. */
-export const TLB_BITS = 10;
+/**
+ * Software TLB of a bank: entries indexed by the low bits of the virtual page number. It reaches as far as the working
+ * set of a program that compresses or sorts: a miss costs as much as some tens of instructions.
+ */
+export const TLB_BITS = 13;
 export const TLB_ENTRIES = 1 << TLB_BITS;
-/** Tags hold the virtual page, or have bit 0 set and match nothing. */
+/**
+ * Tags hold the virtual page, or have bit 0 set and match nothing. An entry of zeroes matches nothing either, but for the
+ * first of a bank: no other is that of page 0.
+ */
 export const TLB_ENTRY = { read: 0, write: 8, addend: 16, flags: 20, page: 24, size: 32 } as const;
+/** Neighbouring entries of which a bank knows by one bit whether any was filled. */
+export const TLB_GROUP = TLB_ENTRIES / 64;
 export const FETCH_BITS = 10;
 export const FETCH_ENTRIES = 1 << FETCH_BITS;
 export const FETCH_ENTRY = { tag: 0, codePage: 8, guarded: 12, size: 16 } as const;
-/** A bank: header, data entries, fetch entries. */
+/** A bank: header (`filled` has a bit for each TLB_GROUP), data entries, fetch entries. */
 export const BANK = {
   key: 0,
-  ttbr: 8,
+  filled: 8,
   lastUse: 16,
   context: 20,
   data: 32,

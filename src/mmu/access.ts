@@ -22,7 +22,7 @@ import {
   PAGE_SIZE,
   TLB_ENTRY,
 } from "../engine/layout.js";
-import { chooseBank, entryOf, hasShared, noteLargeRange, unprivilegedContext } from "./banks.js";
+import { chooseBank, entryOf, entryToFill, hasShared, noteLargeRange, unprivilegedContext } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
 import { pageWatched, unlessWatched, unwatchedHost, watched } from "./watch.js";
 
@@ -136,7 +136,7 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
     const known = (fb.load("i64.load", shared, TLB_ENTRY.page) as I64).eq(pageOf(va));
     const allowed = (fb.load("i32.load", shared, TLB_ENTRY.flags) as I32).shrU(access).and(1);
     fb.if(known.and(allowed), () => {
-      const own = entryOf(fb.call(chooseBank, cpu, context), va);
+      const own = entryToFill(fb, fb.call(chooseBank, cpu, context), va);
       copyEntry(fb, shared, own);
       c.set32(CPU.walkFault, 0);
       fb.return(va.wrap().add(fb.load("i32.load", own, TLB_ENTRY.addend) as I32));
@@ -158,7 +158,7 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
     const low = va.and(span.neg());
     fb.call(noteLargeRange, cpu, low, low.add(span));
   });
-  const entry = entryOf(fb.call(chooseBank, cpu, context), va);
+  const entry = entryToFill(fb, fb.call(chooseBank, cpu, context), va);
   const page = pageOf(va);
   const flags = pageFlags(fb, hostPage);
   const maybeWatched = (fb.load("i64.load", fb.i32(0), GLOBAL.watchedPages) as I64)
@@ -184,7 +184,7 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   fb.store("i32.store", entry, attributes.and(~ATTRIBUTE.write).or(writable.shl(1)).or(watchedOnly), TLB_ENTRY.flags);
   fb.store("i64.store", entry, page, TLB_ENTRY.page);
   fb.if(mayShare.and(attributes.and(ATTRIBUTE.notGlobal).eqz()), () => {
-    copyEntry(fb, entry, entryOf(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), va));
+    copyEntry(fb, entry, entryToFill(fb, fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), va));
   });
   fb.return(hostPage.add(pa.wrap().and(PAGE_SIZE - 1)));
 });

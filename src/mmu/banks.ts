@@ -23,6 +23,7 @@ import {
   PAGE_BITS,
   TLB_ENTRIES,
   TLB_ENTRY,
+  TLB_GROUP,
 } from "../engine/layout.js";
 
 /** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
@@ -34,10 +35,25 @@ export function hasShared(context: I32): I32 {
   return either(CONTEXT.el10, CONTEXT.el10Pan).or(either(CONTEXT.el20, CONTEXT.el20Pan));
 }
 
+const GROUP_SIZE = TLB_GROUP * TLB_ENTRY.size;
+
+/** Runs `visit` for each group of a bank's entries that may hold a translation, with the address of its first. */
+function forEachFilledGroup(fb: FunctionBuilder, bank: I32, visit: (group: I32) => void): void {
+  // The first group begins with the entry that zeroed memory makes match.
+  const left = fb.variable((fb.load("i64.load", bank, BANK.filled) as I64).or(1));
+  fb.loop((again) => {
+    const groups = left.get();
+    visit(bank.add(groups.ctz().wrap().mul(GROUP_SIZE)).add(BANK.data));
+    left.set(groups.and(groups.sub(1)));
+    fb.brIf(again, left.get().ne(0n));
+  });
+}
+
 /** Makes every entry of a bank invalid. */
 export const flushBank = defineFunction("flushBank", "i", "", (fb, bank) => {
-  const size = TLB_ENTRIES * TLB_ENTRY.size + FETCH_ENTRIES * FETCH_ENTRY.size;
-  fb.memoryFill(bank.add(BANK.data), fb.i32(INVALID_BYTE), fb.i32(size));
+  forEachFilledGroup(fb, bank, (group) => fb.memoryFill(group, fb.i32(INVALID_BYTE), fb.i32(GROUP_SIZE)));
+  fb.store("i64.store", bank, fb.i64(0), BANK.filled);
+  fb.memoryFill(bank.add(BANK.fetch), fb.i32(INVALID_BYTE), fb.i32(FETCH_ENTRIES * FETCH_ENTRY.size));
   fb.return();
 });
 
@@ -114,6 +130,17 @@ export function entryOf(bank: I32, va: I64): I32 {
     .wrap()
     .and(TLB_ENTRIES - 1);
   return bank.add(index.mul(TLB_ENTRY.size)).add(BANK.data);
+}
+
+/** The same for an entry that is about to be filled. */
+export function entryToFill(fb: FunctionBuilder, bank: I32, va: I64): I32 {
+  const group = va
+    .shrU(PAGE_BITS)
+    .and(TLB_ENTRIES - 1)
+    .shrU(Math.log2(TLB_GROUP));
+  const filled = fb.load("i64.load", bank, BANK.filled) as I64;
+  fb.store("i64.store", bank, filled.or(fb.i64(1).shl(group)), BANK.filled);
+  return entryOf(bank, va);
 }
 
 /** (cpu, context) → its bank: the one in the table, a kept one with the same key, or the least recently used emptied. */
@@ -273,15 +300,17 @@ export const poisonWrites = defineFunction("poisonWrites", "i", "", (fb, hostPag
   forEachCpu(fb, (cpu) => {
     forEachBank(fb, cpu, (bank) => {
       fb.if((fb.load("i64.load", bank, BANK.key) as I64).ne(-1n), () => {
-        const entry = fb.variable(bank.add(BANK.data));
-        const end = bank.add(BANK.fetch);
-        fb.loop((again) => {
-          const e = entry.get();
-          const tag = fb.load("i64.load", e, TLB_ENTRY.write) as I64;
-          const host = tag.wrap().add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
-          fb.if(host.eq(hostPage), () => fb.store("i64.store", e, fb.i64(-1), TLB_ENTRY.write));
-          entry.set(e.add(TLB_ENTRY.size));
-          fb.brIf(again, entry.get().ltU(end));
+        forEachFilledGroup(fb, bank, (group) => {
+          const entry = fb.variable(group);
+          const end = fb.variable(group.add(GROUP_SIZE));
+          fb.loop((again) => {
+            const e = entry.get();
+            const tag = fb.load("i64.load", e, TLB_ENTRY.write) as I64;
+            const host = tag.wrap().add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
+            fb.if(host.eq(hostPage), () => fb.store("i64.store", e, fb.i64(-1), TLB_ENTRY.write));
+            entry.set(e.add(TLB_ENTRY.size));
+            fb.brIf(again, entry.get().ltU(end.get()));
+          });
         });
       });
     });

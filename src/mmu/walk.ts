@@ -23,7 +23,7 @@ import {
   SECURE_ADDRESS,
   TLB_ENTRY,
 } from "../engine/layout.js";
-import { chooseBank, entryOf } from "./banks.js";
+import { chooseBank, entryOf, entryToFill } from "./banks.js";
 
 /** Kinds of access. */
 export const ACCESS = { read: 0, write: 1, execute: 2 } as const;
@@ -296,7 +296,8 @@ const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa
   });
   // Whether it may be executed depends on the level that asks (FEAT_XNX), which the bank does not know.
   fb.if(access.eq(ACCESS.execute), () => fb.return(fb.call(walkStage2, cpu, ipa, access)));
-  const entry = entryOf(fb.call(chooseBank, cpu, fb.i32(CACHE_CONTEXT.stage2)), ipa);
+  const bank = fb.call(chooseBank, cpu, fb.i32(CACHE_CONTEXT.stage2));
+  const entry = entryOf(bank, ipa);
   const page = ipa.and(-BigInt(PAGE_SIZE));
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
   const attributes = fb.load("i32.load", entry, TLB_ENTRY.flags) as I32;
@@ -309,10 +310,11 @@ const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa
   });
   const fault = fb.call(walkStage2, cpu, ipa, access);
   fb.if(fault, () => fb.return(fault));
-  fb.store("i64.store", entry, c.get64(CPU.walkPa).and(-BigInt(PAGE_SIZE)), STAGE2_ENTRY.pa);
-  fb.store("i64.store", entry, c.get32(CPU.walkLevelSize).toI64U(), STAGE2_ENTRY.levelSize);
-  fb.store("i32.store", entry, c.get32(CPU.walkAttributes), TLB_ENTRY.flags);
-  fb.store("i64.store", entry, page, TLB_ENTRY.page);
+  const filled = entryToFill(fb, bank, ipa);
+  fb.store("i64.store", filled, c.get64(CPU.walkPa).and(-BigInt(PAGE_SIZE)), STAGE2_ENTRY.pa);
+  fb.store("i64.store", filled, c.get32(CPU.walkLevelSize).toI64U(), STAGE2_ENTRY.levelSize);
+  fb.store("i32.store", filled, c.get32(CPU.walkAttributes), TLB_ENTRY.flags);
+  fb.store("i64.store", filled, page, TLB_ENTRY.page);
   fb.return(fb.i32(0));
 });
 

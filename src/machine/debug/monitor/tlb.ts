@@ -24,7 +24,8 @@ export const tlb: MonitorCommand = {
       if (key === NO_KEY || !(Number(key & 0xffn) in CONTEXT_NAMES)) continue;
       let used = 0;
       for (let entry = bank + BANK.data; entry < bank + BANK.fetch; entry += TLB_ENTRY.size) {
-        if ((view.getBigUint64(entry + TLB_ENTRY.page, true) & 1n) === 0n) used++;
+        const filled = view.getInt32(entry + TLB_ENTRY.flags, true) !== 0;
+        if (filled && (view.getBigUint64(entry + TLB_ENTRY.page, true) & 1n) === 0n) used++;
       }
       const name = CONTEXT_NAMES[Number(key & 0xffn)] ?? "?";
       const vmid = (key >> 24n) & VMID_VALID ? ` VMID ${(key >> 24n) & 0xffffn}` : "";
