@@ -7,10 +7,15 @@
  */
 import { setFlagsFromString } from "node:v8";
 
-/** And the version from which V8 does so by itself: it complains of a flag that it does not know any more. */
+/**
+ * And the version from which V8 does so by itself, or is not known to have the flag: it complains of one that it does not
+ * know. Checks of the stack at each function and each round of a loop are not needed: calls of regions are counted
+ * (interpreter/ways-out.ts), nothing else recurs, and every loop ends with the budget.
+ */
 const FLAGS = [
   { name: "--experimental-wasm-branch-hinting", until: [13, 7] },
   { name: "--experimental-wasm-relaxed-simd", until: [11, 4] },
+  { name: "--no-wasm-stack-checks", until: [11, 4] },
 ] as const;
 
 export function setHostFlags(): void {

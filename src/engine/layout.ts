@@ -136,6 +136,11 @@ export const CPU = {
   sliceEnd: s.i64(),
   /** Compiled regions that stand in the middle of a call of another one. */
   depth: s.i32(),
+  /**
+   * Where the innermost of these calls returns to. NO_RETURN (interpreter/protocol.ts) when there is none, or when the
+   * translation of that address, or its code, may have changed since the call.
+   */
+  returnAddress: s.i64(),
   /** Counters for --stats. */
   retired: s.i64(),
   /**

@@ -37,11 +37,15 @@ export function optimizedCode(module: WebAssembly.Module, instance: WebAssembly.
   return serializedCode(module, [...functions]);
 }
 
+/** How many of these functions V8 has optimised by now. */
+export function countOptimized(functions: readonly unknown[]): number {
+  return withNatives("return %IsTurboFanFunction(a)", (isOptimized) => functions.filter((f) => isOptimized(f)).length);
+}
+
 /** The optimised code that V8 has by now of a module and these functions of it; empty where it has none. */
 export function serializedCode(module: WebAssembly.Module, functions: readonly unknown[]): Uint8Array {
   // V8 takes it for a bug when it is asked for code of which there is none.
-  const any = withNatives("return %IsTurboFanFunction(a)", (isOptimized) => functions.some((f) => isOptimized(f)));
-  if (!any) return new Uint8Array();
+  if (countOptimized(functions) === 0) return new Uint8Array();
   return withNatives("return %SerializeWasmModule(a)", (serialize) => new Uint8Array(serialize(module) as ArrayBuffer));
 }
 

@@ -189,9 +189,12 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   fb.return(hostPage.add(pa.wrap().and(PAGE_SIZE - 1)));
 });
 
+/** What `touch` says, besides 0: the whole page is for the inline path; or this access is, for watched bytes beside it. */
+export const TOUCHED = { page: 1, access: 3 } as const;
+
 /**
- * A compiled region's access missed: (cpu, VA, size, access) → 1 when the TLB entry now lets the inline path have it.
- * What that path never may (devices, watched bytes, pages with code, page borders, faults) is 0, and nothing happened.
+ * A compiled region's access missed: (cpu, VA, size, access) → TOUCHED when the TLB entry now lets the inline path have
+ * it. What that path never may (devices, watched bytes, pages with code, page borders, faults) is 0, and nothing happened.
  */
 export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, access) => {
   const c = new CpuView(fb, cpu);
@@ -206,7 +209,7 @@ export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, ac
       const host = va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32);
       fb.if(access, () => fb.if(pageFlags(fb, host).and(PAGE_FLAG.hasCode), () => fb.return(fb.i32(0))));
       unlessWatched(fb, va, size, () => fb.return(fb.i32(0)));
-      fb.return(fb.i32(1));
+      fb.return(fb.i32(TOUCHED.access));
     });
   };
   fb.if(known.and(flags().shrU(access)), () => {
@@ -216,12 +219,29 @@ export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, ac
   const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
   fb.if(host.leU(DEVICE), () => fb.return(fb.i32(0)));
   besideWatch();
-  const tags = fb.choose(
+  fb.return(tagOf(fb, entry, access).eq(page));
+});
+
+/** The tag that an access of this kind is compared with. */
+function tagOf(fb: FunctionBuilder, entry: I32, access: I32): I64 {
+  return fb.choose(
     access.eq(ACCESS.write),
     () => fb.load("i64.load", entry, TLB_ENTRY.write) as I64,
     () => fb.load("i64.load", entry, TLB_ENTRY.read) as I64,
   );
-  fb.return(tags.eq(page));
+}
+
+/**
+ * A compiled region's access that is not in the page where it was looked for first: (cpu, VA, size, access) → its host
+ * address by the TLB or `touch`, or 0 where that has 0.
+ */
+export const reach = defineFunction("reach", "ilii", "i", (fb, cpu, va, size, access) => {
+  const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
+  const last = va.add(size.sub(1).toI64U());
+  fb.if(tagOf(fb, entry, access).ne(pageOf(last)), () => {
+    fb.if(fb.call(touch, cpu, va, size, access).eqz(), () => fb.return(fb.i32(0)));
+  });
+  fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
 });
 
 /** The host address of a byte by the TLB or a refill; DEVICE or FAILED as `refill`. */

@@ -5,6 +5,7 @@
  */
 import { STACK_POINTER_TRAP } from "../cpu/sysreg/traps.js";
 import { CpuView } from "../engine/cpu-view.js";
+import { NO_RETURN } from "../engine/interpreter/protocol.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
@@ -181,6 +182,11 @@ export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, cont
   fb.return(found.get());
 });
 
+/** What compiled code knows of the addresses that its calls return to may be wrong from now on. */
+export function forgetReturns(c: CpuView): void {
+  c.set64(CPU.returnAddress, c.fb.i64(NO_RETURN));
+}
+
 /** Takes over what the control registers mean at the current EL: trap groups, FP trap, translation context, bank. */
 export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
@@ -195,6 +201,7 @@ export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
   c.set32(CPU.context, context);
   c.set32(CPU.pointerAuth, word.shrU(MODE_POINTER_AUTH));
   c.set32(CPU.bank, fb.call(chooseBank, cpu, context));
+  forgetReturns(c);
   fb.return();
 });
 
@@ -271,6 +278,7 @@ export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (
       fb.return();
     });
   }
+  forgetReturns(c);
   const page = va.shrU(PAGE_BITS).wrap();
   const data = page.and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size);
   const fetch = page.and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size);
@@ -289,6 +297,7 @@ export const invalidateBanks = defineFunction("invalidateBanks", "ill", "", (fb,
     const key = fb.load("i64.load", bank, BANK.key) as I64;
     fb.if(key.and(mask).eq(match), () => fb.call(flushBank, bank));
   });
+  forgetReturns(new CpuView(fb, cpu));
   fb.return();
 });
 

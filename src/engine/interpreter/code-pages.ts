@@ -2,6 +2,8 @@
  * Predecode pages: per guest page that was executed, one slot an instruction. Keyed by physical (host) page; decoded
  * lazily, slot by slot; dropped when the guest writes to the page.
  */
+import { forEachCpu, forgetReturns } from "../../mmu/banks.js";
+import { CpuView } from "../cpu-view.js";
 import { dropRegions } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
@@ -94,6 +96,7 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
   });
   fb.if(regions, () => {
     fb.store("i32.store", fb.i32(0), (fb.load("i32.load", fb.i32(0), GLOBAL.drops) as I32).add(1), GLOBAL.drops);
+    forEachCpu(fb, (cpu) => forgetReturns(new CpuView(fb, cpu)));
     fb.call(dropRegions, first);
   });
   fb.if(dropAll, () => {

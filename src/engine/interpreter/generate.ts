@@ -13,7 +13,7 @@ import {
 import { buildDecodeTree } from "../../isa/decode.js";
 import type { Feature } from "../../isa/features.js";
 import { type Form, fieldsOf } from "../../isa/pattern.js";
-import { raiseDataAbort, refill, touch } from "../../mmu/access.js";
+import { raiseDataAbort, reach, refill, touch } from "../../mmu/access.js";
 import { contextChanged, enterMode, flushBank, flushCpu, invalidateAddress } from "../../mmu/banks.js";
 import { peekHost } from "../../mmu/peek.js";
 import { walk } from "../../mmu/walk.js";
@@ -109,7 +109,7 @@ export function generateInterpreter(): InterpreterImage {
     ...[unpreparedPoint, unpreparedBreakpoint],
   ];
   module.exportRuntime(new Set<DefinedFunction>([...special, ...handlers]));
-  for (const f of [...WAYS_OUT, touch, peekHost]) module.functionIndex(f);
+  for (const f of [...WAYS_OUT, touch, reach, peekHost]) module.functionIndex(f);
   const bytes = module.finish([...special, ...handlers], { initial: 1, maximum: 65536 });
   const tree = buildDecodeTree(
     forms.map((form, i) => ({ form, handler: FIRST_INSTRUCTION_HANDLER + i })),

@@ -34,27 +34,32 @@ export function fetchEntry(bank: I32, address: I64): I32 {
 }
 
 /**
- * (cpu, address, whether the branch makes its target hotter) → the slot of the address when the fetch TLB knows its
- * page, and that page is the one being executed from now on; else 0, with the PC in the block.
+ * The slot of an address when the fetch TLB knows its page, and that page is the one being executed from now on; if it
+ * does not, runs `otherwise`, which must leave, with the PC in the block.
  */
-export const jump = defineFunction("jump", "ili", "i", (fb, cpu, address, heats) => {
-  const c = new CpuView(fb, cpu);
+export function slotOfAddress(c: CpuView, address: I64, otherwise: () => void): I32 {
+  const { fb } = c;
   const page = address.and(-BigInt(PAGE_SIZE));
   const entry = fetchEntry(c.get32(CPU.bank), address);
   const known = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page);
-  fb.if(known.eqz().or(address.wrap().and(3)), () => {
+  fb.ifRare(known.eqz().or(address.wrap().and(3)), () => {
     c.set64(CPU.pc, address);
-    fb.return(fb.i32(0));
+    otherwise();
   });
   const code = fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32;
   c.set32(CPU.slotBase, code);
   c.set64(CPU.pcBias, page.sub(code.shrU(1).toI64U()));
-  const slot = code.add(
+  return code.add(
     address
       .wrap()
       .and(PAGE_SIZE - 1)
       .shl(1),
   );
+}
+
+/** (cpu, address, whether the branch makes its target hotter) → `slotOfAddress`, or 0. */
+export const jump = defineFunction("jump", "ili", "i", (fb, cpu, address, heats) => {
+  const slot = slotOfAddress(new CpuView(fb, cpu), address, () => fb.return(fb.i32(0)));
   fb.if(heats, () => fb.call(heatSlot, cpu, slot));
   fb.return(slot);
 });

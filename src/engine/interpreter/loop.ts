@@ -25,7 +25,7 @@ import {
 import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UNDEFINED } from "./code-pages.js";
 import { fetchEntry, heatSlot } from "./jump.js";
 import { LANDING, landingPad } from "./landing.js";
-import { BREAKPOINT_PROGRAM, HANDLER } from "./protocol.js";
+import { BREAKPOINT_PROGRAM, HANDLER, NO_RETURN, RETURNED } from "./protocol.js";
 
 /** Instruction Abort at the PC in the block. */
 const abortFetch = defineFunction("abortFetch", "ii", "", (fb, cpu, fault) => {
@@ -266,6 +266,7 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
     fb.return(reason);
   };
   c.set32(CPU.depth, 0);
+  c.set64(CPU.returnAddress, fb.i64(NO_RETURN));
   fb.loop((outer) => {
     const reason = c.get32(CPU.exit);
     fb.if(reason, () => exit(reason));
@@ -339,7 +340,7 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       // A handler that took more than its one instruction was a region.
       const taken = left.sub(c.get32(CPU.budget));
       fb.ifRare(taken.gtS(1), () => c.set64(CPU.statCompiled, c.get64(CPU.statCompiled).add(taken.toI64S())));
-      fb.brIf(inner, slot.get());
+      fb.brIf(inner, slot.get().gtU(RETURNED));
     });
     fb.br(outer);
   });

@@ -10,9 +10,9 @@ import { CpuView } from "../cpu-view.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import { CPU, GLOBAL } from "../layout.js";
-import { heatSlot, jump } from "./jump.js";
+import { heatSlot, slotOfAddress } from "./jump.js";
 import { interpretOne } from "./loop.js";
-import { HANDLER } from "./protocol.js";
+import { HANDLER, RETURNED } from "./protocol.js";
 
 /** Regions that stand in the middle of calls, one in the other: each takes some of the host's stack. */
 const MAX_DEPTH = 40;
@@ -90,64 +90,91 @@ export const goOut = defineFunction("goOut", "iii", "i", (fb, cpu, left, slot) =
 /** (cpu, left, address): a branch to anywhere. */
 export const jumpOut = defineFunction("jumpOut", "iil", "i", (fb, cpu, left, address) => {
   const c = new CpuView(fb, cpu);
-  const slot = fb.call(jump, cpu, address, fb.i32(1));
-  fb.if(slot.eqz(), () => goBack(c, left, slot));
+  const slot = slotOfAddress(c, address, () => goBack(c, left, fb.i32(0)));
+  heat(c, slot);
   chain(c, left, slot);
 });
 
-/** (cpu, left, address): a return. Back to the region that called, or to the interpreter's loop. */
+/** (cpu, left, address): a return that no call of a region expects. To the interpreter's loop, by way of all of them. */
 export const returnOut = defineFunction("returnOut", "iil", "i", (fb, cpu, left, address) => {
   const c = new CpuView(fb, cpu);
-  c.set32(CPU.budget, left);
-  fb.return(fb.call(jump, cpu, address, fb.i32(0)));
+  goBack(
+    c,
+    left,
+    slotOfAddress(c, address, () => goBack(c, left, fb.i32(0))),
+  );
 });
 
-const dropCount = ({ fb }: CpuView): I32 => fb.load("i32.load", fb.i32(0), GLOBAL.drops) as I32;
-
-/** Something else runs with one instruction of the budget, in the middle of a region. */
-function runWithin(c: CpuView, left: I32, run: () => I32): void {
-  const { fb } = c;
-  const before = fb.variable(dropCount(c));
-  c.set32(CPU.budget, left.sub(1));
-  const next = fb.variable(run());
-  fb.return(next.get().or(dropCount(c).ne(before.get())));
-}
-
 /**
- * (cpu, left, slot): a call of what is at the slot. Returns the slot to go on at, with DROPPED, and what is left in
- * CPU.budget. Only another region is called as a function; anything else is left to the interpreter, and the return
- * finds its way into the region through an entry.
+ * A call of what is at a slot, from an instruction in front of `address`. Returns RETURNED when it comes back to there,
+ * with what is left in CPU.budget and all the rest as it was; any other slot is to be gone on at, and with DROPPED the
+ * caller may be gone. Only another region is called as a function; anything else is left to the interpreter, and the
+ * return finds its way into the region through an entry.
  */
-export const callOut = defineFunction("callOut", "iii", "i", (fb, cpu, left, slot) => {
-  const c = new CpuView(fb, cpu);
+function callSlot(
+  c: CpuView,
+  left: I32,
+  address: I64,
+  slot: I32,
+  { slotBase, pcBias }: { slotBase: I32; pcBias: I64 },
+): void {
+  const { fb } = c;
+  const cpu = c.base;
   const stay = (): void => goBack(c, left, slot);
-  fb.if(isInterpreted(c, slot), () => {
+  fb.ifRare(isInterpreted(c, slot), () => {
     fb.call(heatSlot, cpu, slot);
     stay();
   });
   const depth = fb.variable(c.get32(CPU.depth));
-  fb.if(depth.get().geU(MAX_DEPTH).or(left.leS(0)), stay);
+  fb.ifRare(depth.get().geU(MAX_DEPTH).or(left.leS(0)), stay);
+  const outer = fb.variable(c.get64(CPU.returnAddress));
   c.set32(CPU.depth, depth.get().add(1));
+  c.set64(CPU.returnAddress, address);
+  c.set32(CPU.budget, left.sub(1));
   const word = fb.load("i32.load", slot, 4) as I32;
-  runWithin(c, left, () => {
-    const next = fb.callIndirect(HANDLER, fb.load("i32.load16_u", slot) as I32, cpu, word, slot);
-    c.set32(CPU.depth, depth.get());
-    return next;
+  const next = fb.variable(fb.callIndirect(HANDLER, fb.load("i32.load16_u", slot) as I32, cpu, word, slot));
+  c.set32(CPU.depth, depth.get());
+  fb.ifRare(c.get64(CPU.returnAddress).ne(address), () => fb.return(next.get().or(DROPPED)));
+  c.set64(CPU.returnAddress, outer.get());
+  fb.if(next.get().eq(RETURNED), () => {
+    c.set32(CPU.slotBase, slotBase);
+    c.set64(CPU.pcBias, pcBias);
   });
+  fb.return(next.get());
+}
+
+/** What `callSlot` restores. */
+function pageOfCaller(c: CpuView): { slotBase: I32; pcBias: I64 } {
+  return { slotBase: c.fb.variable(c.get32(CPU.slotBase)).get(), pcBias: c.fb.variable(c.get64(CPU.pcBias)).get() };
+}
+
+/** (cpu, left, address behind the call, slot): a call within the page. */
+export const callOut = defineFunction("callOut", "iili", "i", (fb, cpu, left, address, slot) => {
+  const c = new CpuView(fb, cpu);
+  callSlot(c, left, address, slot, pageOfCaller(c));
 });
 
-/** The same for an address: (cpu, left, address). */
-export const callAddress = defineFunction("callAddress", "iil", "i", (fb, cpu, left, address) => {
-  const slot = fb.call(jump, cpu, address, fb.i32(0));
-  fb.if(slot.eqz(), () => goBack(new CpuView(fb, cpu), left, slot));
-  fb.return(fb.call(callOut, cpu, left, slot));
+/** (cpu, left, address behind the call, address): a call of anything. */
+export const callAddress = defineFunction("callAddress", "iill", "i", (fb, cpu, left, address, target) => {
+  const c = new CpuView(fb, cpu);
+  const page = pageOfCaller(c);
+  const slot = fb.variable(slotOfAddress(c, target, () => goBack(c, left, fb.i32(0))));
+  callSlot(c, left, address, slot.get(), page);
 });
 
-/** (cpu, left, slot): the interpreter carries out one instruction in the middle of a region; else as `callOut`. */
+const dropCount = ({ fb }: CpuView): I32 => fb.load("i32.load", fb.i32(0), GLOBAL.drops) as I32;
+
+/**
+ * (cpu, left, slot): the interpreter carries out one instruction in the middle of a region. Returns the slot to go on at,
+ * with DROPPED when the region may be gone, and what is left in CPU.budget.
+ */
 export const interpretWithin = defineFunction("interpretWithin", "iii", "i", (fb, cpu, left, slot) => {
   const c = new CpuView(fb, cpu);
   fb.if(left.leS(0), () => goBack(c, left, slot));
-  runWithin(c, left, () => fb.call(interpretOne, cpu, slot));
+  const before = fb.variable(dropCount(c));
+  c.set32(CPU.budget, left.sub(1));
+  const next = fb.variable(fb.call(interpretOne, cpu, slot));
+  fb.return(next.get().or(dropCount(c).ne(before.get())));
 });
 
 /** All that regions call. */

@@ -5,14 +5,14 @@
  * placeholders, and filled in by compile.ts.
  */
 import type { Operand } from "../../isa/pattern.js";
-import { touch } from "../../mmu/access.js";
+import { reach, TOUCHED, touch } from "../../mmu/access.js";
 import { ACCESS } from "../../mmu/walk.js";
 import { BAIL, type BailCause } from "../bails.js";
 import { type AccessOptions, type AccessSize, Builder, type Compared, type SysregEntry } from "../builder.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import type { FunctionBuilder, Linker, Statement } from "../ir/function.js";
-import { type F32, F64, type I32, type I64, type V128, type Value } from "../ir/value.js";
-import { BANK, CPU, PAGE_BITS, SLOT_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
+import { type F32, F64, type I32, type I64, type Node, type V128, type Value } from "../ir/value.js";
+import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SLOT_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
 import { CONTROL, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
 import { slotOf } from "./discover.js";
 import type { BlockUse } from "./flow.js";
@@ -77,6 +77,23 @@ export interface BuiltBlock {
 export interface RegionContext {
   /** The entry of a system register's encoding (SYSREG_ENTRY), which never changes. */
   sysregEntry(encoding: number): { flags: number; offset: number; readTraps: number; writeTraps: number };
+}
+
+/**
+ * A page that an access of the block has found by the TLB; others at addresses that differ by constants look there
+ * first. What they look at is noted only where there are any: the places for that are empty until then.
+ */
+interface FoundPage {
+  /** Its virtual address, and what is added to addresses in it for the host's. */
+  readonly address: I64;
+  readonly addend: I32;
+  readonly noteAddress: Statement[];
+  readonly noteAddend: Statement[];
+  /** TOUCHED, and where it may turn out that the access was let through for itself only. */
+  readonly touched: I32;
+  readonly restrict: Statement[];
+  /** Locals with address and addend, once noted. */
+  locals: readonly [number, number] | undefined;
 }
 
 type ScalarLetter = "d" | "f";
@@ -190,6 +207,15 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   private pendingV = 0;
   private ownX = 0;
   private ownV = 0;
+  /**
+   * Which registers hold addresses that differ by constants: the same number says so. And the pages of accesses at such
+   * addresses, by that number and the kind of access.
+   */
+  private origins: number[] = [];
+  private nextOrigin = 0;
+  private readonly pages = new Map<number, FoundPage>();
+  private readonly registerOfLocal = new Map<number, number>();
+  private readonly borrowed = { i: { locals: [] as number[], lent: 0 }, l: { locals: [] as number[], lent: 0 } };
   /** SP has been found aligned, or is as far from where it was as keeps it so. */
   private spAligned = false;
   /** What was done when the current instruction began. */
@@ -235,6 +261,10 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.comparedType = undefined;
     this.scalars = NO_SCALARS;
     this.ended = false;
+    this.origins = Array.from({ length: 32 }, (_, n) => n);
+    this.nextOrigin = 32;
+    this.pages.clear();
+    this.borrowed.i.lent = this.borrowed.l.lent = 0;
     let length = 0;
     let taken = 0;
     const body = this.nest(() => {
@@ -387,6 +417,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     if (local === undefined) {
       local = this.newLocal("l");
       this.xLocals.set(n, local);
+      this.registerOfLocal.set(local, n);
     }
     return local;
   }
@@ -423,6 +454,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.touchedX |= bit;
     this.ownX |= bit;
     if (n === SP_BIT) this.spAligned &&= this.keepsAlignment(value);
+    this.origins[n] = (this.certain ? this.originOf(value) : undefined) ?? this.nextOrigin++;
     this.writeLocal(this.xLocal(n), value);
   }
 
@@ -452,10 +484,21 @@ export class BlockBuilder extends Builder implements ModeKeeper {
 
   /** SP plus or minus a multiple of 16. */
   private keepsAlignment({ node }: I64): boolean {
-    if (node.opcode !== OPS["i64.add"][0] && node.opcode !== OPS["i64.sub"][0]) return false;
-    const [a, b] = node.args;
-    const isSp = a?.opcode === CONTROL["local.get"] && a.immediates[0] === this.xLocal(SP_BIT);
-    return isSp && typeof b?.constant === "bigint" && (b.constant & 15n) === 0n;
+    const b = node.args[1]?.constant;
+    return this.movedRegister(node) === SP_BIT && typeof b === "bigint" && (b & 15n) === 0n;
+  }
+
+  /** The register that a value is, give or take a constant. */
+  private movedRegister({ opcode, args, immediates }: Node): number | undefined {
+    if (opcode === CONTROL["local.get"]) return this.registerOfLocal.get(immediates[0] as number);
+    if (opcode !== OPS["i64.add"][0] && opcode !== OPS["i64.sub"][0]) return undefined;
+    const [a, b] = args;
+    return a && b?.constant !== undefined ? this.movedRegister(a) : undefined;
+  }
+
+  private originOf({ node }: I64): number | undefined {
+    const n = this.movedRegister(node);
+    return n === undefined ? undefined : this.origins[n];
   }
 
   V(o: Operand, delta = 0): V128 {
@@ -624,18 +667,73 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   /** Host address of an access that hits the TLB, or does once the table walk has filled it; any other bails. */
   private host(access: number, size: number, address: I64, options: AccessOptions | undefined): I32 {
     if (options?.unprivileged) throw NOT_COMPILABLE;
+    if (options?.aligned && size > 1) this.ifRare(address.wrap().and(size - 1), () => this.bail("alignment"));
+    const origin = this.originOf(address);
+    if (origin === undefined) return this.lookUp(access, size, address).host;
+    const key = origin * 2 + access;
+    // What may be written may be read.
+    const near = this.pages.get(key) ?? this.pages.get(origin * 2 + ACCESS.write);
+    if (near) return this.hostBeside(near, access, size, address);
+    const { host, page } = this.lookUp(access, size, address);
+    if (this.certain) this.pages.set(key, page);
+    return host;
+  }
+
+  /** By the TLB. */
+  private lookUp(access: number, size: number, va: I64): { host: I32; page: FoundPage } {
     const tag = access === ACCESS.write ? TLB_ENTRY.write : TLB_ENTRY.read;
     const entryShift = Math.log2(TLB_ENTRY.size);
-    const index = address.shrU(PAGE_BITS - entryShift).wrap();
+    const index = va.shrU(PAGE_BITS - entryShift).wrap();
     const entry = this.local32(this.bank).add(index.and((TLB_ENTRIES - 1) << entryShift));
-    const last = size === 1 ? address : address.add(size - 1);
-    if (options?.aligned && size > 1) this.ifRare(address.wrap().and(size - 1), () => this.bail("alignment"));
-    const misses = last.and(-(1n << BigInt(PAGE_BITS))).ne(this.load("i64.load", entry, BANK.data + tag) as I64);
-    this.ifRare(misses, () => {
-      const hit = this.call(touch, this.cpu, address, this.i32(size), this.i32(access));
-      this.ifRare(hit.eqz(), () => this.bail("memory"));
+    const address = (size === 1 ? va : va.add(size - 1)).and(-BigInt(PAGE_SIZE));
+    const noteAddress = this.placeholder();
+    let [touched, restrict]: [I32, Statement[]] = [this.i32(0), []];
+    this.ifRare(address.ne(this.load("i64.load", entry, BANK.data + tag) as I64), () => {
+      touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
+      this.ifRare(touched.eqz(), () => this.bail("memory"));
+      restrict = this.placeholder();
     });
-    return address.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32);
+    const addend = this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32;
+    const noteAddend = this.placeholder();
+    const page = { address, addend, noteAddress, noteAddend, touched, restrict, locals: undefined };
+    return { host: va.wrap().add(addend), page };
+  }
+
+  /** In a page that was found, or else by `reach`. */
+  private hostBeside(page: FoundPage, access: number, size: number, va: I64): I32 {
+    const [address, addend] = this.noted(page);
+    const host = this.variable(va.wrap().add(this.local32(addend)));
+    const offset = va.sub(this.readLocal(address, "l") as I64);
+    this.ifRare(offset.gtU(PAGE_SIZE - size), () => {
+      host.set(this.call(reach, this.cpu, va, this.i32(size), this.i32(access)));
+      this.ifRare(host.get().eqz(), () => this.bail("memory"));
+    });
+    return host.get();
+  }
+
+  /** Locals that are of some use in this block only, by type. */
+  private borrowLocal(type: "i" | "l"): number {
+    const { locals, lent } = this.borrowed[type];
+    const local = locals[lent] ?? this.newLocal(type);
+    locals[lent] = local;
+    this.borrowed[type].lent++;
+    return local;
+  }
+
+  private noted(page: FoundPage): readonly [number, number] {
+    if (page.locals) return page.locals;
+    const [address, addend] = [this.borrowLocal("l"), this.borrowLocal("i")];
+    page.noteAddress.push(...this.nest(() => this.writeLocal(address, page.address)));
+    page.noteAddend.push(...this.nest(() => this.writeLocal(addend, page.addend)));
+    page.restrict.push(
+      ...this.nest(() => {
+        // So far away that nothing near the access is in it.
+        const only = page.touched.and(TOUCHED.access & ~TOUCHED.page).toI64U();
+        this.writeLocal(address, page.address.xor(only.shl(61)));
+      }),
+    );
+    page.locals = [address, addend];
+    return page.locals;
   }
 
   readHost(size: number, address: I64, options?: AccessOptions): I32 {

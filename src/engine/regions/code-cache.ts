@@ -20,7 +20,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { moduleWithCode, serializedCode } from "../optimized-code.js";
+import { countOptimized, moduleWithCode, serializedCode } from "../optimized-code.js";
 
 /** A region of a kept module. Pages are named by their distance from the first one's. */
 export interface KeptRegion {
@@ -39,6 +39,8 @@ interface Blob {
 }
 
 interface KeptModule {
+  /** How many of the regions there is optimised code of. */
+  readonly optimized: number;
   /** Names of what it imports as "rt". */
   readonly runtime: readonly string[];
   readonly regions: readonly KeptRegion[];
@@ -66,11 +68,14 @@ export interface Found {
   readonly module: number;
 }
 
-const MAGIC = Buffer.from("trapframe regions 1\n");
+const MAGIC = Buffer.from("trapframe regions 2\n");
 const DIGEST = 20;
 /** Bytes of modules and code in a file; what was not used in the last runs goes first. */
 const FILE_LIMIT = 96 << 20;
-/** New modules are written when they have more than this part of the bytes of those that were there. */
+/**
+ * New modules are written when they have more than this part of the bytes of those that were there, and the others again
+ * when V8 has optimised more than this part of their functions since they were.
+ */
 const WORTH_SAVING = 1 / 40;
 /** Bytes of modules that a process holds to save them, without V8's code, which is up to twice as long. */
 const ADDED_LIMIT = FILE_LIMIT / 3;
@@ -182,12 +187,15 @@ export class CodeCache {
    */
   save(): void {
     const live = [...this.loaded.values()].filter((module) => module !== undefined);
-    const liveBytes = live.reduce((sum, { wire }) => sum + wire.length, 0);
-    if (this.addedBytes <= liveBytes * WORTH_SAVING) return;
+    if (!this.isWorthSaving(live)) return;
     const modules: KeptModule[] = [];
     const blobs: Uint8Array[] = [];
     let at = 0;
-    const keep = (from: Pick<KeptModule, "runtime" | "regions">, wire: Uint8Array, code: Uint8Array): void => {
+    const keep = (
+      from: Pick<KeptModule, "runtime" | "regions" | "optimized">,
+      wire: Uint8Array,
+      code: Uint8Array,
+    ): void => {
       const digest = digestOf(wire, code).toString("hex");
       const place = (bytes: Uint8Array): Blob => {
         const blob = { at, length: bytes.length };
@@ -195,11 +203,13 @@ export class CodeCache {
         at += bytes.length;
         return blob;
       };
-      const { runtime, regions } = from;
-      modules.push({ runtime, regions, wire: place(wire), code: place(code), digest });
+      const { runtime, regions, optimized } = from;
+      modules.push({ runtime, regions, optimized, wire: place(wire), code: place(code), digest });
     };
     for (const one of [...this.added, ...live]) {
-      if (at < FILE_LIMIT) keep(one, one.wire, serializedCode(one.module, Object.values(one.exports)));
+      if (at >= FILE_LIMIT) break;
+      const functions = Object.values(one.exports);
+      keep({ ...one, optimized: countOptimized(functions) }, one.wire, serializedCode(one.module, functions));
     }
     this.kept.forEach((module, number) => {
       if (this.loaded.has(number) || at + module.wire.length + module.code.length > FILE_LIMIT) return;
@@ -208,6 +218,17 @@ export class CodeCache {
       if (there) keep(module, there.wire, there.code);
     });
     this.write(Buffer.from(JSON.stringify(modules)), blobs);
+  }
+
+  private isWorthSaving(live: readonly LiveModule[]): boolean {
+    const bytes = live.reduce((sum, { wire }) => sum + wire.length, 0);
+    if (this.addedBytes > bytes * WORTH_SAVING) return true;
+    const functions = live.flatMap(({ exports }) => Object.values(exports));
+    const before = [...this.loaded].reduce(
+      (sum, [number, module]) => sum + (module ? (this.kept[number] as KeptModule).optimized : 0),
+      0,
+    );
+    return countOptimized(functions) - before > functions.length * WORTH_SAVING;
   }
 
   /** Whoever reads meanwhile has the old file or the new one. */

@@ -8,6 +8,7 @@ import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { system } from "../../isa/table/system.js";
 import { fetchEntry } from "../interpreter/jump.js";
 import { interpretOne } from "../interpreter/loop.js";
+import { RETURNED } from "../interpreter/protocol.js";
 import {
   bailOut,
   bailOutWithFlags,
@@ -92,6 +93,9 @@ const KINDS = new Map<string, BranchKind>([
   ["RET", "return"],
   ["RETAA", "return"],
 ]);
+
+/** X30, which calls leave the address behind them in. */
+const LINK_REGISTER = 30;
 
 const notCompilable = (): never => {
   throw NOT_COMPILABLE;
@@ -414,22 +418,83 @@ class Region {
     if (state.flagsDirty) b.storeFlags();
     switch (way.kind) {
       case "indirect":
+        if (way.returns) this.returnAsExpected(left(), target());
         b.returnCall(way.returns ? returnOut : jumpOut, b.cpu, left(), target());
         return;
       case "look":
         b.returnCall(lookOut, b.cpu, left().add(way.refund), this.addressOf(block, way.at));
         return;
       case "interpret":
-        this.comeBack(index, way.at + 1, () => b.call(interpretWithin, b.cpu, left(), b.slotAddress(way.at)));
+        this.interpret(index, way.at);
         return;
       case "call":
-        this.comeBack(index, way.back, () => {
-          const { at } = way;
-          if (at === undefined) return b.call(callAddress, b.cpu, left(), target());
-          if (pageOf(at) !== pageOf(block.start)) return b.call(callAddress, b.cpu, left(), this.addressOf(block, at));
-          return b.call(callOut, b.cpu, left(), b.slotAddress(at));
-        });
+        this.call(block, index, way.at, way.back);
     }
+  }
+
+  /** A return to where the innermost call of a region expects it. */
+  private returnAsExpected(left: I32, target: I64): void {
+    const { b } = this;
+    b.if(target.eq(b.state64(CPU.returnAddress)), () => {
+      b.setState32(CPU.budget, left);
+      b.setState64(CPU.pc, target);
+      b.return(b.i32(RETURNED));
+    });
+  }
+
+  /** A call of instruction `at`, or of what is in `target`, that comes back to instruction `back`. */
+  private call(block: BuiltBlock, index: number, at: number | undefined, back: number): void {
+    const { b } = this;
+    const left = b.local32(b.left);
+    const inPage = at !== undefined && pageOf(at) === pageOf(block.start);
+    const address = (): I64 => (at === undefined ? (b.readLocal(b.target, "l") as I64) : this.addressOf(block, at));
+    const target = this.goesOn(back - 1);
+    if (target === undefined) {
+      if (inPage) b.returnCall(goOut, b.cpu, left, b.slotAddress(at));
+      else b.returnCall(jumpOut, b.cpu, left, address());
+      return;
+    }
+    const link = b.readLocal(b.xLocal(LINK_REGISTER), "l") as I64;
+    b.writeLocal(
+      this.nextSlot,
+      inPage
+        ? b.call(callOut, b.cpu, left, link, b.slotAddress(at))
+        : b.call(callAddress, b.cpu, left, link, address()),
+    );
+    b.ifRare(b.local32(this.nextSlot).ne(RETURNED), () => b.br(this.back));
+    this.goOnAt(index, target, back);
+  }
+
+  /**
+   * Has the interpreter carry out instruction `at`: goes on behind it in the region if that is where it leads to, and the
+   * region is still there.
+   */
+  private interpret(index: number, at: number): void {
+    const { b } = this;
+    const target = this.goesOn(at);
+    // Of this page: a slot as far into another one is none that is waited for.
+    const expected = target === undefined ? undefined : b.variable(b.slotAddress(at + 1));
+    b.writeLocal(this.nextSlot, b.call(interpretWithin, b.cpu, b.local32(b.left), b.slotAddress(at)));
+    if (target === undefined || expected === undefined) {
+      b.br(this.back);
+      return;
+    }
+    b.brIf(this.back, b.local32(this.nextSlot).ne(expected.get()));
+    this.goOnAt(index, target, at + 1);
+  }
+
+  /** From block `index` to the block at instruction `at`, of whose state everything is in the vCPU block. */
+  private goOnAt(index: number, target: number, at: number): void {
+    const { b } = this;
+    b.writeLocal(b.left, b.state32AsStored(CPU.budget));
+    this.unlessEnough(target, () => {
+      b.writeLocal(this.nextSlot, b.slotAddress(at));
+      b.br(this.back);
+    });
+    b.writeLocal(b.bank, b.state32(CPU.bank));
+    if (b.usesFp) b.refreshDoubt();
+    b.loadRegisters((this.states[target] as RegisterState).kept);
+    this.jumpTo(index, target);
   }
 
   /** To instruction `at`, in the region or not. */
@@ -472,28 +537,5 @@ class Region {
     b.ifRare((b.load("i64.load", code.get(), CODE_PAGE.hash) as I64).ne(b.i64(hash)), leave);
     b.setState32(CPU.slotBase, code.get());
     b.setState64(CPU.pcBias, va.get().sub(code.get().shrU(1).toI64U()));
-  }
-
-  /**
-   * Lets something else run that says at which slot to go on: in the region if that is at instruction `at`, and the
-   * region is still there.
-   */
-  private comeBack(index: number, at: number, run: () => I32): void {
-    const { b } = this;
-    const target = this.goesOn(at - 1);
-    // Of this page: a slot as far into another one is none that is waited for.
-    const expected = target === undefined ? undefined : b.variable(b.slotAddress(at));
-    b.writeLocal(this.nextSlot, run());
-    if (target === undefined || expected === undefined) {
-      b.br(this.back);
-      return;
-    }
-    b.brIf(this.back, b.local32(this.nextSlot).ne(expected.get()));
-    b.writeLocal(b.left, b.state32AsStored(CPU.budget));
-    this.unlessEnough(target, () => b.br(this.back));
-    b.writeLocal(b.bank, b.state32(CPU.bank));
-    if (b.usesFp) b.refreshDoubt();
-    b.loadRegisters((this.states[target] as RegisterState).kept);
-    this.jumpTo(index, target);
   }
 }
