@@ -24,8 +24,8 @@ export class Host<F extends Value, M extends I32 | V128> {
   private get vector(): boolean {
     return this.prefix.includes("x");
   }
-  private float(name: string, ...args: Value[]): F {
-    return this.fb.op(`${this.prefix}.${name}` as OpName, ...args) as F;
+  private float(name: string, a: Value, b?: Value): F {
+    return this.fb.op(`${this.prefix}.${name}` as OpName, a, b) as F;
   }
   private mask(name: string, a: F, b: F): M {
     return this.fb.op(`${this.prefix}.${name}` as OpName, a, b) as M;

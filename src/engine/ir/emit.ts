@@ -6,46 +6,20 @@
 import { type BranchHint, ByteWriter, type FunctionBody } from "../wasm/encoder.js";
 import { CONTROL, type TypeLetter } from "../wasm/opcodes.js";
 import type { FunctionBuilder, Label, Statement } from "./function.js";
-import type { Node } from "./value.js";
+import { Node } from "./value.js";
 
 const VOID_BLOCK = 0x40;
 
 /** Counts uses, following pure and read nodes only once they are themselves used. */
 function countUses(statements: readonly Statement[]): void {
   for (const s of statements) {
-    switch (s.kind) {
-      case "def":
-        if (s.node.purity === "effect") for (const arg of s.node.args) use(arg);
-        break;
-      case "effect":
-        for (const arg of s.node.args) use(arg);
-        break;
-      case "set":
-        use(s.node);
-        break;
-      case "scope":
-        countUses(s.body);
-        break;
-      case "if":
-        use(s.condition);
-        countUses(s.taken);
-        countUses(s.otherwise);
-        break;
-      case "br":
-        if (s.condition) use(s.condition);
-        break;
-      case "table":
-        use(s.index);
-        break;
-      case "return":
-        if (s.node) use(s.node);
-        break;
-      case "group":
-        countUses(s.body);
-        break;
-      case "forget":
-        break;
+    if (s instanceof Node) {
+      if (s.purity === "effect") for (const arg of s.args) use(arg);
+      continue;
     }
+    if (s.node) use(s.node);
+    countUses(s.body);
+    countUses(s.otherwise);
   }
 }
 
@@ -57,12 +31,10 @@ function use(node: Node): void {
 /** All locals that statements write to. */
 function written(statements: readonly Statement[], to = new Set<number>()): Set<number> {
   for (const s of statements) {
+    if (s instanceof Node) continue;
     if (s.kind === "set") to.add(s.local);
-    else if (s.kind === "scope" || s.kind === "group") written(s.body, to);
-    else if (s.kind === "if") {
-      written(s.taken, to);
-      written(s.otherwise, to);
-    }
+    written(s.body, to);
+    written(s.otherwise, to);
   }
   return to;
 }
@@ -158,7 +130,7 @@ class Emitter {
   }
 
   /** Before statements that may run or not, or again. */
-  private detachWritten(...bodies: readonly Statement[][]): void {
+  private detachWritten(...bodies: readonly (readonly Statement[])[]): void {
     if (!this.hasAliases()) return;
     for (const body of bodies) for (const local of written(body)) this.detach(local);
   }
@@ -201,59 +173,61 @@ class Emitter {
   }
 
   private statement(s: Statement): void {
+    if (s instanceof Node) {
+      if (s.kind === "def") this.define(s);
+      else this.compute(s);
+      return;
+    }
+    const { out } = this;
     switch (s.kind) {
-      case "def":
-        this.define(s.node);
-        break;
-      case "effect":
-        this.compute(s.node);
-        break;
       case "set":
-        this.push(s.node);
+        this.push(s.node as Node);
         this.detach(s.local);
-        this.out.opcode(CONTROL["local.set"]);
-        this.out.u32(s.local);
+        out.opcode(CONTROL["local.set"]);
+        out.u32(s.local);
         break;
-      case "scope":
+      case "scope": {
+        const label = s.label as Label;
         this.detachWritten(s.body);
-        this.out.opcode(s.label.kind === "block" ? CONTROL.block : CONTROL.loop);
-        this.out.u8(VOID_BLOCK);
-        this.labels.push(s.label);
+        out.opcode(label.kind === "block" ? CONTROL.block : CONTROL.loop);
+        out.u8(VOID_BLOCK);
+        this.labels.push(label);
         this.statements(s.body);
         this.labels.pop();
-        this.out.opcode(CONTROL.end);
+        out.opcode(CONTROL.end);
         break;
+      }
       case "if":
-        this.detachWritten(s.taken, s.otherwise);
-        this.push(s.condition);
-        if (s.rare) this.hints.push({ offset: this.out.length, likely: false });
-        this.out.opcode(CONTROL.if);
-        this.out.u8(VOID_BLOCK);
+        this.detachWritten(s.body, s.otherwise);
+        this.push(s.node as Node);
+        if (s.rare) this.hints.push({ offset: out.length, likely: false });
+        out.opcode(CONTROL.if);
+        out.u8(VOID_BLOCK);
         this.labels.push(undefined);
-        this.statements(s.taken);
+        this.statements(s.body);
         if (s.otherwise.length > 0) {
-          this.out.opcode(CONTROL.else);
+          out.opcode(CONTROL.else);
           this.statements(s.otherwise);
         }
         this.labels.pop();
-        this.out.opcode(CONTROL.end);
+        out.opcode(CONTROL.end);
         break;
       case "br":
-        if (s.condition) this.push(s.condition);
-        if (s.rare) this.hints.push({ offset: this.out.length, likely: false });
-        this.out.opcode(s.condition ? CONTROL.br_if : CONTROL.br);
-        this.out.u32(this.depth(s.label));
+        if (s.node) this.push(s.node);
+        if (s.rare) this.hints.push({ offset: out.length, likely: false });
+        out.opcode(s.node ? CONTROL.br_if : CONTROL.br);
+        out.u32(this.depth(s.label as Label));
         break;
       case "table":
-        this.push(s.index);
-        this.out.opcode(CONTROL.br_table);
-        this.out.u32(s.labels.length);
-        for (const label of s.labels) this.out.u32(this.depth(label));
-        this.out.u32(this.depth(s.fallback));
+        this.push(s.node as Node);
+        out.opcode(CONTROL.br_table);
+        out.u32(s.labels.length);
+        for (const label of s.labels) out.u32(this.depth(label));
+        out.u32(this.depth(s.label as Label));
         break;
       case "return":
         if (s.node) this.push(s.node);
-        this.out.opcode(CONTROL.return);
+        out.opcode(CONTROL.return);
         break;
       case "group":
         this.statements(s.body);

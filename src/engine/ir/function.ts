@@ -38,19 +38,60 @@ export class Label {
   constructor(readonly kind: "block" | "loop") {}
 }
 
-export type Statement =
-  | { kind: "def"; node: Node }
-  | { kind: "effect"; node: Node }
-  | { kind: "set"; local: number; node: Node }
-  | { kind: "scope"; label: Label; body: Statement[] }
-  | { kind: "if"; condition: Node; taken: Statement[]; otherwise: Statement[]; rare?: boolean }
-  | { kind: "br"; label: Label; condition: Node | undefined; rare?: boolean }
-  | { kind: "table"; index: Node; labels: Label[]; fallback: Label }
-  | { kind: "return"; node: Node | undefined }
+/** Definitions and effects stand for themselves. */
+export type Statement = Node | Control;
+
+const NO_STATEMENTS: readonly Statement[] = [];
+const NO_LABELS: readonly Label[] = [];
+
+/**
+ * All other statements. One class for every kind: the emitter, which looks at each of them several times, meets objects
+ * of two shapes only, and V8 makes fast code of that.
+ */
+export class Control {
+  /** Of `if` and `br`: hardly ever taken. */
+  rare = false;
+
+  private constructor(
+    readonly kind: "set" | "scope" | "if" | "br" | "table" | "return" | "group" | "forget",
+    /** What is set or returned; the condition of `if` and `br`; the index of a table. */
+    readonly node: Node | undefined,
+    readonly local: number,
+    /** Of a scope; where `br` and the rest of a table go. */
+    readonly label: Label | undefined,
+    readonly labels: readonly Label[],
+    /** Of a scope or group; what `if` does. */
+    readonly body: readonly Statement[],
+    readonly otherwise: readonly Statement[],
+  ) {}
+
+  static set(local: number, node: Node): Control {
+    return new Control("set", node, local, undefined, NO_LABELS, NO_STATEMENTS, NO_STATEMENTS);
+  }
+  static scope(label: Label, body: readonly Statement[]): Control {
+    return new Control("scope", undefined, -1, label, NO_LABELS, body, NO_STATEMENTS);
+  }
+  static if(condition: Node, taken: readonly Statement[], otherwise: readonly Statement[]): Control {
+    return new Control("if", condition, -1, undefined, NO_LABELS, taken, otherwise);
+  }
+  static br(label: Label, condition: Node | undefined): Control {
+    return new Control("br", condition, -1, label, NO_LABELS, NO_STATEMENTS, NO_STATEMENTS);
+  }
+  static table(index: Node, labels: readonly Label[], rest: Label): Control {
+    return new Control("table", index, -1, rest, labels, NO_STATEMENTS, NO_STATEMENTS);
+  }
+  static return(node: Node | undefined): Control {
+    return new Control("return", node, -1, undefined, NO_LABELS, NO_STATEMENTS, NO_STATEMENTS);
+  }
   /** Statements in a row, for who fills them in later. */
-  | { kind: "group"; body: Statement[] }
+  static group(body: readonly Statement[]): Control {
+    return new Control("group", undefined, -1, undefined, NO_LABELS, body, NO_STATEMENTS);
+  }
   /** No value defined so far is used from here on: their locals may be given to others. */
-  | { kind: "forget" };
+  static forget(): Control {
+    return new Control("forget", undefined, -1, undefined, NO_LABELS, NO_STATEMENTS, NO_STATEMENTS);
+  }
+}
 
 /** A local that changes. */
 export class Variable<T extends Value> {
@@ -104,23 +145,23 @@ export class FunctionBuilder {
     type: TypeLetter,
     purity: Purity,
     opcode: number,
-    args: readonly Node[],
-    immediates: readonly number[] = [],
+    args?: readonly Node[],
+    immediates?: readonly number[],
   ): Value {
-    const node = new Node(type, purity, opcode, args, immediates);
-    this.current.push({ kind: "def", node });
+    const node = new Node("def", type, purity, opcode, args, immediates);
+    this.current.push(node);
     return this.wrap(node);
   }
 
   param(index: number): Value {
     const type = this.params[index] as TypeLetter;
-    const node = new Node(type, "pure", CONTROL["local.get"], [], [index]);
+    const node = new Node("def", type, "pure", CONTROL["local.get"], undefined, [index]);
     node.local = index;
     return this.wrap(node);
   }
 
   private constant(type: TypeLetter, opcode: number, value: number | bigint | Uint8Array): Value {
-    return this.wrap(new Node(type, "pure", opcode, [], [], value));
+    return this.wrap(new Node("def", type, "pure", opcode, undefined, undefined, value));
   }
   i32(value: number): I32 {
     return this.constant("i", CONTROL["i32.const"], value | 0) as I32;
@@ -141,9 +182,9 @@ export class FunctionBuilder {
     return this.v128(new Array<number>(16).fill(0));
   }
 
-  op(name: OpName, ...args: Value[]): Value {
+  op(name: OpName, a: Value, b?: Value, c?: Value): Value {
     const [opcode, , result] = OPS[name];
-    const nodes = args.map((a) => a.node);
+    const nodes = b === undefined ? [a.node] : c === undefined ? [a.node, b.node] : [a.node, b.node, c.node];
     const folded = fold(name, nodes);
     if (folded !== undefined) {
       if (folded instanceof Node) return this.wrap(folded);
@@ -201,7 +242,7 @@ export class FunctionBuilder {
   }
 
   private effect(opcode: number, args: readonly Node[], immediates: readonly number[]): void {
-    this.current.push({ kind: "effect", node: new Node("i", "effect", opcode, args, immediates) });
+    this.current.push(new Node("effect", "i", "effect", opcode, args, immediates));
   }
 
   // --- locals -------------------------------------------------------------------------------------------------
@@ -226,11 +267,11 @@ export class FunctionBuilder {
   }
 
   readLocal(local: number, type: TypeLetter): Value {
-    return this.define(type, "read", CONTROL["local.get"], [], [local]);
+    return this.define(type, "read", CONTROL["local.get"], undefined, [local]);
   }
 
   writeLocal(local: number, value: Value): void {
-    this.current.push({ kind: "set", local, node: value.node });
+    this.current.push(Control.set(local, value.node));
   }
 
   variable<T extends Value>(initial: T): Variable<T> {
@@ -319,13 +360,13 @@ export class FunctionBuilder {
   /** A place in the code for statements that are known later. */
   protected placeholder(): Statement[] {
     const body: Statement[] = [];
-    this.current.push({ kind: "group", body });
+    this.current.push(Control.group(body));
     return body;
   }
 
   /** See the statement of that kind. */
   protected forget(): void {
-    this.current.push({ kind: "forget" });
+    this.current.push(Control.forget());
     for (const known of this.variables.values()) known.used = 0;
   }
 
@@ -338,7 +379,7 @@ export class FunctionBuilder {
     }
     const thenBody = this.nest(then);
     const elseBody = otherwise ? this.nest(otherwise) : [];
-    this.current.push({ kind: "if", condition: condition.node, taken: thenBody, otherwise: elseBody });
+    this.current.push(Control.if(condition.node, thenBody, elseBody));
   }
 
   /** `if` whose condition hardly ever holds: the host keeps what it needs for `then` out of the way of the rest. */
@@ -398,11 +439,11 @@ export class FunctionBuilder {
   private scope(kind: "block" | "loop", write: (label: Label) => void): void {
     const label = new Label(kind);
     const body = this.nest(() => write(label));
-    this.current.push({ kind: "scope", label, body });
+    this.current.push(Control.scope(label, body));
   }
 
   br(label: Label): void {
-    this.current.push({ kind: "br", label, condition: undefined });
+    this.current.push(Control.br(label, undefined));
   }
 
   brIf(label: Label, condition: I32): void {
@@ -411,7 +452,7 @@ export class FunctionBuilder {
       if (c !== 0) this.br(label);
       return;
     }
-    this.current.push({ kind: "br", label, condition: condition.node });
+    this.current.push(Control.br(label, condition.node));
   }
 
   brIfRare(label: Label, condition: I32): void {
@@ -426,26 +467,26 @@ export class FunctionBuilder {
     this.block((done) => {
       const labels = cases.map(() => new Label("block"));
       const otherwise = new Label("block");
-      let body: Statement[] = [{ kind: "table", index: index.node, labels, fallback: otherwise }];
+      let body: Statement[] = [Control.table(index.node, labels, otherwise)];
       cases.forEach((write, i) => {
         const label = labels[i] as Label;
         const after = this.nest(() => {
           write();
           this.br(done);
         });
-        body = [{ kind: "scope", label, body }, ...after];
+        body = [Control.scope(label, body), ...after];
       });
-      this.current.push({ kind: "scope", label: otherwise, body });
+      this.current.push(Control.scope(otherwise, body));
       fallback();
     });
   }
 
   /** Goes to `labels[index]`, or `fallback` when the index is past them. */
   table(index: I32, labels: readonly Label[], fallback: Label): void {
-    this.current.push({ kind: "table", index: index.node, labels: [...labels], fallback });
+    this.current.push(Control.table(index.node, [...labels], fallback));
   }
 
   return(value?: Value): void {
-    this.current.push({ kind: "return", node: value?.node });
+    this.current.push(Control.return(value?.node));
   }
 }

@@ -8,25 +8,32 @@ import type { FunctionBuilder } from "./function.js";
 /** How the emitter may treat a node: `pure` moves freely, `read` stays in order but may vanish, `effect` stays. */
 export type Purity = "pure" | "read" | "effect";
 
+/** Shared by all that have none: nodes are made by the million. */
+const NO_NODES: readonly Node[] = [];
+const NO_IMMEDIATES: readonly number[] = [];
+
+/** A value, and as a statement (function.ts) its definition. */
 export class Node {
   uses = 0;
   /** The wasm local that holds the value, once it has one. */
   local = -1;
 
   constructor(
+    /** A definition, or something done that has no value. */
+    readonly kind: "def" | "effect",
     readonly type: TypeLetter,
     readonly purity: Purity,
     readonly opcode: number,
-    readonly args: readonly Node[],
+    readonly args: readonly Node[] = NO_NODES,
     /** Writes the immediates after the opcode. */
-    readonly immediates: readonly number[] = [],
+    readonly immediates: readonly number[] = NO_IMMEDIATES,
     /** Known at build time. */
     readonly constant: number | bigint | Uint8Array | undefined = undefined,
   ) {}
 }
 
 export abstract class Value {
-  abstract readonly letter: TypeLetter;
+  abstract get letter(): TypeLetter;
   constructor(
     protected readonly fb: FunctionBuilder,
     readonly node: Node,
@@ -36,7 +43,9 @@ export abstract class Value {
 type IntArg<T> = T | number;
 
 export class I32 extends Value {
-  readonly letter = "i";
+  get letter(): "i" {
+    return "i";
+  }
   private two(op: OpName, b: IntArg<I32>): I32 {
     return this.fb.op(op, this, typeof b === "number" ? this.fb.i32(b) : b) as I32;
   }
@@ -153,7 +162,9 @@ export class I32 extends Value {
 }
 
 export class I64 extends Value {
-  readonly letter = "l";
+  get letter(): "l" {
+    return "l";
+  }
   private two(op: OpName, b: I64 | number | bigint): Value {
     return this.fb.op(op, this, b instanceof I64 ? b : this.fb.i64(b));
   }
@@ -275,7 +286,9 @@ export class I64 extends Value {
 }
 
 export class F32 extends Value {
-  readonly letter = "f";
+  get letter(): "f" {
+    return "f";
+  }
   private two<R extends Value>(op: OpName, b: F32): R {
     return this.fb.op(op, this, b) as unknown as R;
   }
@@ -327,7 +340,9 @@ export class F32 extends Value {
 }
 
 export class F64 extends Value {
-  readonly letter = "d";
+  get letter(): "d" {
+    return "d";
+  }
   private two<R extends Value>(op: OpName, b: F64): R {
     return this.fb.op(op, this, b) as unknown as R;
   }
@@ -379,7 +394,9 @@ export class F64 extends Value {
 }
 
 export class V128 extends Value {
-  readonly letter = "v";
+  get letter(): "v" {
+    return "v";
+  }
   /** Any SIMD instruction whose first operand is this vector: `a.op("i8x16.add", b)`. */
   op(name: OpName, ...rest: Value[]): V128 {
     return this.fb.op(name, this, ...rest) as V128;

@@ -10,7 +10,7 @@ import { ACCESS } from "../../mmu/walk.js";
 import { BAIL, type BailCause } from "../bails.js";
 import { type AccessOptions, type AccessSize, Builder, type Compared, type SysregEntry } from "../builder.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
-import type { FunctionBuilder, Linker, Statement } from "../ir/function.js";
+import { Control, type FunctionBuilder, type Linker, type Statement } from "../ir/function.js";
 import { type F32, F64, type I32, type I64, type Node, type V128, type Value } from "../ir/value.js";
 import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SLOT_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
 import { CONTROL, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
@@ -314,7 +314,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
         this.top = this.current;
         body(this);
       });
-      this.current.push({ kind: "group", body: front }, { kind: "group", body: before }, ...code);
+      this.current.push(Control.group(front), Control.group(before), ...code);
       this.forget();
       this.pendingX |= this.ownX;
       this.pendingV |= this.ownV;
@@ -390,7 +390,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   // --- operands ------------------------------------------------------------------------------------------------------
 
   private number(o: Operand, delta = 0): number {
-    const value = (this.word >>> o.lo) & ((2 ** o.width - 1) >>> 0);
+    const value = (this.word >>> o.lo) & (o.width === 32 ? -1 : (1 << o.width) - 1);
     return delta === 0 ? value >>> 0 : (value + delta) & 31;
   }
 
@@ -432,7 +432,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
 
   private firstUse(kind: FirstUse["kind"], n: number): void {
     const code: Statement[] = [];
-    this.before.push({ kind: "group", body: code });
+    this.before.push(Control.group(code));
     this.firstUses.push({ kind, n, code });
   }
 

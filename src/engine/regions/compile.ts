@@ -22,7 +22,7 @@ import {
   returnOut,
 } from "../interpreter/ways-out.js";
 import { emitFunction } from "../ir/emit.js";
-import { Label, type Linker, type Statement } from "../ir/function.js";
+import { Control, Label, type Linker, type Statement } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";
 import { BANK, CODE_PAGE, CPU, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
@@ -240,7 +240,7 @@ class Region {
     for (const i of this.reached) this.complete(this.blocks[i] as BuiltBlock, i);
     const code = this.sequence(this.shapes, this.entryCode());
     b.append(b.statements(() => this.writeStart()));
-    b.append([{ kind: "scope", label: this.back, body: code }]);
+    b.append([Control.scope(this.back, code)]);
     b.append(
       b.statements(() => {
         b.return(b.local32(this.nextSlot).and(~DROPPED));
@@ -307,7 +307,7 @@ class Region {
     const labels = arms.map(() => new Label("block"));
     let code = b.statements(() => b.table(b.local32(this.which), labels, labels[0] as Label));
     arms.forEach((arm, i) => {
-      code = [{ kind: "scope", label: labels[i] as Label, body: code }, ...arm];
+      code = [Control.scope(labels[i] as Label, code), ...arm];
     });
     return code;
   }
@@ -320,10 +320,7 @@ class Region {
     let code = first;
     for (const shape of shapes) {
       if (typeof shape === "number") {
-        code = [
-          { kind: "scope", label: this.blockLabels[shape] as Label, body: code },
-          ...(this.blocks[shape] as BuiltBlock).body,
-        ];
+        code = [Control.scope(this.blockLabels[shape] as Label, code), ...(this.blocks[shape] as BuiltBlock).body];
         continue;
       }
       const ofHead = this.loops.get(shape.heads[0] as number) as LoopLabels[];
@@ -334,10 +331,7 @@ class Region {
         else b.table(b.local32(dispatch), labels, labels[0] as Label);
       });
       const body = this.sequence(shape.body, dispatcher);
-      code = [
-        { kind: "scope", label: start, body: code },
-        { kind: "scope", label: again, body },
-      ];
+      code = [Control.scope(start, code), Control.scope(again, body)];
     }
     return code;
   }
