@@ -54,6 +54,9 @@ store:
   add x2, x2, #1
   str x2, [x1, #8]
   b loop
+never:
+  nop
+  b loop
 .balign 4096
 page:
 counter: .quad 0
@@ -117,6 +120,13 @@ const ROWS = {
     amount: { trapframe: 20_000_000, qemu: 2_000_000 },
     // Nothing touches what is watched. Ctrl-C after two seconds; the guest has counted.
     script: (n) => ["watch *(long *) &unused", "set var $x0 = 0", ...timed(n, "python pause(2)", "$x0")],
+  },
+  // Nobody comes by the breakpoint.
+  "breakpoint in a hot page": {
+    unit: "iterations/s",
+    goal: 1,
+    amount: { trapframe: 20_000_000, qemu: 2_000_000 },
+    script: (n) => ["break *never", "set var $x0 = 0", ...timed(n, "python pause(2)", "$x0")],
   },
   "attach to prompt": { unit: "attachments/s", goal: 1, amount: { trapframe: 1, qemu: 1 }, attach: true },
 };

@@ -48,7 +48,6 @@ export interface EngineHost {
   ioAccess(cpu: number, size: number, access: number): number;
   sysregAccess(cpu: number, encoding: number, isRead: number, rt: number): void;
   shadowPage(cpu: number, page: bigint, shared: number): number;
-  isBreakpoint(cpu: number, pc: bigint): number;
   breakpointHit(cpu: number, pc: bigint, pass: number): number;
   watchAccess(cpu: number, va: bigint, access: number, row: number): void;
   guestWatch(cpu: number, va: bigint, access: number, user: number, n: number): number;
@@ -225,6 +224,11 @@ export class Engine {
 
   private look(slot: HotSlot): void {
     if (!this.interpretOnly) this.loadedRegions()?.look(slot);
+  }
+
+  /** Instructions of a shadow get breakpoints or lose them: compiled code that has them is dropped. The guest stands. */
+  dropInstructions(page: number, slots: readonly number[]): void {
+    if (this.compiler !== "loading") this.compiler?.dropInstructions(page, slots);
   }
 
   /** Writes what was compiled to where it is kept, if it is. Throws what the file system says. */

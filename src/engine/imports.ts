@@ -8,8 +8,6 @@ export const ioAccess = importFunction("ioAccess", "iii", "i");
 export const sysregAccess = importFunction("sysregAccess", "iiii", "");
 /** The predecode page to use for a virtual page while breakpoints exist: (cpu, virtual page, shared page) → page. */
 export const shadowPage = importFunction("shadowPage", "ili", "i");
-/** Whether the slot of a shadow page is a breakpoint: (cpu, PC) → 0 or 1. */
-export const isBreakpoint = importFunction("isBreakpoint", "il", "i");
 /**
  * A breakpoint's slot is reached: (cpu, PC, 1 when a debugger wants its own passed) → 0 to run the instruction, 1 when
  * the machine must stop before it, 2 when the guest's own Breakpoint exception was taken.
@@ -38,7 +36,6 @@ export const ENGINE_IMPORTS = [
   ioAccess,
   sysregAccess,
   shadowPage,
-  isBreakpoint,
   breakpointHit,
   watchAccess,
   guestWatch,

@@ -204,19 +204,25 @@ export const CODE_PAGE = {
   sentinel: SLOTS_PER_PAGE * SLOT_SIZE,
   /** Host address of the guest page the slots were decoded from. */
   host: SLOTS_PER_PAGE * SLOT_SIZE + 8,
-  /** Virtual page of a page with breakpoints of its own (a shadow), else 0 and flag 0. */
+  /** Virtual page of a page with breakpoints of its own (a shadow), else 0. */
   shadowVa: SLOTS_PER_PAGE * SLOT_SIZE + 16,
+  /** SHADOW. */
   isShadow: SLOTS_PER_PAGE * SLOT_SIZE + 24,
   /** Next shadow of the same guest page. */
   nextShadow: SLOTS_PER_PAGE * SLOT_SIZE + 28,
   /** Guest writes to the page since its code was last dropped or decoded. */
   writes: SLOTS_PER_PAGE * SLOT_SIZE + 32,
-  /** Compiled regions have code of this page: a write to it drops all of them. */
+  /** Compiled regions have code of this page or a shadow of it: a write to it drops all of them. */
   hasRegions: SLOTS_PER_PAGE * SLOT_SIZE + 36,
-  /** While there are: what the guest page holds (`hashPage`); else 0. */
+  /** While there are: what the guest page holds (`hashPage`); of a shadow, an even number that is its own; else 0. */
   hash: SLOTS_PER_PAGE * SLOT_SIZE + 40,
-  size: SLOTS_PER_PAGE * SLOT_SIZE + 64,
+  /** Of a shadow: a bit for each slot, set where a breakpoint is. */
+  points: SLOTS_PER_PAGE * SLOT_SIZE + 64,
+  size: SLOTS_PER_PAGE * SLOT_SIZE + 64 + SLOTS_PER_PAGE / 8,
 } as const;
+
+/** Whether a predecode page is a shadow, and whether all its slots are breakpoints. */
+export const SHADOW = { no: 0, some: 1, all: 2 } as const;
 
 /**
  * Software TLB of a bank: entries indexed by the low bits of the virtual page number. It reaches as far as the working

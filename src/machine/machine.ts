@@ -728,7 +728,6 @@ function engineHost(machine: () => Machine): EngineHost {
     ioAccess: (cpu, size, access) => machine().ioAccess(cpu, size, access === 1),
     sysregAccess: (cpu, encoding, isRead, rt) => machine().accessSysreg(cpu, encoding, isRead !== 0, rt),
     shadowPage: (_cpu, page, shared) => machine().breakpoints.shadowPage(page, shared),
-    isBreakpoint: (_cpu, pc) => (machine().breakpoints.has(pc) ? 1 : 0),
     breakpointHit: (cpu, pc, pass) => machine().breakpointHit(cpu, pc, pass !== 0),
     guestWatch: (cpu, va, access, user, n) => machine().watchpointHit(cpu, va, access === 1, user !== 0, n),
     watchAccess: (cpu, va, access, row) => machine().debug.engine.watchAccess(cpu, va, access, row),

@@ -103,7 +103,6 @@ export class Ours {
       ioAccess: unexpected("a device"),
       sysregAccess: unexpected("a system register"),
       shadowPage: unexpected("a breakpoint's page"),
-      isBreakpoint: unexpected("a breakpoint"),
       breakpointHit: unexpected("a breakpoint"),
       watchAccess: unexpected("a watchpoint"),
       guestWatch: unexpected("a watchpoint"),

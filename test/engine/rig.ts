@@ -3,7 +3,7 @@ import { cpuModel } from "../../src/cpu/model.js";
 import { buildSysregIndex } from "../../src/cpu/sysreg/engine-index.js";
 import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
 import { Vcpu } from "../../src/cpu/vcpu.js";
-import { Engine, type EngineOptions } from "../../src/engine/engine.js";
+import { Engine, type EngineHost, type EngineOptions } from "../../src/engine/engine.js";
 import { CPU } from "../../src/engine/layout.js";
 
 export const RAM = 0x4000_0000n;
@@ -34,10 +34,16 @@ export interface Machine {
   readonly vcpu: Vcpu;
 }
 
-/** `create` may be another build's. */
+interface RigOptions {
+  /** Another build's, perhaps. */
+  readonly create?: typeof Engine.create;
+  readonly keepCode?: string;
+  readonly host?: Partial<EngineHost>;
+}
+
 export async function machine(
   compile: EngineOptions["compile"],
-  { create = Engine.create, keepCode }: { create?: typeof Engine.create; keepCode?: string } = {},
+  { create = Engine.create, keepCode, host }: RigOptions = {},
 ): Promise<Machine> {
   const engine = await create(
     { cpus: 1, regions: [{ name: "ram", base: RAM, size: 16 << 20 }], features: model.features, compile, keepCode },
@@ -47,12 +53,12 @@ export async function machine(
         throw new Error("no system registers here");
       },
       shadowPage: (_cpu, _page, shared) => shared,
-      isBreakpoint: () => 0,
       breakpointHit: () => 0,
       watchAccess: () => 0,
       guestWatch: () => 0,
       pointAction: () => 0,
       pointRead: () => 0n,
+      ...host,
     },
   );
   buildSysregIndex(engine.memory.buffer, model);

@@ -36,7 +36,6 @@ const unused = {
   ioAccess: () => 0,
   sysregAccess: () => {},
   shadowPage: () => 0,
-  isBreakpoint: () => 0,
   breakpointHit: () => 0,
   watchAccess: () => 0,
   guestWatch: () => 0,

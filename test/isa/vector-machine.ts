@@ -28,7 +28,6 @@ export class VectorMachine {
         ioAccess: () => 1,
         sysregAccess: unexpected("a system register"),
         shadowPage: unexpected("a breakpoint's page"),
-        isBreakpoint: unexpected("a breakpoint"),
         breakpointHit: unexpected("a breakpoint"),
         watchAccess: unexpected("a watchpoint"),
         guestWatch: unexpected("a watchpoint"),

@@ -78,7 +78,10 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
     const p = page.get();
     fb.if(
       dropAll,
-      () => fb.memoryFill(p, fb.i32(0), fb.i32(CODE_PAGE.sentinel)),
+      () => {
+        fb.memoryFill(p, fb.i32(0), fb.i32(CODE_PAGE.sentinel));
+        fb.store("i64.store", p, fb.i64(0), CODE_PAGE.hash);
+      },
       () => {
         const offset = host.and(PAGE_SIZE - 1);
         const from = offset.and(-4).shl(1);
@@ -102,7 +105,6 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
   fb.if(dropAll, () => {
     fb.store("i32.store", first, fb.i32(0), CODE_PAGE.writes);
     fb.store("i32.store", first, fb.i32(0), CODE_PAGE.hasRegions);
-    fb.store("i64.store", first, fb.i64(0), CODE_PAGE.hash);
     const flags = fb.load("i32.load8_u", flagAt, AREA.pageFlags) as I32;
     fb.store("i32.store8", flagAt, flags.and(~PAGE_FLAG.hasCode), AREA.pageFlags);
   });

@@ -6,7 +6,8 @@ import { EC, raise, raiseUndefined, raiseWithFar, softwareStep, takeInterrupt } 
 import { chooseBank, hasShared, noteLargeRange, poisonWrites } from "../../mmu/banks.js";
 import { ACCESS, ATTRIBUTE, branchAddress, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
-import { breakpointHit, isBreakpoint, shadowPage } from "../imports.js";
+import { breakpointHit, shadowPage } from "../imports.js";
+import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import {
@@ -21,6 +22,7 @@ import {
   PAGE_BITS,
   PAGE_FLAG,
   PAGE_SIZE,
+  SLOT_SIZE,
 } from "../layout.js";
 import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UNDEFINED } from "./code-pages.js";
 import { fetchEntry, heatSlot } from "./jump.js";
@@ -162,6 +164,13 @@ export const decodeWord = defineFunction("decodeWord", "i", "i", (fb, word) => {
   fb.return(fb.i32(HANDLER_UNDEFINED));
 });
 
+/** Whether a slot of the predecode page `code` is a breakpoint. */
+function isBreakpoint(fb: FunctionBuilder, code: I32, slot: I32): I32 {
+  const number = slot.sub(code).shrU(Math.log2(SLOT_SIZE));
+  const bits = fb.load("i32.load8_u", code.add(number.shrU(3)), CODE_PAGE.points) as I32;
+  return bits.shrU(number.and(7)).and(1);
+}
+
 /** Handler 0: a slot not decoded yet. Decodes it and runs it. */
 export const decodeHandler = defineFunction("decode", "iii", "i", (fb, cpu, _word, slot) => {
   const c = new CpuView(fb, cpu);
@@ -176,10 +185,7 @@ export const decodeHandler = defineFunction("decode", "iii", "i", (fb, cpu, _wor
     fb.call(poisonWrites, hostPage);
   });
   const handler = fb.variable(fb.call(decodeWord, word));
-  fb.if(fb.load("i32.load", code, CODE_PAGE.isShadow) as I32, () => {
-    const pc = c.get64(CPU.pcBias).add(slot.shrU(1).toI64U());
-    fb.if(fb.call(isBreakpoint, cpu, pc), () => handler.set(fb.i32(HANDLER_BREAKPOINT)));
-  });
+  fb.if(isBreakpoint(fb, code, slot), () => handler.set(fb.i32(HANDLER_BREAKPOINT)));
   fb.store("i32.store", slot, handler.get());
   fb.store("i32.store", slot, word, 4);
   fb.return(fb.callIndirect(HANDLER, handler.get(), cpu, word, slot));
@@ -243,10 +249,7 @@ export const interpretOne = defineFunction("interpretOne", "ii", "i", (fb, cpu, 
   const word = fb.load("i32.load", hostPage.add(slot.sub(code).shrU(1))) as I32;
   // Syndromes are made from the word in the slot, which nobody may have decoded yet.
   fb.store("i32.store", slot, word, 4);
-  fb.if(fb.load("i32.load", code, CODE_PAGE.isShadow) as I32, () => {
-    const pc = new CpuView(fb, cpu).get64(CPU.pcBias).add(slot.shrU(1).toI64U());
-    fb.if(fb.call(isBreakpoint, cpu, pc), () => fb.return(fb.call(breakpointHandler, cpu, word, slot)));
-  });
+  fb.if(isBreakpoint(fb, code, slot), () => fb.return(fb.call(breakpointHandler, cpu, word, slot)));
   fb.return(fb.callIndirect(HANDLER, fb.call(decodeWord, word), cpu, word, slot));
 });
 

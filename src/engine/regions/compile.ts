@@ -36,6 +36,7 @@ import {
 } from "./block-builder.js";
 import { type Discovered, discover, type Instruction, type PageCode, type Pages, pageOf, slotOf } from "./discover.js";
 import { after, type BlockUse, edge, flow } from "./flow.js";
+import type { Run } from "./job.js";
 import { NONE, type RegisterState } from "./registers.js";
 import { blocksOf, type Loop, type Shape, structure } from "./structure.js";
 
@@ -64,6 +65,7 @@ export interface CompiledRegion {
   /** Virtual pages, by distance, that it has code of. */
   readonly pages: readonly number[];
   readonly instructions: number;
+  readonly runs: readonly Run[];
 }
 
 /** System instructions whose bodies a region can hold; every other one is the interpreter's. */
@@ -112,13 +114,13 @@ function fieldsFor(form: Form): Record<string, number | Operand> {
   return fields;
 }
 
-function buildable({ word, form }: Instruction): Parameters<BlockBuilder["buildBlock"]>[1][number] {
+function buildable({ word, form, isBreakpoint }: Instruction): Parameters<BlockBuilder["buildBlock"]>[1][number] {
   const { row } = form;
   return {
     word,
     fp: row.options.fp === true,
     kind: KINDS.get(row.name) ?? "branch",
-    body: INTERPRETED.has(row.name) ? notCompilable : (b) => row.body(b, fieldsFor(form)),
+    body: isBreakpoint || INTERPRETED.has(row.name) ? notCompilable : (b) => row.body(b, fieldsFor(form)),
   };
 }
 
@@ -158,6 +160,7 @@ class Region {
   /** Goes back to whom the region came from, with `nextSlot`, all being in the block. */
   private readonly back = new Label("block");
   private readonly pageSet = new Set<number>();
+  private readonly runs: Run[] = [];
 
   constructor(
     private readonly source: RegionSource,
@@ -189,6 +192,8 @@ class Region {
       this.indexOf.set(start, this.blocks.length);
       this.blocks.push(block);
       this.pageSet.add(pageOf(start));
+      const first = slotOf(start);
+      this.runs.push({ distance: pageOf(start), first, last: first + taken - 1 });
       const rest = instructions.slice(taken);
       const next = start + taken;
       if (rest.length > 0 && !starts.has(next)) {
@@ -235,7 +240,8 @@ class Region {
 
   finish(): CompiledRegion | undefined {
     const head = this.blocks[this.indexOf.get(this.source.head) ?? -1];
-    if (head === undefined || head.length === 0) return undefined;
+    const asks = this.source.pages(0)?.isBreakpoint(this.source.head);
+    if (head === undefined || (head.length === 0 && asks !== true)) return undefined;
     const { b } = this;
     for (const i of this.reached) this.complete(this.blocks[i] as BuiltBlock, i);
     const code = this.sequence(this.shapes, this.entryCode());
@@ -251,6 +257,7 @@ class Region {
       entries: this.entries.map(placeOf),
       pages: [...this.pageSet],
       instructions: this.reached.reduce((n, i) => n + (this.blocks[i] as BuiltBlock).length, 0),
+      runs: this.runs,
     };
   }
 

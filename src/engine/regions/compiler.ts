@@ -4,7 +4,7 @@
  */
 import { decodeIn } from "../../isa/decode.js";
 import type { Form } from "../../isa/pattern.js";
-import { FIRST_INSTRUCTION_HANDLER } from "../interpreter/code-pages.js";
+import { FIRST_INSTRUCTION_HANDLER, HANDLER_BREAKPOINT } from "../interpreter/code-pages.js";
 import { allForms } from "../interpreter/forms.js";
 import type { Callable, Linker } from "../ir/function.js";
 import { AREA, SLOT_SIZE, SYSREG_ENTRY } from "../layout.js";
@@ -55,9 +55,9 @@ export class Compiler {
       const region = this.compile(slot, linker);
       if (region === undefined) return;
       compiled.push(region);
-      const { pages, instructions } = region;
+      const { pages, instructions, runs } = region;
       const entries = region.entries.map(({ page, slot: n }) => ({ distance: page, slot: n }));
-      const placed = { slot: number, entries, pages, instructions };
+      const placed = { slot: number, entries, pages, instructions, runs };
       regions.push(placed);
       for (const at of slotsOf(slot, placed)) this.beginnings.set(at, instructions);
     });
@@ -127,9 +127,11 @@ export class Compiler {
       word,
       form: (slot) => {
         const known = handler(slot);
-        const found = known < firstRegion ? known : decodeIn(tree, AREA.decodeTree, word(slot));
+        const decoded = known < firstRegion && known !== HANDLER_BREAKPOINT;
+        const found = decoded ? known : decodeIn(tree, AREA.decodeTree, word(slot));
         return found === undefined ? undefined : this.forms[found - FIRST_INSTRUCTION_HANDLER];
       },
+      isBreakpoint: (slot) => handler(slot) === HANDLER_BREAKPOINT,
       wasExecuted: (slot) => handler(slot) !== 0,
       heat: (slot) => (handler(slot) < firstRegion ? (slots[slot * 2] ?? 0) >>> 16 : 0),
       isRegion: (slot) => (beginnings.get(address + slot * SLOT_SIZE) ?? 0) >= WORTH_A_BRANCH,

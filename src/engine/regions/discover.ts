@@ -14,6 +14,8 @@ export interface PageCode {
   word(slot: number): number;
   /** The form of a slot's word; undefined where the CPU has no instruction. */
   form(slot: number): Form | undefined;
+  /** Whether somebody must be asked before the slot's instruction: the interpreter carries it out. */
+  isBreakpoint(slot: number): boolean;
   /** Whether the slot was ever executed. */
   wasExecuted(slot: number): boolean;
   /** How often it was branched to while it was interpreted, as far as that is counted. */
@@ -29,6 +31,7 @@ export interface Instruction {
   readonly at: number;
   readonly word: number;
   readonly form: Form;
+  readonly isBreakpoint: boolean;
 }
 
 export interface Block {
@@ -146,7 +149,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
       const form = page.form(slotOf(at));
       if (form === undefined) break;
       const word = page.word(slotOf(at));
-      found.set(at, { at, word, form });
+      found.set(at, { at, word, form, isBreakpoint: page.isBreakpoint(slotOf(at)) });
       if (page.heat(slotOf(at)) >= warm) entries.add(at);
       const flow = flowOf(form.row.name, word);
       if (flow.offset !== undefined) lead(at + flow.offset);

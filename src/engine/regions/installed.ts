@@ -3,7 +3,7 @@
  * are entered, until a page that they have code of is written.
  */
 import type { Engine } from "../engine.js";
-import { FIRST_INSTRUCTION_HANDLER } from "../interpreter/code-pages.js";
+import { FIRST_INSTRUCTION_HANDLER, HANDLER_BREAKPOINT } from "../interpreter/code-pages.js";
 import {
   AREA,
   BANK,
@@ -14,6 +14,7 @@ import {
   PAGE_BITS,
   PAGE_FLAG,
   PAGE_SIZE,
+  SHADOW,
 } from "../layout.js";
 
 /** A slot's handler index has 16 bits. */
@@ -25,6 +26,8 @@ const CODE_LIMIT = 96 << 20;
 export interface Placed {
   readonly slots: readonly number[];
   readonly pages: readonly number[];
+  /** What it has of shadows, by their addresses: first and last slot of each run. */
+  readonly runs?: readonly { readonly page: number; readonly first: number; readonly last: number }[];
 }
 
 interface Installed extends Placed {
@@ -37,6 +40,7 @@ export class InstalledRegions {
   /** By the predecode pages that they have code of. */
   private readonly byPage = new Map<number, Set<Installed>>();
   private liveBytes = 0;
+  private nextShadowHash = 2n;
 
   constructor(
     private readonly engine: Engine,
@@ -63,7 +67,7 @@ export class InstalledRegions {
     }).exports;
   }
 
-  add(region: unknown, { slots, pages }: Placed): void {
+  add(region: unknown, { slots, pages, runs = [] }: Placed): void {
     const { view } = this.engine;
     const index = this.nextIndex++;
     if (index >= this.table.length) this.table.grow(index + 64 - this.table.length);
@@ -76,7 +80,7 @@ export class InstalledRegions {
       const word = view.getUint32(view.getUint32(page + CODE_PAGE.host, true) + (slot - page) / 2, true);
       view.setUint32(slot + 4, word, true);
     });
-    const installed = { index, slots, pages };
+    const installed = { index, slots, pages, runs: runs.filter(({ page }) => this.isShadow(page)) };
     for (const page of pages) {
       const there = this.byPage.get(page);
       if (there) there.add(installed);
@@ -86,16 +90,30 @@ export class InstalledRegions {
 
   /** A predecode page is dropped, and with it the regions that have code of it. Returns the slots of these. */
   dropPage(page: number): number[] {
+    return this.drop([...(this.byPage.get(page) ?? [])]);
+  }
+
+  /** Drops the regions that have one of these instructions of a shadow. Returns the slots at which they began. */
+  dropInstructions(page: number, slots: readonly number[]): number[] {
+    const has = ({ runs = [] }: Installed): boolean =>
+      runs.some((run) => run.page === page && slots.some((slot) => run.first <= slot && slot <= run.last));
+    return this.drop([...(this.byPage.get(page) ?? [])].filter(has));
+  }
+
+  private drop(regions: readonly Installed[]): number[] {
     const { view } = this.engine;
-    const dropped: number[] = [];
-    for (const region of this.byPage.get(page) ?? []) {
-      for (const slot of region.slots) if (view.getUint16(slot, true) === region.index) view.setUint32(slot, 0, true);
-      for (const other of region.pages) if (other !== page) this.byPage.get(other)?.delete(region);
-      this.table.set(region.index, null);
-      dropped.push(...region.slots);
+    for (const { index, slots } of regions) {
+      for (const slot of slots) if (view.getUint16(slot, true) === index) view.setUint32(slot, 0, true);
+      this.table.set(index, null);
     }
-    this.byPage.delete(page);
-    return dropped;
+    for (const region of regions) {
+      for (const page of region.pages) {
+        const there = this.byPage.get(page);
+        there?.delete(region);
+        if (there?.size === 0) this.byPage.delete(page);
+      }
+    }
+    return regions.flatMap(({ slots }) => slots);
   }
 
   /** All predecode pages were dropped. */
@@ -108,7 +126,8 @@ export class InstalledRegions {
 
   /** Whether a slot is still interpreted, and has been. */
   isInterpreted(slot: number): boolean {
-    return this.isFree(slot) && this.engine.view.getUint16(slot, true) >= FIRST_INSTRUCTION_HANDLER;
+    const handler = this.engine.view.getUint16(slot, true);
+    return this.isFree(slot) && (handler >= FIRST_INSTRUCTION_HANDLER || handler === HANDLER_BREAKPOINT);
   }
 
   /** Whether no region begins at a slot. */
@@ -136,20 +155,36 @@ export class InstalledRegions {
     return this.isUsable(address) ? address : undefined;
   }
 
-  /** No page with breakpoints of its own, and one whose writes are heard of. */
+  isShadow(page: number): boolean {
+    return this.engine.view.getUint32(page + CODE_PAGE.isShadow, true) !== SHADOW.no;
+  }
+
+  /** Whether an instruction of a shadow is a breakpoint. */
+  isBreakpoint(page: number, slot: number): boolean {
+    return (((this.engine.bytes[page + CODE_PAGE.points + (slot >>> 3)] ?? 0) >>> (slot & 7)) & 1) !== 0;
+  }
+
+  /** A page whose writes are heard of, and not one in which every instruction is a breakpoint. */
   isUsable(page: number): boolean {
     const { view, bytes } = this.engine;
     const flags = bytes[AREA.pageFlags + (view.getUint32(page + CODE_PAGE.host, true) >>> PAGE_BITS)] ?? 0;
-    return view.getUint32(page + CODE_PAGE.isShadow, true) === 0 && (flags & PAGE_FLAG.hasCode) !== 0;
+    return view.getUint32(page + CODE_PAGE.isShadow, true) !== SHADOW.all && (flags & PAGE_FLAG.hasCode) !== 0;
   }
 
-  /** CODE_PAGE.hash of a page; a write to it drops its regions from now on. */
+  /**
+   * CODE_PAGE.hash of a page; a write to it drops its regions from now on. Code of a shadow is good for that one alone,
+   * and so is what goes by the name of its hash: even, as no `hashPage` is.
+   */
   hashOf(page: number): bigint {
     const { view, exports } = this.engine;
     const known = view.getBigUint64(page + CODE_PAGE.hash, true);
     if (known !== 0n) return known;
-    const hash = BigInt.asUintN(64, exports.hashPage(view.getInt32(page + CODE_PAGE.host, true)));
-    view.setUint32(page + CODE_PAGE.hasRegions, 1, true);
+    const host = view.getUint32(page + CODE_PAGE.host, true);
+    const hash = this.isShadow(page) ? this.nextShadowHash : BigInt.asUintN(64, exports.hashPage(host | 0));
+    if (this.isShadow(page)) this.nextShadowHash += 2n;
+    // Writes are noted in the page that shadows are behind.
+    const shared = view.getUint32(AREA.codePages + (host >>> PAGE_BITS) * 4, true);
+    view.setUint32(shared + CODE_PAGE.hasRegions, 1, true);
     view.setBigUint64(page + CODE_PAGE.hash, hash, true);
     return hash;
   }

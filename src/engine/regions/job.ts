@@ -56,6 +56,14 @@ export interface JobRegion {
   /** Distances of the pages of which it has code. */
   readonly pages: readonly number[];
   readonly instructions: number;
+  /** Which these are: slots of those pages, the last of each run inclusive. */
+  readonly runs: readonly Run[];
+}
+
+export interface Run {
+  readonly distance: number;
+  readonly first: number;
+  readonly last: number;
 }
 
 export interface JobResult {

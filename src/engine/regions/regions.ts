@@ -8,10 +8,10 @@ import { Worker } from "node:worker_threads";
 import { decodeIn } from "../../isa/decode.js";
 import type { Engine } from "../engine.js";
 import { hostHasFma } from "../fp/host-fma.js";
-import { HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
+import { HANDLER_BREAKPOINT, HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
 import { AREA, CODE_PAGE, GLOBAL, SLOT_SIZE, SLOTS_PER_PAGE } from "../layout.js";
 import { CODE_MAKER } from "../optimized-code.js";
-import { CodeCache, type Found } from "./code-cache.js";
+import { CodeCache, type Found, type KeptRegion } from "./code-cache.js";
 import type { Compiler } from "./compiler.js";
 import type { HotSlot } from "./hot.js";
 import { InstalledRegions } from "./installed.js";
@@ -164,16 +164,29 @@ export class Regions {
     this.installed.reset();
   }
 
-  /** A predecode page is dropped: so are the regions that have code of it, and those about to. */
-  dropPage(page: number): void {
+  /** A predecode page is dropped, with its shadows: so are the regions that have code of them, and those about to. */
+  dropPage(shared: number): void {
+    this.awaited.delete(shared);
+    for (let page = shared; page !== 0; page = this.engine.view.getUint32(page + CODE_PAGE.nextShadow, true)) {
+      this.spoil(page);
+      this.changes.set(page, (this.changes.get(page) ?? 0) + 1);
+      this.forget(this.installed.dropPage(page));
+    }
+  }
+
+  /** Instructions of a shadow get breakpoints or lose them: regions that have one of them are dropped. */
+  dropInstructions(page: number, slots: readonly number[]): void {
+    this.spoil(page);
+    this.forget(this.installed.dropInstructions(page, slots));
+  }
+
+  /** What is being compiled from a page is of no use any more. */
+  private spoil(page: number): void {
     for (const { job, stale } of this.running.values()) {
       job.slots.forEach(({ pages }, i) => {
         if (pages.some(({ address }) => address === page)) stale.add(i);
       });
     }
-    this.awaited.delete(page);
-    this.changes.set(page, (this.changes.get(page) ?? 0) + 1);
-    this.forget(this.installed.dropPage(page));
   }
 
   /** Slots at which regions are gone: what becomes hot there is to be compiled again. */
@@ -247,22 +260,16 @@ export class Regions {
       const page = job.slots[region.slot]?.pages.find((copy) => copy.distance === distance);
       return (page as PageCopy).hash.toString(16);
     };
-    this.cache?.add({
-      module,
-      exports,
-      wire,
-      runtime,
-      regions: regions.map((region, number) => ({
-        number,
-        // The head's page says where to look for it, also where all its instructions are of others.
-        pages: [0, ...region.pages.filter((distance) => distance !== 0)].map((distance) => ({
-          distance,
-          hash: hashOf(region, distance),
-        })),
-        entries: region.entries,
-        instructions: region.instructions,
-      })),
+    const kept = regions.flatMap((region, number): KeptRegion[] => {
+      const { slot, entries, instructions } = region;
+      // The head's page says where to look for it, also where all its instructions are of others.
+      const distances = [0, ...region.pages.filter((distance) => distance !== 0)];
+      // No other run has these breakpoints.
+      if (distances.some((at) => this.installed.isShadow(addressAt(job.slots[slot] as JobSlot, at)))) return [];
+      const pages = distances.map((distance) => ({ distance, hash: hashOf(region, distance) }));
+      return [{ number, pages, entries, instructions }];
     });
+    if (kept.length > 0) this.cache?.add({ module, exports, wire, runtime, regions: kept });
   }
 
   /** Writes what was compiled to where it is kept. Throws what the file system says. */
@@ -308,7 +315,11 @@ export class Regions {
       }
       this.total.regions++;
       this.total.instructions += region.instructions;
-      this.installed.add(exports[i], { slots, pages: region.pages.map((distance) => addressAt(slot, distance)) });
+      this.installed.add(exports[i], {
+        slots,
+        pages: region.pages.map((distance) => addressAt(slot, distance)),
+        runs: region.runs.map(({ distance, first, last }) => ({ page: addressAt(slot, distance), first, last })),
+      });
     });
     this.keep(result, running, exports);
   }
@@ -330,9 +341,21 @@ export class Regions {
   private copy(address: number): Uint32Array {
     const { view, bytes } = this.engine;
     const slots = new Uint32Array(bytes.slice(address, address + CODE_PAGE.sentinel).buffer);
-    if (!this.options.everything) return slots;
-    // What was never executed is to be compiled too.
     const host = view.getUint32(address + CODE_PAGE.host, true);
+    if (this.options.everything) this.decode(slots, host);
+    for (let n = 0; n < SLOTS_PER_PAGE && this.installed.isShadow(address); n++) {
+      const handler = (slots[n * 2] ?? 0) & 0xffff;
+      if (handler === 0 || handler === HANDLER_BREAKPOINT || !this.installed.isBreakpoint(address, n)) continue;
+      // A region begins at it, or it was never executed.
+      slots[n * 2] = HANDLER_BREAKPOINT;
+      slots[n * 2 + 1] = view.getInt32(host + n * 4, true);
+    }
+    return slots;
+  }
+
+  /** What was never executed is to be compiled too. */
+  private decode(slots: Uint32Array, host: number): void {
+    const { view } = this.engine;
     const words = new Int32Array(view.buffer, AREA.decodeTree, (AREA.crcTables - AREA.decodeTree) / 4);
     const tree = { root: view.getInt32(GLOBAL.decodeRoot, true), words };
     for (let n = 0; n < SLOTS_PER_PAGE; n++) {
@@ -341,6 +364,5 @@ export class Regions {
       slots[n * 2] = decodeIn(tree, AREA.decodeTree, word) ?? HANDLER_UNDEFINED;
       slots[n * 2 + 1] = word;
     }
-    return slots;
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Breakpoints by virtual address, outside guest memory: a virtual page that has some is executed from a predecode page
- * of its own, a shadow, in which their slots stop the engine (engine/interpreter/loop.ts, `fetchSlow`). The guest's
- * code, and the predecode page that other virtual addresses of it share, stay as they are.
+ * of its own, a shadow, in which bits say which slots ask (engine/interpreter/loop.ts, `fetchSlow`). The guest's code,
+ * and the predecode page that other virtual addresses of it share, stay as they are; so does what is compiled of a
+ * shadow, but for code that has an instruction which gets a breakpoint or loses it.
  */
 import type { Engine } from "../../engine/engine.js";
 import {
@@ -13,12 +14,20 @@ import {
   GLOBAL,
   PAGE_BITS,
   PAGE_SIZE,
+  SHADOW,
   SLOT_SIZE,
+  SLOTS_PER_PAGE,
 } from "../../engine/layout.js";
 
 const PAGE_MASK = BigInt(PAGE_SIZE - 1);
 
+/** The slots of a shadow, by bytes of its bits. */
+const POINT_BYTES = SLOTS_PER_PAGE / 8;
+
 const pageOf = (address: bigint): bigint => address & ~PAGE_MASK;
+
+/** The slot of an instruction in its page. */
+const slotOf = (address: bigint): number => Number(address & PAGE_MASK) / 4;
 
 /** An address as 64 unsigned bits: WebAssembly hands out signed ones. */
 const unsigned = (address: bigint): bigint => BigInt.asUintN(64, address);
@@ -33,8 +42,8 @@ export interface CodePoint {
 export class Breakpoints {
   /** By address; several clients, or kinds, may have set the same one. */
   private readonly points = new Map<bigint, CodePoint[]>();
-  /** Number of addresses in `points`, by virtual page. */
-  private readonly pages = new Map<bigint, number>();
+  /** Slots of the addresses in `points`, by virtual page. */
+  private readonly pages = new Map<bigint, Set<number>>();
   /** Shadows by virtual page and, because it may be mapped to different memory, by the shared predecode page. */
   private shadows = new Map<bigint, Map<number, number>>();
   private generation = 0;
@@ -62,7 +71,9 @@ export class Breakpoints {
       return;
     }
     this.points.set(address, [point]);
-    this.countPage(address, 1);
+    const page = pageOf(address);
+    this.pages.set(page, (this.pages.get(page) ?? new Set()).add(slotOf(address)));
+    this.changed(page);
   }
 
   /** Removes the very object that was inserted. */
@@ -78,17 +89,16 @@ export class Breakpoints {
       return;
     }
     this.points.delete(address);
-    this.countPage(address, -1);
+    const page = pageOf(address);
+    const slots = this.pages.get(page);
+    slots?.delete(slotOf(address));
+    if (slots?.size === 0) this.pages.delete(page);
+    this.changed(page);
   }
 
   /** The breakpoints at an address. */
   at(address: bigint): readonly CodePoint[] {
     return this.points.get(unsigned(address)) ?? [];
-  }
-
-  /** Whether the slot of an address has to ask. */
-  has(address: bigint): boolean {
-    return this.matchesAll || this.points.has(unsigned(address));
   }
 
   /** The engine asks, for each fetch that misses: the predecode page for a virtual page; 0 when there is no room. */
@@ -97,19 +107,41 @@ export class Breakpoints {
     if (!this.matchesAll && !this.pages.has(page)) return shared;
     const shadows = this.shadowsOf(page);
     const known = shadows.get(shared);
-    if (known !== undefined) return known;
-    const shadow = this.allocate(page, shared);
-    if (shadow !== 0) shadows.set(shared, shadow);
+    const shadow = known ?? this.allocate(page, shared);
+    if (shadow === 0) return 0;
+    shadows.set(shared, shadow);
+    this.mark(shadow, this.pages.get(page) ?? new Set());
     return shadow;
+  }
+
+  /**
+   * Sets the bits of a shadow. That is done when it is fetched from next, because GDB takes all its breakpoints out
+   * whenever the machine stops, and puts them back.
+   */
+  private mark(shadow: number, slots: ReadonlySet<number>): void {
+    if (this.matchesAll) return;
+    const { view, bytes } = this.engine;
+    const wanted = new Uint8Array(POINT_BYTES);
+    for (const slot of slots) wanted[slot >>> 3] = (wanted[slot >>> 3] ?? 0) | (1 << (slot & 7));
+    const bits = bytes.subarray(shadow + CODE_PAGE.points, shadow + CODE_PAGE.points + POINT_BYTES);
+    const differ = Array.from({ length: SLOTS_PER_PAGE }, (_, slot) => slot).filter(
+      (slot) => (((bits[slot >>> 3] ?? 0) ^ (wanted[slot >>> 3] ?? 0)) >>> (slot & 7)) & 1,
+    );
+    if (differ.length === 0) return;
+    bits.set(wanted);
+    this.engine.dropInstructions(shadow, differ);
+    // They are decoded again, and find that they are breakpoints or none.
+    for (const slot of differ) view.setBigUint64(shadow + slot * SLOT_SIZE, 0n, true);
   }
 
   /** Links a new shadow behind the shared page, where a guest write to the code finds it. */
   private allocate(page: bigint, shared: number): number {
-    const { view, exports } = this.engine;
+    const { view, bytes, exports } = this.engine;
     const shadow = exports.allocateCodePage(view.getInt32(shared + CODE_PAGE.host, true)) >>> 0;
     if (shadow === 0) return 0;
     view.setBigUint64(shadow + CODE_PAGE.shadowVa, page, true);
-    view.setInt32(shadow + CODE_PAGE.isShadow, 1, true);
+    view.setInt32(shadow + CODE_PAGE.isShadow, this.matchesAll ? SHADOW.all : SHADOW.some, true);
+    if (this.matchesAll) bytes.fill(0xff, shadow + CODE_PAGE.points, shadow + CODE_PAGE.points + POINT_BYTES);
     view.setInt32(shadow + CODE_PAGE.nextShadow, view.getInt32(shared + CODE_PAGE.nextShadow, true), true);
     view.setInt32(shared + CODE_PAGE.nextShadow, shadow, true);
     return shadow;
@@ -127,16 +159,9 @@ export class Breakpoints {
     return none;
   }
 
-  /** A breakpoint came to an address (1) or left it (-1). */
-  private countPage(address: bigint, change: 1 | -1): void {
-    const page = pageOf(address);
-    const count = (this.pages.get(page) ?? 0) + change;
-    if (count > 0) this.pages.set(page, count);
-    else this.pages.delete(page);
+  /** A breakpoint came to a page or left it. */
+  private changed(page: bigint): void {
     this.announce();
-    // In a shadow that is there already, the slot is decoded again and asks whether it is a breakpoint.
-    const offset = (Number(address & PAGE_MASK) / 4) * SLOT_SIZE;
-    for (const shadow of this.shadowsOf(page).values()) this.engine.view.setBigUint64(shadow + offset, 0n, true);
     this.forgetFetches(page);
   }
 
