@@ -10,6 +10,7 @@
  * - A body that ends the instruction itself (branch, exception, `leave`) does nothing after that on the same path.
  */
 import type { Operand } from "../isa/pattern.js";
+import { type FlagSource, flagsOf, flagsOfWord } from "./flags.js";
 import { type Callable, FunctionBuilder } from "./ir/function.js";
 import type { F32, F64, I32, I64, V128, Value } from "./ir/value.js";
 
@@ -23,9 +24,6 @@ export interface AccessOptions {
   /** log2 of the bytes to which the access is aligned where alignment is asked for; default: its size. */
   readonly element?: I32;
 }
-
-/** What a comparison compares: both of the same type. */
-export type Compared = I64 | I32 | F64 | F32;
 
 /** What is known of a system register's encoding: fields of SYSREG_ENTRY. */
 export interface SysregEntry {
@@ -80,7 +78,6 @@ export abstract class Builder extends FunctionBuilder {
   /** Host address at which `size` (1–16) bytes may be read and written at once (atomics). A fault ends the instruction. */
   abstract exclusiveHost(size: number, address: I64): I32;
 
-  /** Flags as kept: N = sign of n, Z = (z is 0), C = c (0 or 1), V = sign of v. */
   abstract setFlags(n: I64, z: I64, c: I32, v: I64): void;
   abstract flagN(): I64;
   abstract flagZ(): I64;
@@ -113,8 +110,19 @@ export abstract class Builder extends FunctionBuilder {
   abstract setState32(offset: number, value: I32): void;
   /** What the engine's index says of a system register's 15-bit encoding. */
   abstract sysregEntry(encoding: I32): SysregEntry;
-  /** The flags just set are those of x − y, or of FCMP x, y: a condition can be had from these, if that is cheaper. */
-  setFlagsCompared(_x: Compared, _y: Compared): void {}
+  /** Sets the flags that something has, which an engine may put off until they are wanted. */
+  setFlagsFrom(source: FlagSource): void {
+    const { n, z, c, v } = flagsOf(this, source);
+    this.setFlags(n, z, c, v);
+  }
+  /** The same if the condition holds; else NZCV are bits 31–28 of `otherwise`. */
+  setFlagsIf(condition: I32, source: FlagSource, otherwise: I32): void {
+    this.if(
+      condition,
+      () => this.setFlagsFrom(source),
+      () => this.setNzcv(otherwise),
+    );
+  }
 
   // --- derived ------------------------------------------------------------------------------------------------
 
@@ -189,7 +197,7 @@ export abstract class Builder extends FunctionBuilder {
 
   /** Takes NZCV from bits 31–28. */
   setNzcv(value: I32): void {
-    const wide = value.toI64U();
-    this.setFlags(wide.shl(32), wide.shrU(30).and(1).xor(1), value.shrU(29).and(1), wide.shl(35));
+    const { n, z, c, v } = flagsOfWord(value);
+    this.setFlags(n, z, c, v);
   }
 }

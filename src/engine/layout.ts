@@ -39,6 +39,10 @@ export const CPU = {
   flagZ: s.i64(),
   flagV: s.i64(),
   flagC: s.i32(),
+  /** What the flags come of, where they are not in these cells (engine/flags.ts). */
+  flagSource: s.i32(),
+  flagX: s.i64(),
+  flagY: s.i64(),
   /** PSTATE.{EL, SP}, and D A I F as in SPSR bits 9–6. */
   el: s.i32(),
   spSel: s.i32(),

@@ -6,6 +6,7 @@ import { EC, raise, raiseUndefined, raiseWithFar, softwareStep, takeInterrupt } 
 import { chooseBank, hasShared, noteLargeRange, poisonWrites } from "../../mmu/banks.js";
 import { ACCESS, ATTRIBUTE, branchAddress, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
+import { settle } from "../flags.js";
 import { breakpointHit, shadowPage } from "../imports.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
@@ -271,6 +272,7 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
   c.set32(CPU.depth, 0);
   c.set64(CPU.returnAddress, fb.i64(NO_RETURN));
   fb.loop((outer) => {
+    settle(c);
     const reason = c.get32(CPU.exit);
     fb.if(reason, () => exit(reason));
     fb.if(c.get32(CPU.irqLines).or(c.get32(CPU.virtualPending)), () => {
@@ -342,7 +344,10 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       );
       // A handler that took more than its one instruction was a region.
       const taken = left.sub(c.get32(CPU.budget));
-      fb.ifRare(taken.gtS(1), () => c.set64(CPU.statCompiled, c.get64(CPU.statCompiled).add(taken.toI64S())));
+      fb.ifRare(taken.gtS(1), () => {
+        c.set64(CPU.statCompiled, c.get64(CPU.statCompiled).add(taken.toI64S()));
+        settle(c);
+      });
       fb.brIf(inner, slot.get().gtU(RETURNED));
     });
     fb.br(outer);

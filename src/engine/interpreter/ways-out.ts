@@ -1,12 +1,13 @@
 /**
  * What compiled regions call where they cannot go on by themselves. A region keeps what is left of the budget in a
  * local; all of these get it, and leave the vCPU block as the interpreter's loop wants it. Registers are in the block by
- * then, and so are the flags unless it says otherwise.
+ * then, and of the flags what they come of: they are settled before anything but a region goes on.
  *
  * Slots come with a bail's cause (bails.ts) in their low bits, which are zero otherwise.
  */
 import { BAIL_MASK } from "../bails.js";
 import { CpuView } from "../cpu-view.js";
+import { settle } from "../flags.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import { CPU, GLOBAL } from "../layout.js";
@@ -22,6 +23,7 @@ export const DROPPED = 1;
 
 /** Back to the interpreter's loop, or to the region that called, which goes on at a slot. */
 function goBack(c: CpuView, left: I32, slot: I32): void {
+  settle(c);
   c.set32(CPU.budget, left);
   c.fb.return(slot);
 }
@@ -35,10 +37,13 @@ function chain(c: CpuView, left: I32, slot: I32): void {
   fb.returnCallIndirect(HANDLER, fb.load("i32.load16_u", slot) as I32, c.base, word, slot);
 }
 
-/** A slot that is still interpreted gets hotter. */
+/** A slot that is still interpreted gets hotter, and the interpreter what it needs. */
 function heat(c: CpuView, slot: I32): void {
   const { fb } = c;
-  fb.if(isInterpreted(c, slot), () => fb.call(heatSlot, c.base, slot));
+  fb.if(isInterpreted(c, slot), () => {
+    fb.call(heatSlot, c.base, slot);
+    settle(c);
+  });
 }
 
 function isInterpreted({ fb }: CpuView, slot: I32): I32 {
@@ -53,31 +58,22 @@ export const bailOut = defineFunction("bailOut", "iii", "i", (fb, cpu, left, slo
   const counter = cpu.add(slotAndCause.and(BAIL_MASK).shl(3));
   fb.store("i64.store", counter, (fb.load("i64.load", counter, CPU.statBails) as I64).add(1), CPU.statBails);
   fb.if(left.leS(0), () => goBack(c, left, slot));
+  settle(c);
   c.set32(CPU.budget, left.sub(1));
   fb.return(fb.call(interpretOne, cpu, slot));
 });
 
-/** The same with the flags: (cpu, left, slot and cause, N, Z, C, V). */
-export const bailOutWithFlags = defineFunction(
-  "bailOutWithFlags",
-  "iiillil",
-  "i",
-  (fb, cpu, left, slot, n, z, cf, v) => {
-    const c = new CpuView(fb, cpu);
-    c.set64(CPU.flagN, n);
-    c.set64(CPU.flagZ, z);
-    c.set32(CPU.flagC, cf);
-    c.set64(CPU.flagV, v);
-    fb.return(fb.call(bailOut, cpu, left, slot));
-  },
-);
+/** (cpu, slot): the interpreter carries out the instruction at which a region was entered in vain. */
+export const refuse = defineFunction("refuse", "ii", "i", (fb, cpu, slot) => {
+  settle(new CpuView(fb, cpu));
+  fb.return(fb.call(interpretOne, cpu, slot));
+});
 
 /** (cpu, left, PC): to the interpreter's loop, which looks at interrupts before the instruction at PC. */
 export const lookOut = defineFunction("lookOut", "iil", "i", (fb, cpu, left, pc) => {
   const c = new CpuView(fb, cpu);
-  c.set32(CPU.budget, left);
   c.set64(CPU.pc, pc);
-  fb.return(fb.i32(0));
+  goBack(c, left, fb.i32(0));
 });
 
 /** (cpu, left, slot): a branch to a slot of the same page. */
@@ -134,12 +130,19 @@ function callSlot(
   const word = fb.load("i32.load", slot, 4) as I32;
   const next = fb.variable(fb.callIndirect(HANDLER, fb.load("i32.load16_u", slot) as I32, cpu, word, slot));
   c.set32(CPU.depth, depth.get());
-  fb.ifRare(c.get64(CPU.returnAddress).ne(address), () => fb.return(next.get().or(DROPPED)));
-  c.set64(CPU.returnAddress, outer.get());
-  fb.if(next.get().eq(RETURNED), () => {
-    c.set32(CPU.slotBase, slotBase);
-    c.set64(CPU.pcBias, pcBias);
+  fb.ifRare(c.get64(CPU.returnAddress).ne(address), () => {
+    settle(c);
+    fb.return(next.get().or(DROPPED));
   });
+  c.set64(CPU.returnAddress, outer.get());
+  fb.if(
+    next.get().eq(RETURNED),
+    () => {
+      c.set32(CPU.slotBase, slotBase);
+      c.set64(CPU.pcBias, pcBias);
+    },
+    () => settle(c),
+  );
   fb.return(next.get());
 }
 
@@ -172,6 +175,7 @@ export const interpretWithin = defineFunction("interpretWithin", "iii", "i", (fb
   const c = new CpuView(fb, cpu);
   fb.if(left.leS(0), () => goBack(c, left, slot));
   const before = fb.variable(dropCount(c));
+  settle(c);
   c.set32(CPU.budget, left.sub(1));
   const next = fb.variable(fb.call(interpretOne, cpu, slot));
   fb.return(next.get().or(dropCount(c).ne(before.get())));
@@ -179,6 +183,6 @@ export const interpretWithin = defineFunction("interpretWithin", "iii", "i", (fb
 
 /** All that regions call. */
 export const WAYS_OUT = [
-  ...[bailOut, bailOutWithFlags, lookOut, goOut, jumpOut, returnOut],
-  ...[callOut, callAddress, interpretWithin, interpretOne],
+  ...[bailOut, refuse, lookOut, goOut, jumpOut, returnOut],
+  ...[callOut, callAddress, interpretWithin],
 ] as const;

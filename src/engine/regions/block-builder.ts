@@ -8,14 +8,15 @@ import type { Operand } from "../../isa/pattern.js";
 import { reach, TOUCHED, touch } from "../../mmu/access.js";
 import { ACCESS } from "../../mmu/walk.js";
 import { BAIL, type BailCause } from "../bails.js";
-import { type AccessOptions, type AccessSize, Builder, type Compared, type SysregEntry } from "../builder.js";
+import { type AccessOptions, type AccessSize, Builder, type SysregEntry } from "../builder.js";
+import { CpuView } from "../cpu-view.js";
+import { FLAG_SOURCE, type FlagSource, type Flags, flagsOf, flagsOfWord, settle } from "../flags.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import { Control, type FunctionBuilder, type Linker, type Statement } from "../ir/function.js";
 import { type F32, F64, type I32, type I64, type Node, type V128, type Value } from "../ir/value.js";
 import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SLOT_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
 import { CONTROL, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
 import { slotOf } from "./discover.js";
-import type { BlockUse } from "./flow.js";
 import { bitsOf, type RegisterSet } from "./registers.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
@@ -52,13 +53,13 @@ export type Way =
 /** A place where control leaves a block, with what the block has done by then. */
 export interface Departure {
   readonly way: Way;
-  readonly use: BuiltBlock["use"];
+  readonly touched: RegisterSet;
   /** Where its code goes. */
   readonly code: Statement[];
 }
 
 export interface FirstUse {
-  readonly kind: "x" | "v" | "flags";
+  readonly kind: "x" | "v";
   readonly n: number;
   readonly code: Statement[];
 }
@@ -70,7 +71,9 @@ export interface BuiltBlock {
   readonly length: number;
   readonly departures: readonly Departure[];
   readonly firstUses: readonly FirstUse[];
-  readonly use: Pick<BlockUse, "touched" | "setsFlags">;
+  readonly touched: RegisterSet;
+  /** Where what follows finds the flags without asking, if nothing else leads there. */
+  readonly flags: FlagState;
 }
 
 /** What the compiler knows of the machine it compiles for. */
@@ -97,6 +100,32 @@ interface FoundPage {
 }
 
 type ScalarLetter = "d" | "f";
+
+/** Types of what flags come of. */
+type SourceLetter = "l" | "i" | ScalarLetter;
+type FlagOp = FlagSource["op"];
+
+/**
+ * Where the flags are: in the vCPU block; in locals of their own; or there is in locals what they come of, under a
+ * condition that is in a local too or else NZCV are a constant.
+ */
+export type FlagState =
+  | { readonly kind: "stored" }
+  | { readonly kind: "flags" }
+  | {
+      readonly kind: "source";
+      readonly op: FlagOp;
+      readonly letter: SourceLetter;
+      /** NZCV in bits 31–28 where the condition does not hold. */
+      readonly otherwise: number | undefined;
+    };
+export const STORED: FlagState = { kind: "stored" };
+const FLAGS: FlagState = { kind: "flags" };
+
+export const sameFlags = (a: FlagState, b: FlagState): boolean =>
+  a.kind === "source" && b.kind === "source"
+    ? a.op === b.op && a.letter === b.letter && a.otherwise === b.otherwise
+    : a.kind === b.kind;
 
 /** What a block knows of V registers as scalars. */
 interface Scalars {
@@ -177,6 +206,49 @@ function floatCondition(code: number, a: F64, b: F64): I32 | undefined {
   }
 }
 
+/** A condition after a logical operation with the result x: C and V are clear. */
+function signCondition(code: number, x: I64): I32 | undefined {
+  switch (code) {
+    case 0:
+      return x.eqz();
+    case 1:
+      return x.ne(0n);
+    case 4:
+    case 11:
+      return x.ltS(0);
+    case 5:
+    case 10:
+      return x.geS(0);
+    case 12:
+      return x.gtS(0);
+    case 13:
+      return x.leS(0);
+    default:
+      return undefined;
+  }
+}
+
+/** A condition by what the flags come of; undefined where the flags themselves are as good. */
+function conditionOf(op: FlagOp, code: number, x: Value, y: Value): I32 | undefined {
+  switch (op) {
+    case "difference":
+      return integerCondition(code, x as I64, y as I64);
+    case "floats":
+      return floatCondition(code, x as F64, y as F64);
+    case "sign":
+      return signCondition(code, x as I64);
+    default:
+      return undefined;
+  }
+}
+
+/** Whether NZCV in bits 31–28 meet a condition (DDI 0487, ConditionHolds). */
+function holds(code: number, word: number): boolean {
+  const [n, z, c, v] = [31, 30, 29, 28].map((bit) => ((word >>> bit) & 1) === 1);
+  const base = [z, c, n, v, c && !z, n === v, n === v && !z, true][code >> 1] === true;
+  return (code & 1) === 1 && code !== 15 ? !base : base;
+}
+
 export class BlockBuilder extends Builder implements ModeKeeper {
   readonly cpu: I32;
   /** Instructions left of the budget once the block is through. */
@@ -185,8 +257,9 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   /** Where an indirect branch goes. */
   readonly target = this.newLocal("l");
   readonly flags = { n: this.newLocal("l"), z: this.newLocal("l"), c: this.newLocal("i"), v: this.newLocal("l") };
-  /** Operands of the comparison that set the flags last, by type. */
-  private readonly compared = new Map<Compared["letter"], readonly [number, number]>();
+  /** What the flags come of, by type; and the condition under which they do. */
+  private readonly flagSources = new Map<SourceLetter, readonly [number, number]>();
+  private readonly flagCondition = this.newLocal("i");
   private readonly xLocals = new Map<number, number>();
   private readonly vLocals = new Map<number, number>();
 
@@ -200,8 +273,6 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   private front: Statement[] = this.root;
   private touchedX = 0;
   private touchedV = 0;
-  private touchedFlags = false;
-  private setsFlagsSoFar = false;
   /** Written by instructions before this one and not stored yet; and written by this one. */
   private pendingX = 0;
   private pendingV = 0;
@@ -219,13 +290,19 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   /** SP has been found aligned, or is as far from where it was as keeps it so. */
   private spAligned = false;
   /** What was done when the current instruction began. */
-  private snapshot: BuiltBlock["use"] = this.use();
+  private snapshot: RegisterSet = this.touched();
   private departures: Departure[] = [];
   private firstUses: FirstUse[] = [];
   /** Patches of constants that depend on the block's length. */
   private pending: ((length: number) => void)[] = [];
-  /** The type of the comparison that the flags come from, where that is known. */
-  private comparedType: Compared["letter"] | undefined;
+  /** Where the flags are; where they were when the current instruction began. */
+  private flagState = STORED;
+  private flagStateBefore = STORED;
+  /** Set by instructions before this one and not stored yet; and set by this one. */
+  private pendingFlags = false;
+  private ownFlags = false;
+  /** In the vCPU block they are in their own cells. */
+  private flagsSettled = false;
   private scalars: Scalars = NO_SCALARS;
   /** As it was when the current instruction began. */
   private scalarsBefore = NO_SCALARS;
@@ -252,13 +329,14 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   buildBlock(
     start: number,
     instructions: readonly { word: number; fp: boolean; kind: BranchKind; body: (b: Builder) => void }[],
+    flags: FlagState,
   ): { block: BuiltBlock; taken: number } {
     this.touchedX = this.touchedV = this.pendingX = this.pendingV = 0;
-    this.touchedFlags = this.setsFlagsSoFar = this.spAligned = false;
+    this.spAligned = this.pendingFlags = this.flagsSettled = false;
+    this.flagState = flags;
     this.departures = [];
     this.firstUses = [];
     this.pending = [];
-    this.comparedType = undefined;
     this.scalars = NO_SCALARS;
     this.ended = false;
     this.origins = Array.from({ length: 32 }, (_, n) => n);
@@ -273,7 +351,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
         const done = this.instruction(start + length, length, instruction);
         if (!done) {
           this.flush();
-          this.depart({ kind: "interpret", at: start + length }, this.use());
+          this.depart({ kind: "interpret", at: start + length }, this.touched());
           this.ended = true;
           break;
         }
@@ -282,12 +360,13 @@ export class BlockBuilder extends Builder implements ModeKeeper {
       }
       if (!this.ended) {
         this.flush();
-        this.depart({ kind: "to", at: start + length }, this.use());
+        this.depart({ kind: "to", at: start + length }, this.touched());
       }
     });
     for (const patch of this.pending) patch(length);
-    const { departures, firstUses } = this;
-    return { block: { start, body, length, departures, firstUses, use: this.use() }, taken };
+    const { departures, firstUses, flagState } = this;
+    const touched = this.touched();
+    return { block: { start, body, length, departures, firstUses, touched, flags: flagState }, taken };
   }
 
   private instruction(
@@ -299,11 +378,13 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.at = at;
     this.position = position;
     this.kind = kind;
-    this.snapshot = this.use();
+    this.snapshot = this.touched();
     this.scalarsBefore = this.scalars;
+    this.flagStateBefore = this.flagState;
     this.ownX = this.ownV = 0;
-    const { touchedX, touchedV, touchedFlags, setsFlagsSoFar, pendingX, pendingV } = this;
-    const { spAligned, comparedType, scalars } = this;
+    this.ownFlags = false;
+    const { touchedX, touchedV, pendingX, pendingV, pendingFlags } = this;
+    const { spAligned, scalars, flagState, flagsSettled } = this;
     const counts = [this.departures.length, this.firstUses.length, this.pending.length] as const;
     const before: Statement[] = [];
     this.before = before;
@@ -318,20 +399,23 @@ export class BlockBuilder extends Builder implements ModeKeeper {
       this.forget();
       this.pendingX |= this.ownX;
       this.pendingV |= this.ownV;
+      this.pendingFlags ||= this.ownFlags;
       this.ownX = this.ownV = 0;
+      this.ownFlags = false;
       this.usesFp ||= fp;
       return true;
     } catch (error) {
       if (error !== NOT_COMPILABLE) throw error;
       this.touchedX = touchedX;
       this.touchedV = touchedV;
-      this.touchedFlags = touchedFlags;
-      this.setsFlagsSoFar = setsFlagsSoFar;
       this.pendingX = pendingX;
       this.pendingV = pendingV;
+      this.pendingFlags = pendingFlags;
       this.ownX = this.ownV = 0;
+      this.ownFlags = false;
       this.spAligned = spAligned;
-      this.comparedType = comparedType;
+      this.flagState = flagState;
+      this.flagsSettled = flagsSettled;
       this.scalars = scalars;
       this.departures.length = counts[0];
       this.firstUses.length = counts[1];
@@ -341,18 +425,15 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   }
   private kind: BranchKind = "branch";
 
-  private use(): BuiltBlock["use"] {
-    return {
-      touched: { x: this.touchedX, v: this.touchedV, flags: this.touchedFlags },
-      setsFlags: this.setsFlagsSoFar,
-    };
+  private touched(): RegisterSet {
+    return { x: this.touchedX, v: this.touchedV };
   }
 
   /** Leaves the block from here; by default as it was before the current instruction. */
-  private depart(way: Way, use = this.snapshot): void {
+  private depart(way: Way, touched = this.snapshot): void {
     // Blocks of the region go on with vectors; everything else finds registers in the vCPU block.
     if (way.kind === "to") for (const n of this.scalars.stale) this.refresh(n);
-    this.departures.push({ way, use, code: this.placeholder() });
+    this.departures.push({ way, touched, code: this.placeholder() });
   }
 
   /** The same with what this instruction has done. */
@@ -361,19 +442,28 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     else {
       this.flushBefore();
       this.storeRegisters(this.ownX, this.ownV, this.scalars);
+      if (this.ownFlags) this.storeFlags(this.flagState);
     }
-    this.depart(way, this.use());
+    this.depart(way, this.touched());
   }
 
   private flush(): void {
     this.storeRegisters(this.pendingX | this.ownX, this.pendingV | this.ownV, this.scalars);
     this.pendingX = this.pendingV = this.ownX = this.ownV = 0;
+    if (this.pendingFlags || this.ownFlags) this.storeFlags(this.flagState);
+    this.pendingFlags = this.ownFlags = false;
   }
 
   /** Stores in front of this instruction what was written before it. */
   private flushBefore(): void {
     this.front.push(...this.nest(() => this.storeRegisters(this.pendingX, this.pendingV, this.scalarsBefore)));
     this.pendingX = this.pendingV = 0;
+    this.flushFlagsBefore();
+  }
+
+  private flushFlagsBefore(): void {
+    if (this.pendingFlags) this.front.push(...this.nest(() => this.storeFlags(this.flagStateBefore)));
+    this.pendingFlags = false;
   }
 
   /** Goes back to the interpreter before this instruction, which carries it out. */
@@ -607,59 +697,117 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   // --- flags ----------------------------------------------------------------------------------------------------------
 
   setFlags(n: I64, z: I64, c: I32, v: I64): void {
-    if (!this.touchedFlags && !this.certain) this.firstUse("flags", 0);
-    this.touchedFlags = this.setsFlagsSoFar = true;
-    this.comparedType = undefined;
-    this.writeLocal(this.flags.n, n);
-    this.writeLocal(this.flags.z, z);
-    this.writeLocal(this.flags.c, c);
-    this.writeLocal(this.flags.v, v);
+    if (!this.certain) {
+      // Where they may be set or not they are in their cells, before and after.
+      this.settleFlags();
+      this.storeFlagCells({ n, z, c, v });
+      this.flagState = STORED;
+      return;
+    }
+    const { flags } = this;
+    this.writeLocal(flags.n, n);
+    this.writeLocal(flags.z, z);
+    this.writeLocal(flags.c, c);
+    this.writeLocal(flags.v, v);
+    this.flagState = FLAGS;
+    this.ownFlags = true;
   }
 
-  override setFlagsCompared(x: Compared, y: Compared): void {
-    if (!this.certain) return;
-    const [a, b] = this.comparedLocals(x.letter);
-    this.writeLocal(a, x);
-    this.writeLocal(b, y);
-    this.comparedType = x.letter;
+  override setFlagsFrom(source: FlagSource): void {
+    if (this.certain) this.noteFlagSource(source, undefined);
+    else super.setFlagsFrom(source);
+  }
+  override setFlagsIf(condition: I32, source: FlagSource, otherwise: I32): void {
+    const word = otherwise.node.constant;
+    if (!this.certain || typeof word !== "number" || source.op === "floats") {
+      super.setFlagsIf(condition, source, otherwise);
+      return;
+    }
+    this.writeLocal(this.flagCondition, condition);
+    this.noteFlagSource(source, word);
   }
 
-  private comparedLocals(type: Compared["letter"]): readonly [number, number] {
-    let locals = this.compared.get(type);
+  private noteFlagSource({ op, x, y }: FlagSource, otherwise: number | undefined): void {
+    const { letter } = x;
+    const locals = this.sourceLocals(letter);
+    this.writeLocal(locals[0], x);
+    if (y) this.writeLocal(locals[1], y);
+    this.flagState = { kind: "source", op, letter, otherwise };
+    this.ownFlags = true;
+  }
+
+  private sourceLocals(letter: SourceLetter): readonly [number, number] {
+    let locals = this.flagSources.get(letter);
     if (locals === undefined) {
-      locals = [this.newLocal(type), this.newLocal(type)];
-      this.compared.set(type, locals);
+      locals = [this.newLocal(letter), this.newLocal(letter)];
+      this.flagSources.set(letter, locals);
     }
     return locals;
   }
 
-  override condition(code: number): I32 {
-    const type = this.comparedType;
-    if (type === undefined) return super.condition(code);
-    const [a, b] = this.comparedLocals(type).map((local) => this.readLocal(local, type));
-    const known =
-      type === "d" || type === "f"
-        ? floatCondition(code, a as F64, b as F64)
-        : integerCondition(code, a as I64, b as I64);
-    return known ?? super.condition(code);
+  private sourceInLocals(letter: SourceLetter): [Value, Value] {
+    const [x, y] = this.sourceLocals(letter);
+    return [this.readLocal(x, letter), this.readLocal(y, letter)];
   }
 
-  private flag(local: number, type: "l" | "i"): Value {
-    if (!this.touchedFlags) this.firstUse("flags", 0);
-    this.touchedFlags = true;
-    return this.readLocal(local, type);
+  override condition(code: number): I32 {
+    const { flagState } = this;
+    if (flagState.kind !== "source") return super.condition(code);
+    const { op, letter, otherwise } = flagState;
+    const [x, y] = this.sourceInLocals(letter);
+    const known = conditionOf(op, code, x, y);
+    if (known === undefined || otherwise === undefined) return known ?? super.condition(code);
+    return this.local32(this.flagCondition).select(known, this.i32(holds(code, otherwise) ? 1 : 0));
   }
+
+  /** Before this instruction the flags are in their cells. */
+  private settleFlags(): void {
+    this.flushFlagsBefore();
+    if (this.flagsSettled) return;
+    this.front.push(...this.nest(() => settle(new CpuView(this, this.cpu))));
+    this.flagsSettled = true;
+  }
+
+  private flagsInLocals(): Flags {
+    const { n, z, c, v } = this.flags;
+    const wide = (local: number): I64 => this.readLocal(local, "l") as I64;
+    return { n: wide(n), z: wide(z), c: this.local32(c), v: wide(v) };
+  }
+
+  private flagValues(): Flags {
+    const { flagState } = this;
+    if (flagState.kind === "flags") return this.flagsInLocals();
+    if (flagState.kind === "stored") {
+      this.settleFlags();
+      const [n, z, v] = [CPU.flagN, CPU.flagZ, CPU.flagV].map((at) => this.state64(at)) as [I64, I64, I64];
+      return { n, z, c: this.state32(CPU.flagC), v };
+    }
+    const { op, letter, otherwise } = flagState;
+    const [x, y] = this.sourceInLocals(letter);
+    const flags = flagsOf(this, { op, x, y } as FlagSource);
+    if (otherwise === undefined) return flags;
+    const word = flagsOfWord(this.i32(otherwise));
+    const condition = this.local32(this.flagCondition);
+    const either = (a: I64, b: I64): I64 => condition.select(a, b);
+    return {
+      n: either(flags.n, word.n),
+      z: either(flags.z, word.z),
+      c: condition.select(flags.c, word.c),
+      v: either(flags.v, word.v),
+    };
+  }
+
   flagN(): I64 {
-    return this.flag(this.flags.n, "l") as I64;
+    return this.flagValues().n;
   }
   flagZ(): I64 {
-    return this.flag(this.flags.z, "l") as I64;
+    return this.flagValues().z;
   }
   flagC(): I32 {
-    return this.flag(this.flags.c, "i") as I32;
+    return this.flagValues().c;
   }
   flagV(): I64 {
-    return this.flag(this.flags.v, "l") as I64;
+    return this.flagValues().v;
   }
 
   // --- memory ---------------------------------------------------------------------------------------------------------
@@ -879,14 +1027,9 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     return CPU.x + 8 * (n === SP_BIT ? SP_SLOT : n);
   }
 
-  loadRegisters({ x, v, flags }: RegisterSet): void {
+  loadRegisters({ x, v }: RegisterSet): void {
     for (const n of bitsOf(x)) this.writeLocal(this.xLocal(n), this.state64(BlockBuilder.xOffset(n)));
     for (const n of bitsOf(v)) this.writeLocal(this.vLocal(n), this.load("v128.load", this.cpu, CPU.v + 16 * n));
-    if (!flags) return;
-    this.writeLocal(this.flags.n, this.state64(CPU.flagN));
-    this.writeLocal(this.flags.z, this.state64(CPU.flagZ));
-    this.writeLocal(this.flags.c, this.state32(CPU.flagC));
-    this.writeLocal(this.flags.v, this.state64(CPU.flagV));
   }
 
   private storeRegisters(x: number, v: number, scalars: Scalars): void {
@@ -907,14 +1050,31 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     }
   }
 
-  flagsInLocals(): { n: I64; z: I64; c: I32; v: I64 } {
-    const { n, z, c, v } = this.flags;
-    const wide = (local: number): I64 => this.readLocal(local, "l") as I64;
-    return { n: wide(n), z: wide(z), c: this.local32(c), v: wide(v) };
+  private storeFlags(state: FlagState): void {
+    if (state.kind === "stored") return;
+    if (state.kind === "flags") {
+      this.storeFlagCells(this.flagsInLocals());
+      this.setState32(CPU.flagSource, this.i32(FLAG_SOURCE.stored));
+      return;
+    }
+    this.flagsSettled = false;
+    const { op, letter, otherwise } = state;
+    const number = (FLAG_SOURCE[op] as Partial<Record<SourceLetter, number>>)[letter] as number;
+    const [x, y] = this.sourceInLocals(letter);
+    const store: StoreName = ({ l: "i64.store", i: "i32.store", d: "f64.store", f: "f32.store" } as const)[letter];
+    if (op !== "sign") this.store(store, this.cpu, y, CPU.flagY);
+    if (otherwise === undefined) {
+      this.store(store, this.cpu, x, CPU.flagX);
+      this.setState32(CPU.flagSource, this.i32(number));
+      return;
+    }
+    const condition = this.local32(this.flagCondition);
+    const word = letter === "l" ? this.i64(otherwise >>> 0) : this.i32(otherwise);
+    this.store(store, this.cpu, this.select(condition, x, word), CPU.flagX);
+    this.setState32(CPU.flagSource, condition.select(this.i32(number), this.i32(FLAG_SOURCE.word)));
   }
 
-  storeFlags(): void {
-    const { n, z, c, v } = this.flagsInLocals();
+  private storeFlagCells({ n, z, c, v }: Flags): void {
     this.setState64(CPU.flagN, n);
     this.setState64(CPU.flagZ, z);
     this.setState32(CPU.flagC, c);

@@ -7,11 +7,9 @@ import type { Operand } from "../../isa/pattern.js";
 import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { system } from "../../isa/table/system.js";
 import { fetchEntry } from "../interpreter/jump.js";
-import { interpretOne } from "../interpreter/loop.js";
 import { RETURNED } from "../interpreter/protocol.js";
 import {
   bailOut,
-  bailOutWithFlags,
   callAddress,
   callOut,
   DROPPED,
@@ -19,6 +17,7 @@ import {
   interpretWithin,
   jumpOut,
   lookOut,
+  refuse,
   returnOut,
 } from "../interpreter/ways-out.js";
 import { emitFunction } from "../ir/emit.js";
@@ -31,13 +30,16 @@ import {
   type BranchKind,
   type BuiltBlock,
   type Departure,
+  type FlagState,
   NOT_COMPILABLE,
   type RegionContext,
+  STORED,
+  sameFlags,
 } from "./block-builder.js";
 import { type Discovered, discover, type Instruction, type PageCode, type Pages, pageOf, slotOf } from "./discover.js";
-import { after, type BlockUse, edge, flow } from "./flow.js";
+import { type BlockUse, flow } from "./flow.js";
 import type { Run } from "./job.js";
-import { NONE, type RegisterState } from "./registers.js";
+import { difference, NONE, type RegisterSet, union } from "./registers.js";
 import { blocksOf, type Loop, type Shape, structure } from "./structure.js";
 
 /** What the compiler is told of the machine. */
@@ -145,7 +147,8 @@ class Region {
   private readonly blocks: BuiltBlock[] = [];
   private readonly indexOf = new Map<number, number>();
   private readonly entries: number[];
-  private readonly states: RegisterState[];
+  /** What is in locals at the beginning of each block. */
+  private readonly kept: RegisterSet[];
   private readonly shapes: Shape[];
   /** Blocks that an entry leads to. */
   private readonly reached: readonly number[];
@@ -173,22 +176,36 @@ class Region {
     this.build(discovered);
     this.entries = [source.head, ...discovered.entries.filter((at) => this.indexOf.has(at))];
     const entryBlocks = this.entries.map((at) => this.indexOf.get(at) as number);
-    const uses = this.blocks.map((block): BlockUse => ({ ...block.use, ...this.successors(block) }));
+    const uses = this.blocks.map((block): BlockUse => ({ touched: block.touched, ...this.successors(block) }));
     const graph = uses.map((u) => [...new Set([...u.successors, ...u.successorsAfresh])]);
     this.shapes = structure(graph, entryBlocks);
     this.reached = blocksOf(this.shapes);
-    this.states = flow(uses, this.shapes, entryBlocks);
+    this.kept = flow(uses, this.shapes, entryBlocks);
     this.blockLabels = this.blocks.map(() => new Label("block"));
     this.noteLoops(this.shapes);
   }
 
   /** Builds all blocks; one in which an instruction is left to the interpreter becomes two. */
-  private build({ blocks }: Discovered): void {
+  private build({ blocks, entries, returns }: Discovered): void {
     const work = blocks.map(({ start, instructions }) => ({ start, instructions }));
+    /** Starts of the blocks that lead to an instruction. */
+    const before = new Map<number, number[]>();
+    for (const { start, follows } of blocks) {
+      for (const at of follows) before.set(at, [...(before.get(at) ?? []), start]);
+    }
+    const elsewhere = new Set([this.source.head, ...entries, ...returns]);
+    /** Where blocks leave the flags, by their starts, if nothing is left to the interpreter behind them. */
+    const flags = new Map<number, FlagState>();
+    const flagsAt = (start: number): FlagState => {
+      const [first, ...rest] = (before.get(start) ?? []).map((from) => flags.get(from));
+      if (first === undefined || elsewhere.has(start)) return STORED;
+      return rest.every((other) => other && sameFlags(first, other)) ? first : STORED;
+    };
     const starts = new Set(work.map(({ start }) => start));
     for (let i = 0; i < work.length; i++) {
       const { start, instructions } = work[i] as (typeof work)[number];
-      const { block, taken } = this.b.buildBlock(start, instructions.map(buildable));
+      const { block, taken } = this.b.buildBlock(start, instructions.map(buildable), flagsAt(start));
+      if (block.length === instructions.length) flags.set(start, block.flags);
       this.indexOf.set(start, this.blocks.length);
       this.blocks.push(block);
       this.pageSet.add(pageOf(start));
@@ -292,7 +309,7 @@ class Region {
   private writeStart(): void {
     const { b } = this;
     const slot = b.param(2) as I32;
-    if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.return(b.call(interpretOne, b.cpu, slot)));
+    if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.returnCall(refuse, b.cpu, slot));
     b.writeLocal(b.left, b.state32AsStored(CPU.budget).add(1));
     b.writeLocal(b.bank, b.state32(CPU.bank));
     if (b.usesFp) b.refreshDoubt();
@@ -306,7 +323,7 @@ class Region {
       const target = this.indexOf.get(at) as number;
       return b.statements(() => {
         this.unlessEnough(target, () => b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotAddress(at)));
-        b.loadRegisters((this.states[target] as RegisterState).kept);
+        b.loadRegisters(this.kept[target] as RegisterSet);
         this.jumpTo(-1, target);
       });
     });
@@ -369,23 +386,20 @@ class Region {
   /** Fills in what was left open in a block. */
   private complete(block: BuiltBlock, index: number): void {
     const { b } = this;
-    const start = this.states[index] as RegisterState;
+    const start = this.kept[index] as RegisterSet;
     for (const { kind, n, code } of block.firstUses) {
-      const mask = kind === "x" ? start.kept.x : start.kept.v;
-      if (kind === "flags" ? start.kept.flags : (mask >>> n) & 1) continue;
-      const bit = 1 << n;
-      const set = kind === "x" ? { ...NONE, x: bit } : kind === "v" ? { ...NONE, v: bit } : { ...NONE, flags: true };
-      code.push(...b.statements(() => b.loadRegisters(set)));
+      if ((start[kind] >>> n) & 1) continue;
+      code.push(...b.statements(() => b.loadRegisters({ ...NONE, [kind]: 1 << n })));
     }
     for (const departure of block.departures) {
-      const state = after(start, departure.use);
-      departure.code.push(...b.statements(() => this.leave(block, index, departure, state)));
+      const kept = union(start, departure.touched);
+      departure.code.push(...b.statements(() => this.leave(block, index, departure, kept)));
     }
     block.body.unshift(
       ...b.statements(() => {
         if (this.loops.has(index)) {
           b.ifRare(b.local32(b.left).ltS(Math.max(this.longest(index), 1)), () =>
-            this.bail(b.local32(b.left), b.slotAddress(block.start), start),
+            b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotAddress(block.start)),
           );
         }
         if (block.length > 0) b.writeLocal(b.left, b.local32(b.left).sub(block.length));
@@ -393,31 +407,17 @@ class Region {
     );
   }
 
-  /** Back to the interpreter before the instruction of a slot. */
-  private bail(left: I32, slot: I32, { flagsDirty }: RegisterState): void {
-    const { b } = this;
-    if (!flagsDirty) {
-      b.returnCall(bailOut, b.cpu, left, slot);
-      return;
-    }
-    const { n, z, c, v } = b.flagsInLocals();
-    b.returnCall(bailOutWithFlags, b.cpu, left, slot, n, z, c, v);
-  }
-
-  private leave(block: BuiltBlock, index: number, { way }: Departure, state: RegisterState): void {
+  private leave(block: BuiltBlock, index: number, { way }: Departure, kept: RegisterSet): void {
     const { b } = this;
     const left = (): I32 => b.local32(b.left);
     const target = (): I64 => b.readLocal(b.target, "l") as I64;
-    if (way.kind === "bail") {
-      this.bail(left().add(way.refund), b.slotAddress(way.at, way.cause), state);
-      return;
-    }
-    if (way.kind === "to") {
-      this.goTo(block, index, way.at, state);
-      return;
-    }
-    if (state.flagsDirty) b.storeFlags();
     switch (way.kind) {
+      case "bail":
+        b.returnCall(bailOut, b.cpu, left().add(way.refund), b.slotAddress(way.at, way.cause));
+        return;
+      case "to":
+        this.goTo(block, index, way.at, kept);
+        return;
       case "indirect":
         if (way.returns) this.returnAsExpected(left(), target());
         b.returnCall(way.returns ? returnOut : jumpOut, b.cpu, left(), target());
@@ -494,24 +494,21 @@ class Region {
     });
     b.writeLocal(b.bank, b.state32(CPU.bank));
     if (b.usesFp) b.refreshDoubt();
-    b.loadRegisters((this.states[target] as RegisterState).kept);
+    b.loadRegisters(this.kept[target] as RegisterSet);
     this.jumpTo(index, target);
   }
 
   /** To instruction `at`, in the region or not. */
-  private goTo(block: BuiltBlock, index: number, at: number, state: RegisterState): void {
+  private goTo(block: BuiltBlock, index: number, at: number, kept: RegisterSet): void {
     const { b } = this;
     const target = this.inside(at);
     const crosses = pageOf(at) !== pageOf(block.start);
     if (target !== undefined) {
-      if (crosses) this.crossPage(block, at, state);
-      const { storeFlags, load } = edge(state, this.states[target] as RegisterState);
-      if (storeFlags) b.storeFlags();
-      b.loadRegisters(load);
+      if (crosses) this.crossPage(block, at);
+      b.loadRegisters(difference(this.kept[target] as RegisterSet, kept));
       this.jumpTo(index, target);
       return;
     }
-    if (state.flagsDirty) b.storeFlags();
     if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), this.addressOf(block, at));
     else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotAddress(at));
   }
@@ -524,15 +521,12 @@ class Region {
   }
 
   /** The page of `at` must be mapped to what its code was compiled from; if the fetch TLB does not say so, leaves. */
-  private crossPage(block: BuiltBlock, at: number, { flagsDirty }: RegisterState): void {
+  private crossPage(block: BuiltBlock, at: number): void {
     const { b } = this;
     const hash = (this.source.pages(pageOf(at)) as PageCode).hash;
     const va = b.variable(this.addressOf(block, pageOf(at) * (PAGE_SIZE / 4)));
     const entry = fetchEntry(b.local32(b.bank), va.get());
-    const leave = (): void => {
-      if (flagsDirty) b.storeFlags();
-      b.returnCall(jumpOut, b.cpu, b.local32(b.left), va.get().add(slotOf(at) * 4));
-    };
+    const leave = (): void => b.returnCall(jumpOut, b.cpu, b.local32(b.left), va.get().add(slotOf(at) * 4));
     b.ifRare((b.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).ne(va.get()), leave);
     const code = b.variable(b.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32);
     b.ifRare((b.load("i64.load", code.get(), CODE_PAGE.hash) as I64).ne(b.i64(hash)), leave);

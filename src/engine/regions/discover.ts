@@ -37,14 +37,16 @@ export interface Instruction {
 export interface Block {
   readonly start: number;
   readonly instructions: readonly Instruction[];
-  /** Follows the last instruction when that does not branch always. */
-  readonly next: number;
+  /** Where it may go on directly: behind it, or where its last instruction branches to. */
+  readonly follows: readonly number[];
 }
 
 export interface Discovered {
   readonly blocks: readonly Block[];
   /** Instructions at which the region can be entered besides its head. */
   readonly entries: readonly number[];
+  /** Instructions behind calls. */
+  readonly returns: ReadonlySet<number>;
 }
 
 const MAX_INSTRUCTIONS = 500;
@@ -138,6 +140,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   const work = start === undefined ? [head] : [head, start];
   const leaders = new Set<number>(work);
   const entries = new Set<number>(work);
+  const returns = new Set<number>();
   const lead = (at: number): void => {
     leaders.add(at);
     if (!found.has(at) && executed(at)) work.push(at);
@@ -155,6 +158,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
       if (flow.offset !== undefined) lead(at + flow.offset);
       if (flow.calls) {
         leaders.add(at + 1);
+        returns.add(at + 1);
         if (executed(at + 1)) {
           if (!found.has(at + 1)) work.push(at + 1);
         }
@@ -166,18 +170,21 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   const blocks: Block[] = [];
   for (const start of [...leaders].filter((at) => found.has(at)).sort((a, b) => a - b)) {
     const instructions: Instruction[] = [];
+    const follows: number[] = [];
     let at = start;
     for (;;) {
       const instruction = found.get(at);
       if (instruction === undefined) break;
       instructions.push(instruction);
-      at++;
       const { offset, falls } = flowOf(instruction.form.row.name, instruction.word);
+      if (offset !== undefined) follows.push(at + offset);
+      at++;
+      if (falls && (offset !== undefined || leaders.has(at))) follows.push(at);
       if (!falls || offset !== undefined || leaders.has(at)) break;
     }
-    blocks.push({ start, instructions, next: at });
+    blocks.push({ start, instructions, follows });
   }
   entries.delete(head);
   for (const at of entries) leaders.add(at);
-  return { blocks, entries: [...entries].filter((at) => found.has(at)) };
+  return { blocks, entries: [...entries].filter((at) => found.has(at)), returns };
 }

@@ -1,5 +1,6 @@
 /** Integer arithmetic shared by the A64 bodies (DDI 0487, J1 "AddWithCarry", "ShiftReg", "ExtendReg"). */
 import type { Builder } from "../../engine/builder.js";
+import type { FlagSource } from "../../engine/flags.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
 import type { Operand } from "../pattern.js";
 
@@ -13,39 +14,15 @@ export function setRegisterSP(b: Builder, sf: number, o: Operand, value: I64): v
   b.setXSP(o, sf ? value : value.wrap().toI64U());
 }
 
-/** Sets NZCV from x + y and returns the sum. Operands of 32-bit forms count by their low halves. */
-export function addWithFlags(b: Builder, sf: number, x: I64, y: I64): I64 {
-  if (sf) {
-    const r = x.add(y);
-    b.setFlags(r, r, r.ltU(x), x.xor(r).and(y.xor(r)));
-    return r;
-  }
-  const [xw, yw] = [x.wrap(), y.wrap()];
-  const r = xw.add(yw);
-  const wide = r.toI64S();
-  b.setFlags(wide, wide, r.ltU(xw), xw.xor(r).and(yw.xor(r)).toI64S());
-  return r.toI64U();
-}
-
-/** Sets NZCV from x − y and returns the difference. */
-export function subtractWithFlags(b: Builder, sf: number, x: I64, y: I64): I64 {
-  if (sf) {
-    const r = x.sub(y);
-    b.setFlags(r, r, x.geU(y), x.xor(y).and(x.xor(r)));
-    b.setFlagsCompared(x, y);
-    return r;
-  }
-  const [xw, yw] = [x.wrap(), y.wrap()];
-  const r = xw.sub(yw);
-  const wide = r.toI64S();
-  b.setFlags(wide, wide, xw.geU(yw), xw.xor(yw).and(xw.xor(r)).toI64S());
-  b.setFlagsCompared(xw, yw);
-  return r.toI64U();
+/** What the flags of x − y or x + y come of. Operands of 32-bit forms count by their low halves. */
+export function flagSource(sf: number, subtract: boolean, x: I64, y: I64): FlagSource {
+  const op = subtract ? "difference" : "sum";
+  return sf ? { op, x, y } : { op, x: x.wrap(), y: y.wrap() };
 }
 
 /** Sum or difference, with NZCV if `setsFlags`. */
 export function addOrSubtract(b: Builder, sf: number, subtract: boolean, setsFlags: boolean, x: I64, y: I64): I64 {
-  if (setsFlags) return subtract ? subtractWithFlags(b, sf, x, y) : addWithFlags(b, sf, x, y);
+  if (setsFlags) b.setFlagsFrom(flagSource(sf, subtract, x, y));
   return subtract ? x.sub(y) : x.add(y);
 }
 
@@ -66,6 +43,10 @@ export function addWithCarry(b: Builder, sf: number, setsFlags: boolean, x: I64,
   }
   return sum;
 }
+
+/** N and Z of the result of a logical operation; C and V are clear. */
+export const setFlagsOfResult = (b: Builder, sf: number, result: I64): void =>
+  b.setFlagsFrom({ op: "sign", x: sf ? result : result.extend32S() });
 
 /** Shift types in their encoding. */
 export const SHIFT = { LSL: 0, LSR: 1, ASR: 2, ROR: 3 } as const;

@@ -3,6 +3,7 @@
  * common case in place, on the host's instructions; everything else by the element functions of engine/fp.
  */
 import type { Builder } from "../../engine/builder.js";
+import type { FlagSource } from "../../engine/flags.js";
 import {
   convertElement,
   fromFixedElement,
@@ -117,17 +118,13 @@ export const multiplyAdd =
 function setCompareFlags(b: Builder, width: Width, signalNaNs: boolean, a: I64, c: I64): void {
   const h = hostOf(b, width);
   const [x, y] = [b.variable(decode(b, width, a)), b.variable(decode(b, width, c))];
-  const unordered = b.variable(b.i64(0));
   const ordered = [x, y].map((v) => h.notNaN(v.get()));
   b.unless([isDefault(b, b.cpu), ...ordered], () => {
     // For what it leaves in FPSR; the flags are had from the operands as it sees them.
     b.call(compareElement(signalNaNs, width), b.cpu, a, c);
     for (const v of [x, y]) v.set(flushed(b, b.cpu, width, v.get()));
-    unordered.set(h.notNaN(x.get()).and(h.notNaN(y.get())).eqz().toI64U().shl(63));
   });
-  const less = h.lt(x.get(), y.get());
-  b.setFlags(less.toI64U().shl(63), h.eq(x.get(), y.get()).eqz().toI64U(), less.eqz(), unordered.get());
-  b.setFlagsCompared(x.get(), y.get());
+  b.setFlagsFrom({ op: "floats", x: x.get(), y: y.get() } as FlagSource);
 }
 
 type TypedSources = Omit<Typed2, "Rd">;

@@ -2,7 +2,7 @@
 import type { Builder } from "../../engine/builder.js";
 import type { I64 } from "../../engine/ir/value.js";
 import { type Operand, type Row, row } from "../pattern.js";
-import { addOrSubtract, setRegister, setRegisterSP } from "../semantics/arithmetic.js";
+import { addOrSubtract, setFlagsOfResult, setRegister, setRegisterSP } from "../semantics/arithmetic.js";
 import { bitfield } from "../semantics/bits.js";
 
 /** PC-relative offset from immhi:immlo. */
@@ -39,8 +39,7 @@ function logical(b: Builder, sf: number, opc: LogicalOpc, f: { Rn: Operand; Rd: 
   const x = b.X(f.Rn);
   if (opc === "11") {
     const result = x.and(mask);
-    const sign = sf ? result : result.extend32S();
-    b.setFlags(sign, sign, b.i32(0), b.i64(0));
+    setFlagsOfResult(b, sf, result);
     setRegister(b, sf, f.Rd, result);
   } else {
     setRegisterSP(b, sf, f.Rd, opc === "00" ? x.and(mask) : opc === "01" ? x.or(mask) : x.xor(mask));

@@ -7,17 +7,17 @@ import { type Operand, type Row, row } from "../pattern.js";
 import {
   addOrSubtract,
   addWithCarry,
-  addWithFlags,
   divideSigned,
   divideUnsigned,
   extended,
+  flagSource,
   multiplyHighSigned,
   multiplyHighUnsigned,
   SHIFT,
+  setFlagsOfResult,
   setRegister,
   setRegisterSP,
   shifted,
-  subtractWithFlags,
 } from "../semantics/arithmetic.js";
 import { reorderBytes, reverseBitsInBytes } from "../semantics/bits.js";
 
@@ -45,10 +45,7 @@ function logicalShifted(b: Builder, sf: number, name: LogicalName, f: ShiftedFie
     BICS: () => x.and(m.not()),
   };
   const result = results[name]();
-  if (name.endsWith("S")) {
-    const sign = sf ? result : result.extend32S();
-    b.setFlags(sign, sign, b.i32(0), b.i64(0));
-  }
+  if (name.endsWith("S")) setFlagsOfResult(b, sf, result);
   setRegister(b, sf, f.Rd, result);
 }
 
@@ -144,15 +141,7 @@ interface CompareFields {
 
 /** CCMP and CCMN: the flags of the comparison, or those given where the condition fails. */
 function conditionalCompare(b: Builder, f: CompareFields, y: I64): void {
-  const x = b.X(f.Rn);
-  b.if(
-    b.condition(f.cond),
-    () => {
-      if (f.op) subtractWithFlags(b, f.sf, x, y);
-      else addWithFlags(b, f.sf, x, y);
-    },
-    () => b.setNzcv(b.operand(f.nzcv).shl(28)),
-  );
+  b.setFlagsIf(b.condition(f.cond), flagSource(f.sf, f.op === 1, b.X(f.Rn), y), b.operand(f.nzcv).shl(28));
 }
 
 const conditionalCompares: Row[] = [
