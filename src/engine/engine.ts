@@ -88,8 +88,11 @@ export interface EngineOptions {
 }
 
 const WASM_PAGE = 0x10000;
-/** Branches to a slot before it counts as hot, and before what an earlier run compiled of its page is looked for. */
-const HOT = 400;
+/**
+ * Branches to a slot before it counts as hot, and before what an earlier run compiled of its page is looked for. What is
+ * compiled too early keeps what is really hot waiting, and V8's optimiser busy (docs/performance.md).
+ */
+const HOT = 2400;
 const LOOK = 2;
 /** Room for predecoded code; when it is used up, all of it is dropped. */
 const CODE_POOL = 96 << 20;
