@@ -80,6 +80,8 @@ export interface EngineExports {
 export interface EngineOptions {
   /** Compile hot code; or all code, before the guest goes on. The run is the same without. */
   readonly compile?: boolean | "all";
+  /** Branches to a slot before it counts as hot. Tests, whose programs are short, have less than users. */
+  readonly hot?: number;
   /** A directory in which compiled code is kept from one run to the next. */
   readonly keepCode?: string | undefined;
   readonly cpus: number;
@@ -187,7 +189,7 @@ export class Engine {
       compile === true && directory !== undefined && image.build !== undefined
         ? { directory, build: image.build }
         : undefined;
-    const hotAt = compile === "all" ? 1 : HOT;
+    const hotAt = compile === "all" ? 1 : (options.hot ?? HOT);
     view.setInt32(GLOBAL.hot, hotAt, true);
     view.setInt32(GLOBAL.look, keep ? LOOK : hotAt, true);
     const hot: HotSlot[] = [];

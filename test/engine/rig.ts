@@ -46,7 +46,14 @@ export async function machine(
   { create = Engine.create, keepCode, host }: RigOptions = {},
 ): Promise<Machine> {
   const engine = await create(
-    { cpus: 1, regions: [{ name: "ram", base: RAM, size: 16 << 20 }], features: model.features, compile, keepCode },
+    {
+      cpus: 1,
+      regions: [{ name: "ram", base: RAM, size: 16 << 20 }],
+      features: model.features,
+      compile,
+      hot: 400,
+      keepCode,
+    },
     {
       ioAccess: () => 1,
       sysregAccess: () => {
