@@ -632,6 +632,7 @@ export class Machine {
     const secure = (physical & SECURE_ADDRESS) !== 0n;
     if (size > 8) return 1;
     const width = size as Width;
+    this.scheduler.engineLeft();
     if (isWrite) {
       const value = BigInt.asUintN(8 * size, vcpu.get64(CPU.bounce));
       this.log("mmio", () => `${whereabouts(vcpu)} writes ${describeAccess(address, width, value)}`);

@@ -19,6 +19,11 @@ const QUANTUM_ALONE = 1_000_000n;
 const MOST_UNCOUNTED = 2 ** 30;
 /** How long the event loop is kept waiting, in milliseconds. */
 const TURN = 8;
+/**
+ * Exits to TypeScript between two looks at the clock: a guest that polls a device leaves the engine every few
+ * instructions, and its slice takes many times as long as others.
+ */
+const EXITS_PER_LOOK = 64;
 /** The longest real wait before looking again, in milliseconds. */
 const LONGEST_WAIT = 500;
 
@@ -184,6 +189,9 @@ export class Scheduler {
   private inEngine = false;
   private turn: Turn | undefined;
   private next = 0;
+  /** Real time at which the event loop is to have its turn, and exits until the next look whether that has come. */
+  private loopWaitsUntil = 0;
+  private exitsToLook = EXITS_PER_LOOK;
   observer: SliceObserver | undefined;
   readonly counters: SchedulerCounters = { exits: {}, instructions: 0n, idle: 0n };
   stepMode: StepMode = DEFAULT_STEP_MODE;
@@ -253,7 +261,7 @@ export class Scheduler {
     if (this.inEngine) vcpu.set64(CPU.statCompiled, vcpu.get64(CPU.statCompiled) - BigInt(instructions));
   }
 
-  /** Leaves the engine after the current instruction, for `Core.follow`; whose turn it is stays as it is. */
+  /** Leaves the engine after the current instruction; whose turn it is stays as it is. */
   breakSlice(): void {
     if (this.current === undefined) return;
     const { vcpu } = this.current;
@@ -261,6 +269,16 @@ export class Scheduler {
     if (left <= 0) return;
     this.takeBudget(vcpu, left);
     vcpu.set64(CPU.sliceEnd, vcpu.get64(CPU.sliceEnd) - BigInt(left));
+  }
+
+  /**
+   * The engine was left for something that takes long: the event loop is not kept waiting for the rest of the slice.
+   * Whose turn it is stays as it is, so the guest runs as if nobody looked.
+   */
+  engineLeft(): void {
+    if (--this.exitsToLook > 0) return;
+    this.exitsToLook = EXITS_PER_LOOK;
+    if (performance.now() >= this.loopWaitsUntil) this.breakSlice();
   }
 
   /** Ends the running slice after the current instruction. */
@@ -416,6 +434,7 @@ export class Scheduler {
     }
     const from = this.caught === 0 ? 0n : vcpu.sysreg(`ELR_EL${level}`);
     this.host.hosted(core, level);
+    this.engineLeft();
     if (this.caught !== 0 && core.state === "running") {
       const injected = injectedException(vcpu, from);
       if (injected !== undefined && this.host.caught(core, injected)) return "catch";
@@ -486,7 +505,7 @@ export class Scheduler {
    * whether there is more to run at once.
    */
   runTurn(stop: () => boolean): "more" | "idle" {
-    const until = performance.now() + TURN;
+    this.loopWaitsUntil = performance.now() + TURN;
     while (!stop()) {
       const turn = this.takeTurn();
       if (turn === undefined) return "idle";
@@ -497,7 +516,7 @@ export class Scheduler {
       if (this.time > start && core.follow?.() === false) core.follow = undefined;
       if (core.state !== "running" || core.blocked || this.time >= turn.end) this.endTurn(core);
       if (event !== undefined) this.host.debugStop(core, event);
-      if (performance.now() >= until) break;
+      if (performance.now() >= this.loopWaitsUntil) break;
     }
     return "more";
   }
