@@ -8,7 +8,7 @@ import { boot } from "./boot.js";
 import { fetchGuest } from "./fetch.js";
 
 /** A raw binary of our own, which needs nothing from anywhere. */
-const BUNDLED_FIRMWARE = fileURLToPath(new URL("../../../firmware/hello/hello.bin", import.meta.url));
+export const BUNDLED_FIRMWARE = fileURLToPath(new URL("../../../firmware/hello/hello.bin", import.meta.url));
 
 const DEFAULTS = { cpus: "2", gdb: "127.0.0.1:1234" };
 

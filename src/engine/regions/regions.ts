@@ -125,7 +125,6 @@ export class Regions {
       return;
     }
     this.worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: tables });
-    this.worker.unref();
     this.worker.on("message", (result: JobResult) => {
       this.finished(result);
       this.dispatch();
@@ -133,6 +132,8 @@ export class Regions {
     this.worker.on("error", (error) => {
       throw error;
     });
+    // Last: a listener for messages would keep the process alive again.
+    this.worker.unref();
   }
 
   private tables(): CompilerTables {

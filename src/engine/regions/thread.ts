@@ -1,7 +1,8 @@
 /** The compiler on a thread of its own: tables first, then jobs, each answered by its result. */
 import { parentPort, workerData } from "node:worker_threads";
-import { Compiler } from "./compiler.js";
+import { loadBundle } from "../../bundle/load.js";
 import type { CompilerTables, Job } from "./job.js";
 
+const { Compiler } = loadBundle<typeof import("./compiler.js")>("compiler")?.exports ?? (await import("./compiler.js"));
 const compiler = new Compiler(workerData as CompilerTables);
 parentPort?.on("message", (job: Job) => parentPort?.postMessage(compiler.run(job)));
