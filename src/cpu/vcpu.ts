@@ -2,6 +2,7 @@
  * One vCPU as TypeScript sees it: a view over its block in the machine's memory (engine/layout.ts). Nothing is kept
  * here that the block does not hold; `controls` is a digest of slots.
  */
+import { BAIL } from "../engine/bails.js";
 import { fpFastOf } from "../engine/fp/mode.js";
 import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE, MODE_POINTER_AUTH } from "../engine/layout.js";
 import { type Controls, HCR, readControls, SCR } from "./sysreg/controls.js";
@@ -28,6 +29,29 @@ const FLAG_FIELDS = [
 ] as const;
 
 const STACK_POINTERS = ["SP_EL0", "SP_EL1", "SP_EL2", "SP_EL3"] as const;
+
+/** What of the block is not the vCPU's own: its inputs, its slice, what a debugger asks for, and what was counted. */
+const MACHINE_WORDS = [
+  CPU.irqLines,
+  CPU.budget,
+  CPU.passBreakpoint,
+  CPU.holdInterrupts,
+  CPU.watch,
+  CPU.catchLevels,
+  CPU.returnLevels,
+];
+const MACHINE_LONGS = [
+  CPU.sliceEnd,
+  CPU.statTlbMiss,
+  CPU.statFetchMiss,
+  CPU.statExceptions,
+  CPU.statMmio,
+  CPU.statDecoded,
+  CPU.statSysreg,
+  CPU.statCompiled,
+  CPU.statInterrupts,
+  ...Object.values(BAIL).map((cause) => CPU.statBails + 8 * cause),
+];
 
 export class Vcpu {
   private readonly view: DataView;
@@ -57,6 +81,16 @@ export class Vcpu {
   /** The value is taken modulo 2^64. */
   set64(offset: number, value: bigint): void {
     this.view.setBigUint64(offset, value, true);
+  }
+
+  /** All zeroes, but for what is the machine's: the vCPU may be in the middle of a slice. */
+  clear(): void {
+    const words = MACHINE_WORDS.map((offset) => this.get32(offset));
+    const longs = MACHINE_LONGS.map((offset) => this.get64(offset));
+    this.bytes.fill(0);
+    for (const [n, value] of words.entries()) this.set32(MACHINE_WORDS[n]!, value);
+    for (const [n, value] of longs.entries()) this.set64(MACHINE_LONGS[n]!, value);
+    this.set32(CPU.levelMark, this.get32(CPU.budget));
   }
 
   // --- general-purpose and vector registers -------------------------------------------------------------------------

@@ -328,16 +328,14 @@ export class Machine {
     }
   }
 
-  /** Architectural reset of one vCPU: registers, PSTATE, TLBs; it stands at EL3 with everything masked. */
+  /**
+   * Architectural reset of one vCPU: registers, PSTATE, TLBs; it stands at EL3 with everything masked. May be its own
+   * doing, by PSCI: the slice it is in goes on.
+   */
   resetCore({ index, vcpu, timer }: Core): void {
     const { engine, config, model } = this;
-    const lines = vcpu.get32(CPU.irqLines);
-    const watch = vcpu.get32(CPU.watch);
-    engine.bytes.fill(0, vcpu.base, vcpu.base + CPU_BLOCK_SIZE);
+    vcpu.clear();
     vcpu.set32(CPU.index, index);
-    vcpu.set32(CPU.irqLines, lines);
-    vcpu.set32(CPU.watch, watch);
-    vcpu.set32(CPU.catchLevels, this.scheduler.caughtLevels);
     vcpu.set32(CPU.semihosting, config.semihosting === undefined ? 0 : 1);
     vcpu.set32(CPU.hasEl2, 1);
     vcpu.set32(CPU.hasEl3, 1);
