@@ -44,6 +44,7 @@ const MACHINE_LONGS = [
   CPU.sliceEnd,
   CPU.statTlbMiss,
   CPU.statFetchMiss,
+  CPU.statJumpMiss,
   CPU.statExceptions,
   CPU.statMmio,
   CPU.statDecoded,

@@ -155,6 +155,8 @@ export const CPU = {
   levelMark: s.i32(),
   statTlbMiss: s.i64(),
   statFetchMiss: s.i64(),
+  /** Branches to other pages, of regions or not, whose page the fetch TLB did not know: jump-cache misses. */
+  statJumpMiss: s.i64(),
   statExceptions: s.i64(),
   statMmio: s.i64(),
   statDecoded: s.i64(),

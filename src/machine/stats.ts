@@ -31,6 +31,7 @@ const EVENTS = {
   "device accesses": CPU.statMmio,
   "TLB misses": CPU.statTlbMiss,
   "fetch misses": CPU.statFetchMiss,
+  "jump-cache misses": CPU.statJumpMiss,
   decoded: CPU.statDecoded,
 } as const;
 

@@ -142,6 +142,42 @@ describe("a region of two pages", () => {
   });
 });
 
+describe("an interpreter of bytecodes", () => {
+  /** Eight bytecodes of eight instructions each; every one picks the next by what X22 has become. */
+  const words = [
+    ...[0x10000054, 0xd503201f], // adr x20, the first bytecode; nop
+    ...Array.from({ length: 8 }, (_, k) => [
+      0x91000000 | ((k + 1) << 10) | (k << 5) | k, // add xk, xk, #k + 1
+      ...[0x8b160ad6, 0x910002d6 | ((2 * k + 1) << 10)], // add x22, x22, x22, lsl #2; add x22, x22, #2k + 1
+      ...[0xd3492ed7, 0x8b171698], // ubfx x23, x22, #9, #3; add x24, x20, x23, lsl #5
+      0xd100079c, // sub x28, x28, #1
+      ...[0xb400001c | ((66 - (8 * k + 8)) << 5), 0xd61f0300], // cbz x28, the end; br x24
+    ]).flat(),
+    0x14000000, // b .
+  ];
+
+  it("goes from one to the next in a region that has them all", async () => {
+    const compiled = await machine(true);
+    const plain = await machine(false);
+    for (const m of [compiled, plain]) {
+      start(m, words, 11);
+      m.vcpu.setX(COUNTER, 1n << 40n);
+    }
+    for (let turn = 0; turn < 60; turn++) {
+      const budget = 1009 + 37 * turn;
+      expect(slice(compiled, budget)).toBe(slice(plain, budget));
+      expect(state(compiled), `turn ${turn}`).toBe(state(plain));
+      compiled.engine.compileHot();
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    const { regions, instructions } = compiled.engine.compiled;
+    expect(instructions).toBeGreaterThan(60);
+    expect(regions).toBeLessThan(4);
+  });
+});
+
 describe("random loops, compiled and interpreted", () => {
   it("go by landing pads in guarded pages, and fault where there is none", async () => {
     const compiled = await machine(true);

@@ -43,6 +43,7 @@ export function slotOfAddress(c: CpuView, address: I64, otherwise: () => void): 
   const entry = fetchEntry(c.get32(CPU.bank), address);
   const known = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page);
   fb.ifRare(known.eqz().or(address.wrap().and(3)), () => {
+    c.count(CPU.statJumpMiss);
     c.set64(CPU.pc, address);
     otherwise();
   });

@@ -147,6 +147,7 @@ class Region {
   private readonly blocks: BuiltBlock[] = [];
   private readonly indexOf = new Map<number, number>();
   private readonly entries: number[];
+  private readonly dispatches: boolean;
   /** What is in locals at the beginning of each block. */
   private readonly kept: RegisterSet[];
   private readonly shapes: Shape[];
@@ -159,6 +160,10 @@ class Region {
   /** Instructions from a block's beginning to the next place at which the budget is looked at, at most. */
   private readonly lengths = new Map<number, number>();
   private readonly which: number;
+  /** The region's own number as a handler. */
+  private readonly self: number;
+  /** In front of the ways in, for indirect branches that lead to one of them. */
+  private readonly again = new Label("loop");
   private readonly nextSlot: number;
   /** Goes back to whom the region came from, with `nextSlot`, all being in the block. */
   private readonly back = new Label("block");
@@ -172,8 +177,10 @@ class Region {
   ) {
     this.b = new BlockBuilder(linker, { sysregEntry: source.sysregEntry });
     this.which = this.b.newLocal("i");
+    this.self = this.b.newLocal("i");
     this.nextSlot = this.b.newLocal("i");
     this.build(discovered);
+    this.dispatches = discovered.dispatches;
     this.entries = [source.head, ...discovered.entries.filter((at) => this.indexOf.has(at))];
     const entryBlocks = this.entries.map((at) => this.indexOf.get(at) as number);
     const uses = this.blocks.map((block): BlockUse => ({ touched: block.touched, ...this.successors(block) }));
@@ -263,7 +270,7 @@ class Region {
     for (const i of this.reached) this.complete(this.blocks[i] as BuiltBlock, i);
     const code = this.sequence(this.shapes, this.entryCode());
     b.append(b.statements(() => this.writeStart()));
-    b.append([Control.scope(this.back, code)]);
+    b.append([Control.scope(this.back, this.dispatches ? [Control.scope(this.again, code)] : code)]);
     b.append(
       b.statements(() => {
         b.return(b.local32(this.nextSlot).and(~DROPPED));
@@ -313,7 +320,10 @@ class Region {
     b.writeLocal(b.left, b.state32AsStored(CPU.budget).add(1));
     b.writeLocal(b.bank, b.state32(CPU.bank));
     if (b.usesFp) b.refreshDoubt();
-    if (this.entries.length > 1) b.writeLocal(this.which, b.load("i32.load16_u", slot, 2));
+    if (this.entries.length === 1) return;
+    const word = b.load("i32.load", slot);
+    b.writeLocal(this.which, word.shrU(16));
+    if (this.dispatches) b.writeLocal(this.self, word.and(0xffff));
   }
 
   /** Goes to the entry whose number is in the slot's second half. */
@@ -420,6 +430,7 @@ class Region {
         return;
       case "indirect":
         if (way.returns) this.returnAsExpected(left(), target());
+        else if (this.dispatches) this.dispatch(left(), target());
         b.returnCall(way.returns ? returnOut : jumpOut, b.cpu, left(), target());
         return;
       case "look":
@@ -440,6 +451,21 @@ class Region {
       b.setState32(CPU.budget, left);
       b.setState64(CPU.pc, target);
       b.return(b.i32(RETURNED));
+    });
+  }
+
+  /** An indirect branch within the page: to a way in of this region or, as any branch within a page, to what is there. */
+  private dispatch(left: I32, target: I64): void {
+    const { b } = this;
+    const offset = target.sub(b.page());
+    b.if(offset.and(~BigInt(PAGE_SIZE - 4)).eqz(), () => {
+      const slot = b.variable(b.slotAddress(0).add(offset.wrap().shl(1)));
+      const word = b.variable(b.load("i32.load", slot.get()));
+      b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => {
+        b.writeLocal(this.which, word.get().shrU(16));
+        b.br(this.again);
+      });
+      b.returnCall(goOut, b.cpu, left, slot.get());
     });
   }
 

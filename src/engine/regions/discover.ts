@@ -47,11 +47,16 @@ export interface Discovered {
   readonly entries: readonly number[];
   /** Instructions behind calls. */
   readonly returns: ReadonlySet<number>;
+  /** Whether indirect branches may lead to several of its entries. */
+  readonly dispatches: boolean;
 }
 
 const MAX_INSTRUCTIONS = 500;
 /** How far before a hot loop the beginning of its function is looked for, in instructions. */
 const MAX_PROLOGUE = 200;
+/** How far from an indirect branch what it may lead to is looked for, in instructions; and how much makes it worth it. */
+const MAX_DISPATCH = 1024;
+const MIN_WAYS = 4;
 /** Branches to what is taken for the beginning of a function. */
 const CALLED = 2;
 
@@ -87,6 +92,9 @@ const LEAVES = new Map<string, Flow>([
   ["HVC", CALL],
   ["SMC", CALL],
 ]);
+
+/** Indirect branches that may be an interpreter's, from one bytecode to the next. */
+const DISPATCHES = new Set(["BR", "BRAA", "BRAAZ"]);
 
 function flowOf(name: string, word: number): Flow {
   switch (name) {
@@ -124,6 +132,30 @@ function functionStart(pageAt: Pages, head: number): number | undefined {
   return undefined;
 }
 
+/** What moves SP down as functions do when they begin: STP and STR with write-back, SUB. */
+const PROLOGUES = [
+  { mask: 0xffc003e0, value: 0xa98003e0 },
+  { mask: 0xffe00fe0, value: 0xf8000fe0 },
+  { mask: 0xff8003ff, value: 0xd10003ff },
+] as const;
+
+/** Instructions of the function round one that were branched to `warm` times, the nearest first. */
+function warmNear(pages: Pages, from: number, warm: number): number[] {
+  const near: number[] = [];
+  for (const step of [1, -1]) {
+    for (let at = from + step; Math.abs(at - from) <= MAX_DISPATCH; at += step) {
+      const page = pages(pageOf(at));
+      if (page === undefined) break;
+      if (!page.wasExecuted(slotOf(at))) continue;
+      const word = page.word(slotOf(at));
+      if (PROLOGUES.some(({ mask, value }) => (word & mask) >>> 0 === value)) break;
+      if (page.heat(slotOf(at)) >= warm && !page.isRegion(slotOf(at))) near.push(at);
+    }
+  }
+  if (near.length < MIN_WAYS) return [];
+  return near.sort((a, b) => Math.abs(a - from) - Math.abs(b - from));
+}
+
 /**
  * Blocks in the order of their addresses. `head` is the slot of the hot instruction in page 0; what was branched to
  * `warm` times is a way in as well.
@@ -145,8 +177,11 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
     leaders.add(at);
     if (!found.has(at) && executed(at)) work.push(at);
   };
+  let dispatcher: number | undefined;
+  let candidates: number[] | undefined;
+  let dispatches = false;
   // Nearest first, so that what is cut off by the limit is far away.
-  for (let next = 0; next < work.length; next++) {
+  for (let next = 0; next < work.length || mayLeadOn(); next++) {
     for (let at = work[next] as number; !found.has(at) && found.size < MAX_INSTRUCTIONS && executed(at); at++) {
       const page = pageAt(at) as PageCode;
       const form = page.form(slotOf(at));
@@ -156,6 +191,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
       if (page.heat(slotOf(at)) >= warm) entries.add(at);
       const flow = flowOf(form.row.name, word);
       if (flow.offset !== undefined) lead(at + flow.offset);
+      if (DISPATCHES.has(form.row.name)) dispatcher ??= at;
       if (flow.calls) {
         leaders.add(at + 1);
         returns.add(at + 1);
@@ -166,6 +202,22 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
       if (!flow.falls) break;
       if (flow.offset !== undefined || slotOf(at + 1) === 0) leaders.add(at + 1);
     }
+  }
+  /**
+   * Adds one more instruction that is branched to often, near an indirect branch: an interpreter of bytecodes has the
+   * code of each behind one, and goes from one to the next in the region.
+   */
+  function mayLeadOn(): boolean {
+    if (dispatcher === undefined || found.size >= MAX_INSTRUCTIONS) return false;
+    candidates ??= warmNear(pages, dispatcher, warm);
+    for (let at = candidates.shift(); at !== undefined; at = candidates.shift()) {
+      if (found.has(at)) continue;
+      entries.add(at);
+      lead(at);
+      dispatches = true;
+      return true;
+    }
+    return false;
   }
   const blocks: Block[] = [];
   for (const start of [...leaders].filter((at) => found.has(at)).sort((a, b) => a - b)) {
@@ -186,5 +238,5 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   }
   entries.delete(head);
   for (const at of entries) leaders.add(at);
-  return { blocks, entries: [...entries].filter((at) => found.has(at)), returns };
+  return { blocks, entries: [...entries].filter((at) => found.has(at)), returns, dispatches };
 }
