@@ -53,6 +53,9 @@ const SLOTS = Object.fromEntries(
     return [timer, { ctl: sysregOffset(`${prefix}_CTL_${suffix}`), cval: sysregOffset(`${prefix}_CVAL_${suffix}`) }];
   }),
 ) as Record<TimerName, { readonly ctl: number; readonly cval: number }>;
+/** CTL and CVAL of each timer, in the order of TIMER_NAMES. */
+export type TimerRegisters = readonly { readonly ctl: bigint; readonly cval: bigint }[];
+
 const CNTVOFF = sysregOffset("CNTVOFF_EL2");
 
 function earlier(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
@@ -102,6 +105,23 @@ export class GenericTimer {
     for (const timer of TIMER_NAMES) {
       this.vcpu.set64(SLOTS[timer].ctl, 0n);
       this.vcpu.set64(SLOTS[timer].cval, 0n);
+    }
+    this.update();
+  }
+
+  /** What `restore` takes: of timers that are always on, a vCPU finds again after power-down what it left. */
+  save(): TimerRegisters {
+    return TIMER_NAMES.map((timer) => ({
+      ctl: this.vcpu.get64(SLOTS[timer].ctl),
+      cval: this.vcpu.get64(SLOTS[timer].cval),
+    }));
+  }
+
+  restore(registers: TimerRegisters): void {
+    for (const [n, timer] of TIMER_NAMES.entries()) {
+      const { ctl, cval } = registers[n]!;
+      this.vcpu.set64(SLOTS[timer].ctl, ctl);
+      this.vcpu.set64(SLOTS[timer].cval, cval);
     }
     this.update();
   }

@@ -197,8 +197,11 @@ export class HostedLevels implements PowerController {
   powerDown(cpu: number, at: PowerUp, system: boolean): void {
     const core = this.core(cpu);
     this.machine.log("psci", () => `${system ? "SYSTEM_SUSPEND" : "CPU_SUSPEND"} by CPU${cpu}`);
+    // The device tree says that the timers are always on: they can end the sleep, and nobody sets them anew after it.
+    const timers = core.timer.save();
     this.machine.resetCore(core);
     this.start(core, at);
+    core.timer.restore(timers);
     core.state = "wfi";
   }
 

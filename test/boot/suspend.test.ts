@@ -1,10 +1,38 @@
-/** Suspend to RAM by PSCI SYSTEM_SUSPEND (DEN0022, 5.20), ended by the real-time clock: seconds pass, the run goes on. */
+/** vCPUs that power themselves down and come back: PSCI SYSTEM_SUSPEND and CPU_SUSPEND (DEN0022, 5.20 and 5.4). */
 import { expect, it } from "vitest";
+import { loadMachineDescription } from "../../src/index.js";
+import { writeFdt } from "../../src/machine/device-tree/fdt.js";
+import { generateDeviceTree } from "../../src/machine/device-tree/generate.js";
+import { cells, strings } from "../../src/machine/device-tree/tree.js";
 import { bootLinux } from "./guest.js";
+
+const MEMORY = 512 << 20;
+const CPUS = 2;
+
+/** The board's tree with an idle state in which the CPU loses all but its timers (bindings/cpu/idle-states.yaml). */
+function treeWithIdleState(): Uint8Array {
+  const description = loadMachineDescription("virt");
+  const options = { description, cpu: "cortex-a72", cpus: CPUS, memory: MEMORY, virtualization: false } as const;
+  const root = generateDeviceTree({ ...options, psci: "hvc" });
+  const cpus = root.child("cpus")!;
+  const phandle = 0x2000;
+  for (let cpu = 0; cpu < CPUS; cpu++) cpus.child(`cpu@${cpu}`)!.set("cpu-idle-states", cells(phandle));
+  cpus
+    .add("idle-states")
+    .set("entry-method", strings("psci"))
+    .add("down")
+    .set("compatible", strings("arm,idle-state"))
+    .set("arm,psci-suspend-param", cells(0x1_0000))
+    .set("entry-latency-us", cells(100))
+    .set("exit-latency-us", cells(100))
+    .set("min-residency-us", cells(500))
+    .set("phandle", cells(phandle));
+  return writeFdt(root);
+}
 
 it("sleeps until the alarm of the real-time clock, and goes on", async () => {
   const { console, exit, machine } = await bootLinux({
-    cpus: 2,
+    cpus: CPUS,
     commands: `
       clock() { cat /sys/class/rtc/rtc0/since_epoch; }
       began=$(clock)
@@ -17,4 +45,19 @@ it("sleeps until the alarm of the real-time clock, and goes on", async () => {
   expect(exit.reason).toBe("system-off");
   // No more than a boot takes: a slice in which a vCPU is reset is counted like any other.
   expect(machine.stats().instructions).toBeLessThan(10e9);
+});
+
+it("idles powered down, and its timers wake it", async () => {
+  const { console, exit } = await bootLinux({
+    cpus: CPUS,
+    memory: MEMORY,
+    dtb: treeWithIdleState(),
+    commands: `
+      for round in 1 2 3 4 5; do sleep 0.2; taskset 1 true; taskset 2 true; done
+      for cpu in 0 1; do cd /sys/devices/system/cpu/cpu$cpu/cpuidle/state1; echo "$(cat name) $(cat usage)"; done`,
+  });
+  const slept = [...console.matchAll(/^down (\d+)\r/gm)].map(([, times]) => Number(times));
+  expect(slept.length).toBe(CPUS);
+  for (const times of slept) expect(times).toBeGreaterThan(5);
+  expect(exit.reason).toBe("system-off");
 });
