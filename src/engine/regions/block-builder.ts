@@ -17,6 +17,7 @@ import { type F32, F64, type I32, type I64, type Node, type V128, type Value } f
 import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SLOT_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
 import { CONTROL, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
 import { slotOf } from "./discover.js";
+import { conditionOf, FLAGS, type FlagState, holds, type SourceLetter, STORED } from "./flag-state.js";
 import { bitsOf, type RegisterSet } from "./registers.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
@@ -101,32 +102,6 @@ interface FoundPage {
 
 type ScalarLetter = "d" | "f";
 
-/** Types of what flags come of. */
-type SourceLetter = "l" | "i" | ScalarLetter;
-type FlagOp = FlagSource["op"];
-
-/**
- * Where the flags are: in the vCPU block; in locals of their own; or there is in locals what they come of, under a
- * condition that is in a local too or else NZCV are a constant.
- */
-export type FlagState =
-  | { readonly kind: "stored" }
-  | { readonly kind: "flags" }
-  | {
-      readonly kind: "source";
-      readonly op: FlagOp;
-      readonly letter: SourceLetter;
-      /** NZCV in bits 31–28 where the condition does not hold. */
-      readonly otherwise: number | undefined;
-    };
-export const STORED: FlagState = { kind: "stored" };
-const FLAGS: FlagState = { kind: "flags" };
-
-export const sameFlags = (a: FlagState, b: FlagState): boolean =>
-  a.kind === "source" && b.kind === "source"
-    ? a.op === b.op && a.letter === b.letter && a.otherwise === b.otherwise
-    : a.kind === b.kind;
-
 /** What a block knows of V registers as scalars. */
 interface Scalars {
   /** Registers of which the scalar last written is in a float local, by its type. */
@@ -146,107 +121,6 @@ function floatOf(fb: FunctionBuilder, value: I64): F32 | F64 {
     if (!Number.isNaN(bits.getFloat64(0))) return fb.f64(bits.getFloat64(0));
   }
   return opcode === OPS["i64.extend_i32_u"][0] ? value.wrap().asF32() : value.asF64();
-}
-
-/** A condition after the subtraction a − b. */
-function integerCondition(code: number, a: I64, b: I64): I32 | undefined {
-  switch (code) {
-    case 0:
-      return a.eq(b);
-    case 1:
-      return a.ne(b);
-    case 2:
-      return a.geU(b);
-    case 3:
-      return a.ltU(b);
-    case 8:
-      return a.gtU(b);
-    case 9:
-      return a.leU(b);
-    case 10:
-      return a.geS(b);
-    case 11:
-      return a.ltS(b);
-    case 12:
-      return a.gtS(b);
-    case 13:
-      return a.leS(b);
-    default:
-      return undefined;
-  }
-}
-
-/** A condition after FCMP a, b (DDI 0487, FPCompare): unordered is neither equal nor less, and sets C and V. */
-function floatCondition(code: number, a: F64, b: F64): I32 | undefined {
-  switch (code) {
-    case 0:
-      return a.eq(b);
-    case 1:
-      return a.ne(b);
-    case 2:
-    case 5:
-      return a.lt(b).eqz();
-    case 3:
-    case 4:
-      return a.lt(b);
-    case 8:
-      return a.le(b).eqz();
-    case 9:
-      return a.le(b);
-    case 10:
-      return a.ge(b);
-    case 11:
-      return a.ge(b).eqz();
-    case 12:
-      return a.gt(b);
-    case 13:
-      return a.gt(b).eqz();
-    default:
-      return undefined;
-  }
-}
-
-/** A condition after a logical operation with the result x: C and V are clear. */
-function signCondition(code: number, x: I64): I32 | undefined {
-  switch (code) {
-    case 0:
-      return x.eqz();
-    case 1:
-      return x.ne(0n);
-    case 4:
-    case 11:
-      return x.ltS(0);
-    case 5:
-    case 10:
-      return x.geS(0);
-    case 12:
-      return x.gtS(0);
-    case 13:
-      return x.leS(0);
-    default:
-      return undefined;
-  }
-}
-
-/** A condition by what the flags come of; undefined where the flags themselves are as good. */
-function conditionOf(op: FlagOp, code: number, x: Value, y: Value): I32 | undefined {
-  switch (op) {
-    case "difference":
-      return integerCondition(code, x as I64, y as I64);
-    case "floats":
-      return floatCondition(code, x as F64, y as F64);
-    case "sign":
-      return signCondition(code, x as I64);
-    default:
-      return undefined;
-  }
-}
-
-/** Whether NZCV in bits 31–28 meet a condition (DDI 0487, ConditionHolds). */
-function holds(code: number, word: number): boolean {
-  const [n, z, c, v] = [31, 30, 29, 28].map((bit) => ((word >>> bit) & 1) === 1);
-  const base = [z, c, n, v, c && !z, n === v, n === v && !z, true][code >> 1] === true;
-  return (code & 1) === 1 && code !== 15 ? !base : base;
 }
 
 export class BlockBuilder extends Builder implements ModeKeeper {

@@ -30,13 +30,11 @@ import {
   type BranchKind,
   type BuiltBlock,
   type Departure,
-  type FlagState,
   NOT_COMPILABLE,
   type RegionContext,
-  STORED,
-  sameFlags,
 } from "./block-builder.js";
 import { type Discovered, discover, type Instruction, type PageCode, type Pages, pageOf, slotOf } from "./discover.js";
+import { type FlagState, STORED, sameFlags } from "./flag-state.js";
 import { type BlockUse, flow } from "./flow.js";
 import type { Run } from "./job.js";
 import { difference, NONE, type RegisterSet, union } from "./registers.js";
