@@ -26,6 +26,8 @@ const OF_STANDING = ["m40080000,4", "m40080000,40"];
 const ROUNDS = { standing: 30, running: 2 } as const;
 
 const ANSWER = /\$[^#]*#[0-9a-f]{2}$/;
+/** From which question on answers are not acknowledged any more. */
+const NO_ACKS = QUESTIONS.indexOf("QStartNoAckMode") + 1;
 
 /** As a client sends it, who never run-length encodes. */
 function frame(question: string): string {
@@ -81,6 +83,7 @@ function converse(
     let next = 0;
     let heard = "";
     const ask = (): void => {
+      if (heard !== "" && next <= NO_ACKS) client.write("+");
       const question = alone() ? questions[next++] : undefined;
       heard = "";
       if (question === undefined) client.destroy();

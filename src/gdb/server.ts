@@ -11,7 +11,7 @@ import { MAX_UNSENT } from "./limits.js";
 import { ACK, encodePacket } from "./packet/frame.js";
 import { PacketParser } from "./packet/parser.js";
 import { rehearse } from "./rehearsal.js";
-import type { Session } from "./session.js";
+import type { Session, Transport } from "./session.js";
 import type { DebugTarget } from "./target.js";
 import { stayAwake } from "./wakefulness.js";
 
@@ -144,18 +144,7 @@ export class GdbServer {
     socket.on("drain", pump);
     socket.on("close", leave);
 
-    const transport = {
-      send: (bytes: Uint8Array) => socket.write(bytes),
-      get congested() {
-        return socket.writableLength > MAX_UNSENT;
-      },
-      end: () => {
-        finish(socket);
-        leave();
-      },
-      defect: (error: unknown) =>
-        warn?.(`the GDB stub failed on a packet: ${error instanceof Error ? error.stack : error}`),
-    };
+    const transport = new SocketTransport(socket, leave, warn);
     const applicant: Applicant = {
       transport,
       seated: (seat) => {
@@ -172,6 +161,32 @@ export class GdbServer {
       },
     };
     const withdraw = own ? clients.observe(applicant) : clients.apply(applicant);
+  }
+}
+
+/** A class, because V8 would take objects made at each connection for objects of different shapes. */
+class SocketTransport implements Transport {
+  constructor(
+    private readonly socket: Socket,
+    private readonly ended: () => void,
+    private readonly warn: GdbServerOptions["warn"],
+  ) {}
+
+  send(bytes: Uint8Array): void {
+    this.socket.write(bytes);
+  }
+
+  get congested(): boolean {
+    return this.socket.writableLength > MAX_UNSENT;
+  }
+
+  end(): void {
+    finish(this.socket);
+    this.ended();
+  }
+
+  defect(error: unknown): void {
+    this.warn?.(`the GDB stub failed on a packet: ${error instanceof Error ? error.stack : error}`);
   }
 }
 
