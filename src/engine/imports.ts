@@ -13,7 +13,7 @@ export const shadowPage = importFunction("shadowPage", "ili", "i");
  * the machine must stop before it, 2 when the guest's own Breakpoint exception was taken.
  */
 export const breakpointHit = importFunction("breakpointHit", "ili", "i");
-/** The machine is about to stop before an access to a watched range: (cpu, VA, access, row of the table). */
+/** The machine is about to stop before an access to a watched range: (cpu, address in the row's space, access, row of the table). */
 export const watchAccess = importFunction("watchAccess", "ilii", "");
 /**
  * An access to a range that the guest watches: (cpu, first watched byte it touches, access, 1 when made as from EL0,

@@ -278,6 +278,8 @@ export const GLOBAL = {
   /** Bit n: a watched byte is in a virtual page whose number is n modulo 64; `watchCount` rows say which exactly. */
   watchedPages: g.i64(),
   watchCount: g.i32(),
+  /** Of these, how many are physical. */
+  physicalWatches: g.i32(),
   /** Non-zero: some breakpoint has conditions, commands or collects, so that it asks before it stops. */
   pointPrograms: g.i32(),
   /** Set by `pointRead` when it could not read. */
@@ -339,10 +341,11 @@ export const AREA = {
 
 /**
  * A row of the table of watched ranges, whoever set it: first and last byte without the address's top byte; bit 0
- * watches reads, bit 1 writes; vCPU's index plus 1, or 0 for all of them. `program` is the owner's: for the debugger the
+ * watches reads, bit 1 writes, WATCH_PHYSICAL says whose addresses they are; vCPU's index plus 1, or 0 for all of them. `program` is the owner's: for the debugger the
  * number of a program that is asked whether to stop (mmu/watch.ts), 0 for none.
  */
 export const WATCH = { first: 0, last: 8, access: 16, owner: 20, cpu: 24, program: 28, size: 32 } as const;
+export const WATCH_PHYSICAL = 4;
 export const WATCH_OWNER = { debugger: 0, guest: 1 } as const;
 export const MAX_WATCHES = (AREA.pointCells - AREA.watches) / WATCH.size;
 export const POINT_CELLS = (AREA.codePages - AREA.pointCells) / 8;

@@ -43,7 +43,7 @@ import { memoryMap, rangeAt } from "./debug/regions.js";
 import { DebugRegisters } from "./debug/registers.js";
 import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
-import { type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
+import { type Watch, type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
 import type { Core, DebugEvent, TakenException } from "./scheduler.js";
 import { DEFAULT_STEP_MODE } from "./step.js";
@@ -170,12 +170,13 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   /** The write has been made, the vCPU that told the device to make it ends its instruction. */
   deviceAccess(address: number, size: number, isWrite: boolean): void {
-    const points = this.watchpoints.watching(isWrite);
-    if (points.length === 0 || this.machine.isPaused) return;
-    for (const point of points) {
-      const hit = this.deviceHit(point, address, size);
+    const watches = this.watchpoints.watching(isWrite);
+    if (watches.length === 0 || this.machine.isPaused) return;
+    for (const watch of watches) {
+      const hit = this.deviceHit(watch, address, size);
       if (hit === undefined) continue;
       const { core, va, pa } = hit;
+      const { point } = watch;
       const stored = isWrite ? this.valueAt(pa, point.length) : 0n;
       if (!this.agent.stopsForDevice(core.index, point, stored)) continue;
       const text = `a device has ${isWrite ? "written" : "read"} ${size} bytes at physical 0x${address.toString(16)}\n`;
@@ -195,8 +196,15 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   }
 
   /** The vCPU for which the device has touched what is watched, and the first byte of it. */
-  private deviceHit({ address, length }: WatchPoint, at: number, size: number): ({ core: Core } & Touched) | undefined {
+  private deviceHit({ point, physical }: Watch, at: number, size: number): ({ core: Core } & Touched) | undefined {
+    const { address, length } = point;
     const range = { first: address, last: address + BigInt(length) - 1n };
+    if (physical) {
+      const start = BigInt(at);
+      const pa = start > range.first ? start : range.first;
+      const core = this.machine.cores.find(({ state }) => state !== "off");
+      return core && pa <= range.last && pa < start + BigInt(size) ? { core, va: pa, pa } : undefined;
+    }
     for (const core of this.machine.cores) {
       const found = core.state === "off" ? undefined : touched(this.machine, core.vcpu, range, at, size);
       if (found !== undefined) return { core, ...found };
@@ -493,7 +501,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     if (isWatch(point)) {
       if (point.length === 0) return new TargetError(Errno.EINVAL, "a watchpoint has at least one byte");
       const program = this.agent.programOf(point);
-      if (!this.watchpoints.insert(point, program)) {
+      if (!this.watchpoints.insert({ point, program, physical: this.physicalMemory })) {
         return new TargetError(Errno.ENOSPC, "too many watchpoints; delete some");
       }
     } else {

@@ -24,7 +24,7 @@ import {
 } from "../engine/layout.js";
 import { chooseBank, entryOf, entryToFill, hasShared, noteLargeRange, unprivilegedContext } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
-import { pageWatched, unlessWatched, unwatchedHost, watched } from "./watch.js";
+import { pageWatched, physicalPageWatched, unlessWatched, unwatchedHost, watched } from "./watch.js";
 
 /** Results of `resolve` besides a host address. */
 const FAILED = 0;
@@ -165,13 +165,20 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
     .shrU(va.shrU(PAGE_BITS))
     .wrap()
     .and(1);
-  const watchedKinds = fb.choose(
+  const virtually = fb.choose(
     maybeWatched,
     () => fb.call(pageWatched, va),
     () => fb.i32(0),
   );
+  const physically = fb.choose(
+    fb.load("i32.load", fb.i32(0), GLOBAL.physicalWatches) as I32,
+    () => fb.call(physicalPageWatched, pa),
+    () => fb.i32(0),
+  );
+  const watchedKinds = virtually.or(physically);
   const particular = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context));
-  const watchedOnly = watchedKinds.ne(0).and(particular.eqz()).select(fb.i32(ATTRIBUTE.watched), fb.i32(0));
+  const besideIsQuick = virtually.ne(0).and(particular.or(physically).eqz());
+  const watchedOnly = besideIsQuick.select(fb.i32(ATTRIBUTE.watched), fb.i32(0));
   // Atomic accesses read by way of the write tag.
   const fastRead = particular.or(watchedKinds.shrU(ACCESS.read).and(1)).eqz();
   const readable = attributes.and(ATTRIBUTE.read);

@@ -19,20 +19,28 @@ import {
   PAGE_BITS,
   PAGE_FLAG,
   PAGE_SIZE,
+  SECURE_ADDRESS,
   TLB_ENTRY,
   WATCH,
   WATCH_OWNER,
+  WATCH_PHYSICAL,
 } from "../engine/layout.js";
 import { chooseBank, entryOf } from "./banks.js";
-import { ATTRIBUTE, walk } from "./walk.js";
+import { ATTRIBUTE, FAULT, walk } from "./walk.js";
 
 /** Addresses without the top byte, which may be a tag (DDI 0487, D8.9 "Address tagging"). */
 const UNTAGGED = (1n << 56n) - 1n;
 
+/** A physical address without the address space that it is of. */
+const PHYSICAL = SECURE_ADDRESS - 1n;
+
 const pageOf = (va: I64): I64 => va.and(-BigInt(PAGE_SIZE));
 
+/** Whose addresses rows have. */
+type Space = "virtual" | "physical";
+
 /** Visits the rows of the table that share a byte with [first, last]. */
-function forEachRow(fb: FunctionBuilder, first: I64, last: I64, visit: (row: I32) => void): void {
+function forEachRow(fb: FunctionBuilder, space: Space, first: I64, last: I64, visit: (row: I32) => void): void {
   const row = fb.variable(fb.i32(AREA.watches));
   const end = (fb.load("i32.load", fb.i32(0), GLOBAL.watchCount) as I32).mul(WATCH.size).add(AREA.watches);
   fb.block((done) => {
@@ -41,7 +49,9 @@ function forEachRow(fb: FunctionBuilder, first: I64, last: I64, visit: (row: I32
       fb.brIf(done, r.geU(end));
       const before = (fb.load("i64.load", r, WATCH.last) as I64).ltU(first);
       const behind = (fb.load("i64.load", r, WATCH.first) as I64).gtU(last);
-      fb.if(before.or(behind).eqz(), () => visit(r));
+      const physical = (fb.load("i32.load", r, WATCH.access) as I32).and(WATCH_PHYSICAL);
+      const otherSpace = space === "physical" ? physical.eqz() : physical;
+      fb.if(before.or(behind).or(otherSpace).eqz(), () => visit(r));
       row.set(r.add(WATCH.size));
       fb.br(again);
     });
@@ -51,17 +61,26 @@ function forEachRow(fb: FunctionBuilder, first: I64, last: I64, visit: (row: I32
 /** Goes on only if no byte of the access is watched. */
 export function unlessWatched(fb: FunctionBuilder, va: I64, size: I32, leave: () => void): void {
   const first = va.and(UNTAGGED);
-  forEachRow(fb, first, first.add(size.sub(1).toI64U()), leave);
+  forEachRow(fb, "virtual", first, first.add(size.sub(1).toI64U()), leave);
 }
 
-/** How bytes of the page of `va` are watched, by whomever: bit 0 reads, bit 1 writes. */
-export const pageWatched = defineFunction("pageWatched", "l", "i", (fb, va) => {
-  const first = pageOf(va).and(UNTAGGED);
+/** How bytes of a page are watched, by whomever: bit 0 reads, bit 1 writes. */
+function kindsIn(fb: FunctionBuilder, space: Space, page: I64): I32 {
   const kinds = fb.variable(fb.i32(0));
-  forEachRow(fb, first, first.add(PAGE_SIZE - 1), (row) => {
+  forEachRow(fb, space, page, page.add(PAGE_SIZE - 1), (row) => {
     kinds.set(kinds.get().or(fb.load("i32.load", row, WATCH.access) as I32));
   });
-  fb.return(kinds.get());
+  return kinds.get().and(~WATCH_PHYSICAL);
+}
+
+/** (VA) */
+export const pageWatched = defineFunction("pageWatched", "l", "i", (fb, va) => {
+  fb.return(kindsIn(fb, "virtual", pageOf(va).and(UNTAGGED)));
+});
+
+/** (PA). Such a page is slow for all accesses of these kinds: a TLB entry does not say what its physical address is. */
+export const physicalPageWatched = defineFunction("physicalPageWatched", "l", "i", (fb, pa) => {
+  fb.return(kindsIn(fb, "physical", pageOf(pa).and(PHYSICAL)));
 });
 
 /**
@@ -88,19 +107,59 @@ export const unwatchedHost = defineFunction("unwatchedHost", "ilii", "i", (fb, c
   fb.return(host);
 });
 
-/** Whether the access would fault: without effect on the TLB and on statistics. */
-export const wouldFault = defineFunction("wouldFault", "iili", "i", (fb, cpu, context, va, access) => {
+/**
+ * Walks without effect on the TLB and on statistics: the fault, or 0 with the address in walkPa. A stage 2 fault that
+ * goes to hosted EL2 is none here: that is how devices' registers are reached, at what is the guest's physical address.
+ */
+const walkQuietly = defineFunction("walkQuietly", "iili", "i", (fb, cpu, context, va, access) => {
   const c = new CpuView(fb, cpu);
-  const entry = entryOf(fb.call(chooseBank, cpu, context), va);
-  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
-  const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
-  fb.if(known.and(allowed), () => fb.return(fb.i32(0)));
   const misses = c.get64(CPU.statTlbMiss);
   c.set32(CPU.walkQuiet, 1);
   const fault = fb.call(walk, cpu, context, va, access);
   c.set32(CPU.walkQuiet, 0);
   c.set64(CPU.statTlbMiss, misses);
+  const ofStage2 = fault.and(FAULT.stage2 | FAULT.onWalk).eq(FAULT.stage2);
+  fb.if(ofStage2.and(c.get32(CPU.hosted).shrU(2)), () => {
+    c.set64(CPU.walkPa, pageOf(c.get64(CPU.walkIpa)).or(va.and(PAGE_SIZE - 1)));
+    fb.return(fb.i32(0));
+  });
   fb.return(fault);
+});
+
+/** Whether the access would fault: without effect on the TLB and on statistics. */
+export const wouldFault = defineFunction("wouldFault", "iili", "i", (fb, cpu, context, va, access) => {
+  const entry = entryOf(fb.call(chooseBank, cpu, context), va);
+  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
+  const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
+  fb.if(known.and(allowed), () => fb.return(fb.i32(0)));
+  fb.return(fb.call(walkQuietly, cpu, context, va, access));
+});
+
+/** Whether the debugger wants to stop for a row that an access at `address`, in the row's space, has found. */
+const debuggerStops = defineFunction("debuggerStops", "iili", "i", (fb, cpu, row, address, access) => {
+  const program = fb.load("i32.load", row, WATCH.program) as I32;
+  const stops = fb.choose(
+    program,
+    () => fb.callIndirect(POINT_PROGRAM, fb.i32(HANDLER_POINT_PROGRAM), cpu, program),
+    () => fb.i32(1),
+  );
+  fb.if(stops.eqz(), () => fb.return(fb.i32(0)));
+  fb.call(watchAccess, cpu, address, access, row.sub(AREA.watches).divU(WATCH.size));
+  new CpuView(fb, cpu).set32(CPU.exit, Exit.watchpoint);
+  fb.return(fb.i32(1));
+});
+
+/** Looks for physical rows where the bytes [va, va + size) of one page are: 1 as `watched`. */
+const physicallyWatched = defineFunction("physicallyWatched", "iilii", "i", (fb, cpu, context, va, size, access) => {
+  fb.if(fb.call(walkQuietly, cpu, context, va, access), () => fb.return(fb.i32(0)));
+  const pa = fb.variable(new CpuView(fb, cpu).get64(CPU.walkPa).and(PHYSICAL));
+  forEachRow(fb, "physical", pa.get(), pa.get().add(size.sub(1).toI64U()), (row) => {
+    const kinds = fb.load("i32.load", row, WATCH.access) as I32;
+    fb.if(kinds.shrU(access).and(1), () => {
+      fb.if(fb.call(debuggerStops, cpu, row, pa.get(), access), () => fb.return(fb.i32(1)));
+    });
+  });
+  fb.return(fb.i32(0));
 });
 
 /**
@@ -112,7 +171,7 @@ export const watched = defineFunction("watched", "iilii", "i", (fb, cpu, context
   const c = new CpuView(fb, cpu);
   const first = va.and(UNTAGGED);
   const last = first.add(size.sub(1).toI64U());
-  forEachRow(fb, first, last, (row) => {
+  forEachRow(fb, "virtual", first, last, (row) => {
     const word = (offset: number): I32 => fb.load("i32.load", row, offset) as I32;
     const otherCpu = word(WATCH.cpu)
       .ne(0)
@@ -121,16 +180,7 @@ export const watched = defineFunction("watched", "iilii", "i", (fb, cpu, context
     fb.if(applies, () => {
       fb.if(fb.call(wouldFault, cpu, context, va, access), () => fb.return(fb.i32(0)));
       fb.if(word(WATCH.owner).eq(WATCH_OWNER.debugger), () => {
-        const stops = fb.choose(
-          word(WATCH.program),
-          () => fb.callIndirect(POINT_PROGRAM, fb.i32(HANDLER_POINT_PROGRAM), cpu, word(WATCH.program)),
-          () => fb.i32(1),
-        );
-        fb.if(stops, () => {
-          fb.call(watchAccess, cpu, va, access, row.sub(AREA.watches).divU(WATCH.size));
-          c.set32(CPU.exit, Exit.watchpoint);
-          fb.return(fb.i32(1));
-        });
+        fb.if(fb.call(debuggerStops, cpu, row, va, access), () => fb.return(fb.i32(1)));
       });
       fb.if(word(WATCH.owner).eq(WATCH_OWNER.guest), () => {
         const start = fb.load("i64.load", row, WATCH.first) as I64;
@@ -140,5 +190,11 @@ export const watched = defineFunction("watched", "iilii", "i", (fb, cpu, context
       });
     });
   });
-  fb.return(fb.i32(0));
+  fb.if((fb.load("i32.load", fb.i32(0), GLOBAL.physicalWatches) as I32).eqz(), () => fb.return(fb.i32(0)));
+  // Pages that follow each other need not do so in physical memory.
+  const left = fb.variable(fb.i32(PAGE_SIZE).sub(va.wrap().and(PAGE_SIZE - 1)));
+  fb.if(left.get().geU(size), () => fb.return(fb.call(physicallyWatched, cpu, context, va, size, access)));
+  fb.if(fb.call(physicallyWatched, cpu, context, va, left.get(), access), () => fb.return(fb.i32(1)));
+  const behind = va.add(left.get().toI64U());
+  fb.return(fb.call(physicallyWatched, cpu, context, behind, size.sub(left.get()), access));
 });

@@ -91,6 +91,15 @@ describe("a watchpoint sees what a device does", () => {
     expect((await machine.continue()).reason).toMatchObject({ kind: "watchpoint", address: elsewhere });
   });
 
+  it("by its physical address, whatever is mapped", async () => {
+    const machine = await rig();
+    const address = machine.program.at("buffer") + 3n;
+    machine.target.physicalMemory = true;
+    machine.point({ kind: "write", address, length: 8 });
+    expect((await machine.continue()).reason).toMatchObject({ kind: "watchpoint", address });
+    expect(machine.pc()).toBe(machine.program.at("told"));
+  });
+
   it("if the condition that it has been given holds", async () => {
     const machine = await rig();
     const buffer = machine.program.at("buffer");

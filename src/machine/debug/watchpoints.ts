@@ -1,10 +1,10 @@
 /**
- * Watchpoints by virtual address: rows of the engine's table of watched ranges, which the guest's own share
+ * Watchpoints by virtual or physical address: rows of the engine's table of watched ranges, which the guest's own share
  * (mmu/watch.ts). Accesses to pages that hold a watched byte go the slow way, and those to a watched byte stop before
  * they happen.
  */
 import type { Engine } from "../../engine/engine.js";
-import { AREA, CPU, GLOBAL, MAX_WATCHES, PAGE_BITS, WATCH, WATCH_OWNER } from "../../engine/layout.js";
+import { AREA, CPU, GLOBAL, MAX_WATCHES, PAGE_BITS, WATCH, WATCH_OWNER, WATCH_PHYSICAL } from "../../engine/layout.js";
 import type { Point, WatchKind } from "../../gdb/target.js";
 import { ACCESS } from "../../mmu/walk.js";
 
@@ -20,9 +20,11 @@ export type WatchPoint = Point & { readonly kind: WatchKind };
 
 /** A row of the table. Whoever keeps some gives all of them at each change. */
 export interface WatchRow {
-  /** Virtual addresses, the last inclusive. */
+  /** The last inclusive. */
   readonly first: bigint;
   readonly last: bigint;
+  /** They are physical addresses; virtual ones otherwise. */
+  readonly physical?: boolean;
   readonly reads: boolean;
   readonly writes: boolean;
   /** Index of the vCPU; all of them without. */
@@ -52,22 +54,25 @@ export class WatchTable {
     this.rows[owner] = rows;
     const { view, cpuBases, exports } = this.engine;
     let mask = 0n;
+    let physical = 0;
     let at: number = AREA.watches;
     for (const [name, own] of Object.entries(this.rows) as [keyof typeof WATCH_OWNER, readonly WatchRow[]][]) {
       for (const row of own) {
         view.setBigUint64(at + WATCH.first, untagged(row.first), true);
         view.setBigUint64(at + WATCH.last, untagged(row.last), true);
         const access = (row.reads ? 1 << ACCESS.read : 0) | (row.writes ? 1 << ACCESS.write : 0);
-        view.setInt32(at + WATCH.access, access, true);
+        view.setInt32(at + WATCH.access, access | (row.physical ? WATCH_PHYSICAL : 0), true);
         view.setInt32(at + WATCH.owner, WATCH_OWNER[name], true);
         view.setInt32(at + WATCH.cpu, row.vcpu === undefined ? 0 : row.vcpu + 1, true);
         view.setInt32(at + WATCH.program, row.program ?? 0, true);
-        mask |= pagesOf(row);
+        if (row.physical) physical++;
+        else mask |= pagesOf(row);
         at += WATCH.size;
       }
     }
     const count = (at - AREA.watches) / WATCH.size;
     view.setInt32(GLOBAL.watchCount, count, true);
+    view.setInt32(GLOBAL.physicalWatches, physical, true);
     view.setBigUint64(GLOBAL.watchedPages, mask, true);
     for (const base of cpuBases) {
       view.setInt32(base + CPU.watch, count, true);
@@ -76,15 +81,23 @@ export class WatchTable {
   }
 }
 
+/** A watchpoint as it was inserted. */
+export interface Watch {
+  readonly point: WatchPoint;
+  /** Asked before it stops, if it is not 0. */
+  readonly program: number;
+  readonly physical: boolean;
+}
+
 export class Watchpoints {
-  private points: readonly { readonly point: WatchPoint; readonly program: number }[] = [];
+  private points: readonly Watch[] = [];
 
   constructor(private readonly table: WatchTable) {}
 
-  /** False when the table is full. `program` is asked before it stops, if it is not 0. */
-  insert(point: WatchPoint, program: number): boolean {
+  /** False when the table is full. */
+  insert(watch: Watch): boolean {
     if (!this.table.hasRoom(1)) return false;
-    this.change([...this.points, { point, program }]);
+    this.change([...this.points, watch]);
     return true;
   }
 
@@ -95,23 +108,24 @@ export class Watchpoints {
 
   /** They ask something else now: each one's program by `programOf`. */
   reprogram(programOf: (point: WatchPoint) => number): void {
-    if (this.points.length > 0) this.change(this.points.map(({ point }) => ({ point, program: programOf(point) })));
+    if (this.points.length === 0) return;
+    this.change(this.points.map((watch) => ({ ...watch, program: programOf(watch.point) })));
   }
 
-  /** What an access at `va` found in a row of the table. */
-  hit(row: number, va: bigint): WatchHit {
-    const { kind, address } = (this.points[row] as { readonly point: WatchPoint }).point;
-    return { kind, address: untagged(address) > untagged(va) ? address : BigInt.asUintN(64, va) };
+  /** What an access at an address, in the row's own space, found in a row of the table. */
+  hit(row: number, at: bigint): WatchHit {
+    const { kind, address } = (this.points[row] as Watch).point;
+    return { kind, address: untagged(address) > untagged(at) ? address : BigInt.asUintN(64, at) };
   }
 
   /** Those that watch such accesses. */
-  watching(isWrite: boolean): readonly WatchPoint[] {
-    return this.points.map(({ point }) => point).filter(({ kind }) => kind !== (isWrite ? "read" : "write"));
+  watching(isWrite: boolean): readonly Watch[] {
+    return this.points.filter(({ point }) => point.kind !== (isWrite ? "read" : "write"));
   }
 
   private change(points: Watchpoints["points"]): void {
     this.points = points;
-    const rows = points.map(({ point, program }) => ({ ...rowOf(point), program }));
+    const rows = points.map(({ point, program, physical }) => ({ ...rowOf(point), program, physical }));
     this.table.set("debugger", rows);
   }
 }
