@@ -49,9 +49,10 @@ function forEachRow(fb: FunctionBuilder, space: Space, first: I64, last: I64, vi
       fb.brIf(done, r.geU(end));
       const before = (fb.load("i64.load", r, WATCH.last) as I64).ltU(first);
       const behind = (fb.load("i64.load", r, WATCH.first) as I64).gtU(last);
-      const physical = (fb.load("i32.load", r, WATCH.access) as I32).and(WATCH_PHYSICAL);
-      const otherSpace = space === "physical" ? physical.eqz() : physical;
-      fb.if(before.or(behind).or(otherSpace).eqz(), () => visit(r));
+      fb.if(before.or(behind).eqz(), () => {
+        const physical = (fb.load("i32.load", r, WATCH.access) as I32).and(WATCH_PHYSICAL);
+        fb.if(space === "physical" ? physical : physical.eqz(), () => visit(r));
+      });
       row.set(r.add(WATCH.size));
       fb.br(again);
     });

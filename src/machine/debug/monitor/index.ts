@@ -29,7 +29,7 @@ const help: MonitorCommand = {
   run(_context, words) {
     if (words.length === 0) {
       return [
-        ...COMMANDS.map(({ name, help: text, example }) => `${name.padEnd(15)}${text}; ${example}`),
+        ...COMMANDS.map(({ name, help: text, example }) => `${name.padEnd(16)} ${text}; ${example}`),
         "a command may be cut short: monitor inf c",
       ];
     }

@@ -5,7 +5,7 @@ import { type MonitorCommand, refuse } from "./command.js";
 export const view: MonitorCommand = {
   name: "view",
   usage: `[${VIEWS.join("|")}]`,
-  help: "reads and writes memory as another level sees it, or by intermediate or physical address",
+  help: "reads and writes memory as another level sees it, or by intermediate or physical address; by that, watchpoints too",
   example: "monitor view el2",
   arguments: [0, 1],
   run({ memory }, [name]) {
