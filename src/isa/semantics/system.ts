@@ -101,8 +101,12 @@ export function daifSet(b: Builder, crm: Operand): void {
 export function daifClear(b: Builder, crm: Operand): void {
   checkDaifAccess(b, crm, 7);
   b.setState32(CPU.daif, b.state32(CPU.daif).and(b.operand(crm).shl(6).not()));
-  // What was masked may be pending: look before the next instruction.
-  b.if(b.state32(CPU.irqLines).or(b.state32(CPU.virtualPending)), () => b.synchronize());
+  b.if(maskedMayBePending(b), () => b.synchronize());
+}
+
+/** What was masked may be pending, a Software Step exception too (PSTATE.D): look before the next instruction. */
+function maskedMayBePending(b: Builder): I32 {
+  return b.state32(CPU.irqLines).or(b.state32(CPU.virtualPending)).or(b.state32(CPU.softwareStep));
 }
 
 /** MSR DAIF, Xt. At EL0 the slow path decides whether it may. */
@@ -110,7 +114,7 @@ export function daifWrite(b: Builder, rt: Operand): void {
   b.if(b.state32(CPU.el).eqz(), () => b.leave(sysregAccess, b.i32(DAIF_ENCODING), b.i32(0), b.operand(rt)));
   const value = b.W(rt).and(0x3c0);
   b.setState32(CPU.daif, value);
-  const unmasked = value.ne(0x3c0).and(b.state32(CPU.irqLines).or(b.state32(CPU.virtualPending)).ne(0));
+  const unmasked = value.ne(0x3c0).and(maskedMayBePending(b).ne(0));
   b.if(unmasked, () => b.synchronize());
 }
 
