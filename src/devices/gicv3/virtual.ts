@@ -112,11 +112,13 @@ export class VirtualInterface {
   /** What ICV_IAR<0|1>_EL1 would return. */
   acknowledgeable(group: VirtualGroup): number {
     if (this.signalled() !== group) return INTID_SPURIOUS;
-    const intid = this.highestPending(group);
-    return isSpecial(intid) ? INTID_SPURIOUS : intid;
+    return this.highestPending(group);
   }
 
-  /** ICV_IAR<0|1>_EL1, read: pending becomes active. LPIs have no active state. */
+  /**
+   * ICV_IAR<0|1>_EL1, read: pending becomes active. LPIs have no active state, and a special INTID, which a list
+   * register should not have, is invalid once it has been returned (pseudocode of ICV_IAR1_EL1).
+   */
   acknowledge(group: VirtualGroup): number {
     if (this.signalled() !== group) return INTID_SPURIOUS;
     const n = this.#highestPending();
@@ -124,7 +126,7 @@ export class VirtualInterface {
     const high = this.#lrHigh[n] as number;
     if (isSpecial(intid)) {
       this.#setHigh(n, high & ~LR_HIGH.Pending);
-      return INTID_SPURIOUS;
+      return intid;
     }
     const bit = (priorityOf(high) & this.#groupPriorityMask(group)) >> APR_SHIFT;
     this.activePriorities[group] = (this.activePriorities[group] as number) | (1 << bit);

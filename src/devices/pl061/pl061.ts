@@ -87,7 +87,11 @@ export class Pl061 implements MmioDevice, Stateful<Pl061Snapshot> {
     });
   }
 
-  /** GPIORIS. */
+  /**
+   * GPIORIS. A line in level mode shows the level of now: it clears when the line goes, and nothing of it is left when
+   * the line is made edge-sensitive (TI's manuals of parts with this cell say so in as many words). QEMU remembers it
+   * until GPIOIC.
+   */
   rawInterrupts(): number {
     const { levelSense, event, edges } = this.state;
     return (levelSense & ~(this.levels() ^ event) & 0xff) | (edges & ~levelSense);

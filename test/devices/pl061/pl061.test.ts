@@ -74,6 +74,13 @@ describe("PL061", () => {
     expect([rig.read(MIS), rig.irq.level]).toEqual([8, true]);
   });
 
+  it("keeps nothing of a level when the line becomes edge-sensitive", () => {
+    rig.write(IS, 0xff);
+    expect(rig.read(RIS)).toBe(0xff);
+    rig.write(IS, 0);
+    expect(rig.read(RIS)).toBe(0);
+  });
+
   it("masks what is not enabled", () => {
     rig.write(IEV, 0x08);
     rig.gpio.setInput(3, true);
