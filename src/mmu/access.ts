@@ -20,11 +20,13 @@ import {
   PAGE_BITS,
   PAGE_FLAG,
   PAGE_SIZE,
+  TLB_ATTRIBUTES,
   TLB_ENTRY,
+  WATCHED_TAG,
 } from "../engine/layout.js";
-import { chooseBank, entryOf, entryToFill, hasShared, noteLargeRange, unprivilegedContext } from "./banks.js";
+import { chooseBank, entryOf, entryToFill, hasShared, noteLargeRange, tagOf, unprivilegedContext } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
-import { pageWatched, physicalPageWatched, unlessWatched, unwatchedHost, watched } from "./watch.js";
+import { ifBesideWatched, unwatchedHost, watched, watchedInPage } from "./watch.js";
 
 /** Results of `resolve` besides a host address. */
 const FAILED = 0;
@@ -161,34 +163,24 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   const entry = entryToFill(fb, fb.call(chooseBank, cpu, context), va);
   const page = pageOf(va);
   const flags = pageFlags(fb, hostPage);
-  const maybeWatched = (fb.load("i64.load", fb.i32(0), GLOBAL.watchedPages) as I64)
-    .shrU(va.shrU(PAGE_BITS))
-    .wrap()
-    .and(1);
-  const virtually = fb.choose(
-    maybeWatched,
-    () => fb.call(pageWatched, va),
+  const watched = fb.choose(
+    c.get32(CPU.watch),
+    () => fb.call(watchedInPage, va, pa),
     () => fb.i32(0),
   );
-  const physically = fb.choose(
-    fb.load("i32.load", fb.i32(0), GLOBAL.physicalWatches) as I32,
-    () => fb.call(physicalPageWatched, pa),
-    () => fb.i32(0),
-  );
-  const watchedKinds = virtually.or(physically);
-  const particular = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context));
-  const besideIsQuick = virtually.ne(0).and(particular.or(physically).eqz());
-  const watchedOnly = besideIsQuick.select(fb.i32(ATTRIBUTE.watched), fb.i32(0));
   // Atomic accesses read by way of the write tag.
-  const fastRead = particular.or(watchedKinds.shrU(ACCESS.read).and(1)).eqz();
+  const watchedFor = { read: watched.and(1 << ACCESS.read), write: watched };
+  const quick = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context)).eqz();
   const readable = attributes.and(ATTRIBUTE.read);
   const writable = attributes.shrU(1).and(readable).and(readOnly.xor(1));
-  const tag = (ok: I32): I64 => ok.select(page, fb.i64(-1));
-  fb.store("i64.store", entry, tag(readable.and(fastRead)), TLB_ENTRY.read);
-  const fastWrite = writable.and(particular.or(watchedKinds).eqz()).and(flags.and(PAGE_FLAG.hasCode).eqz());
-  fb.store("i64.store", entry, tag(fastWrite), TLB_ENTRY.write);
+  const tag = (ok: I32, watched: I32): I64 =>
+    ok.and(quick).select(page.or(watched.ne(0).select(fb.i64(WATCHED_TAG), fb.i64(0))), fb.i64(-1));
+  fb.store("i64.store", entry, tag(readable, watchedFor.read), TLB_ENTRY.read);
+  const dropsNothing = flags.and(PAGE_FLAG.hasCode).eqz();
+  fb.store("i64.store", entry, tag(writable.and(dropsNothing), watchedFor.write), TLB_ENTRY.write);
   fb.store("i32.store", entry, hostPage.sub(page.wrap()), TLB_ENTRY.addend);
-  fb.store("i32.store", entry, attributes.and(~ATTRIBUTE.write).or(writable.shl(1)).or(watchedOnly), TLB_ENTRY.flags);
+  const kept = attributes.and(TLB_ATTRIBUTES & ~ATTRIBUTE.write).or(writable.shl(1));
+  fb.store("i32.store", entry, kept.or(watched.and(~TLB_ATTRIBUTES)), TLB_ENTRY.flags);
   fb.store("i64.store", entry, page, TLB_ENTRY.page);
   fb.if(mayShare.and(attributes.and(ATTRIBUTE.notGlobal).eqz()), () => {
     copyEntry(fb, entry, entryToFill(fb, fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), va));
@@ -199,44 +191,40 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
 /** What `touch` says, besides 0: the whole page is for the inline path; or this access is, for watched bytes beside it. */
 export const TOUCHED = { page: 1, access: 3 } as const;
 
+/** `touch` of an access that is not beside what is watched. */
+const touchSlow = defineFunction("touchSlow", "ilii", "i", (fb, cpu, va, size, access) => {
+  const c = new CpuView(fb, cpu);
+  const page = pageOf(va);
+  fb.if(pageOf(va.add(size.sub(1).toI64U())).ne(page), () => fb.return(fb.i32(0)));
+  const entry = entryOf(c.get32(CPU.bank), va);
+  // An entry that is there and still missed is one of those, or the access is between watched bytes.
+  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
+  const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access);
+  fb.if(known.and(allowed).eqz(), () => {
+    const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
+    fb.if(host.leU(DEVICE), () => fb.return(fb.i32(0)));
+    fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(fb.i32(TOUCHED.page)));
+  });
+  const beside = fb.call(unwatchedHost, cpu, va, size, access);
+  fb.return(beside.select(fb.i32(TOUCHED.access), fb.i32(0)));
+});
+
 /**
  * A compiled region's access missed: (cpu, VA, size, access) → TOUCHED when the TLB entry now lets the inline path have
  * it. What that path never may (devices, watched bytes, pages with code, page borders, faults) is 0, and nothing happened.
  */
 export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, access) => {
-  const c = new CpuView(fb, cpu);
-  const page = pageOf(va);
-  fb.if(pageOf(va.add(size.sub(1).toI64U())).ne(page), () => fb.return(fb.i32(0)));
-  const entry = entryOf(c.get32(CPU.bank), va);
-  // An entry that is there and still missed is one of those, or its page has watched bytes somewhere else.
-  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
-  const flags = (): I32 => fb.load("i32.load", entry, TLB_ENTRY.flags) as I32;
-  const besideWatch = (): void => {
-    fb.if(flags().and(ATTRIBUTE.watched), () => {
-      const host = va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32);
-      fb.if(access, () => fb.if(pageFlags(fb, host).and(PAGE_FLAG.hasCode), () => fb.return(fb.i32(0))));
-      unlessWatched(fb, va, size, () => fb.return(fb.i32(0)));
-      fb.return(fb.i32(TOUCHED.access));
-    });
-  };
-  fb.if(known.and(flags().shrU(access)), () => {
-    besideWatch();
-    fb.return(fb.i32(0));
-  });
-  const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
-  fb.if(host.leU(DEVICE), () => fb.return(fb.i32(0)));
-  besideWatch();
-  fb.return(tagOf(fb, entry, access).eq(page));
+  const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
+  ifBesideWatched(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
+  // As a tail call: the short way, which is taken again and again, then has nothing to save.
+  fb.returnCall(touchSlow, cpu, va, size, access);
 });
 
-/** The tag that an access of this kind is compared with. */
-function tagOf(fb: FunctionBuilder, entry: I32, access: I32): I64 {
-  return fb.choose(
-    access.eq(ACCESS.write),
-    () => fb.load("i64.load", entry, TLB_ENTRY.write) as I64,
-    () => fb.load("i64.load", entry, TLB_ENTRY.read) as I64,
-  );
-}
+const reachSlow = defineFunction("reachSlow", "ilii", "i", (fb, cpu, va, size, access) => {
+  fb.if(fb.call(touchSlow, cpu, va, size, access).eqz(), () => fb.return(fb.i32(0)));
+  const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
+  fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
+});
 
 /**
  * A compiled region's access that is not in the page where it was looked for first: (cpu, VA, size, access) → its host
@@ -245,10 +233,11 @@ function tagOf(fb: FunctionBuilder, entry: I32, access: I32): I64 {
 export const reach = defineFunction("reach", "ilii", "i", (fb, cpu, va, size, access) => {
   const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
   const last = va.add(size.sub(1).toI64U());
-  fb.if(tagOf(fb, entry, access).ne(pageOf(last)), () => {
-    fb.if(fb.call(touch, cpu, va, size, access).eqz(), () => fb.return(fb.i32(0)));
+  fb.if(tagOf(fb, entry, access).eq(pageOf(last)), () => {
+    fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
   });
-  fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
+  ifBesideWatched(fb, entry, va, size, access, (host) => fb.return(host));
+  fb.returnCall(reachSlow, cpu, va, size, access);
 });
 
 /** The host address of a byte by the TLB or a refill; DEVICE or FAILED as `refill`. */

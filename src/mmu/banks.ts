@@ -25,6 +25,7 @@ import {
   TLB_ENTRIES,
   TLB_ENTRY,
   TLB_GROUP,
+  WATCHED_TAG,
 } from "../engine/layout.js";
 
 /** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
@@ -131,6 +132,12 @@ export function entryOf(bank: I32, va: I64): I32 {
     .wrap()
     .and(TLB_ENTRIES - 1);
   return bank.add(index.mul(TLB_ENTRY.size)).add(BANK.data);
+}
+
+/** The tag in an entry that a read or a write (ACCESS) is compared with. */
+export function tagOf(fb: FunctionBuilder, entry: I32, access: I32): I64 {
+  const at = entry.add(access.mul(TLB_ENTRY.write - TLB_ENTRY.read));
+  return fb.load("i64.load", at, TLB_ENTRY.read) as I64;
 }
 
 /** The same for an entry that is about to be filled. */
@@ -314,8 +321,8 @@ export const poisonWrites = defineFunction("poisonWrites", "i", "", (fb, hostPag
           const end = fb.variable(group.add(GROUP_SIZE));
           fb.loop((again) => {
             const e = entry.get();
-            const tag = fb.load("i64.load", e, TLB_ENTRY.write) as I64;
-            const host = tag.wrap().add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
+            const tag = (fb.load("i64.load", e, TLB_ENTRY.write) as I64).wrap();
+            const host = tag.and(~Number(WATCHED_TAG)).add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
             fb.if(host.eq(hostPage), () => fb.store("i64.store", e, fb.i64(-1), TLB_ENTRY.write));
             entry.set(e.add(TLB_ENTRY.size));
             fb.brIf(again, entry.get().ltU(end.get()));

@@ -43,7 +43,7 @@ export const FSC = {
 export const FAULT = { valid: 0x800, stage2: 0x100, onWalk: 0x200 } as const;
 
 /** Bits of CPU.walkAttributes. */
-export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 16, watched: 32, guarded: 64 } as const;
+export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 16, guarded: 64 } as const;
 
 /** Where `walkStage2` gets that the access is as from EL0: the bit above the kind. */
 const USER = 4;

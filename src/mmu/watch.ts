@@ -1,7 +1,8 @@
 /**
- * Watched ranges: pages that hold a watched byte miss the inline TLB check, and each access to them comes here, where
- * the table of ranges (engine/layout.ts, WATCH) is looked through in wasm. Only an access to a watched byte goes further,
- * and only one that is to stop the machine reaches TypeScript.
+ * Watched ranges: pages that hold a watched byte miss the inline TLB check, and each access to them comes here. Where in
+ * the page the first and the last watched byte are is in the TLB entry; an access between these looks through the table of
+ * ranges (engine/layout.ts, WATCH), in wasm. Only an access to a watched byte goes further, and only one that is to stop
+ * the machine reaches TypeScript.
  */
 import { CpuView } from "../engine/cpu-view.js";
 import { guestWatch, watchAccess } from "../engine/imports.js";
@@ -17,16 +18,17 @@ import {
   Exit,
   GLOBAL,
   PAGE_BITS,
-  PAGE_FLAG,
   PAGE_SIZE,
   SECURE_ADDRESS,
   TLB_ENTRY,
   WATCH,
   WATCH_OWNER,
   WATCH_PHYSICAL,
+  WATCHED_BYTES,
+  WATCHED_TAG,
 } from "../engine/layout.js";
-import { chooseBank, entryOf } from "./banks.js";
-import { ATTRIBUTE, FAULT, walk } from "./walk.js";
+import { chooseBank, entryOf, tagOf } from "./banks.js";
+import { FAULT, walk } from "./walk.js";
 
 /** Addresses without the top byte, which may be a tag (DDI 0487, D8.9 "Address tagging"). */
 const UNTAGGED = (1n << 56n) - 1n;
@@ -59,53 +61,84 @@ function forEachRow(fb: FunctionBuilder, space: Space, first: I64, last: I64, vi
   });
 }
 
-/** Goes on only if no byte of the access is watched. */
-export function unlessWatched(fb: FunctionBuilder, va: I64, size: I32, leave: () => void): void {
-  const first = va.and(UNTAGGED);
-  forEachRow(fb, "virtual", first, first.add(size.sub(1).toI64U()), leave);
-}
-
-/** How bytes of a page are watched, by whomever: bit 0 reads, bit 1 writes. */
-function kindsIn(fb: FunctionBuilder, space: Space, page: I64): I32 {
+/**
+ * What is watched in a page, by whomever, at its virtual and physical address: 0, or bits of kinds (0 reads, 1 writes)
+ * with the WATCHED_BYTES above them.
+ */
+export const watchedInPage = defineFunction("watchedInPage", "ll", "i", (fb, va, pa) => {
   const kinds = fb.variable(fb.i32(0));
-  forEachRow(fb, space, page, page.add(PAGE_SIZE - 1), (row) => {
-    kinds.set(kinds.get().or(fb.load("i32.load", row, WATCH.access) as I32));
-  });
-  return kinds.get().and(~WATCH_PHYSICAL);
-}
-
-/** (VA) */
-export const pageWatched = defineFunction("pageWatched", "l", "i", (fb, va) => {
-  fb.return(kindsIn(fb, "virtual", pageOf(va).and(UNTAGGED)));
+  const first = fb.variable(fb.i64(PAGE_SIZE - 1));
+  const last = fb.variable(fb.i64(0));
+  const look = (space: Space, page: I64): void => {
+    const end = page.add(PAGE_SIZE - 1);
+    forEachRow(fb, space, page, end, (row) => {
+      const rowFirst = fb.load("i64.load", row, WATCH.first) as I64;
+      const rowLast = fb.load("i64.load", row, WATCH.last) as I64;
+      const from = rowFirst.gtU(page).select(rowFirst.sub(page), fb.i64(0));
+      const to = rowLast.ltU(end).select(rowLast.sub(page), fb.i64(PAGE_SIZE - 1));
+      first.set(from.ltU(first.get()).select(from, first.get()));
+      last.set(to.gtU(last.get()).select(to, last.get()));
+      kinds.set(kinds.get().or(fb.load("i32.load", row, WATCH.access) as I32));
+    });
+  };
+  const pages = fb.load("i64.load", fb.i32(0), GLOBAL.watchedPages) as I64;
+  const maybe = pages.shrU(va.shrU(PAGE_BITS)).wrap().and(1);
+  fb.if(maybe, () => look("virtual", pageOf(va).and(UNTAGGED)));
+  fb.if(anyPhysical(fb), () => look("physical", pageOf(pa).and(PHYSICAL)));
+  fb.if(kinds.get().eqz(), () => fb.return(fb.i32(0)));
+  const more = last.get().sub(first.get()).wrap();
+  const bytes = first.get().wrap().shl(WATCHED_BYTES.first).or(more.shl(WATCHED_BYTES.more));
+  fb.return(kinds.get().and(~WATCH_PHYSICAL).or(bytes));
 });
 
-/** (PA). Such a page is slow for all accesses of these kinds: a TLB entry does not say what its physical address is. */
-export const physicalPageWatched = defineFunction("physicalPageWatched", "l", "i", (fb, pa) => {
-  fb.return(kindsIn(fb, "physical", pageOf(pa).and(PHYSICAL)));
-});
+const anyPhysical = (fb: FunctionBuilder): I32 => fb.load("i32.load", fb.i32(0), GLOBAL.physicalWatches) as I32;
+
+/** Whether a TLB entry has the page of an access, slow for nothing but what is watched in it. */
+const isSlowForWatches = (fb: FunctionBuilder, entry: I32, access: I32, last: I64): I32 =>
+  tagOf(fb, entry, access).eq(pageOf(last).or(WATCHED_TAG));
+
+const hostBy = (fb: FunctionBuilder, entry: I32, va: I64): I32 =>
+  va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32);
 
 /**
- * Host address of an access in a page that is in the TLB and slow for nothing but what is watched in it, where no byte
- * of the access is; else 0.
+ * Goes one way where an access is in a page that is slow for nothing but what is watched in it, and has no byte between
+ * the first and the last that is.
+ */
+export function ifBesideWatched(
+  fb: FunctionBuilder,
+  entry: I32,
+  va: I64,
+  size: I32,
+  access: I32,
+  go: (host: I32) => void,
+): void {
+  const last = va.add(size.sub(1).toI64U());
+  fb.if(isSlowForWatches(fb, entry, access, last), () => {
+    const bytes = fb.load("i32.load", entry, TLB_ENTRY.flags) as I32;
+    const first = bytes.shrU(WATCHED_BYTES.first).and(PAGE_SIZE - 1);
+    const behindFirst = last
+      .wrap()
+      .and(PAGE_SIZE - 1)
+      .sub(first);
+    // Unsigned: an access that ends before the first is far behind it.
+    const beside = behindFirst.gtU(bytes.shrU(WATCHED_BYTES.more).add(size.sub(1)));
+    fb.if(beside, () => go(hostBy(fb, entry, va)));
+  });
+}
+
+/**
+ * Host address of an access that misses the inline check for nothing but what is watched in its page, where no byte of
+ * the access is; else 0.
  */
 export const unwatchedHost = defineFunction("unwatchedHost", "ilii", "i", (fb, cpu, va, size, access) => {
-  const c = new CpuView(fb, cpu);
-  const entry = entryOf(c.get32(CPU.bank), va);
-  const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
-  const flags = fb.load("i32.load", entry, TLB_ENTRY.flags) as I32;
-  const permitted = flags.and(ATTRIBUTE.watched).ne(0).and(flags.shrU(access));
-  const inPage = va
-    .wrap()
-    .and(PAGE_SIZE - 1)
-    .add(size)
-    .leU(PAGE_SIZE);
-  fb.if(known.and(permitted).and(inPage).eqz(), () => fb.return(fb.i32(0)));
-  const host = va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32);
-  // A write to code drops what was made of it.
-  const code = (fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32).and(PAGE_FLAG.hasCode);
-  fb.if(code.and(access), () => fb.return(fb.i32(0)));
-  unlessWatched(fb, va, size, () => fb.return(fb.i32(0)));
-  fb.return(host);
+  const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
+  ifBesideWatched(fb, entry, va, size, access, (host) => fb.return(host));
+  const last = va.add(size.sub(1).toI64U());
+  fb.if(isSlowForWatches(fb, entry, access, last).eqz(), () => fb.return(fb.i32(0)));
+  // Which physical addresses are between those watched takes a walk of the tables.
+  fb.if(anyPhysical(fb), () => fb.return(fb.i32(0)));
+  forEachRow(fb, "virtual", va.and(UNTAGGED), last.and(UNTAGGED), () => fb.return(fb.i32(0)));
+  fb.return(hostBy(fb, entry, va));
 });
 
 /**
