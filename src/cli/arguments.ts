@@ -17,6 +17,7 @@ export interface BootArguments {
   readonly fwCfg?: readonly string[] | undefined;
   readonly module?: readonly string[] | undefined;
   readonly drive?: readonly string[] | undefined;
+  readonly acpi?: string | undefined;
   readonly dtb?: string | undefined;
   readonly dumpDtb?: string | undefined;
   readonly gdb?: string | undefined;
@@ -93,6 +94,9 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   "fw-cfg": {
     describe: "NAME,file=FILE or NAME,string=TEXT: a file of fw_cfg, as opt/org.example/key. Again for each",
     repeatable: true,
+  },
+  acpi: {
+    describe: "on, off: whether firmware gets ACPI tables, which EDK2 gives to Linux in the device tree's place",
   },
   dtb: { describe: "FILE with a device tree, in place of the generated one" },
   "dump-dtb": { describe: "Write the device tree to FILE and exit" },

@@ -35,6 +35,8 @@ export interface MachineOptions {
   readonly fwCfg?: readonly FwCfgFile[];
   /** A device tree to use in place of the generated one; /chosen and /memory are patched. */
   readonly dtb?: Uint8Array;
+  /** Whether firmware gets ACPI tables. Default true. */
+  readonly acpi?: boolean;
   readonly serial: SerialBackend;
   readonly el2: "hosted" | "guest";
   readonly el3: "hosted" | "guest";

@@ -69,6 +69,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       ...(semihosting === undefined ? {} : { semihosting }),
       ...(args.append === undefined ? {} : { append: args.append }),
       ...(args.drive === undefined ? {} : { drives: args.drive.map((drive) => openDrive(drive, warn)) }),
+      acpi: choiceFlag("acpi", args.acpi ?? "on", ["on", "off"]) === "on",
       ...(args.fwCfg === undefined ? {} : { fwCfg: args.fwCfg.map(openFwCfgFile) }),
       ...(args.module === undefined ? {} : { modules: args.module.map(openModule) }),
       ...(args.dtb === undefined ? {} : { dtb: readInput(args.dtb, "the device tree") }),

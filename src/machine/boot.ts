@@ -1,6 +1,7 @@
 /** Everything that is in RAM when the first instruction runs: kernel, initrd and device tree, placed and patched. */
 
 import { type FwCfgFile, fileFault, type HandedOver } from "../devices/fw-cfg/index.js";
+import { acpiFiles } from "./acpi/index.js";
 import { CPU_MODELS } from "./cpu-models.js";
 import { descriptionFor, flashOf, type MachineDescription, maximumCpus } from "./description.js";
 import { readFdt, writeFdt } from "./device-tree/fdt.js";
@@ -12,6 +13,7 @@ import { formatSize } from "./format.js";
 import type { LoadedKernel } from "./loaders/kernel.js";
 import { addModuleNodes, type BootModule } from "./loaders/modules.js";
 import { MAX_DTB_SIZE, type PlacedModule, placeBoot, placeModules } from "./loaders/placement.js";
+import { smbiosFiles } from "./smbios.js";
 
 export interface BootOptions {
   readonly description: MachineDescription;
@@ -32,6 +34,8 @@ export interface BootOptions {
   readonly fwCfg?: readonly FwCfgFile[];
   /** In place of the generated tree. */
   readonly dtb?: Uint8Array;
+  /** Whether firmware gets ACPI tables, which EDK2 then gives its operating system in the tree's place. Default true. */
+  readonly acpi?: boolean;
   readonly el2: "hosted" | "guest";
   readonly el3: "hosted" | "guest";
 }
@@ -139,7 +143,7 @@ function firmwareBoot(options: BootOptions): BootImage {
     ...(kernel ? { kernel: kernelImage(kernel) } : {}),
     ...(initrd ? { initrd } : {}),
     ...(append === undefined ? {} : { append }),
-    ...files(options),
+    files: [...firmwareTables(options), ...(options.fwCfg ?? [])],
   };
   const loads: BootLoad[] = [...moduleLoads, { what: "dtb", address: base, bytes: dtb }];
   return { loads, entry: flashOf(description)!.banks[0]!.base, context: 0, dtbAddress: base, dtb, handedOver };
@@ -193,17 +197,20 @@ function checkFlash({ description, flash = [] }: BootOptions): void {
 }
 
 /** PSCI is reached through the lowest level that is ours: HVC into hosted EL2, else SMC into hosted EL3. */
-function generateTree(options: BootOptions) {
-  const { description, cpu, cpus, memory, el2, el3 } = options;
+function levels({ el2, el3 }: BootOptions): { virtualization: boolean; psci?: "hvc" | "smc" } {
   const psci = el2 === "hosted" ? "hvc" : el3 === "hosted" ? "smc" : undefined;
-  return generateDeviceTree({
-    description,
-    cpu,
-    cpus,
-    memory,
-    virtualization: el2 === "guest",
-    ...(psci ? { psci } : {}),
-  });
+  return { virtualization: el2 === "guest", ...(psci ? { psci } : {}) };
+}
+
+function generateTree(options: BootOptions) {
+  const { description, cpu, cpus, memory } = options;
+  return generateDeviceTree({ description, cpu, cpus, memory, ...levels(options) });
+}
+
+/** What firmware installs for an operating system that wants no device tree. */
+function firmwareTables(options: BootOptions): FwCfgFile[] {
+  const { description, cpus, acpi = true } = options;
+  return [...smbiosFiles(options), ...(acpi ? acpiFiles({ description, cpus, ...levels(options) }) : [])];
 }
 
 function checkOptions({ description, cpu, cpus, memory }: BootOptions): void {

@@ -150,6 +150,7 @@ describe("boot", () => {
       engine: "compile",
       idle: "skip",
       noReboot: false,
+      acpi: true,
       codeCache: expect.stringMatching(/code$/),
     });
     expect(factory.closed).toBe(true);
@@ -158,7 +159,7 @@ describe("boot", () => {
   it("gives the machine what was said, in either GNU spelling, the last word counting", async () => {
     const { status } = await run(
       "boot --kernel=@raw --initrd @initrd --append=console=ttyAMA0 --cpu max --cpus 2 --cpus=4 --memory 2G " +
-        "--el2=guest --el3 guest --idle realtime --no-reboot",
+        "--el2=guest --el3 guest --idle realtime --no-reboot --acpi off",
     );
     expect(status).toBe(0);
     expect(factory.created).toMatchObject({
@@ -172,6 +173,7 @@ describe("boot", () => {
       el3: "guest",
       idle: "realtime",
       noReboot: true,
+      acpi: false,
     });
   });
 
