@@ -77,6 +77,11 @@ export abstract class Builder extends FunctionBuilder {
   abstract readHost(size: number, address: I64, options?: AccessOptions): I32;
   /** Host address at which `size` (1–16) bytes may be read and written at once (atomics). A fault ends the instruction. */
   abstract exclusiveHost(size: number, address: I64): I32;
+  /**
+   * The low 1 << log2 bytes of what is or will be at such a host address, in the other order where the guest's data is
+   * big-endian; loads and stores by address see to that themselves.
+   */
+  abstract dataOrder(value: I64, log2: number): I64;
 
   abstract setFlags(n: I64, z: I64, c: I32, v: I64): void;
   abstract flagN(): I64;

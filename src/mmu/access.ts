@@ -9,7 +9,7 @@ import { ioAccess } from "../engine/imports.js";
 import { codeWritten } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
-import type { I32, I64 } from "../engine/ir/value.js";
+import type { I32, I64, V128 } from "../engine/ir/value.js";
 import {
   AREA,
   CACHE_CONTEXT,
@@ -112,6 +112,23 @@ function controlOf(c: CpuView, context: I32): I64 {
 /** SCTLR_ELx.A of a context's regime. */
 const alignmentChecked = (c: CpuView, context: I32): I32 => controlOf(c, context).bit(1);
 
+/** A context of EL0's. */
+const isUser = (context: I32): I32 => context.eq(CONTEXT.el10User).or(context.eq(CONTEXT.el20User));
+
+/** Whether data is big-endian where the vCPU is: SCTLR_ELx.EE, at EL0 E0E (the pseudocode of BigEndian). */
+export const bigEndian = defineFunction("bigEndian", "i", "i", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  const context = c.get32(CPU.context);
+  const control = controlOf(c, context);
+  fb.return(isUser(context).select(control.bit(24), control.bit(25)));
+});
+
+/** Whether an access by way of a context may be big-endian: of EL0's, for LDTR and STTR, by EE as well. */
+function mayBeBigEndian(c: CpuView, context: I32): I32 {
+  const control = controlOf(c, context);
+  return control.bit(25).or(isUser(context).and(control.bit(24)));
+}
+
 /** FEAT_LSE2: exclusive, atomic and ordered accesses need no alignment within 16 bytes of Normal memory. */
 function withinQuantity(c: CpuView, va: I64, size: I32): I32 {
   const has = c.get32(CPU.features).and(CPU_FEATURE.LSE2).ne(0);
@@ -121,8 +138,7 @@ function withinQuantity(c: CpuView, va: I64, size: I32): I32 {
 /** SCTLR_ELx.nAA (FEAT_LSE2): ordered accesses that are not exclusive need none anywhere. */
 function unalignedOrdered(fb: FunctionBuilder, c: CpuView, context: I32): I32 {
   const word = fb.load("i32.load", c.get32(CPU.ip), 4) as I32;
-  const exclusive = word.and(0x3f800000).eq(0x08000000);
-  return controlOf(c, context).bit(6).and(exclusive.xor(1));
+  return controlOf(c, context).bit(6).and(isLoadExclusive(word).xor(1));
 }
 
 function copyEntry(fb: FunctionBuilder, from: I32, to: I32): void {
@@ -170,7 +186,9 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   );
   // Atomic accesses read by way of the write tag.
   const watchedFor = { read: watched.and(1 << ACCESS.read), write: watched };
-  const quick = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context)).eqz();
+  // Big-endian data never is, so that the inline path need not know of it.
+  const particular = alignmentChecked(c, context).or(mayBeBigEndian(c, context));
+  const quick = attributes.and(ATTRIBUTE.device).or(particular).eqz();
   const readable = attributes.and(ATTRIBUTE.read);
   const writable = attributes.shrU(1).and(readable).and(readOnly.xor(1));
   const tag = (ok: I32, watched: I32): I64 =>
@@ -263,12 +281,46 @@ function contextFor(fb: FunctionBuilder, c: CpuView, flags: I32): I32 {
   );
 }
 
-/** Non-zero when the access is not aligned to its element, which is all of it unless the flags say otherwise. */
-function misalignment(fb: FunctionBuilder, va: I64, size: I32, flags: I32): I32 {
+/** Bytes of the access's element, which is all of it unless the flags say otherwise. */
+function elementSize(fb: FunctionBuilder, size: I32, flags: I32): I32 {
   const element = flags.shrU(FLAG_ELEMENT);
-  const bytes = element.select(fb.i32(1).shl(element.sub(1)), size);
-  return va.wrap().and(bytes.sub(1));
+  return element.select(fb.i32(1).shl(element.sub(1)), size);
 }
+
+/** Non-zero when the access is not aligned to its element. */
+function misalignment(fb: FunctionBuilder, va: I64, size: I32, flags: I32): I32 {
+  return va.wrap().and(elementSize(fb, size, flags).sub(1));
+}
+
+/** The numbers of the bytes of a vector. */
+const BYTE_NUMBERS = Array.from({ length: 16 }, (_, n) => n);
+
+/** Reverses the bytes of each element in the bounce buffer. */
+function reverseBounce(fb: FunctionBuilder, cpu: I32, size: I32, flags: I32): void {
+  const last = fb.op("i8x16.splat", elementSize(fb, size, flags).sub(1)) as V128;
+  const order = fb.v128(BYTE_NUMBERS).op("v128.xor", last);
+  const bytes = fb.load("v128.load", cpu, CPU.bounce) as V128;
+  fb.store("v128.store", cpu, bytes.op("i8x16.swizzle", order), CPU.bounce);
+}
+
+/** A load-exclusive, which arms the monitor by the place in memory: its body turns the bytes round. */
+const isLoadExclusive = (word: I32): I32 => word.and(0x3f800000).eq(0x08000000);
+
+/** The bytes of a load at `host` as they go to a register: there, or in the bounce buffer in the other order. */
+const inOrder = defineFunction("inOrder", "iiii", "i", (fb, cpu, host, size, flags) => {
+  const c = new CpuView(fb, cpu);
+  const word = fb.load("i32.load", c.get32(CPU.ip), 4) as I32;
+  fb.if(fb.call(bigEndian, cpu).eqz().or(isLoadExclusive(word)), () => fb.return(host));
+  const bounce = cpu.add(CPU.bounce);
+  const i = fb.variable(fb.i32(0));
+  fb.loop((again) => {
+    fb.store("i32.store8", bounce.add(i.get()), fb.load("i32.load8_u", host.add(i.get())) as I32);
+    i.set(i.get().add(1));
+    fb.brIf(again, i.get().ltU(size));
+  });
+  reverseBounce(fb, cpu, size, flags);
+  fb.return(bounce);
+});
 
 /** Alignment fault where one is due for an unaligned access: returns 1 after raising it. */
 function checkAlignment(
@@ -384,7 +436,7 @@ export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, si
         fail(va);
       });
       deviceAccess(fb, c, va, size, ACCESS.read);
-      fb.return(bounce);
+      fb.return(fb.call(inOrder, cpu, bounce, size, flags));
     });
     fb.if(misalignment(fb, va, size, flags), () => {
       fb.if(fb.call(isDevice, cpu, context, va), () => {
@@ -392,7 +444,7 @@ export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, si
         fail(va);
       });
     });
-    fb.return(host);
+    fb.return(fb.call(inOrder, cpu, host, size, flags));
   });
   const i = fb.variable(fb.i32(0));
   fb.loop((again) => {
@@ -407,7 +459,7 @@ export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, si
     i.set(i.get().add(1));
     fb.brIf(again, i.get().ltU(size));
   });
-  fb.return(bounce);
+  fb.return(fb.call(inOrder, cpu, bounce, size, flags));
 });
 
 /** Store of the first `size` bytes of the bounce buffer: (cpu, VA, size, flags) → 0, or 1 when abandoned. */
@@ -417,6 +469,7 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
   const write = fb.i32(ACCESS.write);
   checkAlignment(fb, c, va, size, flags, context, write);
   checkWatch(fb, c, context, va, size, ACCESS.write);
+  fb.if(fb.call(bigEndian, cpu), () => reverseBounce(fb, cpu, size, flags));
   const bounce = cpu.add(CPU.bounce);
   const crosses = va
     .wrap()

@@ -86,7 +86,7 @@ export const physicalToHost = defineFunction("physicalToHost", "l", "i", (fb, ad
   fb.return(fb.i32(0));
 });
 
-const swapBytes = defineFunction("swapBytes", "l", "l", (fb, value) => {
+export const swapBytes = defineFunction("swapBytes", "l", "l", (fb, value) => {
   const swap = (v: I64, mask: bigint, by: number): I64 => v.shrU(by).and(mask).or(v.and(mask).shl(by));
   const bytes = swap(value, 0x00ff00ff00ff00ffn, 8);
   fb.return(swap(bytes, 0x0000ffff0000ffffn, 16).rotl(32));

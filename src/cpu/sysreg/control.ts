@@ -7,18 +7,18 @@ import { bits, mask, register } from "./row.js";
 
 type Has = (feature: Feature) => boolean;
 
-/** Bits of SCTLR_EL2 and SCTLR_EL3 that are not RES0 or RES1; big-endian data is not implemented, so EE is fixed. */
+/** Bits of SCTLR_EL2 and SCTLR_EL3 that are not RES0 or RES1. */
 const sctlrCommon = (has: Has): bigint =>
-  mask(0, 1, 2, 3, 12, 19) |
+  mask(0, 1, 2, 3, 12, 19, 25) |
   (has("LSE2") ? mask(6) : 0n) |
   (has("PAuth") ? mask(13, 27, 30, 31) : 0n) |
   (has("BTI") ? mask(36) : 0n) |
   (has("SSBS") ? mask(44) : 0n);
 
-/** What the EL0 and EL1 half of a regime adds: SA0, UMA, DZE, UCT, nTWI, nTWE, UCI; SPAN; EnRCTX; BT0. */
+/** What the EL0 and EL1 half of a regime adds: SA0, UMA, DZE, UCT, nTWI, nTWE, E0E, UCI; SPAN; EnRCTX; BT0. */
 const sctlrWithEl0 = (has: Has): bigint =>
   sctlrCommon(has) |
-  mask(4, 9, 14, 15, 16, 18, 26) |
+  mask(4, 9, 14, 15, 16, 18, 24, 26) |
   (has("PAN") ? mask(23) : 0n) |
   (has("SPECRES") ? mask(10) : 0n) |
   (has("BTI") ? mask(35) : 0n);

@@ -79,8 +79,9 @@ const fields = {
   ID_AA64ISAR2_EL1: [[24, given("CONSTPACFIELD")]],
   ID_AA64MMFR0_EL1: [
     [0, (m) => PA_RANGES.indexOf(m.physicalAddressBits)],
-    // 16-bit ASIDs; Secure and Non-secure memory are distinct; big-endian data is not implemented.
+    // 16-bit ASIDs; data of either order at every level; Secure and Non-secure memory are distinct.
     [4, always(2)],
+    [8, always(1)],
     [12, always(1)],
     // All granules: 16 KiB is said with 1, 64 KiB and 4 KiB with 0.
     [20, always(1)],

@@ -5,7 +5,8 @@
 
 import { raiseIfStackMisaligned, raiseUndefined } from "../../cpu/exceptions.js";
 import type { Operand } from "../../isa/pattern.js";
-import { hostForAtomic, loadSlow, store128Slow, storeSlow, unprivilegedBank } from "../../mmu/access.js";
+import { bigEndian, hostForAtomic, loadSlow, store128Slow, storeSlow, unprivilegedBank } from "../../mmu/access.js";
+import { swapBytes } from "../../mmu/walk.js";
 import { type AccessOptions, type AccessSize, Builder, type SysregEntry } from "../builder.js";
 import type { Callable, Linker } from "../ir/function.js";
 import type { I32, I64, V128, Value } from "../ir/value.js";
@@ -298,6 +299,15 @@ export class InterpreterBuilder extends Builder {
       },
     );
     return host.get();
+  }
+
+  dataOrder(value: I64, log2: number): I64 {
+    if (log2 === 0) return value;
+    const ordered = this.variable(value);
+    this.if(this.call(bigEndian, this.cpu), () => {
+      ordered.set(this.call(swapBytes, value).shrU(64 - (8 << log2)));
+    });
+    return ordered.get();
   }
 
   // --- flags ----------------------------------------------------------------------------------------------------

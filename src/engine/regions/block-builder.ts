@@ -790,6 +790,10 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   exclusiveHost(size: number, address: I64): I32 {
     return this.host(ACCESS.write, size, address, { aligned: true });
   }
+  /** No TLB entry lets big-endian data have the inline path (`refill`). */
+  dataOrder(value: I64): I64 {
+    return value;
+  }
 
   // --- how an instruction ends ------------------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ import type { Operand } from "../pattern.js";
 const LOADS: readonly LoadName[] = ["i64.load8_u", "i64.load16_u", "i64.load32_u", "i64.load"];
 const STORES: readonly StoreName[] = ["i64.store8", "i64.store16", "i64.store32", "i64.store"];
 
-/** 1 << log2 bytes at a host address, zero-extended. */
+/** 1 << log2 bytes at a host address in the guest's order, zero-extended. */
 function loadAt(b: Builder, log2: number, host: I32, offset = 0): I64 {
-  return b.load(LOADS[log2]!, host, offset) as I64;
+  return b.dataOrder(b.load(LOADS[log2]!, host, offset) as I64, log2);
 }
 
 function storeAt(b: Builder, log2: number, host: I32, value: I64, offset = 0): void {
-  b.store(STORES[log2]!, host, value, offset);
+  b.store(STORES[log2]!, host, b.dataOrder(value, log2), offset);
 }
 
 /** The low 1 << log2 bytes. */
