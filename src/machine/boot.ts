@@ -143,7 +143,7 @@ function firmwareBoot(options: BootOptions): BootImage {
     ...(kernel ? { kernel: kernelImage(kernel) } : {}),
     ...(initrd ? { initrd } : {}),
     ...(append === undefined ? {} : { append }),
-    files: [...firmwareTables(options), ...(options.fwCfg ?? [])],
+    files: firmwareFiles(options),
   };
   const loads: BootLoad[] = [...moduleLoads, { what: "dtb", address: base, bytes: dtb }];
   return { loads, entry: flashOf(description)!.banks[0]!.base, context: 0, dtbAddress: base, dtb, handedOver };
@@ -207,10 +207,14 @@ function generateTree(options: BootOptions) {
   return generateDeviceTree({ description, cpu, cpus, memory, ...levels(options) });
 }
 
-/** What firmware installs for an operating system that wants no device tree. */
-function firmwareTables(options: BootOptions): FwCfgFile[] {
-  const { description, cpus, acpi = true } = options;
-  return [...smbiosFiles(options), ...(acpi ? acpiFiles({ description, cpus, ...levels(options) }) : [])];
+/** What firmware installs for an operating system that wants no device tree, and the user's files. */
+function firmwareFiles(options: BootOptions): FwCfgFile[] {
+  const { description, cpus, acpi = true, fwCfg = [] } = options;
+  const tables = acpi ? acpiFiles({ description, cpus, ...levels(options) }) : [];
+  const files = [...smbiosFiles(options), ...tables, ...fwCfg];
+  const fault = fileFault(files);
+  if (fault) throw new ConfigError("USAGE", `fw-cfg: ${fault}; the machine has its own, of ACPI's without --acpi off`);
+  return files;
 }
 
 function checkOptions({ description, cpu, cpus, memory }: BootOptions): void {

@@ -22,6 +22,9 @@ function options(changes: Partial<BootOptions> = {}): BootOptions {
   };
 }
 
+const SMBIOS = ["etc/smbios/smbios-anchor", "etc/smbios/smbios-tables"];
+const ACPI = ["etc/acpi/tables", "etc/acpi/rsdp", "etc/table-loader"];
+
 describe("prepareBoot", () => {
   it("tells the kernel where everything is that it loads", () => {
     const initrd = new Uint8Array(5000).fill(7);
@@ -103,10 +106,20 @@ describe("prepareBoot", () => {
     const image = prepareBoot(options({ flash, kernel: loadKernel(kernel, "Image"), initrd, append: "quiet" }));
     expect([image.entry, image.context]).toEqual([0, 0]);
     expect(image.loads.map(({ what, address }) => [what, address])).toEqual([["dtb", 0x4000_0000]]);
-    expect(image.handedOver).toEqual({ memory: 256 * MIB, cpus: 1, kernel, initrd, append: "quiet" });
+    const { files, ...handedOver } = image.handedOver;
+    expect(handedOver).toEqual({ memory: 256 * MIB, cpus: 1, kernel, initrd, append: "quiet" });
+    expect(files?.map(({ name }) => name)).toEqual([...SMBIOS, ...ACPI]);
     const chosen = readFdt(image.dtb, "x").child("chosen")!;
     expect(chosen.text("bootargs")).toBe("quiet");
     expect(chosen.properties.has("linux,initrd-start")).toBe(false);
+  });
+
+  it("leaves ACPI out when it is not wanted, and takes no file of a name that the machine has", () => {
+    const flash = [{ name: "firmware", bytes: new Uint8Array(4096) }];
+    const own = { name: "etc/table-loader", bytes: new Uint8Array(1) };
+    const { handedOver } = prepareBoot(options({ flash, acpi: false, fwCfg: [own] }));
+    expect(handedOver.files?.map(({ name }) => name)).toEqual([...SMBIOS, own.name]);
+    expect(() => prepareBoot(options({ flash, fwCfg: [own] }))).toThrow('two files are called "etc/table-loader"');
   });
 
   it("boots the kernel itself when only the second bank is filled", () => {
