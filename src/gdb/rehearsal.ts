@@ -13,7 +13,7 @@ import type { DebugTarget } from "./target.js";
 const QUESTIONS = [
   "qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;" +
     "QThreadEvents+;no-resumed+;memory-tagging+;xmlRegisters=i386",
-  ...["vMustReplyEmpty", "QStartNoAckMode", "QProgramSignals:0;1;3", "Hgp0.0", "qTStatus", "qTfV", "qTsV", "?"],
+  ...["vMustReplyEmpty", "QStartNoAckMode", "Hgp0.0", "qTStatus", "qTfV", "qTsV", "?"],
   ...["qXfer:threads:read::0,1000", "qAttached:1", "Hc-1", "qOffsets", "qXfer:memory-map:read::0,1000", "g", "p0"],
   ...["qSymbol::", "qTfP", "vCont?", "QNonStop:0", "qXfer:features:read:target.xml:0,1000"],
 ];

@@ -133,7 +133,7 @@ describe.each(segmentations)("further packets sent %s", (segmentation) => {
     expect(wire.reply("vFlashErase:0,1000")).toBe("E0e");
   });
 
-  it.each(["QPassSignals:e;10;14", "QPassSignals:", "QProgramSignals:0;1;97", "QThreadEvents:1", "QThreadEvents:0"])(
+  it.each(["QPassSignals:e;10;14", "QPassSignals:", "QThreadEvents:1", "QThreadEvents:0"])(
     "%s is kept to, for nothing comes of it",
     (packet) => {
       expect(open().wire.reply(packet)).toBe("OK");

@@ -25,12 +25,12 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     [
       "qSupported",
       "PacketSize=20000;QStartNoAckMode+;QNonStop+;vContSupported+;binary-upload+;qXfer:features:read+;qXfer:threads:read+;" +
-        "QPassSignals+;QProgramSignals+;QThreadEvents+;qEcho+",
+        "QPassSignals+;QThreadEvents+;qEcho+",
     ],
     [
       GDB,
       "PacketSize=20000;QStartNoAckMode+;multiprocess+;QNonStop+;vContSupported+;swbreak+;hwbreak+;binary-upload+;" +
-        "qXfer:features:read+;qXfer:threads:read+;QPassSignals+;QProgramSignals+;QThreadEvents+",
+        "qXfer:features:read+;qXfer:threads:read+;QPassSignals+;QThreadEvents+",
     ],
     ["qSupported:error-message+;swbreak-", /;error-message\+;/],
     ["vMustReplyEmpty", ""],

@@ -19,7 +19,7 @@ describe("the memory map", () => {
     }
     expect(at).toBe(1n << 64n);
     expect(map).toContainEqual({ kind: "ram", start: 0x4000_0000n, length: 16n << 20n });
-    expect(map).toContainEqual({ kind: "ram", start: 0x0900_0000n, length: 0x1000n });
+    expect(map.filter(({ start }) => start < 0x4000_0000n)).toHaveLength(1);
     expect(map.some(({ kind }) => kind !== "ram")).toBe(false);
   });
 });

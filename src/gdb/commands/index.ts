@@ -16,7 +16,7 @@ import { physicalMode, qemuSupported, setPhysicalMode, setStepMode, stepBits, st
 import { readAll, readOne, writeAll, writeOne } from "./registers.js";
 import { moves, vCont } from "./resume.js";
 import { qCRC, qSearch } from "./search.js";
-import { passSignals, programSignals, threadEvents } from "./signals.js";
+import { passSignals, threadEvents } from "./signals.js";
 import { qSupported } from "./supported.js";
 import { qOffsets, qSymbol } from "./symbols.js";
 import { catchSyscalls } from "./syscalls.js";
@@ -66,7 +66,6 @@ const rows: readonly Command[] = [
   flashWrite,
   flashDone,
   passSignals,
-  programSignals,
   threadEvents,
   catchSyscalls,
   qOffsets,

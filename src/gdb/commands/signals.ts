@@ -1,5 +1,5 @@
 /**
- * `QPassSignals`, `QProgramSignals`, `QThreadEvents`: lists that GDB keeps of a process (GDB manual, "General Query
+ * `QPassSignals`, `QThreadEvents`: lists that GDB keeps of a process (GDB manual, "General Query
  * Packets"). A machine gets no signals, and its vCPUs neither come nor go, so that any list is kept to.
  */
 
@@ -17,14 +17,6 @@ function parseSignals(args: Arguments): void {
 
 export const passSignals = command({
   name: "QPassSignals",
-  always: true,
-  observers: true,
-  parse: parseSignals,
-  handle: () => OK,
-});
-
-export const programSignals = command({
-  name: "QProgramSignals",
   always: true,
   observers: true,
   parse: parseSignals,

@@ -32,7 +32,6 @@ const features: readonly Feature[] = [
   { text: "qXfer:exec-file:read+", when: ({ target }) => target.execFile !== undefined },
   { text: "qXfer:osdata:read+", when: ({ target }) => target.osTables !== undefined },
   { text: "QPassSignals+" },
-  { text: "QProgramSignals+" },
   { text: "QThreadEvents+" },
   { text: "qEcho+", when: ({ isGdb }) => !isGdb },
   { text: "qXfer:memory-map:read+", when: ({ target }) => target.memoryMap !== undefined },

@@ -105,8 +105,9 @@ function physical({ engine, platform }: Machine): PhysicalRegion[] {
 
 /**
  * For `qXfer:memory-map`. GDB takes what is in no region for unreadable, and knows nothing of translation: so every
- * address is in one, devices and virtual addresses as RAM. Flash is called that where a debugger that connects sees it
- * at its physical address: in a machine that starts from flash and has no MMU on yet.
+ * address is in one, devices and virtual addresses as RAM. Between RAM and RAM it is one, because GDB tells no device
+ * from another and reads the map whenever it attaches. Flash is called that where a debugger that connects sees it at its
+ * physical address: in a machine that starts from flash and has no MMU on yet.
  */
 export function memoryMap(machine: Machine): MemoryRegion[] {
   const fromFlash = (machine.config.flash?.length ?? 0) > 0;
@@ -118,10 +119,11 @@ export function memoryMap(machine: Machine): MemoryRegion[] {
     if (end > at) at = end;
   };
   for (const { kind, start, length } of physical(machine)) {
-    if (start < at) continue;
+    const isFlash = kind === "flash" && fromFlash && flat;
+    if (start < at || !(isFlash || kind === "ram")) continue;
     fill(start);
-    if (kind === "flash" && fromFlash && flat) regions.push({ kind, start, length, blockSize: FLASH_BLOCK });
-    else regions.push({ kind: "ram", start, length });
+    if (isFlash) regions.push({ kind: "flash", start, length, blockSize: FLASH_BLOCK });
+    else fill(start + length);
     at = start + length;
   }
   fill(SPACE);
