@@ -64,6 +64,10 @@ describe("help", () => {
     ["sysreg", "refused: usage: monitor sysreg NAME [VALUE]"],
     ["stats now", "refused: usage: monitor stats"],
     ["walk 12g", 'refused: "12g" is no number: 4096 or 0x1000'],
+    [
+      "walk $pc",
+      'refused: "$pc" is no number: 4096 or 0x1000; GDB puts one in with: eval "monitor … %#lx", (long) $pc',
+    ],
     ["walk 0 el7", 'refused: no regime "el7"; there are el0, el1, el2, el3, ipa'],
     ["view el9", 'refused: no view "el9"; there are current, el0, el1, el2, el3, ipa, pa'],
     ["power on 7 0", "refused: there is no CPU7: the machine has 1, from 0"],
@@ -109,6 +113,9 @@ describe("tables", () => {
     expect(text).toMatch(/output 0x40301008, 4 KiB, EL1 r-x, EL0 --x, MAIR 0xff Normal$/m);
     expect(text).toMatch(/^stage 2: VTTBR_EL2/m);
     expect(text).toMatch(/is at physical address 0x40301008\n$/);
+    expect(monitor(rig, "walk 0xdeadbeefdeadbeef el1")).toMatch(
+      /^0xdeadbeefdeadbeef: translation fault \(it is outside the \d+-bit range of TCR_EL1\) at stage 1 level 0\n$/,
+    );
     expect(monitor(rig, `walk 0x${(VIRTUAL + 0x5000n).toString(16)} el1`)).toMatch(
       /access flag fault at stage 1 level 3\n$/,
     );
@@ -182,7 +189,9 @@ describe("the machine", () => {
     expect(monitor(rig, "gic")).toMatch(/INTID 40 .*: pending$/m);
     monitor(rig, "inject serror");
     expect(monitor(rig, "sysreg ISR_EL1")).toBe("ISR_EL1 = 0x0000000000000100\n");
-    expect(monitor(rig, "devices")).toMatch(/0x000040000000-0x000040ffffff ram/);
+    const map = monitor(rig, "devices");
+    expect(map).toMatch(/0x000040000000-0x000040ffffff ram/);
+    expect(map.match(/ flash0$/gm)).toHaveLength(1);
   });
 
   it("shows timers and TLBs", async () => {

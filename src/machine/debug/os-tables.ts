@@ -5,6 +5,7 @@ import type { InterruptDescription } from "../../devices/gicv3/describe.js";
 import type { OsTable } from "../../gdb/target.js";
 import type { Machine } from "../machine.js";
 import { mapsOf } from "./maps.js";
+import { physicalRegions } from "./regions.js";
 import { stage2Applies, Tables } from "./tables.js";
 import { describeState } from "./vcpus.js";
 
@@ -104,13 +105,13 @@ const SOURCES: readonly Source[] = [
     type: "devices",
     title: "Devices",
     description: "Listing of the physical address map",
-    rows: ({ engine, platform }) =>
-      [
-        ...engine.regions.map(({ name, base, size }) => ({ name, base, size, kind: "memory" })),
-        ...platform.bus.windows.map(({ name, base, size }) => ({ name, base: BigInt(base), size, kind: "device" })),
-      ]
-        .sort((a, b) => (a.base < b.base ? -1 : 1))
-        .map(({ name, base, size, kind }) => ({ Name: name, Start: hex(base), Size: hex(size), Kind: kind })),
+    rows: (machine) =>
+      physicalRegions(machine).map(({ name, start, length, kind }) => ({
+        Name: name,
+        Start: hex(start),
+        Size: hex(length),
+        Kind: kind,
+      })),
   },
 ];
 

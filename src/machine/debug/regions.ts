@@ -61,7 +61,7 @@ function outside(vcpu: Vcpu, regime: Regime, address: bigint): VirtualRange {
 
 /** Without translation: physical memory, devices, and nothing between them. */
 function flatRange(machine: Machine, address: bigint): VirtualRange {
-  const regions = physical(machine);
+  const regions = physicalRegions(machine);
   const inside = regions.find(({ start, length }) => start <= address && address < start + length);
   if (inside !== undefined) {
     const { start, length, kind, name } = inside;
@@ -77,15 +77,15 @@ function flatRange(machine: Machine, address: bigint): VirtualRange {
   return { start, size: end - start };
 }
 
-interface PhysicalRegion {
+export interface PhysicalRegion {
   readonly name: string;
   readonly kind: "ram" | "flash" | "device";
   readonly start: bigint;
   readonly length: bigint;
 }
 
-/** Memory and devices, by ascending address. */
-function physical({ engine, platform }: Machine): PhysicalRegion[] {
+/** Memory and devices, by ascending address. A flash bank is memory whose writes are a device's: it is there once. */
+export function physicalRegions({ engine, platform }: Machine): PhysicalRegion[] {
   const regions: PhysicalRegion[] = [
     ...engine.regions.map(({ name, base, size, readOnly }) => ({
       name,
@@ -100,7 +100,10 @@ function physical({ engine, platform }: Machine): PhysicalRegion[] {
       length: BigInt(size),
     })),
   ];
-  return regions.sort((a, b) => (a.start < b.start ? -1 : 1));
+  const memory = new Set(regions.filter(({ kind }) => kind !== "device").map(({ start }) => start));
+  return regions
+    .filter(({ kind, start }) => kind !== "device" || !memory.has(start))
+    .sort((a, b) => (a.start < b.start ? -1 : 1));
 }
 
 /**
@@ -118,7 +121,7 @@ export function memoryMap(machine: Machine): MemoryRegion[] {
     if (end > at) regions.push({ kind: "ram", start: at, length: end - at });
     if (end > at) at = end;
   };
-  for (const { kind, start, length } of physical(machine)) {
+  for (const { kind, start, length } of physicalRegions(machine)) {
     const isFlash = kind === "flash" && fromFlash && flat;
     if (start < at || !(isFlash || kind === "ram")) continue;
     fill(start);

@@ -52,7 +52,11 @@ export function selected({ machine, vcpu }: MonitorContext): Core {
 
 /** A number of at most 64 bits, in decimal, or hexadecimal with 0x. */
 export function parseNumber(text: string): bigint | TargetError {
-  if (!/^(0x[0-9a-f]{1,16}|\d{1,20})$/i.test(text)) return refuse(`"${text}" is no number: 4096 or 0x1000`);
+  if (!/^(0x[0-9a-f]{1,16}|\d{1,20})$/i.test(text)) {
+    // GDB hands the line on as it is.
+    const hint = text.startsWith("$") ? `; GDB puts one in with: eval "monitor … %#lx", (long) ${text}` : "";
+    return refuse(`"${text}" is no number: 4096 or 0x1000${hint}`);
+  }
   const value = BigInt(text);
   return value >> 64n === 0n ? value : refuse(`${text} has more than 64 bits`);
 }

@@ -1,20 +1,17 @@
 /** `monitor devices` and `monitor mmio`: the physical address space outside RAM, and real accesses to it. */
 import type { Width } from "../../../bus/contract.js";
 import { TargetError } from "../../../gdb/target.js";
+import { physicalRegions } from "../regions.js";
 import { hex, type MonitorCommand, type MonitorContext, parseNumber, refuse, selected } from "./command.js";
 
 export const devices: MonitorCommand = {
   name: "devices",
   help: "the physical address map: memory and devices",
   example: "monitor devices",
-  run({ machine: { engine, platform } }) {
-    const rows = [
-      ...engine.regions.map(({ name, base, size }) => ({ base, size, name })),
-      ...platform.bus.windows.map(({ name, base, size }) => ({ base: BigInt(base), size, name })),
-    ];
-    rows.sort((a, b) => (a.base < b.base ? -1 : 1));
-    return rows.map(({ base, size, name }) => `${hex(base, 12)}-${hex(base + BigInt(size) - 1n, 12)} ${name}`);
-  },
+  run: ({ machine }) =>
+    physicalRegions(machine).map(
+      ({ start, length, name }) => `${hex(start, 12)}-${hex(start + length - 1n, 12)} ${name}`,
+    ),
 };
 
 const WIDTHS: readonly Width[] = [1, 2, 4, 8];

@@ -49,8 +49,10 @@ export const walk: MonitorCommand = {
     const regime = parseRegime(vcpu, name);
     if (regime instanceof TargetError) return regime;
     const { stage1, stage2, failure, pa } = walkAll(new Tables(context.machine, vcpu), regime, va);
+    // An address outside of what the registers translate has no tables.
+    const isOff = regime !== "ipa" && stage1 === undefined && failure?.stage !== 1;
     const lines = [
-      ...(regime === "ipa" ? [] : stage1 === undefined ? [`stage 1 is off in regime ${regime}`] : []),
+      ...(isOff ? [`stage 1 is off in regime ${regime}`] : []),
       ...(stage1 === undefined ? [] : describeStage(stage1, vcpu, regime)),
       ...(stage2 === undefined ? [] : describeStage(stage2, vcpu, "ipa")),
     ];
