@@ -5,7 +5,8 @@
 #define LOGGED 0x41000000UL
 #define LOGGED_SIZE 0x10000UL
 #define READ_ONLY 0x42000000UL
-#define READ_ONLY_SIZE 0x1000UL
+/* Whole pages of any host. */
+#define READ_ONLY_SIZE 0x10000UL
 #define DISTRIBUTOR 0x08000000UL
 #define REDISTRIBUTORS 0x080a0000UL
 /* No memory: every access comes to the host. */

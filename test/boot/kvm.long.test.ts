@@ -66,3 +66,27 @@ it.each(["cortex-a72", "max"])("runs under Linux 6.12 on %s", async (cpu) => {
   expect(lines).toContain("watched: 0x1106");
   expect(lines.slice(-2)).toEqual(["kvm: system event 1", "status 0"]);
 });
+
+it("runs under a host with pages of 16 KiB", async () => {
+  const { console } = await bootLinux(options({ cpus: 2, kernel: { series: "6.12", pages: "16k" } }));
+  const lines = kvmLines(console);
+  // The first two of the pages that were written are one.
+  expect(lines).toContain("kvm: dirty pages 0x3");
+  expect(lines).toContain("watched: 0x1106");
+  expect(lines.slice(-2)).toEqual(["kvm: system event 1", "status 0"]);
+});
+
+it("runs six times at once on four vCPUs", async () => {
+  const { console } = await bootLinux(
+    options({
+      cpus: 4,
+      commands: `
+for i in 1 2 3 4 5 6; do (/kvm-guest > /tmp/$i 2>&1; echo status $? >> /tmp/$i) & done; wait
+for i in 1 2 3 4 5 6; do echo BEGIN; cat /tmp/$i; echo END; done`,
+    }),
+  );
+  const runs = console.replaceAll("\r", "").split("BEGIN\n").slice(1);
+  expect(runs.map((run) => run.slice(0, run.indexOf("\nEND")).split("\n"))).toEqual(
+    Array.from({ length: 6 }, () => expectedKvmLines()),
+  );
+});
