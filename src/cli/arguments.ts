@@ -87,7 +87,7 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   },
   module: {
     describe:
-      "FILE[,addr=ADDRESS],kernel|ramdisk|dtb|xsm|module[,append=TEXT] in RAM for a hypervisor, which finds it in " +
+      "FILE[,addr=ADDRESS],kernel|ramdisk|dtb|xsm|module|bytes[,append=TEXT] in RAM for a hypervisor, which finds it in " +
       "/chosen (Xen's dom0). Again for each module; TEXT is the rest, commas included",
     repeatable: true,
   },

@@ -1,10 +1,17 @@
 /** Xen and its dom0 at length: CPUs and models, the same run every time, and what QEMU's machine makes them print. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { runMachine } from "./guest.js";
+import { fetchDebian } from "../../src/guests/debian.js";
+import { buildInitramfs } from "../../src/guests/initramfs.js";
+import { descriptionFor, loadMachineDescription } from "../../src/machine/description.js";
+import { writeFdt } from "../../src/machine/device-tree/fdt.js";
+import { generateDeviceTree } from "../../src/machine/device-tree/generate.js";
+import { cells, EMPTY, strings } from "../../src/machine/device-tree/tree.js";
+import { addModuleNodes } from "../../src/machine/loaders/modules.js";
+import { initScript, runMachine } from "./guest.js";
 import { DOM0_INITRD, DOM0_KERNEL, XEN_APPEND, xenConfig, xenFiles } from "./xen.js";
 
 const COMMANDS = `
@@ -34,6 +41,44 @@ it("is the same run twice, compiled or interpreted", async () => {
   const second = await runMachine({ ...config, engine: "interpreter" });
   expect(second.console).toBe(first.console);
   expect(second.machine.stateHash()).toBe(first.machine.stateHash());
+});
+
+it("starts a second domain by itself, told of by a device tree of ours (dom0less)", async () => {
+  const config = await xenConfig({ commands: "sleep 8; echo dom0 is up" });
+  const domU = { kernel: 0x5200_0000, initrd: 0x5500_0000 };
+  const { busybox } = await fetchDebian();
+  const init = initScript("grep -c processor /proc/cpuinfo; echo domU is up");
+  const initrd = buildInitramfs({ busybox: readFileSync(busybox), init });
+  const [dom0Kernel] = config.modules!;
+  const tree = generateDeviceTree({
+    description: descriptionFor(loadMachineDescription("virt"), "hosted"),
+    ...{ cpu: "cortex-a72", cpus: 2, memory: config.memory!, psci: "smc", virtualization: true },
+  });
+  // docs/features/dom0less.pandoc: memory in KiB.
+  const chosen = tree.child("chosen")!;
+  chosen.set("#address-cells", cells(2)).set("#size-cells", cells(2));
+  const node = chosen.add("domU1").set("compatible", strings("xen,domain"));
+  node.set("#address-cells", cells(2)).set("#size-cells", cells(2)).set("vpl011", EMPTY);
+  node.set("cpus", cells(2)).set("memory", cells(0, 128 * 1024));
+  addModuleNodes(node, [
+    { name: "kernel", kind: "kernel", bytes: dom0Kernel!.bytes, address: domU.kernel, append: "console=ttyAMA0 quiet" },
+    { name: "initrd", kind: "ramdisk", bytes: initrd, address: domU.initrd },
+  ]);
+  const { console, exit } = await runMachine({
+    ...config,
+    cpus: 2,
+    append: "dom0_mem=512M console=dtuart",
+    dtb: writeFdt(tree),
+    modules: [
+      ...config.modules!,
+      { name: "domU's kernel", kind: "bytes", bytes: dom0Kernel!.bytes, address: domU.kernel },
+      { name: "domU's initrd", kind: "bytes", bytes: initrd, address: domU.initrd },
+    ],
+  });
+  expect(exit.reason).toBe("system-off");
+  expect(console).toMatch(/DOM1: 2\s/);
+  expect(console).toContain("DOM1: domU is up");
+  expect(console).toContain("dom0 is up");
 });
 
 it("restarts the machine when dom0 reboots", async () => {

@@ -87,6 +87,14 @@ describe("prepareBoot", () => {
     expect(dts).toContain('bootargs = "dom0_mem=64M"');
   });
 
+  it("puts bytes in RAM without a node: a tree of the user's tells of them", () => {
+    const image = prepareBoot(
+      options({ modules: [{ name: "domU", bytes: new Uint8Array(9), kind: "bytes", address: 0x4a00_0000 }] }),
+    );
+    expect(image.loads.find(({ what }) => what === "module")).toMatchObject({ address: 0x4a00_0000 });
+    expect(dtc(image.dtb, "dtb", "dts")).not.toContain("multiboot");
+  });
+
   it("puts modules beside firmware as well, behind the tree", () => {
     const flash = [{ name: "firmware", bytes: new Uint8Array(4096) }];
     const image = prepareBoot(options({ flash, modules: modules.slice(1) }));

@@ -13,6 +13,8 @@ export const MODULE_KINDS = {
   xsm: "xen,xsm-policy",
   /** For the hypervisor to guess; Xen takes the first for the kernel and the second for the initrd. */
   module: undefined,
+  /** In RAM and no more: a given tree tells of it, in a node of another domain's for one. */
+  bytes: null,
 } as const;
 
 export type ModuleKind = keyof typeof MODULE_KINDS;
@@ -37,6 +39,7 @@ export function addModuleNodes(chosen: DeviceTreeNode, modules: readonly (BootMo
   chosen.set("#address-cells", cells(addressCells)).set("#size-cells", cells(sizeCells));
   for (const { kind, address, bytes, append } of modules) {
     const specific = MODULE_KINDS[kind];
+    if (specific === null) continue;
     const node = chosen
       .add(`module@${address.toString(16)}`)
       .set("compatible", strings(...(specific === undefined ? [] : [specific]), "multiboot,module"))
