@@ -234,7 +234,7 @@ export const SHADOW = { no: 0, some: 1, all: 2 } as const;
  * Software TLB of a bank: entries indexed by the low bits of the virtual page number. It reaches as far as the working
  * set of a program that compresses or sorts: a miss costs as much as some tens of instructions.
  */
-export const TLB_BITS = 13;
+export const TLB_BITS = 14;
 export const TLB_ENTRIES = 1 << TLB_BITS;
 /**
  * Tags hold the virtual page, or have bit 0 set and match nothing. An entry of zeroes matches nothing either, but for the
@@ -251,15 +251,30 @@ export const TLB_GROUP = TLB_ENTRIES / 64;
 export const FETCH_BITS = 10;
 export const FETCH_ENTRIES = 1 << FETCH_BITS;
 export const FETCH_ENTRY = { tag: 0, codePage: 8, guarded: 12, size: 16 } as const;
-/** A bank: header (`filled` has a bit for each TLB_GROUP), data entries, fetch entries. */
+/**
+ * Sites: what single accesses of compiled code found last in the bank, and look at first. A tag is compared with an
+ * address of which the bits that must be zero for its alignment are left; all of it is in the data entries as well. By
+ * turns they are for reads and for writes.
+ */
+export const SITES = 64;
+/**
+ * A bank: header (`filled` has a bit for each TLB_GROUP; `sitesClean` is non-zero while no site matches anything), data
+ * entries, fetch entries, the sites' tags (64 bits each) and addends (32 bits each).
+ */
+const fetchEntries = 64 + TLB_ENTRIES * TLB_ENTRY.size;
+const siteTags = fetchEntries + FETCH_ENTRIES * FETCH_ENTRY.size;
+const siteAddends = siteTags + SITES * 8;
 export const BANK = {
   key: 0,
   filled: 8,
   lastUse: 16,
   context: 20,
-  data: 32,
-  fetch: 32 + TLB_ENTRIES * TLB_ENTRY.size,
-  size: 32 + TLB_ENTRIES * TLB_ENTRY.size + FETCH_ENTRIES * FETCH_ENTRY.size,
+  sitesClean: 24,
+  data: 64,
+  fetch: fetchEntries,
+  siteTags,
+  siteAddends,
+  size: siteAddends + SITES * 4,
 } as const;
 export const BANKS_PER_CPU = 32;
 

@@ -22,6 +22,7 @@ import {
   MODE,
   MODE_POINTER_AUTH,
   PAGE_BITS,
+  SITES,
   TLB_ENTRIES,
   TLB_ENTRY,
   TLB_GROUP,
@@ -51,11 +52,22 @@ function forEachFilledGroup(fb: FunctionBuilder, bank: I32, visit: (group: I32) 
   });
 }
 
+/** A translation that was in the bank is not any more, or changed: neither is it at any site. */
+const clearSites = defineFunction("clearSites", "i", "", (fb, bank) => {
+  fb.if(fb.load("i32.load", bank, BANK.sitesClean) as I32, () => fb.return());
+  // They are emptied often: stores in a row are quicker than memory.fill.
+  const invalid = fb.v128(Array.from({ length: 16 }, () => INVALID_BYTE));
+  for (let at = 0; at < SITES * 8; at += 16) fb.store("v128.store", bank, invalid, BANK.siteTags + at);
+  fb.store("i32.store", bank, fb.i32(1), BANK.sitesClean);
+  fb.return();
+});
+
 /** Makes every entry of a bank invalid. */
 export const flushBank = defineFunction("flushBank", "i", "", (fb, bank) => {
   forEachFilledGroup(fb, bank, (group) => fb.memoryFill(group, fb.i32(INVALID_BYTE), fb.i32(GROUP_SIZE)));
   fb.store("i64.store", bank, fb.i64(0), BANK.filled);
   fb.memoryFill(bank.add(BANK.fetch), fb.i32(INVALID_BYTE), fb.i32(FETCH_ENTRIES * FETCH_ENTRY.size));
+  fb.call(clearSites, bank);
   fb.return();
 });
 
@@ -140,15 +152,23 @@ export function tagOf(fb: FunctionBuilder, entry: I32, access: I32): I64 {
   return fb.load("i64.load", at, TLB_ENTRY.read) as I64;
 }
 
-/** The same for an entry that is about to be filled. */
+/** Whether there is a translation in an entry: neither invalid nor zeroed. */
+function holds(fb: FunctionBuilder, entry: I32): I32 {
+  const page = fb.load("i64.load", entry, TLB_ENTRY.page) as I64;
+  return (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).select(page.bit(0).eqz(), fb.i32(0));
+}
+
+/** The same for an entry that is about to be filled, in place of what is there. */
 export function entryToFill(fb: FunctionBuilder, bank: I32, va: I64): I32 {
+  const entry = entryOf(bank, va);
+  fb.if(holds(fb, entry), () => fb.call(clearSites, bank));
   const group = va
     .shrU(PAGE_BITS)
     .and(TLB_ENTRIES - 1)
     .shrU(Math.log2(TLB_GROUP));
   const filled = fb.load("i64.load", bank, BANK.filled) as I64;
   fb.store("i64.store", bank, filled.or(fb.i64(1).shl(group)), BANK.filled);
-  return entryOf(bank, va);
+  return entry;
 }
 
 /** (cpu, context) → its bank: the one in the table, a kept one with the same key, or the least recently used emptied. */
@@ -290,6 +310,7 @@ export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (
   const data = page.and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size);
   const fetch = page.and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size);
   forEachBank(fb, cpu, (bank) => {
+    fb.if(holds(fb, bank.add(data).add(BANK.data)), () => fb.call(clearSites, bank));
     fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.read);
     fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.write);
     fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.page);
@@ -323,7 +344,10 @@ export const poisonWrites = defineFunction("poisonWrites", "i", "", (fb, hostPag
             const e = entry.get();
             const tag = (fb.load("i64.load", e, TLB_ENTRY.write) as I64).wrap();
             const host = tag.and(~Number(WATCHED_TAG)).add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
-            fb.if(host.eq(hostPage), () => fb.store("i64.store", e, fb.i64(-1), TLB_ENTRY.write));
+            fb.if(host.eq(hostPage), () => {
+              fb.store("i64.store", e, fb.i64(-1), TLB_ENTRY.write);
+              fb.call(clearSites, bank);
+            });
             entry.set(e.add(TLB_ENTRY.size));
             fb.brIf(again, entry.get().ltU(end.get()));
           });

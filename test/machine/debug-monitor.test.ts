@@ -198,6 +198,6 @@ describe("the machine", () => {
     const rig = await mapped();
     await rig.step();
     expect(monitor(rig, "timer")).toMatch(/CNTV_EL0 +off, CVAL 0$/m);
-    expect(monitor(rig, "tlb")).toMatch(/^el10\w* +ASID 0 VMID 1: \d+ of 8192 entries$/m);
+    expect(monitor(rig, "tlb")).toMatch(/^el10\w* +ASID 0 VMID 1: \d+ of 16384 entries$/m);
   });
 });

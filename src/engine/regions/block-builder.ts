@@ -14,8 +14,8 @@ import { FLAG_SOURCE, type FlagSource, type Flags, flagsOf, flagsOfWord, settle 
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import { Control, type FunctionBuilder, type Linker, type Statement } from "../ir/function.js";
 import { type F32, F64, type I32, type I64, type Node, type V128, type Value } from "../ir/value.js";
-import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SLOT_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
-import { CONTROL, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
+import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SITES, SLOT_SIZE, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
+import { CONTROL, LOADS, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
 import { slotOf } from "./discover.js";
 import { conditionOf, FLAGS, type FlagState, holds, type SourceLetter, STORED } from "./flag-state.js";
 import { bitsOf, type RegisterSet } from "./registers.js";
@@ -28,6 +28,9 @@ const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16"
  * object for all, because it is thrown so often that collecting a stack each time would show.
  */
 export const NOT_COMPILABLE = new Error("the interpreter's instruction");
+
+/** An access whose address moves by fewer bits is likely to stay in its page. */
+const SITE_SPREAD = 11;
 
 /** Slot of SP in the vCPU block's X registers, and its bit in register sets. */
 const SP_SLOT = 32;
@@ -94,10 +97,20 @@ interface FoundPage {
   readonly noteAddress: Statement[];
   readonly noteAddend: Statement[];
   /** TOUCHED, and where it may turn out that the access was let through for itself only. */
-  readonly touched: I32;
-  readonly restrict: Statement[];
+  readonly touched?: I32;
+  readonly restrict?: Statement[];
   /** Locals with address and addend, once noted. */
   locals: readonly [number, number] | undefined;
+}
+
+/** The address of a page, or so far away that nothing near the access is in it where that was let through for itself. */
+function farUnlessWhole(touched: I32, address: I64): I64 {
+  return address.xor(
+    touched
+      .and(TOUCHED.access & ~TOUCHED.page)
+      .toI64U()
+      .shl(61),
+  );
 }
 
 type ScalarLetter = "d" | "f";
@@ -158,7 +171,11 @@ export class BlockBuilder extends Builder implements ModeKeeper {
    */
   private origins: number[] = [];
   private nextOrigin = 0;
+  /** Bits that each register's value has at most. */
+  private widths: number[] = [];
   private readonly pages = new Map<number, FoundPage>();
+  /** Block.unsteady of the block. */
+  private unsteady: number | undefined;
   private readonly registerOfLocal = new Map<number, number>();
   private readonly borrowed = { i: { locals: [] as number[], lent: 0 }, l: { locals: [] as number[], lent: 0 } };
   /** SP has been found aligned, or is as far from where it was as keeps it so. */
@@ -204,7 +221,9 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     start: number,
     instructions: readonly { word: number; fp: boolean; kind: BranchKind; body: (b: Builder) => void }[],
     flags: FlagState,
+    unsteady: number | undefined,
   ): { block: BuiltBlock; taken: number } {
+    this.unsteady = unsteady;
     this.touchedX = this.touchedV = this.pendingX = this.pendingV = 0;
     this.spAligned = this.pendingFlags = this.flagsSettled = false;
     this.flagState = flags;
@@ -215,6 +234,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.ended = false;
     this.origins = Array.from({ length: 32 }, (_, n) => n);
     this.nextOrigin = 32;
+    this.widths = Array.from({ length: 32 }, () => 64);
     this.pages.clear();
     this.borrowed.i.lent = this.borrowed.l.lent = 0;
     let length = 0;
@@ -419,6 +439,7 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     this.ownX |= bit;
     if (n === SP_BIT) this.spAligned &&= this.keepsAlignment(value);
     this.origins[n] = (this.certain ? this.originOf(value) : undefined) ?? this.nextOrigin++;
+    this.widths[n] = this.certain && this.unsteady !== undefined ? this.widthOf(value.node) : 64;
     this.writeLocal(this.xLocal(n), value);
   }
 
@@ -690,27 +711,106 @@ export class BlockBuilder extends Builder implements ModeKeeper {
   private host(access: number, size: number, address: I64, options: AccessOptions | undefined): I32 {
     if (options?.unprivileged) throw NOT_COMPILABLE;
     if (options?.aligned && size > 1) this.ifRare(address.wrap().and(size - 1), () => this.bail("alignment"));
+    const site = this.siteOf(access, address);
+    const find = (): { host: I32; page: FoundPage } =>
+      site === undefined ? this.lookUp(access, size, address) : this.lookAt(site, access, size, address);
     const origin = this.originOf(address);
-    if (origin === undefined) return this.lookUp(access, size, address).host;
+    if (origin === undefined) return find().host;
     const key = origin * 2 + access;
     // What may be written may be read.
     const near = this.pages.get(key) ?? this.pages.get(origin * 2 + ACCESS.write);
     if (near) return this.hostBeside(near, access, size, address);
-    const { host, page } = this.lookUp(access, size, address);
+    const { host, page } = find();
     if (this.certain) this.pages.set(key, page);
     return host;
   }
 
+  /**
+   * The site of an access that is likely to find the page it found the last time: in a loop, at an address that moves by
+   * constants or is in a small table. For others the TLB is quicker, which does not guess.
+   */
+  private siteOf(access: number, { node }: I64): number | undefined {
+    if (this.unsteady === undefined || this.spread(node) > SITE_SPREAD) return undefined;
+    // What may be read may not be written: a site is for one of them.
+    return 2 * ((slotOf(this.at) * 7 + this.sites++ * 5) % (SITES / 2)) + access;
+  }
+  private sites = 0;
+
+  /** Bits by which a loop's rounds may move an address at most, as far as the block knows. */
+  private spread({ opcode, args, immediates, constant }: Node): number {
+    if (constant !== undefined) return 0;
+    const [a, b] = args;
+    if (opcode === CONTROL["local.get"]) {
+      const n = this.registerOfLocal.get(immediates[0] as number);
+      if (n === undefined) return 64;
+      return ((this.unsteady as number) >>> n) & 1 ? (this.widths[n] as number) : 0;
+    }
+    if (opcode === OPS["i64.add"][0] || opcode === OPS["i64.sub"][0]) {
+      return Math.max(this.spread(a as Node), this.spread(b as Node));
+    }
+    if (opcode === OPS["i64.shl"][0]) return this.spread(a as Node) + Number(b?.constant ?? 64);
+    return this.widthOf({ opcode, args, immediates, constant } as Node);
+  }
+
+  /** Bits that a value has at most. */
+  private widthOf({ opcode, args, immediates }: Node): number {
+    const [a, b] = args;
+    const mask = b?.constant;
+    switch (opcode) {
+      case CONTROL["local.get"]: {
+        const n = this.registerOfLocal.get(immediates[0] as number);
+        return n === undefined ? 64 : (this.widths[n] as number);
+      }
+      case LOADS["i64.load8_u"][0]:
+        return 8;
+      case LOADS["i64.load16_u"][0]:
+        return 16;
+      case OPS["i64.and"][0]:
+      case OPS["i32.and"][0]:
+        return typeof mask === "bigint" || typeof mask === "number"
+          ? BigInt.asUintN(64, BigInt(mask)).toString(2).length
+          : 64;
+      case OPS["i64.extend_i32_u"][0]:
+      case OPS["i32.wrap_i64"][0]:
+        return Math.min(32, this.widthOf(a as Node));
+      default:
+        return 64;
+    }
+  }
+
+  /** At a site, or else by the TLB. */
+  private lookAt(number: number, access: number, size: number, va: I64): { host: I32; page: FoundPage } {
+    const siteTag = BANK.siteTags + number * 8;
+    const siteAddend = BANK.siteAddends + number * 4;
+    const bank = this.local32(this.bank);
+    const tag = (): I64 => this.load("i64.load", bank, siteTag) as I64;
+    const own = va.and(-BigInt(PAGE_SIZE));
+    // What is not aligned may go over the page's end: it never is where it looks.
+    this.ifRare(va.and(BigInt(-PAGE_SIZE | (size - 1))).ne(tag()), () => {
+      const { entry, missed } = this.entryFor(access, size, va);
+      const found = this.variable(own);
+      this.ifRare(missed, () => {
+        const touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
+        this.ifRare(touched.eqz(), () => this.bail("memory"));
+        found.set(farUnlessWhole(touched, own).or(touched.eq(TOUCHED.access).toI64U()));
+      });
+      this.store("i64.store", bank, found.get(), siteTag);
+      this.store("i32.store", bank, this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend), siteAddend);
+      this.store("i32.store", bank, this.i32(0), BANK.sitesClean);
+    });
+    const noteAddress = this.placeholder();
+    const addend = this.load("i32.load", bank, siteAddend) as I32;
+    const noteAddend = this.placeholder();
+    const page = { address: tag(), addend, noteAddress, noteAddend, locals: undefined };
+    return { host: va.wrap().add(addend), page };
+  }
+
   /** By the TLB. */
   private lookUp(access: number, size: number, va: I64): { host: I32; page: FoundPage } {
-    const tag = access === ACCESS.write ? TLB_ENTRY.write : TLB_ENTRY.read;
-    const entryShift = Math.log2(TLB_ENTRY.size);
-    const index = va.shrU(PAGE_BITS - entryShift).wrap();
-    const entry = this.local32(this.bank).add(index.and((TLB_ENTRIES - 1) << entryShift));
-    const address = (size === 1 ? va : va.add(size - 1)).and(-BigInt(PAGE_SIZE));
+    const { entry, address, missed } = this.entryFor(access, size, va);
     const noteAddress = this.placeholder();
     let [touched, restrict]: [I32, Statement[]] = [this.i32(0), []];
-    this.ifRare(address.ne(this.load("i64.load", entry, BANK.data + tag) as I64), () => {
+    this.ifRare(missed, () => {
       touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
       this.ifRare(touched.eqz(), () => this.bail("memory"));
       restrict = this.placeholder();
@@ -719,6 +819,16 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     const noteAddend = this.placeholder();
     const page = { address, addend, noteAddress, noteAddend, touched, restrict, locals: undefined };
     return { host: va.wrap().add(addend), page };
+  }
+
+  /** The TLB's entry for an access; the page of its last byte; whether that is not what the entry is about. */
+  private entryFor(access: number, size: number, va: I64): { entry: I32; address: I64; missed: I32 } {
+    const tag = access === ACCESS.write ? TLB_ENTRY.write : TLB_ENTRY.read;
+    const entryShift = Math.log2(TLB_ENTRY.size);
+    const index = va.shrU(PAGE_BITS - entryShift).wrap();
+    const entry = this.local32(this.bank).add(index.and((TLB_ENTRIES - 1) << entryShift));
+    const address = (size === 1 ? va : va.add(size - 1)).and(-BigInt(PAGE_SIZE));
+    return { entry, address, missed: address.ne(this.load("i64.load", entry, BANK.data + tag) as I64) };
   }
 
   /** In a page that was found, or else by `reach`. */
@@ -747,13 +857,8 @@ export class BlockBuilder extends Builder implements ModeKeeper {
     const [address, addend] = [this.borrowLocal("l"), this.borrowLocal("i")];
     page.noteAddress.push(...this.nest(() => this.writeLocal(address, page.address)));
     page.noteAddend.push(...this.nest(() => this.writeLocal(addend, page.addend)));
-    page.restrict.push(
-      ...this.nest(() => {
-        // So far away that nothing near the access is in it.
-        const only = page.touched.and(TOUCHED.access & ~TOUCHED.page).toI64U();
-        this.writeLocal(address, page.address.xor(only.shl(61)));
-      }),
-    );
+    const { touched, restrict } = page;
+    if (touched) restrict?.push(...this.nest(() => this.writeLocal(address, farUnlessWhole(touched, page.address))));
     page.locals = [address, addend];
     return page.locals;
   }

@@ -192,7 +192,7 @@ class Region {
 
   /** Builds all blocks; one in which an instruction is left to the interpreter becomes two. */
   private build({ blocks, entries, returns }: Discovered): void {
-    const work = blocks.map(({ start, instructions }) => ({ start, instructions }));
+    const work = blocks.map(({ start, instructions, unsteady }) => ({ start, instructions, unsteady }));
     /** Starts of the blocks that lead to an instruction. */
     const before = new Map<number, number[]>();
     for (const { start, follows } of blocks) {
@@ -208,8 +208,8 @@ class Region {
     };
     const starts = new Set(work.map(({ start }) => start));
     for (let i = 0; i < work.length; i++) {
-      const { start, instructions } = work[i] as (typeof work)[number];
-      const { block, taken } = this.b.buildBlock(start, instructions.map(buildable), flagsAt(start));
+      const { start, instructions, unsteady } = work[i] as (typeof work)[number];
+      const { block, taken } = this.b.buildBlock(start, instructions.map(buildable), flagsAt(start), unsteady);
       if (block.length === instructions.length) flags.set(start, block.flags);
       this.indexOf.set(start, this.blocks.length);
       this.blocks.push(block);
@@ -220,7 +220,7 @@ class Region {
       const next = start + taken;
       if (rest.length > 0 && !starts.has(next)) {
         starts.add(next);
-        work.push({ start: next, instructions: rest });
+        work.push({ start: next, instructions: rest, unsteady });
       }
     }
   }

@@ -39,6 +39,8 @@ export interface Block {
   readonly instructions: readonly Instruction[];
   /** Where it may go on directly: behind it, or where its last instruction branches to. */
   readonly follows: readonly number[];
+  /** If it is of a short loop that goes round often: X registers that do not stay where they were in it, give or take a constant a round. */
+  readonly unsteady: number | undefined;
 }
 
 export interface Discovered {
@@ -57,6 +59,9 @@ const MAX_PROLOGUE = 200;
 /** How far from an indirect branch what it may lead to is looked for, in instructions; and how much makes it worth it. */
 const MAX_DISPATCH = 1024;
 const MIN_WAYS = 4;
+/** Instructions from the first to the last block of a short loop, and how often it goes round each time, at least. */
+const SHORT_LOOP = 100;
+const MANY_ROUNDS = 8;
 /** Branches to what is taken for the beginning of a function. */
 const CALLED = 2;
 
@@ -219,7 +224,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
     }
     return false;
   }
-  const blocks: Block[] = [];
+  const blocks: Omit<Block, "unsteady">[] = [];
   for (const start of [...leaders].filter((at) => found.has(at)).sort((a, b) => a - b)) {
     const instructions: Instruction[] = [];
     const follows: number[] = [];
@@ -238,5 +243,57 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   }
   entries.delete(head);
   for (const at of entries) leaders.add(at);
-  return { blocks, entries: [...entries].filter((at) => found.has(at)), returns, dispatches };
+  const heat = (at: number): number => pageAt(at)?.heat(slotOf(at)) ?? 0;
+  const unsteady = inShortLoops(blocks, heat, start === undefined ? 0 : heat(start));
+  return {
+    blocks: blocks.map((block) => ({ ...block, unsteady: unsteady.get(block.start) })),
+    entries: [...entries].filter((at) => found.has(at)),
+    returns,
+    dispatches,
+  };
+}
+
+/** The X register that an instruction sets to something that is not it with a constant added, as a set. */
+function movedBy({ form, word }: Instruction): number {
+  const { name, options, fields } = form.row;
+  if (options.fp === true) return 0;
+  const rd = word & 31;
+  const rn = (word >>> 5) & 31;
+  if (name.startsWith("LD")) {
+    const second = fields.some((field) => field.name === "Rt2") ? 1 << ((word >>> 10) & 31) : 0;
+    return (1 << rd) | second;
+  }
+  if (!fields.some((field) => field.name === "Rd")) return 0;
+  return CONSTANT_STEPS.has(name) && rd === rn ? 0 : 1 << rd;
+}
+const CONSTANT_STEPS = new Set(["ADD_imm", "SUB_imm"]);
+
+/**
+ * `Block.unsteady` of those blocks, which come in the order of their addresses, between a branch back and its target.
+ * `heat` says how often an instruction was branched to, `called` how often what is round all loops was.
+ */
+function inShortLoops(
+  blocks: readonly Omit<Block, "unsteady">[],
+  heat: (at: number) => number,
+  called: number,
+): ReadonlyMap<number, number> {
+  const loops: { first: number; last: number; body: typeof blocks }[] = [];
+  blocks.forEach(({ start, follows }, last) => {
+    for (const first of follows) {
+      if (first > start || start - first > SHORT_LOOP) continue;
+      const from = blocks.findIndex((block) => block.start >= first);
+      loops.push({ first, last: start, body: blocks.slice(from, last + 1) });
+    }
+  });
+  // The innermost loop of a block is the shortest, and has the last word.
+  loops.sort((a, b) => b.last - b.first - (a.last - a.first));
+  const found = new Map<number, number>();
+  for (const { first, last, body } of loops) {
+    const around = loops.filter((other) => other.first < first && other.last >= last).map((other) => heat(other.first));
+    if (heat(first) < MANY_ROUNDS * Math.min(...around, around.length > 0 ? Infinity : called)) continue;
+    let unsteady = 0;
+    for (const { instructions } of body) for (const instruction of instructions) unsteady |= movedBy(instruction);
+    for (const { start } of body) found.set(start, unsteady);
+  }
+  return found;
 }
