@@ -25,14 +25,8 @@ import { Control, Label, type Linker, type Statement } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";
 import { BANK, CODE_PAGE, CPU, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
-import {
-  BlockBuilder,
-  type BranchKind,
-  type BuiltBlock,
-  type Departure,
-  NOT_COMPILABLE,
-  type RegionContext,
-} from "./block-builder.js";
+import { NOT_COMPILABLE } from "./access-builder.js";
+import { BlockBuilder, type BranchKind, type BuiltBlock, type Departure, type RegionContext } from "./block-builder.js";
 import { type Discovered, discover, type Instruction, type PageCode, type Pages, pageOf, slotOf } from "./discover.js";
 import { type FlagState, STORED, sameFlags } from "./flag-state.js";
 import { type BlockUse, flow } from "./flow.js";

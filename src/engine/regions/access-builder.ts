@@ -1,0 +1,304 @@
+/**
+ * How the Builder of compiled regions reaches memory: by the TLB, inline; by the page that an access at an address nearby
+ * has found in the same block; or, in loops, by the page that the same access found the last time. Whatever is not
+ * memory of the quick kind bails.
+ */
+import { reach, TOUCHED, touch } from "../../mmu/access.js";
+import { ACCESS } from "../../mmu/walk.js";
+import type { BailCause } from "../bails.js";
+import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
+import type { Statement } from "../ir/function.js";
+import type { F32, F64, I32, I64, Node, V128, Value } from "../ir/value.js";
+import { BANK, PAGE_BITS, PAGE_SIZE, SITES, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
+import { CONTROL, LOADS, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
+import { slotOf } from "./discover.js";
+
+const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
+const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
+
+/**
+ * Thrown where an instruction cannot be compiled: the interpreter carries it out in the middle of the region. One
+ * object for all, because it is thrown so often that collecting a stack each time would show.
+ */
+export const NOT_COMPILABLE = new Error("the interpreter's instruction");
+
+/** An access whose address moves by fewer bits is likely to stay in its page. */
+const SITE_SPREAD = 11;
+
+/**
+ * A page that an access of the block has found by the TLB; others at addresses that differ by constants look there
+ * first. What they look at is noted only where there are any: the places for that are empty until then.
+ */
+interface FoundPage {
+  /** Its virtual address, and what is added to addresses in it for the host's. */
+  readonly address: I64;
+  readonly addend: I32;
+  readonly noteAddress: Statement[];
+  readonly noteAddend: Statement[];
+  /** TOUCHED, and where it may turn out that the access was let through for itself only. */
+  readonly touched?: I32;
+  readonly restrict?: Statement[];
+  /** Locals with address and addend, once noted. */
+  locals: readonly [number, number] | undefined;
+}
+
+/** The address of a page, or so far away that nothing near the access is in it where that was let through for itself. */
+function farUnlessWhole(touched: I32, address: I64): I64 {
+  return address.xor(
+    touched
+      .and(TOUCHED.access & ~TOUCHED.page)
+      .toI64U()
+      .shl(61),
+  );
+}
+
+export abstract class AccessBuilder extends Builder {
+  abstract override readonly cpu: I32;
+  readonly bank = this.newLocal("i");
+  /** The instruction at hand, by number (discover.ts). */
+  protected at = 0;
+  /**
+   * Which registers hold addresses that differ by constants: the same number says so. And the pages of accesses at such
+   * addresses, by that number and the kind of access.
+   */
+  private origins: number[] = [];
+  private nextOrigin = 0;
+  /** Bits that each register's value has at most. */
+  private widths: number[] = [];
+  private readonly pages = new Map<number, FoundPage>();
+  /** Block.unsteady of the block. */
+  private unsteady: number | undefined;
+  protected readonly registerOfLocal = new Map<number, number>();
+  private readonly borrowed = { i: { locals: [] as number[], lent: 0 }, l: { locals: [] as number[], lent: 0 } };
+
+  /** Whether what is built now is carried out whenever its instruction is. */
+  protected abstract get certain(): boolean;
+  /** Goes back to the interpreter before this instruction, which carries it out. */
+  protected abstract bail(cause: BailCause): void;
+
+  /** A block begins, with its Block.unsteady. */
+  protected beginAccesses(unsteady: number | undefined): void {
+    this.unsteady = unsteady;
+    this.origins = Array.from({ length: 32 }, (_, n) => n);
+    this.nextOrigin = 32;
+    this.widths = Array.from({ length: 32 }, () => 64);
+    this.pages.clear();
+    this.borrowed.i.lent = this.borrowed.l.lent = 0;
+  }
+
+  /** Register `n` is about to be written. */
+  protected noteAddress(n: number, value: I64): void {
+    this.origins[n] = (this.certain ? this.originOf(value) : undefined) ?? this.nextOrigin++;
+    this.widths[n] = this.certain && this.unsteady !== undefined ? this.widthOf(value.node) : 64;
+  }
+
+  /** The register that a value is, give or take a constant. */
+  protected movedRegister({ opcode, args, immediates }: Node): number | undefined {
+    if (opcode === CONTROL["local.get"]) return this.registerOfLocal.get(immediates[0] as number);
+    if (opcode !== OPS["i64.add"][0] && opcode !== OPS["i64.sub"][0]) return undefined;
+    const [a, b] = args;
+    return a && b?.constant !== undefined ? this.movedRegister(a) : undefined;
+  }
+
+  protected originOf({ node }: I64): number | undefined {
+    const n = this.movedRegister(node);
+    return n === undefined ? undefined : this.origins[n];
+  }
+
+  /** Host address of an access that hits the TLB, or does once the table walk has filled it; any other bails. */
+  private host(access: number, size: number, address: I64, options: AccessOptions | undefined): I32 {
+    if (options?.unprivileged) throw NOT_COMPILABLE;
+    if (options?.aligned && size > 1) this.ifRare(address.wrap().and(size - 1), () => this.bail("alignment"));
+    const site = this.siteOf(access, address);
+    const find = (): { host: I32; page: FoundPage } =>
+      site === undefined ? this.lookUp(access, size, address) : this.lookAt(site, access, size, address);
+    const origin = this.originOf(address);
+    if (origin === undefined) return find().host;
+    const key = origin * 2 + access;
+    // What may be written may be read.
+    const near = this.pages.get(key) ?? this.pages.get(origin * 2 + ACCESS.write);
+    if (near) return this.hostBeside(near, access, size, address);
+    const { host, page } = find();
+    if (this.certain) this.pages.set(key, page);
+    return host;
+  }
+
+  /**
+   * The site of an access that is likely to find the page it found the last time: in a loop, at an address that moves by
+   * constants or is in a small table. For others the TLB is quicker, which does not guess.
+   */
+  private siteOf(access: number, { node }: I64): number | undefined {
+    if (this.unsteady === undefined || this.spread(node) > SITE_SPREAD) return undefined;
+    // What may be read may not be written: a site is for one of them.
+    return 2 * ((slotOf(this.at) * 7 + this.sites++ * 5) % (SITES / 2)) + access;
+  }
+  private sites = 0;
+
+  /** Bits by which a loop's rounds may move an address at most, as far as the block knows. */
+  private spread({ opcode, args, immediates, constant }: Node): number {
+    if (constant !== undefined) return 0;
+    const [a, b] = args;
+    if (opcode === CONTROL["local.get"]) {
+      const n = this.registerOfLocal.get(immediates[0] as number);
+      if (n === undefined) return 64;
+      return ((this.unsteady as number) >>> n) & 1 ? (this.widths[n] as number) : 0;
+    }
+    if (opcode === OPS["i64.add"][0] || opcode === OPS["i64.sub"][0]) {
+      return Math.max(this.spread(a as Node), this.spread(b as Node));
+    }
+    if (opcode === OPS["i64.shl"][0]) return this.spread(a as Node) + Number(b?.constant ?? 64);
+    return this.widthOf({ opcode, args, immediates, constant } as Node);
+  }
+
+  /** Bits that a value has at most. */
+  private widthOf({ opcode, args, immediates }: Node): number {
+    const [a, b] = args;
+    const mask = b?.constant;
+    switch (opcode) {
+      case CONTROL["local.get"]: {
+        const n = this.registerOfLocal.get(immediates[0] as number);
+        return n === undefined ? 64 : (this.widths[n] as number);
+      }
+      case LOADS["i64.load8_u"][0]:
+        return 8;
+      case LOADS["i64.load16_u"][0]:
+        return 16;
+      case OPS["i64.and"][0]:
+      case OPS["i32.and"][0]:
+        return typeof mask === "bigint" || typeof mask === "number"
+          ? BigInt.asUintN(64, BigInt(mask)).toString(2).length
+          : 64;
+      case OPS["i64.extend_i32_u"][0]:
+      case OPS["i32.wrap_i64"][0]:
+        return Math.min(32, this.widthOf(a as Node));
+      default:
+        return 64;
+    }
+  }
+
+  /** At a site, or else by the TLB. */
+  private lookAt(number: number, access: number, size: number, va: I64): { host: I32; page: FoundPage } {
+    const siteTag = BANK.siteTags + number * 8;
+    const siteAddend = BANK.siteAddends + number * 4;
+    const bank = this.local32(this.bank);
+    const tag = (): I64 => this.load("i64.load", bank, siteTag) as I64;
+    const own = va.and(-BigInt(PAGE_SIZE));
+    // What is not aligned may go over the page's end: it never is where it looks.
+    this.ifRare(va.and(BigInt(-PAGE_SIZE | (size - 1))).ne(tag()), () => {
+      const { entry, missed } = this.entryFor(access, size, va);
+      const found = this.variable(own);
+      this.ifRare(missed, () => {
+        const touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
+        this.ifRare(touched.eqz(), () => this.bail("memory"));
+        found.set(farUnlessWhole(touched, own).or(touched.eq(TOUCHED.access).toI64U()));
+      });
+      this.store("i64.store", bank, found.get(), siteTag);
+      this.store("i32.store", bank, this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend), siteAddend);
+      this.store("i32.store", bank, this.i32(0), BANK.sitesClean);
+    });
+    const noteAddress = this.placeholder();
+    const addend = this.load("i32.load", bank, siteAddend) as I32;
+    const noteAddend = this.placeholder();
+    const page = { address: tag(), addend, noteAddress, noteAddend, locals: undefined };
+    return { host: va.wrap().add(addend), page };
+  }
+
+  /** By the TLB. */
+  private lookUp(access: number, size: number, va: I64): { host: I32; page: FoundPage } {
+    const { entry, address, missed } = this.entryFor(access, size, va);
+    const noteAddress = this.placeholder();
+    let [touched, restrict]: [I32, Statement[]] = [this.i32(0), []];
+    this.ifRare(missed, () => {
+      touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
+      this.ifRare(touched.eqz(), () => this.bail("memory"));
+      restrict = this.placeholder();
+    });
+    const addend = this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32;
+    const noteAddend = this.placeholder();
+    const page = { address, addend, noteAddress, noteAddend, touched, restrict, locals: undefined };
+    return { host: va.wrap().add(addend), page };
+  }
+
+  /** The TLB's entry for an access; the page of its last byte; whether that is not what the entry is about. */
+  private entryFor(access: number, size: number, va: I64): { entry: I32; address: I64; missed: I32 } {
+    const tag = access === ACCESS.write ? TLB_ENTRY.write : TLB_ENTRY.read;
+    const entryShift = Math.log2(TLB_ENTRY.size);
+    const index = va.shrU(PAGE_BITS - entryShift).wrap();
+    const entry = this.local32(this.bank).add(index.and((TLB_ENTRIES - 1) << entryShift));
+    const address = (size === 1 ? va : va.add(size - 1)).and(-BigInt(PAGE_SIZE));
+    return { entry, address, missed: address.ne(this.load("i64.load", entry, BANK.data + tag) as I64) };
+  }
+
+  /** In a page that was found, or else by `reach`. */
+  private hostBeside(page: FoundPage, access: number, size: number, va: I64): I32 {
+    const [address, addend] = this.noted(page);
+    const host = this.variable(va.wrap().add(this.local32(addend)));
+    const offset = va.sub(this.readLocal(address, "l") as I64);
+    this.ifRare(offset.gtU(PAGE_SIZE - size), () => {
+      host.set(this.call(reach, this.cpu, va, this.i32(size), this.i32(access)));
+      this.ifRare(host.get().eqz(), () => this.bail("memory"));
+    });
+    return host.get();
+  }
+
+  /** Locals that are of some use in this block only, by type. */
+  private borrowLocal(type: "i" | "l"): number {
+    const { locals, lent } = this.borrowed[type];
+    const local = locals[lent] ?? this.newLocal(type);
+    locals[lent] = local;
+    this.borrowed[type].lent++;
+    return local;
+  }
+
+  private noted(page: FoundPage): readonly [number, number] {
+    if (page.locals) return page.locals;
+    const [address, addend] = [this.borrowLocal("l"), this.borrowLocal("i")];
+    page.noteAddress.push(...this.nest(() => this.writeLocal(address, page.address)));
+    page.noteAddend.push(...this.nest(() => this.writeLocal(addend, page.addend)));
+    const { touched, restrict } = page;
+    if (touched) restrict?.push(...this.nest(() => this.writeLocal(address, farUnlessWhole(touched, page.address))));
+    page.locals = [address, addend];
+    return page.locals;
+  }
+
+  readHost(size: number, address: I64, options?: AccessOptions): I32 {
+    return this.host(ACCESS.read, size, address, options);
+  }
+  loadMem(size: AccessSize, address: I64, options?: AccessOptions): I64 {
+    return this.load(LOAD[size], this.readHost(size, address, options)) as I64;
+  }
+  loadMem128(address: I64, options?: AccessOptions): V128 {
+    return this.load("v128.load", this.readHost(16, address, options)) as V128;
+  }
+  storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void {
+    this.store(STORE[size], this.host(ACCESS.write, size, address, options), value);
+  }
+  storeMem128(address: I64, value: V128, options?: AccessOptions): void {
+    this.store("v128.store", this.host(ACCESS.write, 16, address, options), value);
+  }
+  loadPair(size: 4 | 8, address: I64): [I64, I64] {
+    const host = this.host(ACCESS.read, 2 * size, address, undefined);
+    return [this.load(LOAD[size], host) as I64, this.load(LOAD[size], host, size) as I64];
+  }
+  override loadFloatPair(size: 4 | 8, address: I64): [F32, F32] | [F64, F64] {
+    const host = this.host(ACCESS.read, 2 * size, address, undefined);
+    const load = (offset: number): Value => this.load(size === 4 ? "f32.load" : "f64.load", host, offset);
+    return [load(0), load(size)] as [F32, F32] | [F64, F64];
+  }
+  storePair(size: 4 | 8, address: I64, first: I64, second: I64): void {
+    const host = this.host(ACCESS.write, 2 * size, address, undefined);
+    this.store(STORE[size], host, first);
+    this.store(STORE[size], host, second, size);
+  }
+  exclusiveHost(size: number, address: I64): I32 {
+    return this.host(ACCESS.write, size, address, { aligned: true });
+  }
+  /** No TLB entry lets big-endian data have the inline path (`refill`). */
+  dataOrder(value: I64): I64 {
+    return value;
+  }
+
+  local32(local: number): I32 {
+    return this.readLocal(local, "i") as I32;
+  }
+}
