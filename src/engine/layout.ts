@@ -361,8 +361,9 @@ export const AREA = {
 
 /**
  * A row of the table of watched ranges, whoever set it: first and last byte without the address's top byte; bit 0
- * watches reads, bit 1 writes, WATCH_PHYSICAL says whose addresses they are; vCPU's index plus 1, or 0 for all of them. `program` is the owner's: for the debugger the
- * number of a program that is asked whether to stop (mmu/watch.ts), 0 for none.
+ * watches reads, bit 1 writes, WATCH_PHYSICAL says whose addresses they are; vCPU's index plus 1, or 0 for all of them.
+ * `program` is the owner's: for the debugger the number of a program that is asked whether to stop (mmu/watch.ts), 0 for
+ * none.
  */
 export const WATCH = { first: 0, last: 8, access: 16, owner: 20, cpu: 24, program: 28, size: 32 } as const;
 export const WATCH_PHYSICAL = 4;

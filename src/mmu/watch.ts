@@ -224,7 +224,7 @@ export const watched = defineFunction("watched", "iilii", "i", (fb, cpu, context
       });
     });
   });
-  fb.if((fb.load("i32.load", fb.i32(0), GLOBAL.physicalWatches) as I32).eqz(), () => fb.return(fb.i32(0)));
+  fb.if(anyPhysical(fb).eqz(), () => fb.return(fb.i32(0)));
   // Pages that follow each other need not do so in physical memory.
   const left = fb.variable(fb.i32(PAGE_SIZE).sub(va.wrap().and(PAGE_SIZE - 1)));
   fb.if(left.get().geU(size), () => fb.return(fb.call(physicallyWatched, cpu, context, va, size, access)));

@@ -68,6 +68,8 @@ export abstract class AccessBuilder extends Builder {
   private readonly pages = new Map<number, FoundPage>();
   /** Block.unsteady of the block. */
   private unsteady: number | undefined;
+  /** Sites given out so far: accesses of one instruction have different ones. */
+  private sites = 0;
   protected readonly registerOfLocal = new Map<number, number>();
   private readonly borrowed = { i: { locals: [] as number[], lent: 0 }, l: { locals: [] as number[], lent: 0 } };
 
@@ -100,7 +102,7 @@ export abstract class AccessBuilder extends Builder {
     return a && b?.constant !== undefined ? this.movedRegister(a) : undefined;
   }
 
-  protected originOf({ node }: I64): number | undefined {
+  private originOf({ node }: I64): number | undefined {
     const n = this.movedRegister(node);
     return n === undefined ? undefined : this.origins[n];
   }
@@ -132,10 +134,10 @@ export abstract class AccessBuilder extends Builder {
     // What may be read may not be written: a site is for one of them.
     return 2 * ((slotOf(this.at) * 7 + this.sites++ * 5) % (SITES / 2)) + access;
   }
-  private sites = 0;
 
   /** Bits by which a loop's rounds may move an address at most, as far as the block knows. */
-  private spread({ opcode, args, immediates, constant }: Node): number {
+  private spread(node: Node): number {
+    const { opcode, args, immediates, constant } = node;
     if (constant !== undefined) return 0;
     const [a, b] = args;
     if (opcode === CONTROL["local.get"]) {
@@ -147,7 +149,7 @@ export abstract class AccessBuilder extends Builder {
       return Math.max(this.spread(a as Node), this.spread(b as Node));
     }
     if (opcode === OPS["i64.shl"][0]) return this.spread(a as Node) + Number(b?.constant ?? 64);
-    return this.widthOf({ opcode, args, immediates, constant } as Node);
+    return this.widthOf(node);
   }
 
   /** Bits that a value has at most. */
@@ -188,8 +190,7 @@ export abstract class AccessBuilder extends Builder {
       const { entry, missed } = this.entryFor(access, size, va);
       const found = this.variable(own);
       this.ifRare(missed, () => {
-        const touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
-        this.ifRare(touched.eqz(), () => this.bail("memory"));
+        const touched = this.touchPage(access, size, va);
         found.set(farUnlessWhole(touched, own).or(touched.eq(TOUCHED.access).toI64U()));
       });
       this.store("i64.store", bank, found.get(), siteTag);
@@ -209,8 +210,7 @@ export abstract class AccessBuilder extends Builder {
     const noteAddress = this.placeholder();
     let [touched, restrict]: [I32, Statement[]] = [this.i32(0), []];
     this.ifRare(missed, () => {
-      touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
-      this.ifRare(touched.eqz(), () => this.bail("memory"));
+      touched = this.touchPage(access, size, va);
       restrict = this.placeholder();
     });
     const addend = this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32;
@@ -227,6 +227,13 @@ export abstract class AccessBuilder extends Builder {
     const entry = this.local32(this.bank).add(index.and((TLB_ENTRIES - 1) << entryShift));
     const address = (size === 1 ? va : va.add(size - 1)).and(-BigInt(PAGE_SIZE));
     return { entry, address, missed: address.ne(this.load("i64.load", entry, BANK.data + tag) as I64) };
+  }
+
+  /** Of an access that missed, the TOUCHED that it is not 0. */
+  private touchPage(access: number, size: number, va: I64): I32 {
+    const touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
+    this.ifRare(touched.eqz(), () => this.bail("memory"));
+    return touched;
   }
 
   /** In a page that was found, or else by `reach`. */

@@ -39,7 +39,10 @@ export interface Block {
   readonly instructions: readonly Instruction[];
   /** Where it may go on directly: behind it, or where its last instruction branches to. */
   readonly follows: readonly number[];
-  /** If it is of a short loop that goes round often: X registers that do not stay where they were in it, give or take a constant a round. */
+  /**
+   * If it is of a short loop that goes round often: X registers that do not stay where they were in it, give or take a
+   * constant a round.
+   */
   readonly unsteady: number | undefined;
 }
 
