@@ -15,6 +15,12 @@ export class EndpointError extends Error {
   }
 }
 
+/**
+ * How clients' sockets are set: a packet goes out at once, and after this silence, in milliseconds, the peer's host is
+ * probed, so that a client that is gone without a word is let go.
+ */
+export const SOCKETS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 } as const;
+
 /** Only this machine can connect, unless the user names another address. */
 const DEFAULT_HOST = "127.0.0.1";
 

@@ -35,6 +35,8 @@ export class Link {
   readonly #listener: LinkListener;
   readonly #parser = new PacketParser(MAX_PACKET);
   #acknowledging = true;
+  /** An acknowledgment that goes out with the reply: two segments would cost two system calls, and the client's two. */
+  #owed = false;
   #lastPacket: Uint8Array | undefined;
   #open = true;
 
@@ -66,7 +68,8 @@ export class Link {
   send(payload: string | Uint8Array | HexBytes): void {
     const packet = payload instanceof HexBytes ? encodeHexPacket(payload) : encodePacket(payload);
     this.#lastPacket = this.#acknowledging ? packet : undefined;
-    this.#transport.send(packet);
+    this.#transport.send(this.#owed ? Buffer.concat([ACK, packet]) : packet);
+    this.#owed = false;
   }
 
   /** An asynchronous notification, which nobody acknowledges. */
@@ -94,8 +97,11 @@ export class Link {
         this.#listener.unreadable(new TargetError(Errno.EINVAL, `packet longer than PacketSize, ${MAX_PACKET} bytes`));
         return;
       case "packet":
-        if (this.#acknowledging) this.#transport.send(ACK);
+        this.#owed = this.#acknowledging;
         this.#listener.packet(Buffer.from(event.payload.buffer).toString("latin1"));
+        // The reply comes later: a resumption's, when the machine stands.
+        if (this.#owed) this.#transport.send(ACK);
+        this.#owed = false;
     }
   }
 }

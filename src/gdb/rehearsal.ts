@@ -5,6 +5,7 @@
  */
 
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { SOCKETS } from "./endpoint.js";
 import { checksum } from "./packet/frame.js";
 import { hexByte } from "./packet/hex.js";
 import type { DebugTarget } from "./target.js";
@@ -40,7 +41,8 @@ export async function rehearse(
   serve: (socket: Socket) => void,
   alone: () => boolean,
 ): Promise<void> {
-  const stage = createServer({ noDelay: true });
+  // V8 makes code for sockets that are set as these are, and would make it anew for others.
+  const stage = createServer(SOCKETS);
   try {
     await new Promise<void>((resolve, reject) => stage.once("error", reject).listen(0, "127.0.0.1", resolve));
     const standing = target.standing !== undefined;

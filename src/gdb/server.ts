@@ -6,7 +6,7 @@
 import { lstat, unlink } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { type Applicant, Clients } from "./clients.js";
-import { type Endpoint, EndpointError, formatEndpoint, isLocal } from "./endpoint.js";
+import { type Endpoint, EndpointError, formatEndpoint, isLocal, SOCKETS } from "./endpoint.js";
 import { MAX_UNSENT } from "./limits.js";
 import { ACK, encodePacket } from "./packet/frame.js";
 import { PacketParser } from "./packet/parser.js";
@@ -33,9 +33,6 @@ const FAREWELL_MS = 200;
 /** The longest packet, in bytes, that is looked at before turning a client away. */
 const REFUSED_PACKET = 1024;
 
-/** After this silence, in milliseconds, the peer's host is probed: a client that is gone without a word is let go. */
-const KEEP_ALIVE_MS = 30_000;
-
 export interface GdbServerOptions {
   readonly target: DebugTarget;
   readonly endpoint: Endpoint;
@@ -52,7 +49,7 @@ export interface GdbServerOptions {
 export async function listenForGdb(options: GdbServerOptions): Promise<GdbServer> {
   const { endpoint, warn } = options;
   if (endpoint.kind === "unix") await removeStaleSocket(endpoint.path);
-  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+  const server = createServer(SOCKETS);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, endpoint)));
     server.listen(

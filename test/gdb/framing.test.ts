@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeNotification, encodePacket } from "../../src/gdb/packet/frame.js";
 import { PacketParser, type ParserEvent } from "../../src/gdb/packet/parser.js";
-import { decodeRuns, encodeRuns } from "../../src/gdb/packet/run-length.js";
+import { decodeRuns } from "../../src/gdb/packet/run-length.js";
 import { packet, payloads } from "./wire.js";
 
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
@@ -40,7 +40,7 @@ describe("outgoing frames", () => {
   it("is undone by a client, whatever the payload", () => {
     const bytes = fc.uint8Array({ maxLength: 400 });
     const runs = fc
-      .array(fc.tuple(fc.constantFrom(0x23, 0x24, 0x2a, 0x7d, 0x30, 0), fc.nat(250)), { maxLength: 6 })
+      .array(fc.tuple(fc.constantFrom(0x23, 0x24, 0x2a, 0x7d, 0x03, 0x30, 0), fc.nat(250)), { maxLength: 6 })
       .map((list) => Uint8Array.from(list.flatMap(([byte, count]) => Array<number>(count).fill(byte))));
     fc.assert(
       fc.property(fc.oneof(bytes, runs), (payload) => {
@@ -64,7 +64,7 @@ describe("run-length encoding", () => {
     [98, "0*~"],
     [99, "0*~0"],
   ])("writes %i equal characters as %j", (count, encoded) => {
-    expect(latin1(encodeRuns(Buffer.from(zeros(count))))).toBe(encoded);
+    expect(latin1(encodePacket(zeros(count))).slice(1, -3)).toBe(encoded);
     expect(latin1(decodeRuns(Buffer.from(encoded)) ?? Buffer.of())).toBe(zeros(count));
   });
 

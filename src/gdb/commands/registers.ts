@@ -2,6 +2,7 @@
 
 import type { RegisterSlot } from "../description/registers.js";
 import { hex } from "../packet/hex.js";
+import { HexBytes } from "../packet/hex-packet.js";
 import type { Session } from "../session.js";
 import { Errno, TargetError } from "../target.js";
 import { collectedRegister, generalOf, selectedFrame } from "../tracepoints/registers.js";
@@ -15,7 +16,10 @@ export const readAll = command({
     session.hasReadAll = true;
     const frame = selectedFrame(session);
     if (frame !== undefined) return generalOf(session, frame);
-    return session.registers.general.map((slot) => readSlot(session, slot) ?? "xx".repeat(slot.size)).join("");
+    const { general } = session.registers;
+    const values = general.map((slot) => readSlot(session, slot));
+    if (values.every((value) => value !== undefined)) return new HexBytes(Buffer.concat(values));
+    return general.map(({ size }, n) => (values[n] ? hex(values[n]) : "xx".repeat(size))).join("");
   },
 });
 
@@ -68,9 +72,9 @@ export const writeOne = command({
   },
 });
 
-function readSlot({ target, general }: Session, { feature, index }: RegisterSlot): string | undefined {
+function readSlot({ target, general }: Session, { feature, index }: RegisterSlot): Uint8Array | undefined {
   const value = target.readRegister(general, feature, index);
-  return value instanceof TargetError ? undefined : hex(value);
+  return value instanceof TargetError ? undefined : value;
 }
 
 function writeSlot({ target, general }: Session, slot: RegisterSlot, value: Uint8Array): TargetError | undefined {

@@ -9,7 +9,7 @@ import type { RegisterFeature, RegisterSpec, RegisterType } from "./feature.js";
 /** A tag with attributes; without `body` it closes itself. */
 function tag(name: string, attributes: Readonly<Record<string, string | number>>, body?: string): string {
   const list = Object.entries(attributes).map(([key, value]) => ` ${key}="${escapeXml(String(value))}"`);
-  return body === undefined ? `<${name}${list.join("")}/>\n` : `<${name}${list.join("")}>${body}</${name}>\n`;
+  return body === undefined ? `<${name}${list.join("")}/>` : `<${name}${list.join("")}>${body}</${name}>`;
 }
 
 function escapeXml(text: string): string {
@@ -17,7 +17,7 @@ function escapeXml(text: string): string {
 }
 
 function document(root: string, dtd: string, attributes: Readonly<Record<string, string>>, body: string): string {
-  return `<?xml version="1.0"?>\n<!DOCTYPE ${root} SYSTEM "${dtd}">\n${tag(root, attributes, `\n${body}`)}`;
+  return `<?xml version="1.0"?><!DOCTYPE ${root} SYSTEM "${dtd}">${tag(root, attributes, body)}`;
 }
 
 /** The file a feature is in: its name's last words, "aarch64-core.xml" for "org.gnu.gdb.aarch64.core". */
@@ -27,6 +27,12 @@ function featureFile(feature: RegisterFeature): string {
 
 /** Files of features that have been asked for: they never change, and each connection begins with them. */
 const featureFiles = new WeakMap<RegisterFeature, string>();
+
+/**
+ * Tags of one line: few lines, because GDB goes through what is between tags twice, but none of more than a thousand
+ * characters, because GDB saves the description with a trace line by line and does not read longer ones (tracefile-tfile.c).
+ */
+const LINE = /.{500,}?>(?=<)/g;
 
 /** The document `annex` of `qXfer:features:read`: "target.xml" or a file it includes; undefined if there is none such. */
 export function descriptionFile(features: readonly RegisterFeature[], annex: string): string | undefined {
@@ -45,7 +51,7 @@ export function descriptionFile(features: readonly RegisterFeature[], annex: str
   const known = featureFiles.get(feature);
   if (known !== undefined) return known;
   const body = feature.types.map(typeTag).join("") + feature.registers.map(registerTag).join("");
-  const text = document("feature", "gdb-target.dtd", { name: feature.name }, body);
+  const text = document("feature", "gdb-target.dtd", { name: feature.name }, body).replace(LINE, "$&\n");
   featureFiles.set(feature, text);
   return text;
 }
@@ -55,12 +61,12 @@ function typeTag(type: RegisterType): string {
     case "vector":
       return tag("vector", { id: type.id, type: type.element, count: type.count });
     case "union":
-      return tag("union", { id: type.id }, `\n${type.fields.map((field) => tag("field", { ...field })).join("")}`);
+      return tag("union", { id: type.id }, type.fields.map((field) => tag("field", { ...field })).join(""));
     case "flags":
       return tag(
         "flags",
         { id: type.id, size: type.size },
-        `\n${type.fields.map((field) => tag("field", { ...field })).join("")}`,
+        type.fields.map((field) => tag("field", { ...field })).join(""),
       );
   }
 }
@@ -78,7 +84,7 @@ export function threadList(vcpus: readonly Vcpu[], threadId: (vcpu: number) => s
   const threads = vcpus.map(({ id, name, state }) =>
     tag("thread", { id: threadId(id), core: id, name }, escapeXml(state)),
   );
-  return `<?xml version="1.0"?>\n${tag("threads", {}, `\n${threads.join("")}`)}`;
+  return `<?xml version="1.0"?>${tag("threads", {}, threads.join(""))}`;
 }
 
 /** The document of `qXfer:memory-map:read`. */
@@ -100,7 +106,7 @@ export function osData(tables: readonly OsTable[], type: string): string | undef
   if (rows === undefined) return undefined;
   const items = rows.map((row) => {
     const columns = Object.entries(row).map(([name, value]) => tag("column", { name }, escapeXml(value)));
-    return tag("item", {}, `\n${columns.join("")}`);
+    return tag("item", {}, columns.join(""));
   });
   return document("osdata", "osdata.dtd", { type: type === "" ? "types" : type }, items.join(""));
 }

@@ -4,7 +4,7 @@
  */
 
 import { hexByte } from "./hex.js";
-import { encodeRuns } from "./run-length.js";
+import { COUNT_BIAS, codedRepeats } from "./run-length.js";
 
 /** The characters that mean something to framing. */
 export const Mark = {
@@ -41,34 +41,37 @@ export function checksum(body: Uint8Array): number {
   return sum & 0xff;
 }
 
+/** By byte: 1 if it would be taken for framing and travels escaped. */
+const ESCAPED = new Uint8Array(256);
+for (const byte of [Mark.packet, Mark.end, Mark.escape, Mark.run]) ESCAPED[byte] = 1;
+
+/** One pass over the payload: descriptions and readings are kilobytes, and a client waits for each. */
 function frame(mark: number, payload: Uint8Array | string): Uint8Array {
-  const body = encodeRuns(withEscapes(typeof payload === "string" ? Buffer.from(payload, "latin1") : payload));
-  const framed = Buffer.allocUnsafe(body.length + 4);
-  framed[0] = mark;
-  framed.set(body, 1);
-  framed.write(`#${hexByte(checksum(body))}`, body.length + 1, "latin1");
-  return framed;
-}
-
-function mustEscape(byte: number): boolean {
-  return byte === Mark.packet || byte === Mark.end || byte === Mark.escape || byte === Mark.run;
-}
-
-function withEscapes(bytes: Uint8Array): Uint8Array {
-  let first = 0;
-  while (first < bytes.length && !mustEscape(bytes[first] as number)) first++;
-  if (first === bytes.length) return bytes;
-  const out = new Uint8Array(2 * bytes.length - first);
-  out.set(bytes.subarray(0, first));
-  let length = first;
-  for (let at = first; at < bytes.length; at++) {
+  const bytes = typeof payload === "string" ? Buffer.from(payload, "latin1") : payload;
+  const out = Buffer.allocUnsafe(2 * bytes.length + 4);
+  let length = 0;
+  let sum = 0;
+  out[length++] = mark;
+  for (let at = 0; at < bytes.length; ) {
     const byte = bytes[at] as number;
-    if (mustEscape(byte)) {
+    if (ESCAPED[byte] === 1) {
+      const escaped = byte ^ ESCAPE_XOR;
       out[length++] = Mark.escape;
-      out[length++] = byte ^ ESCAPE_XOR;
-    } else {
-      out[length++] = byte;
+      out[length++] = escaped;
+      sum += Mark.escape + escaped;
+      at++;
+      continue;
     }
+    out[length++] = byte;
+    sum += byte;
+    const coded = bytes[++at] === byte ? codedRepeats(bytes, at) : 0;
+    if (coded === 0) continue;
+    out[length++] = Mark.run;
+    out[length++] = COUNT_BIAS + coded;
+    sum += Mark.run + COUNT_BIAS + coded;
+    at += coded;
   }
-  return out.subarray(0, length);
+  out[length++] = Mark.end;
+  out.write(hexByte(sum & 0xff), length, "latin1");
+  return out.subarray(0, length + 2);
 }

@@ -1,6 +1,6 @@
 /**
  * Run-length encoding: a character, `*`, and a printable character whose code less 29 is how often it comes again (GDB
- * manual, appendix "Remote Protocol", section "Overview"). Only replies are encoded; the bytes are already escaped.
+ * manual, appendix "Remote Protocol", section "Overview"). Only replies are encoded, escaped bytes as they are.
  */
 
 const RUN = 0x2a;
@@ -15,25 +15,16 @@ export function codable(repeats: number): number {
   return repeats === 6 || repeats === 7 ? 5 : repeats;
 }
 
-export function encodeRuns(bytes: Uint8Array): Uint8Array {
-  const out = new Uint8Array(bytes.length);
-  let length = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at] as number;
-    out[length++] = byte;
-    const limit = Math.min(bytes.length - 1, at + MAX_REPEATS);
-    let last = at;
-    while (last < limit && bytes[last + 1] === byte) last++;
-    if (last - at < MIN_REPEATS) continue;
-    const coded = codable(last - at);
-    out[length++] = RUN;
-    out[length++] = COUNT_BIAS + coded;
-    at += coded;
-  }
-  return out.subarray(0, length);
+/** How many bytes from `at` on, all equal to the one before it, one code stands for; 0 if they go as they are. */
+export function codedRepeats(bytes: Uint8Array, at: number): number {
+  const byte = bytes[at - 1];
+  const limit = Math.min(bytes.length, at + MAX_REPEATS);
+  let end = at;
+  while (end < limit && bytes[end] === byte) end++;
+  return end - at < MIN_REPEATS ? 0 : codable(end - at);
 }
 
-/** The inverse. Undefined if a run has no character before it, no count after it, or a count below 1. */
+/** A body as it was before: undefined if a run has no character before it, no count after it, or a count below 1. */
 export function decodeRuns(bytes: Uint8Array): Uint8Array | undefined {
   const out: number[] = [];
   for (let at = 0; at < bytes.length; at++) {

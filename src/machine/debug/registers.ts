@@ -141,8 +141,7 @@ export class DebugRegisters {
   read(vcpu: Vcpu, feature: number, index: number): Uint8Array | TargetError {
     const value = this.accessOf(feature, index).read(vcpu);
     if (value instanceof TargetError) return value;
-    const size = (this.features[feature]?.registers[index]?.bits ?? 0) / 8;
-    return Uint8Array.from({ length: size }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
+    return littleEndian(value, (this.features[feature]?.registers[index]?.bits ?? 0) / 8);
   }
 
   /** An error when the register cannot take the value. */
@@ -150,6 +149,15 @@ export class DebugRegisters {
     const number = value.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
     return this.accessOf(feature, index).write(vcpu, number, this.machine);
   }
+}
+
+/** Of 4 bytes, or a multiple of 8. A client reads all registers whenever the machine stands. */
+function littleEndian(value: bigint, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  if (size === 4) view.setUint32(0, Number(value), true);
+  else for (let at = 0; at < size; at += 8) view.setBigUint64(at, value >> BigInt(8 * at), true);
+  return bytes;
 }
 
 /** Some bits of a register do not exist: setting one is refused, not forgotten. */
