@@ -31,8 +31,9 @@ static void hardware_flags(void)
     struct space space = space_with_image(12, 39);
     u64 page = marked_page(0x1000);
     u64 *entry = entry_at(&space, PAGE_VA, 3, 0);
-    static const u64 extras[] = {0, HA, HA | HD};
-    for (u32 i = 0; i < 3; i++) {
+    /* HD alone is of no effect. */
+    static const u64 extras[] = {0, HD, HA, HA | HD};
+    for (u32 i = 0; i < 4; i++) {
         print("hardware flags");
         print_field("HA", extras[i] >> 39 & 1);
         print_field("HD", extras[i] >> 40 & 1);

@@ -202,6 +202,14 @@ void address_translation(void)
     TRANSLATE("s1e1r", 0xc0000000ul);
     TRANSLATE("s1e1r", 1ul << 40);
     TRANSLATE("s1e1w", -8ul);
+    if (home >= 2) {
+        u64 *entry = entry_at(&space, 0x80000000ul, 2, 0), kept = *entry;
+        *entry = 0x0b800000 | VALID | TABLE_OR_PAGE;
+        tlbi_all_el1();
+        probe("at s1e1r through a table where nothing is", EL1, CODE("at s1e1r, x0"), 0x80000000, 0);
+        *entry = kept;
+        tlbi_all_el1();
+    }
     probe_value("at s1e0r at EL1", EL1, CODE("at s1e0r, x0\n isb\n mrs x0, par_el1\n and x0, x0, #~0x200"), 0x80000000, 0);
     el1_off();
     TRANSLATE("s1e1r", page);

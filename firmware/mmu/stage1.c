@@ -152,6 +152,8 @@ void ranges(void)
     probe("tagged upper, TBI1 clear", EL0, LOAD, high_va & ~(0x0ful << 56), 0);
     probe_value("ret to a tagged address, TBI0", EL0, CODE("adr x1, 1f\n orr x1, x1, x0\n ret x1\n 1: adr x0, 1b\n lsr x0, x0, #56"),
                 0x77ul << 56, 0);
+    probe("br to a misaligned tagged address, TBI0", EL0, CODE("adr x1, 1f + 2\n orr x1, x1, x0\n br x1\n 1: nop"),
+          0x77ul << 56, 0);
     write_register(tcr_el1, tcr_of(&low) | PS40 | tcr1_of(&high) | BIT(38));
     tlbi_all_el1();
     read_at("tagged upper, TBI1", high_va & ~(0x0ful << 56));
@@ -160,6 +162,13 @@ void ranges(void)
     tlbi_all_el1();
     probe("EPD1", EL0, LOAD, high_va, 0);
     read_at("lower range with EPD1", 0x80005000);
+    static const u64 sizes[] = {0, 15, 49, 63};
+    for (u64 i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        write_register(tcr_el1, tcr_of(&low) | PS40 | (tcr1_of(&high) & ~(63ul << 16)) | sizes[i] << 16);
+        tlbi_all_el1();
+        print_field("T1SZ", sizes[i]);
+        probe(" out of bounds", EL0, LOAD, top, 0);
+    }
     /* EPD0 with everything below gone needs code in the upper range: image there too. */
     write_register(ttbr1_el1, high64.root);
     write_register(tcr_el1, tcr_of(&low) | PS40 | tcr1_of(&high64));

@@ -249,8 +249,36 @@ static void machines(void)
     stage2_off();
 }
 
+/* VTCR_EL2 whose fields do not go together: where the tables begin, how large an IPA is. */
+static void geometry(void)
+{
+    struct space space = stage2_space(12, 39, 1);
+    static const struct {
+        const char *name;
+        u64 t0sz, sl0, tg0, ps;
+    } forms[] = {
+        {"T0SZ below all bounds", 15, 2, 0, 4},
+        {"an IPA larger than a physical address", 19, 2, 0, 4},
+        {"an IPA larger than PS", 24, 1, 0, 1},
+        {"T0SZ above all bounds", 49, 0, 0, 4},
+        {"too few levels", 20, 1, 0, 4},
+        {"too many levels", 25, 2, 0, 4},
+        {"too many levels, 64K", 35, 2, 1, 4},
+        {"SL0 that is reserved, 64K", 24, 3, 1, 4},
+        {"what is right", 25, 1, 0, 4},
+    };
+    for (u64 i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        stage2_on(&space, 1, 0);
+        write_register(vtcr_el2, forms[i].t0sz | forms[i].sl0 << 6 | 0x3500 | forms[i].tg0 << 14 | forms[i].ps << 16 | BIT(31));
+        asm volatile("dsb sy\n\ttlbi alle1\n\tdsb sy\n\tisb" ::: "memory");
+        probe(forms[i].name, EL1, CODE("nop"), 0, 0);
+        stage2_off();
+    }
+}
+
 void stage2(void)
 {
+    geometry();
     one_format(12, 39, 1);
     one_format(12, 40, 1);
     one_format(12, 44, 0);

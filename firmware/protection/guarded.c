@@ -40,8 +40,6 @@ static const struct {
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
-
-
 /* Puts code where it is executed later. */
 static void put(u64 page, int at, const u32 *words, int count)
 {
@@ -106,6 +104,15 @@ void guarded(void)
     set_keys();
     el1_on(&space, 0);
     write_register(sctlr_el1, read_register(sctlr_el1) | ALL_KEYS);
+    /* Before there was any guarded page. */
+    static const u32 branch[] = {0xd61f0020}, nop[] = {0xd503201f, SVC_PROBE_END};
+    map(&space, PAGE_VA, from, 3, CODE_EL1);
+    map(&space, OTHER_VA, to, 3, CODE_EL1 | GP);
+    tlbi_all_el1();
+    put(from, 0, branch, 1);
+    put(to, TARGET, nop, 2);
+    probe("to the first guarded page", EL1, (const void *)PAGE_VA, 0, OTHER_VA + TARGET);
+    probe("to it again", EL1, (const void *)PAGE_VA, 0, OTHER_VA + TARGET);
     for (int guards = 0; guards < 4; guards++)
         matrix(&space, EL1, guards, from, to);
     matrix(&space, EL0, 3, from, to);

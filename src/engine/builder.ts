@@ -89,8 +89,8 @@ export abstract class Builder extends FunctionBuilder {
   abstract flagC(): I32;
   abstract flagV(): I64;
 
-  /** Ends the instruction: go on at `target`. */
-  abstract branch(target: I64): void;
+  /** Ends the instruction: go on at `target`, with a BTYPE (interpreter/landing.ts) or none. */
+  abstract branch(target: I64, type?: I32): void;
   /** Ends the instruction: PC + `offset`, known to be a direct branch. */
   abstract branchDirect(offset: I64): void;
   /** Ends the instruction if the condition holds, falls through to the next one otherwise. */

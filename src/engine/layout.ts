@@ -388,7 +388,17 @@ export const KEY_ENABLED = { IA: 1, IB: 2, DA: 4, DB: 8 } as const;
 export const KEY_USE_TRAPPED = 16;
 
 /** Bits of CPU.features. */
-export const CPU_FEATURE = { PAN: 1, SSBS: 2, UAO: 4, DIT: 8, HPDS: 16, XNX: 32, BTI: 64, LSE2: 128 } as const;
+export const CPU_FEATURE = {
+  PAN: 1,
+  SSBS: 2,
+  UAO: 4,
+  DIT: 8,
+  HPDS: 16,
+  XNX: 32,
+  BTI: 64,
+  LSE2: 128,
+  TTST: 256,
+} as const;
 
 /**
  * With two Security states the GIC has a line for Group 1 of each: whether it is an IRQ or an FIQ depends on where the PE

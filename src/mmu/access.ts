@@ -25,7 +25,7 @@ import {
   WATCHED_TAG,
 } from "../engine/layout.js";
 import { chooseBank, entryOf, entryToFill, hasShared, noteLargeRange, tagOf, unprivilegedContext } from "./banks.js";
-import { ACCESS, ATTRIBUTE, FAULT, FSC, physicalToHost, walk } from "./walk.js";
+import { ACCESS, ATTRIBUTE, FAULT, FSC, isExternalAbort, physicalToHost, walk } from "./walk.js";
 import { ifBesideWatched, unwatchedHost, watched, watchedInPage } from "./watch.js";
 
 /** Results of `resolve` besides a host address. */
@@ -72,13 +72,19 @@ const accessSyndrome = defineFunction("accessSyndrome", "i", "i", (fb, word) => 
   );
 });
 
+/** The level an abort goes to whatever the current one is, or 0: that of stage 2, and of SCR_EL3.EA for External aborts. */
+export function abortTarget(c: CpuView, fault: I32): I32 {
+  const monitor = isExternalAbort(fault).and(c.sys("SCR_EL3").bit(3)).and(c.get32(CPU.hasEl3));
+  return monitor.select(c.fb.i32(3), fault.and(FAULT.stage2).ne(0).shl(1));
+}
+
 /** (cpu, VA, fault word, ISS bits besides the code): Data Abort at the PC in the block. */
 export const raiseDataAbort = defineFunction("raiseDataAbort", "ilii", "", (fb, cpu, va, fault, iss) => {
   const c = new CpuView(fb, cpu);
   const stage2 = fault.and(FAULT.stage2);
   const s1ptw = fault.and(FAULT.onWalk).ne(0).shl(7);
   fb.if(stage2, () => c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4)));
-  const target = stage2.ne(0).shl(1);
+  const target = abortTarget(c, fault);
   fb.call(raiseWithFar, cpu, target, fb.i32(EC.dataAbort), iss.or(s1ptw).or(fault.and(0x3f)), c.get64(CPU.pc), va);
   fb.return();
 });

@@ -39,6 +39,8 @@ export const FSC = {
   alignment: 0x21,
   unsupportedAtomic: 0x35,
 } as const;
+/** Whether a fault status code is of an External abort, on a walk or not. */
+export const isExternalAbort = (fault: I32): I32 => fault.and(0x38).eq(FSC.external);
 /** Bits above the fault status code in a walk's fault word. No fault is 0: FSC 0 with `valid`. */
 export const FAULT = { valid: 0x800, stage2: 0x100, onWalk: 0x200 } as const;
 
@@ -58,6 +60,8 @@ const SHAREABLE = { outer: 2, inner: 3 } as const;
 const NON_CACHEABLE = 0x44;
 
 const ADDRESS_MASK = (1n << 48n) - 1n;
+/** ID_AA64MMFR0_EL1.PARange of every CPU model. */
+const PHYSICAL_BITS = 44;
 
 /**
  * Host address of a guest physical address in RAM or ROM, or 0. Bit 0 of the result: read-only. What is not Secure alone
@@ -119,15 +123,26 @@ function granuleBits(fb: FunctionBuilder, tg: I32, isTg1: I32): I32 {
   return isTg1.select(tg1, tg0);
 }
 
-/** Physical address bits from IPS/PS, cut to the 44 the CPU has. */
+/** Physical address bits from IPS/PS, cut to those the CPU has. */
 function outputBits(fb: FunctionBuilder, ips: I32): I32 {
   const bits = ips
     .eqz()
     .select(
       fb.i32(32),
-      ips.eq(1).select(fb.i32(36), ips.eq(2).select(fb.i32(40), ips.eq(3).select(fb.i32(42), fb.i32(44)))),
+      ips.eq(1).select(fb.i32(36), ips.eq(2).select(fb.i32(40), ips.eq(3).select(fb.i32(42), fb.i32(PHYSICAL_BITS)))),
     );
   return bits;
+}
+
+/**
+ * Whether TnSZ is out of bounds: below 16, or above 39, which FEAT_TTST makes 48, 47 with the granule of 64K. Of what is
+ * allowed then, ours is a Translation fault of level 0 (DDI 0487, AArch64.S1TxSZFaults, S2TxSZFaults).
+ */
+function sizeOutOfBounds(c: CpuView, tsz: I32, granule: I32): I32 {
+  const { fb } = c;
+  const small = c.get32(CPU.features).and(CPU_FEATURE.TTST).ne(0);
+  const most = small.select(fb.i32(48).sub(granule.eq(16)), fb.i32(39));
+  return tsz.ltU(16).or(tsz.gtU(most));
 }
 
 type Fault = (code: I32) => void;
@@ -144,15 +159,29 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
   const vttbr = c.sys("VTTBR_EL2");
   const granule = granuleBits(fb, vtcr.bits(14, 2).wrap(), fb.i32(0));
   const stride = granule.sub(3);
-  const inputSize = fb.i32(64).sub(vtcr.wrap().and(63));
+  const tsz = vtcr.wrap().and(63);
+  const inputSize = fb.i32(64).sub(tsz);
   const sl0 = vtcr.bits(6, 2).wrap();
   const startLevel = granule.eq(12).select(sl0.eq(3).select(fb.i32(3), fb.i32(2).sub(sl0)), fb.i32(3).sub(sl0));
+  const outBits = outputBits(fb, vtcr.bits(16, 3).wrap());
   const level = fb.variable(startLevel);
   const fault: Fault = (code) => {
     c.set64(CPU.walkIpa, ipa);
     fb.return(code.add(level.get()).or(FAULT.valid | FAULT.stage2));
   };
-  fb.if(ipa.shrU(inputSize.toI64U()).ne(0), () => {
+  // Too large an IPA; or VTCR_EL2 whose SL0 does not exist or does not go with T0SZ (S2InvalidSL, S2InconsistentSL), or
+  // whose IPAs have more bits than PS has, which may fault.
+  const few = fb.i32(3).sub(startLevel).mul(stride).add(granule).add(1);
+  const fits = inputSize
+    .geU(few)
+    .and(inputSize.leU(few.add(stride).add(3)))
+    .and(inputSize.leU(outBits));
+  const small = c.get32(CPU.features).and(CPU_FEATURE.TTST).ne(0);
+  const invalid = sl0
+    .eq(3)
+    .and(granule.ne(12).or(small.eqz()))
+    .or(sizeOutOfBounds(c, tsz, granule));
+  fb.if(ipa.shrU(inputSize.toI64U()).ne(0).or(fits.eqz()).or(invalid), () => {
     level.set(fb.i32(0));
     fault(fb.i32(FSC.translation));
   });
@@ -197,10 +226,12 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
     .shrU(wide)
     .shl(wide)
     .or(ipa.and(fb.i64(1).shl(wide).sub(1)));
-  fb.if(pa.shrU(outputBits(fb, vtcr.bits(16, 3).wrap()).toI64U()).ne(0), () => fault(fb.i32(FSC.addressSize)));
+  fb.if(pa.shrU(outBits.toI64U()).ne(0), () => fault(fb.i32(FSC.addressSize)));
   const noAccessFlag = d.bit(10).eqz();
   fb.if(noAccessFlag.and(vtcr.bit(21).eqz()), () => fault(fb.i32(FSC.accessFlag)));
-  const becomesDirty = access.eq(ACCESS.write).and(d.bit(7).eqz()).and(vtcr.bit(22)).and(d.bit(51));
+  // HD is of effect with HA alone.
+  const hardwareDirty = vtcr.bit(21).and(vtcr.bit(22));
+  const becomesDirty = access.eq(ACCESS.write).and(d.bit(7).eqz()).and(hardwareDirty).and(d.bit(51));
   const canRead = d.bit(6);
   const canWrite = d.bit(7).or(becomesDirty);
   // XN[1:0]: neither, not EL1, not both, not EL0 (FEAT_XNX); bit 1 alone before it.
@@ -415,7 +446,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     .or(el10.and(el2Enabled).and(hcr.bit(27)).and(hcr.bit(34).eqz()));
   fb.if(off, () => {
     const flat = tbi.select(rawVa.and(TOP_BYTE_MASK), rawVa);
-    fb.if(flat.shrU(44).ne(0), () => fault(fb.i32(FSC.addressSize)));
+    fb.if(flat.shrU(PHYSICAL_BITS).ne(0), () => fault(fb.i32(FSC.addressSize)));
     c.set64(CPU.walkIpa, flat);
     // HCR_EL2.DC: Normal, write-back, Non-shareable.
     const memory = dc.select(fb.i32(0xff), fb.i32(SHAREABLE.outer << 8));
@@ -437,9 +468,8 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const tsz = high.select(tcr.bits(16, 6), tcr.bits(0, 6)).wrap();
   const tg = twoRanges.and(high).select(tcr.bits(30, 2), tcr.bits(14, 2)).wrap();
   const granule = granuleBits(fb, tg, high);
-  const tszLow = tsz.ltU(16).select(fb.i32(16), tsz);
-  const tszUsed = tszLow.gtU(48).select(fb.i32(48), tszLow);
-  const inputSize = fb.i32(64).sub(tszUsed);
+  fb.if(sizeOutOfBounds(c, tsz, granule), () => fault(fb.i32(FSC.translation)));
+  const inputSize = fb.i32(64).sub(tsz);
   // Bits above the input size must all equal the range's sign.
   const above = va.shrS(inputSize.toI64U());
   const canonical = high.select(above.eq(-1n), va.shrU(inputSize.toI64U()).eqz());
@@ -524,7 +554,8 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     .or(va.and(fb.i64(1).shl(wide).sub(1)));
   fb.if(ipa.shrU(outBits).ne(0), () => fault(fb.i32(FSC.addressSize)));
   const hardwareAccess = twoRanges.select(tcr.bit(39), tcr.bit(21));
-  const hardwareDirty = twoRanges.select(tcr.bit(40), tcr.bit(22));
+  // HD is of effect with HA alone.
+  const hardwareDirty = hardwareAccess.and(twoRanges.select(tcr.bit(40), tcr.bit(22)));
   const noAccessFlag = d.bit(10).eqz();
   fb.if(noAccessFlag.and(hardwareAccess.eqz()), () => fault(fb.i32(FSC.accessFlag)));
   const becomesDirty = access.eq(ACCESS.write).and(d.bit(7)).and(hardwareDirty).and(d.bit(51));

@@ -55,16 +55,16 @@ function decide(
     ec,
     iss: ec === EC_FP ? FP_ISS : sysregIss(encoding, isRead, rt),
   });
+  // FEAT_IDST: what cannot be read of the feature ID space, being there or not, has the syndrome of a trap.
+  const identification = isRead && inFeatureIdSpace(encoding) && host.model.features.has("IDST");
+  const nothing = identification ? trapTo(el === 0 ? (tge ? 2 : 1) : el) : "undefined";
   const row = sysregByEncoding(encoding);
   if (row === undefined || !isPresent(row, host, vcpu)) {
     // HCR_EL2.TIDCP takes the whole IMPLEMENTATION DEFINED space, allocated or not.
     const reserved = (encoding & (0xb << 7)) === 0xb << 7 && encoding >> 14 === 1;
-    return reserved && el === 1 && el2 && (hcr & HCR.TIDCP) !== 0 ? trapTo(2) : "undefined";
+    return reserved && el === 1 && el2 && (hcr & HCR.TIDCP) !== 0 ? trapTo(2) : nothing;
   }
-  if (el < (isRead ? row.readEl : row.writeEl)) {
-    const identification = el === 0 && isRead && inFeatureIdSpace(encoding) && host.model.features.has("IDST");
-    return identification ? trapTo(tge ? 2 : 1) : "undefined";
-  }
+  if (el < (isRead ? row.readEl : row.writeEl)) return nothing;
   if (row.aliasOf !== undefined && !e2h) return "undefined";
   // SP_EL0 is not to be had by name while it is the stack pointer.
   if (row.name === "SP_EL0" && vcpu.get32(CPU.spSel) === 0) return "undefined";

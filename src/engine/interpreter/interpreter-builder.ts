@@ -342,7 +342,7 @@ export class InterpreterBuilder extends Builder {
     this.return(this.next());
   }
 
-  branch(target: I64): void {
+  branch(target: I64, type: I32 = this.i32(0)): void {
     const within = target
       .wrap()
       .and(PAGE_SIZE - 1)
@@ -353,7 +353,7 @@ export class InterpreterBuilder extends Builder {
       this.call(heatSlot, this.cpu, slot);
       this.return(slot);
     });
-    this.return(this.call(jump, this.cpu, target, this.i32(1)));
+    this.return(this.call(jump, this.cpu, target, type));
   }
 
   branchDirect(offset: I64): void {
@@ -364,7 +364,7 @@ export class InterpreterBuilder extends Builder {
       this.if(target.leU(this.slot), () => this.call(heatSlot, this.cpu, target));
       this.return(target);
     });
-    this.return(this.call(jump, this.cpu, this.pc().add(offset), this.i32(1)));
+    this.return(this.call(jump, this.cpu, this.pc().add(offset), this.i32(0)));
   }
 
   branchDirectIf(condition: I32, offset: I64): void {

@@ -5,7 +5,9 @@ import { CpuView } from "../cpu-view.js";
 import { hotSlot } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CPU, FETCH_ENTRIES, FETCH_ENTRY, GLOBAL, PAGE_BITS, PAGE_SIZE } from "../layout.js";
+import { BANK, CPU, FETCH_ENTRY, GLOBAL, PAGE_SIZE } from "../layout.js";
+import { fetchEntry } from "./fetch-entry.js";
+import { typeOfUnknown } from "./landing.js";
 
 /**
  * A branch to a slot that is interpreted: (cpu, slot). What is branched to often is worth compiling; the count is the
@@ -23,27 +25,18 @@ export const heatSlot = defineFunction("heatSlot", "ii", "", (fb, cpu, slot) => 
   fb.return();
 });
 
-/** Where a bank's fetch entry for an address is, less BANK.fetch. */
-export function fetchEntry(bank: I32, address: I64): I32 {
-  const shift = Math.log2(FETCH_ENTRY.size);
-  const index = address
-    .shrU(PAGE_BITS - shift)
-    .wrap()
-    .and((FETCH_ENTRIES - 1) << shift);
-  return bank.add(index);
-}
-
 /**
  * The slot of an address when the fetch TLB knows its page, and that page is the one being executed from now on; if it
- * does not, runs `otherwise`, which must leave, with the PC in the block.
+ * does not, runs `otherwise`, which must leave, with the PC in the block. `type` is the BTYPE of the branch, or 0.
  */
-export function slotOfAddress(c: CpuView, address: I64, otherwise: () => void): I32 {
+export function slotOfAddress(c: CpuView, address: I64, type: I32, otherwise: () => void): I32 {
   const { fb } = c;
   const page = address.and(-BigInt(PAGE_SIZE));
   const entry = fetchEntry(c.get32(CPU.bank), address);
   const known = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page);
   fb.ifRare(known.eqz().or(address.wrap().and(3)), () => {
     c.count(CPU.statJumpMiss);
+    fb.if(type, () => fb.call(typeOfUnknown, c.base, address, type));
     c.set64(CPU.pc, address);
     otherwise();
   });
@@ -58,9 +51,9 @@ export function slotOfAddress(c: CpuView, address: I64, otherwise: () => void): 
   );
 }
 
-/** (cpu, address, whether the branch makes its target hotter) → `slotOfAddress`, or 0. */
-export const jump = defineFunction("jump", "ili", "i", (fb, cpu, address, heats) => {
-  const slot = slotOfAddress(new CpuView(fb, cpu), address, () => fb.return(fb.i32(0)));
-  fb.if(heats, () => fb.call(heatSlot, cpu, slot));
+/** (cpu, address, BTYPE or 0) → `slotOfAddress`, or 0. */
+export const jump = defineFunction("jump", "ili", "i", (fb, cpu, address, type) => {
+  const slot = slotOfAddress(new CpuView(fb, cpu), address, type, () => fb.return(fb.i32(0)));
+  fb.call(heatSlot, cpu, slot);
   fb.return(slot);
 });

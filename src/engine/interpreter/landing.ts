@@ -2,23 +2,23 @@
  * Branch target identification (FEAT_BTI; DDI 0487, D8.4.7 "Guarded pages", BranchTargetException): what an indirect branch
  * leaves in PSTATE.BTYPE, and which instructions of guarded pages it may reach.
  *
- * BTYPE is set only where the target is in a guarded page. Elsewhere it would be of no effect, and be seen in SPSR_ELx by
- * an exception between the branch and its target alone.
+ * BTYPE is set only where the target is in a guarded page, or cannot be fetched. Elsewhere it would be of no effect, and
+ * be seen in SPSR_ELx by an exception between the branch and its target alone.
  */
 import { EC, raise } from "../../cpu/exceptions.js";
-import { ACCESS, ATTRIBUTE, branchAddress, walk } from "../../mmu/walk.js";
+import { ACCESS, ATTRIBUTE, branchAddress, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CODE_PAGE, CONTEXT, CPU, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
-import { fetchEntry } from "./jump.js";
+import { BANK, CODE_PAGE, CONTEXT, CPU, CPU_FEATURE, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
+import { fetchEntry } from "./fetch-entry.js";
 
 /** BTYPE after BR by X16 or X17, BLR, BR by another register from a guarded page. */
 export const BTYPE = { jumpOrCall: 1, call: 2, jump: 3 } as const;
 
 const LINK_REGISTER = 30;
 
-/** Whether the page of an address is guarded, as the fetch TLB or the tables say; an address that faults is not. */
+/** Whether the page of an address is guarded, as the fetch TLB or the tables say; or 2 where it cannot be fetched. */
 const isGuarded = defineFunction("isGuarded", "il", "i", (fb, cpu, address) => {
   const c = new CpuView(fb, cpu);
   const va = fb.call(branchAddress, cpu, c.get32(CPU.context), address);
@@ -28,7 +28,29 @@ const isGuarded = defineFunction("isGuarded", "il", "i", (fb, cpu, address) => {
   c.set32(CPU.walkQuiet, 1);
   const fault = fb.call(walk, cpu, c.get32(CPU.context), va, fb.i32(ACCESS.execute));
   c.set32(CPU.walkQuiet, 0);
-  fb.return(fault.eqz().and(c.get32(CPU.walkAttributes).and(ATTRIBUTE.guarded).ne(0)));
+  fb.if(fault, () => fb.return(fb.i32(FAULTS)));
+  fb.if(fb.call(physicalToHost, c.get64(CPU.walkPa)).eqz(), () => fb.return(fb.i32(FAULTS)));
+  fb.return(c.get32(CPU.walkAttributes).and(ATTRIBUTE.guarded).ne(0));
+});
+const FAULTS = 2;
+
+/** Sets BTYPE for a branch to `target` of a kind, out of the page that `from` is in. */
+function setType(c: CpuView, kind: I32, from: I64, target: I64): void {
+  const { fb } = c;
+  const type = fb.variable(kind);
+  fb.if(kind.eq(BTYPE.jump), () => {
+    fb.if(fb.call(isGuarded, c.base, from).eqz(), () => type.set(fb.i32(BTYPE.jumpOrCall)));
+  });
+  const misaligned = target.wrap().and(3);
+  fb.if(misaligned.or(fb.call(isGuarded, c.base, target)), () => c.set32(CPU.btype, type.get()));
+}
+
+/** (cpu, target, kind of BTYPE): a branch out of the page being executed to one that the fetch TLB does not know. */
+export const typeOfUnknown = defineFunction("typeOfUnknown", "ili", "", (fb, cpu, target, kind) => {
+  const c = new CpuView(fb, cpu);
+  fb.if(c.get32(CPU.features).and(CPU_FEATURE.BTI).eqz(), () => fb.return());
+  setType(c, kind, c.get64(CPU.pcBias).add(c.get32(CPU.slotBase).shrU(1).toI64U()), target);
+  fb.return();
 });
 
 /**
@@ -38,11 +60,7 @@ const isGuarded = defineFunction("isGuarded", "il", "i", (fb, cpu, address) => {
 export const branchToLanding = defineFunction("branchToLanding", "ilii", "", (fb, cpu, target, kind, links) => {
   const c = new CpuView(fb, cpu);
   const pc = c.get64(CPU.pc);
-  const type = fb.variable(kind);
-  fb.if(kind.eq(BTYPE.jump), () => {
-    fb.if(fb.call(isGuarded, cpu, pc).eqz(), () => type.set(fb.i32(BTYPE.jumpOrCall)));
-  });
-  fb.if(fb.call(isGuarded, cpu, target), () => c.set32(CPU.btype, type.get()));
+  setType(c, kind, pc, target);
   fb.if(links, () => c.set64(CPU.x + 8 * LINK_REGISTER, pc.add(4)));
   c.set64(CPU.pc, target);
   fb.return();

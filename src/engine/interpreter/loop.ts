@@ -3,6 +3,7 @@
  * of a page, breakpoints (ARCHITECTURE.md, section 2: a plain loop round `call_indirect`).
  */
 import { EC, raise, raiseUndefined, raiseWithFar, softwareStep, takeInterrupt } from "../../cpu/exceptions.js";
+import { abortTarget } from "../../mmu/access.js";
 import { chooseBank, hasShared, noteLargeRange, poisonWrites } from "../../mmu/banks.js";
 import { ACCESS, ATTRIBUTE, branchAddress, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
@@ -26,7 +27,8 @@ import {
   SLOT_SIZE,
 } from "../layout.js";
 import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UNDEFINED } from "./code-pages.js";
-import { fetchEntry, heatSlot } from "./jump.js";
+import { fetchEntry } from "./fetch-entry.js";
+import { heatSlot } from "./jump.js";
 import { LANDING, landingPad } from "./landing.js";
 import { BREAKPOINT_PROGRAM, HANDLER, NO_RETURN, RETURNED } from "./protocol.js";
 
@@ -37,7 +39,7 @@ const abortFetch = defineFunction("abortFetch", "ii", "", (fb, cpu, fault) => {
   fb.if(stage2, () => c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4)));
   const iss = fault.and(0x3f).or(fault.and(FAULT.onWalk).ne(0).shl(7));
   const pc = c.get64(CPU.pc);
-  fb.call(raiseWithFar, cpu, stage2.ne(0).shl(1), fb.i32(EC.instructionAbort), iss, pc, pc);
+  fb.call(raiseWithFar, cpu, abortTarget(c, fault), fb.i32(EC.instructionAbort), iss, pc, pc);
   fb.return();
 });
 
@@ -112,7 +114,9 @@ const fetch = defineFunction("fetch", "i", "i", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   const pc = c.get64(CPU.pc);
   fb.if(pc.wrap().and(3), () => {
-    fb.call(raiseWithFar, cpu, fb.i32(0), fb.i32(EC.pcAlignment), fb.i32(0), pc, pc);
+    // A branch takes the tag off, wherever it leads.
+    const untagged = fb.variable(fb.call(branchAddress, cpu, c.get32(CPU.context), pc));
+    fb.call(raiseWithFar, cpu, fb.i32(0), fb.i32(EC.pcAlignment), fb.i32(0), untagged.get(), untagged.get());
     fb.return(fb.i32(0));
   });
   const page = pc.and(-BigInt(PAGE_SIZE));

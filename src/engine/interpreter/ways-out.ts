@@ -83,10 +83,10 @@ export const goOut = defineFunction("goOut", "iii", "i", (fb, cpu, left, slot) =
   chain(c, left, slot);
 });
 
-/** (cpu, left, address): a branch to anywhere. */
-export const jumpOut = defineFunction("jumpOut", "iil", "i", (fb, cpu, left, address) => {
+/** (cpu, left, address, BTYPE or 0): a branch to anywhere. */
+export const jumpOut = defineFunction("jumpOut", "iili", "i", (fb, cpu, left, address, type) => {
   const c = new CpuView(fb, cpu);
-  const slot = slotOfAddress(c, address, () => goBack(c, left, fb.i32(0)));
+  const slot = slotOfAddress(c, address, type, () => goBack(c, left, fb.i32(0)));
   heat(c, slot);
   chain(c, left, slot);
 });
@@ -97,7 +97,7 @@ export const returnOut = defineFunction("returnOut", "iil", "i", (fb, cpu, left,
   goBack(
     c,
     left,
-    slotOfAddress(c, address, () => goBack(c, left, fb.i32(0))),
+    slotOfAddress(c, address, fb.i32(0), () => goBack(c, left, fb.i32(0))),
   );
 });
 
@@ -157,11 +157,11 @@ export const callOut = defineFunction("callOut", "iili", "i", (fb, cpu, left, ad
   callSlot(c, left, address, slot, pageOfCaller(c));
 });
 
-/** (cpu, left, address behind the call, address): a call of anything. */
-export const callAddress = defineFunction("callAddress", "iill", "i", (fb, cpu, left, address, target) => {
+/** (cpu, left, address behind the call, address, BTYPE or 0): a call of anything. */
+export const callAddress = defineFunction("callAddress", "iilli", "i", (fb, cpu, left, address, target, type) => {
   const c = new CpuView(fb, cpu);
   const page = pageOfCaller(c);
-  const slot = fb.variable(slotOfAddress(c, target, () => goBack(c, left, fb.i32(0))));
+  const slot = fb.variable(slotOfAddress(c, target, type, () => goBack(c, left, fb.i32(0))));
   callSlot(c, left, address, slot.get(), page);
 });
 

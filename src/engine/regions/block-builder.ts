@@ -30,8 +30,8 @@ export type BranchKind = "branch" | "call" | "return";
 export type Way =
   /** To an instruction of the region or of its pages, by number (discover.ts). */
   | { readonly kind: "to"; readonly at: number }
-  /** To an address, which is in `target`; by RET or by BR. */
-  | { readonly kind: "indirect"; readonly returns: boolean }
+  /** To an address, which is in `target`; by RET, or by BR with its BTYPE. */
+  | { readonly kind: "indirect"; readonly returns: boolean; readonly type: I32 | undefined }
   /** A call of an instruction by number, or of what is in `target`; comes back to instruction `back`. */
   | { readonly kind: "call"; readonly at: number | undefined; readonly back: number }
   /** Back to the interpreter, before instruction `at`; `refund` instructions were taken from the budget in vain. */
@@ -633,11 +633,11 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
 
   // --- how an instruction ends ------------------------------------------------------------------------------------------
 
-  branch(target: I64): void {
+  branch(target: I64, type?: I32): void {
     this.ended = true;
     this.writeLocal(this.target, target);
     if (this.kind === "call") this.departAfter({ kind: "call", at: undefined, back: this.at + 1 });
-    else this.departAfter({ kind: "indirect", returns: this.kind === "return" });
+    else this.departAfter({ kind: "indirect", returns: this.kind === "return", type });
   }
 
   branchDirect(offset: I64): void {

@@ -6,7 +6,8 @@
 import type { Operand } from "../../isa/pattern.js";
 import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { system } from "../../isa/table/system.js";
-import { fetchEntry } from "../interpreter/jump.js";
+import { fetchEntry } from "../interpreter/fetch-entry.js";
+import { BTYPE } from "../interpreter/landing.js";
 import { RETURNED } from "../interpreter/protocol.js";
 import {
   bailOut,
@@ -423,7 +424,8 @@ class Region {
       case "indirect":
         if (way.returns) this.returnAsExpected(left(), target());
         else if (this.dispatches) this.dispatch(left(), target());
-        b.returnCall(way.returns ? returnOut : jumpOut, b.cpu, left(), target());
+        if (way.returns) b.returnCall(returnOut, b.cpu, left(), target());
+        else b.returnCall(jumpOut, b.cpu, left(), target(), way.type ?? b.i32(0));
         return;
       case "look":
         b.returnCall(lookOut, b.cpu, left().add(way.refund), this.addressOf(block, way.at));
@@ -466,11 +468,12 @@ class Region {
     const { b } = this;
     const left = b.local32(b.left);
     const inPage = at !== undefined && pageOf(at) === pageOf(block.start);
+    const type = b.i32(at === undefined ? BTYPE.call : 0);
     const address = (): I64 => (at === undefined ? (b.readLocal(b.target, "l") as I64) : this.addressOf(block, at));
     const target = this.goesOn(back - 1);
     if (target === undefined) {
       if (inPage) b.returnCall(goOut, b.cpu, left, b.slotAddress(at));
-      else b.returnCall(jumpOut, b.cpu, left, address());
+      else b.returnCall(jumpOut, b.cpu, left, address(), type);
       return;
     }
     const link = b.readLocal(b.xLocal(LINK_REGISTER), "l") as I64;
@@ -478,7 +481,7 @@ class Region {
       this.nextSlot,
       inPage
         ? b.call(callOut, b.cpu, left, link, b.slotAddress(at))
-        : b.call(callAddress, b.cpu, left, link, address()),
+        : b.call(callAddress, b.cpu, left, link, address(), type),
     );
     b.ifRare(b.local32(this.nextSlot).ne(RETURNED), () => b.br(this.back));
     this.goOnAt(index, target, back);
@@ -527,7 +530,7 @@ class Region {
       this.jumpTo(index, target);
       return;
     }
-    if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), this.addressOf(block, at));
+    if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), this.addressOf(block, at), b.i32(0));
     else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotAddress(at));
   }
 
@@ -544,7 +547,7 @@ class Region {
     const hash = (this.source.pages(pageOf(at)) as PageCode).hash;
     const va = b.variable(this.addressOf(block, pageOf(at) * (PAGE_SIZE / 4)));
     const entry = fetchEntry(b.local32(b.bank), va.get());
-    const leave = (): void => b.returnCall(jumpOut, b.cpu, b.local32(b.left), va.get().add(slotOf(at) * 4));
+    const leave = (): void => b.returnCall(jumpOut, b.cpu, b.local32(b.left), va.get().add(slotOf(at) * 4), b.i32(0));
     b.ifRare((b.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).ne(va.get()), leave);
     const code = b.variable(b.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32);
     b.ifRare((b.load("i64.load", code.get(), CODE_PAGE.hash) as I64).ne(b.i64(hash)), leave);

@@ -64,7 +64,8 @@ export function stage2Geometry(paBits: number): {
 } {
   const fourLevels = paBits >= 44;
   const ps = [32, 36, 40, 42, 44, 48].findLastIndex((bits) => bits <= paBits);
-  const t0sz = fourLevels ? 16 : 25;
+  // An IPA has no more bits than a physical address.
+  const t0sz = fourLevels ? 64 - Math.min(paBits, 48) : 25;
   const sl0 = fourLevels ? 2 : 1;
   const innerShareable = 3 << 12;
   const writeBackAllocate = (1 << 10) | (1 << 8);

@@ -16,13 +16,14 @@ function whereGuarded(b: Builder, target: I64, kind: I32, links: boolean): void 
 /** BR and its kin: by X16 and X17, which veneers and procedure linkage tables use, to what calls may reach too. */
 export function jump(b: Builder, target: I64, rn: Operand): void {
   const veneer = b.operand(rn).or(1).eq(17);
-  whereGuarded(b, target, veneer.select(b.i32(BTYPE.jumpOrCall), b.i32(BTYPE.jump)), false);
-  b.branch(target);
+  const type = veneer.select(b.i32(BTYPE.jumpOrCall), b.i32(BTYPE.jump));
+  whereGuarded(b, target, type, false);
+  b.branch(target, type);
 }
 
 /** BLR and its kin. */
 export function call(b: Builder, target: I64): void {
   whereGuarded(b, target, b.i32(BTYPE.call), true);
   b.setX(LINK_REGISTER, b.pc().add(4));
-  b.branch(target);
+  b.branch(target, b.i32(BTYPE.call));
 }

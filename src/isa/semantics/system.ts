@@ -11,7 +11,7 @@ import type { I32, I64 } from "../../engine/ir/value.js";
 import { CONTEXT, CPU, Exit, PAGE_BITS, SECURE_ADDRESS } from "../../engine/layout.js";
 import { raiseDataAbort, resolve } from "../../mmu/access.js";
 import { asidMask, enterMode, flushCpu, forEachCpu, invalidateAddress, invalidateBanks } from "../../mmu/banks.js";
-import { ACCESS, FAULT, inSecureRegime, walk } from "../../mmu/walk.js";
+import { ACCESS, FAULT, inSecureRegime, isExternalAbort, walk } from "../../mmu/walk.js";
 import type { Operand } from "../pattern.js";
 
 // --- waiting and events ---------------------------------------------------------------------------------------------
@@ -337,8 +337,9 @@ const translateToPar = defineFunction("translateToPar", "iilii", "i", (fb, cpu, 
   });
   const onWalk = fault.and(FAULT.onWalk).ne(0);
   const stage2 = fault.and(FAULT.stage2).ne(0);
-  // Stage 2 refusing a table of a stage-1 translation from EL1 is an exception to EL2, not a result.
-  fb.if(onWalk.and(stage2).and(c.get32(CPU.el).eq(1)), () => {
+  // Stage 2 refusing a table of a stage-1 translation from EL1 is an exception to EL2, not a result; so is an External
+  // abort on a walk, to where those go (DDI 0487, AArch64.AT).
+  fb.if(onWalk.and(stage2).and(c.get32(CPU.el).eq(1)).or(isExternalAbort(fault)), () => {
     fb.call(raiseDataAbort, cpu, va, fault, fb.i32(CM_AND_WNR));
     fb.return(fb.i32(1));
   });

@@ -41,7 +41,7 @@ function walk(memory: Uint8Array, vtcr: bigint, vttbr: bigint, ipa: bigint): Lea
 }
 
 describe.each([
-  { paBits: 44, t0sz: 16n, sl0: 2n, ps: 4n },
+  { paBits: 44, t0sz: 20n, sl0: 2n, ps: 4n },
   { paBits: 40, t0sz: 25n, sl0: 1n, ps: 2n },
 ])("stage 2 with $paBits physical address bits", ({ paBits, t0sz, sl0, ps }) => {
   let memory: Uint8Array;
