@@ -63,7 +63,7 @@ export async function exerciseCompiler({ Compiler }: typeof CompilerModule): Pro
       const handler = decodeIn(tree, AREA.decodeTree, word);
       slots.set([(handler ?? 0) | (HEAT << 16), word], n * 2);
     });
-    const page = { distance: 0, address: first * SLOT_SIZE, hash: 0n, slots };
+    const page = { distance: 0, address: first * SLOT_SIZE, hash: 0n, slots, targets: [] };
     const heads = Array.from(
       { length: Math.ceil(own.length / APART) },
       (_, n): JobSlot => ({ head: n * APART, pages: [page] }),

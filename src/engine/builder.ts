@@ -89,6 +89,8 @@ export abstract class Builder extends FunctionBuilder {
   abstract flagC(): I32;
   abstract flagV(): I64;
 
+  /** This is an indirect branch to `target`, and no return: the interpreter remembers that for the compiler. */
+  abstract noteTarget(target: I64): void;
   /** Ends the instruction: go on at `target`, with a BTYPE (interpreter/landing.ts) or none. */
   abstract branch(target: I64, type?: I32): void;
   /** Ends the instruction: PC + `offset`, known to be a direct branch. */

@@ -355,6 +355,8 @@ export const AREA = {
   crcTables: 0x7f_0000,
   /** Vectors that instructions look up in (engine/crypto/sbox.ts). */
   substitutionTables: 0x7f_4000,
+  /** Where indirect branches led while they were interpreted: BRANCH_TARGET rows. */
+  branchTargets: 0x7f_8000,
   /** vCPU blocks, then banks, then the predecode pool, then guest RAM. */
   dynamic: 0x80_0000,
 } as const;
@@ -370,6 +372,13 @@ export const WATCH_PHYSICAL = 4;
 export const WATCH_OWNER = { debugger: 0, guest: 1 } as const;
 export const MAX_WATCHES = (AREA.pointCells - AREA.watches) / WATCH.size;
 export const POINT_CELLS = (AREA.codePages - AREA.pointCells) / 8;
+
+/**
+ * The two places that an indirect branch led to most, and how often in a row of each; the row is found by the address of
+ * the branch's slot, which it also names.
+ */
+export const BRANCH_TARGET = { slot: 0, counts: [4, 24], targets: [8, 16], size: 32 } as const;
+export const BRANCH_TARGETS = (AREA.dynamic - AREA.branchTargets) / BRANCH_TARGET.size;
 
 export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2 } as const;
 

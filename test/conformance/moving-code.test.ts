@@ -31,7 +31,10 @@ const AT = {
   callAgain: 80,
   visitor: 128,
   out: 200,
-  end: 210,
+  leaf: 212,
+  nest: 224,
+  veneer: 236,
+  end: 240,
 } as const;
 const CELLS = 8;
 const NOP = 0xd503201f;
@@ -61,6 +64,25 @@ const [B, BL, B_NE, CBZ_X26, CBNZ_X24, TBZ_X0] = [
   0x14000000, 0x94000000, 0x54000001, 0xb400001a, 0xb5000018, 0x36000000,
 ];
 const neighbour = (random: Random): number => (random.below(2) * 2 - 1) * 1024;
+const adr = (register: number, from: number, to: number): number =>
+  (0x10000000 | register | (((to - from) & 0x7ffff) << 5)) >>> 0;
+/** A small function of a page or of one beside it. */
+const small = (random: Random): number =>
+  ([AT.leaf, AT.nest, AT.veneer][random.below(3)] as number) + (random.below(3) - 1) * 1024;
+
+/**
+ * Small functions, which the compiler may put in the place of their calls: one that calls nothing, and may skip an
+ * instruction behind the call; one that calls another; one that goes to another by X16.
+ */
+function smallFunctions(random: Random): [number, number[]][] {
+  const leafNearby = AT.leaf + (random.below(3) - 1) * 1024;
+  const skips = random.below(3) === 0 ? 0x910013de : NOP; // add x30, x30, #4
+  return [
+    [AT.leaf + 4, [TBZ_X0 | (random.below(32) << 19) | (2 << 5), skips, 0xd65f03c0]], // ret
+    [AT.nest, [0xf81f0ffe, branch(BL, AT.nest + 1, leafNearby), operation(random), NOP, 0xf84107fe, 0xd65f03c0]],
+    [AT.veneer, [adr(16, AT.veneer, leafNearby), 0xd61f0200]], // br x16
+  ];
+}
 
 /** A page: a function at its beginning, in the middle of which other pages' functions come and go. */
 function codePage(random: Random): number[] {
@@ -70,10 +92,17 @@ function codePage(random: Random): number[] {
   };
   put(0, 0xf81f0ffe, 0xd100075a, branchIf(CBZ_X26, 2, AT.out)); // str x30, [sp, #-16]!; sub x26, x26, #1; cbz
   put(AT.loop - 1, 0xd2800018 | ((1 + random.below(6)) << 5)); // movz x24
-  put(AT.loop + 4, 0xd1000718, branchIf(CBNZ_X24, AT.loop + 5, AT.loop)); // sub x24, x24, #1; cbnz
+  // adr x17; tbz x0, #bit; adr x17; blr x17; bl
+  const { loop } = AT;
+  put(loop, adr(17, loop, small(random)), TBZ_X0 | (random.below(32) << 19) | (2 << 5));
+  put(loop + 2, adr(17, loop + 2, small(random)), 0xd63f0220, NOP);
+  put(loop + 5, branch(BL, loop + 5, small(random)), NOP);
+  put(loop + 8, 0xd1000718, branchIf(CBNZ_X24, loop + 9, loop)); // sub x24, x24, #1; cbnz
+  for (const [at, code] of smallFunctions(random)) put(at, ...code);
   // tst x28, #mask; b.ne; adr x23, a cell; mov w22, add x<d>, x<n>, #0; bfi w22, w28, #10, #12
   const { write } = AT;
-  const cell = (random.below(3) - 1) * 1024 + AT.cells + random.below(CELLS) - (write + 2);
+  const written = random.below(2) ? AT.cells + random.below(CELLS) : AT.leaf + random.below(4);
+  const cell = (random.below(3) - 1) * 1024 + written - (write + 2);
   const word = (0x91000000 | (random.below(16) << 5) | random.below(16)) >>> 0;
   put(write, 0xf240039f | ((3 + random.below(5)) << 10), branchIf(B_NE, write + 1, write + 8));
   put(write + 2, (0x10000017 | ((cell & 0x7ffff) << 5)) >>> 0);

@@ -23,7 +23,7 @@ import {
   TLB_ENTRY,
 } from "../layout.js";
 import type { LoadName, StoreName } from "../wasm/opcodes.js";
-import { heatSlot, jump } from "./jump.js";
+import { heatSlot, jump, noteTarget } from "./jump.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
 const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
@@ -340,6 +340,10 @@ export class InterpreterBuilder extends Builder {
   /** The end of a body that did not end itself. */
   finish(): void {
     this.return(this.next());
+  }
+
+  noteTarget(target: I64): void {
+    this.call(noteTarget, this.slot, target);
   }
 
   branch(target: I64, type: I32 = this.i32(0)): void {

@@ -5,7 +5,17 @@ import { CpuView } from "../cpu-view.js";
 import { hotSlot } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CPU, FETCH_ENTRY, GLOBAL, PAGE_SIZE } from "../layout.js";
+import {
+  AREA,
+  BANK,
+  BRANCH_TARGET,
+  BRANCH_TARGETS,
+  CPU,
+  FETCH_ENTRY,
+  GLOBAL,
+  PAGE_SIZE,
+  SLOT_SIZE,
+} from "../layout.js";
 import { fetchEntry } from "./fetch-entry.js";
 import { typeOfUnknown } from "./landing.js";
 
@@ -22,6 +32,39 @@ export const heatSlot = defineFunction("heatSlot", "ii", "", (fb, cpu, slot) => 
   const heat = hotter.shrU(16);
   const global = (at: number): I32 => fb.load("i32.load", fb.i32(0), at) as I32;
   fb.if(heat.eq(global(GLOBAL.hot)).or(heat.eq(global(GLOBAL.look))), () => fb.call(hotSlot, cpu, slot));
+  fb.return();
+});
+
+/** (slot, target): an indirect branch leads to `target`, which takes the place of what it led to less often. */
+export const noteTarget = defineFunction("noteTarget", "il", "", (fb, slot, target) => {
+  const scale = Math.log2(BRANCH_TARGET.size) - Math.log2(SLOT_SIZE);
+  const index = slot.shl(scale).and((BRANCH_TARGETS - 1) * BRANCH_TARGET.size);
+  const row = fb.variable(index);
+  const load32 = (at: number): I32 => fb.load("i32.load", row.get(), AREA.branchTargets + at) as I32;
+  const store32 = (at: number, value: I32): void => {
+    fb.store("i32.store", row.get(), value, AREA.branchTargets + at);
+  };
+  const put = (n: 0 | 1): void => {
+    fb.store("i64.store", row.get(), target, AREA.branchTargets + BRANCH_TARGET.targets[n]);
+    store32(BRANCH_TARGET.counts[n], fb.i32(0));
+  };
+  fb.if(load32(BRANCH_TARGET.slot).ne(slot), () => {
+    store32(BRANCH_TARGET.slot, slot);
+    for (const n of [0, 1] as const) put(n);
+    fb.return();
+  });
+  for (const n of [0, 1] as const) {
+    const known = fb.load("i64.load", row.get(), AREA.branchTargets + BRANCH_TARGET.targets[n]) as I64;
+    fb.if(known.eq(target), () => {
+      store32(BRANCH_TARGET.counts[n], load32(BRANCH_TARGET.counts[n]).add(1));
+      fb.return();
+    });
+  }
+  fb.if(
+    load32(BRANCH_TARGET.counts[0]).ltU(load32(BRANCH_TARGET.counts[1])),
+    () => put(0),
+    () => put(1),
+  );
   fb.return();
 });
 

@@ -94,11 +94,10 @@ export const jumpOut = defineFunction("jumpOut", "iili", "i", (fb, cpu, left, ad
 /** (cpu, left, address): a return that no call of a region expects. To the interpreter's loop, by way of all of them. */
 export const returnOut = defineFunction("returnOut", "iil", "i", (fb, cpu, left, address) => {
   const c = new CpuView(fb, cpu);
-  goBack(
-    c,
-    left,
-    slotOfAddress(c, address, fb.i32(0), () => goBack(c, left, fb.i32(0))),
-  );
+  const slot = fb.variable(slotOfAddress(c, address, fb.i32(0), () => goBack(c, left, fb.i32(0))));
+  // As if the function were interpreted: whether a call is often come back from says what its code is worth.
+  fb.call(heatSlot, cpu, slot.get());
+  goBack(c, left, slot.get());
 });
 
 /**

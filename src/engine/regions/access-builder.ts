@@ -11,7 +11,7 @@ import type { Statement } from "../ir/function.js";
 import type { F32, F64, I32, I64, Node, V128, Value } from "../ir/value.js";
 import { BANK, PAGE_BITS, PAGE_SIZE, SITES, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
 import { CONTROL, LOADS, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
-import { slotOf } from "./discover.js";
+import { slotOf } from "./places.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
 const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };

@@ -15,8 +15,8 @@ import { type F32, F64, type I32, type I64, type V128, type Value } from "../ir/
 import { CPU, SLOT_SIZE } from "../layout.js";
 import { OPS, type StoreName } from "../wasm/opcodes.js";
 import { AccessBuilder, NOT_COMPILABLE } from "./access-builder.js";
-import { slotOf } from "./discover.js";
 import { conditionOf, FLAGS, type FlagState, holds, type SourceLetter, STORED } from "./flag-state.js";
+import { pageOf, slotOf } from "./places.js";
 import { bitsOf, type RegisterSet } from "./registers.js";
 
 /** Slot of SP in the vCPU block's X registers, and its bit in register sets. */
@@ -26,14 +26,34 @@ const SP_BIT = 31;
 /** What an instruction that branches does so for. */
 export type BranchKind = "branch" | "call" | "return";
 
+/** An instruction to be built. */
+export interface Buildable {
+  readonly word: number;
+  readonly fp: boolean;
+  readonly kind: BranchKind;
+  /** See Instruction. */
+  readonly inlined: readonly number[];
+  readonly body: (b: Builder) => void;
+}
+
 /** How control leaves a block for something that is not the next statement. */
 export type Way =
   /** To an instruction of the region or of its pages, by number (discover.ts). */
   | { readonly kind: "to"; readonly at: number }
-  /** To an address, which is in `target`; by RET, or by BR with its BTYPE. */
-  | { readonly kind: "indirect"; readonly returns: boolean; readonly type: I32 | undefined }
+  /** To an address, which is in `target`; by RET, or by BR with its BTYPE. Expected are some instructions of the region. */
+  | {
+      readonly kind: "indirect";
+      readonly returns: boolean;
+      readonly type: I32 | undefined;
+      readonly expected: readonly number[];
+    }
   /** A call of an instruction by number, or of what is in `target`; comes back to instruction `back`. */
-  | { readonly kind: "call"; readonly at: number | undefined; readonly back: number }
+  | {
+      readonly kind: "call";
+      readonly at: number | undefined;
+      readonly back: number;
+      readonly expected: readonly number[];
+    }
   /** Back to the interpreter, before instruction `at`; `refund` instructions were taken from the budget in vain. */
   | { readonly kind: "bail"; readonly at: number; readonly cause: BailCause; refund: number }
   /** To the interpreter's loop, which looks at interrupts before the instruction `at`. */
@@ -164,7 +184,7 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
    */
   buildBlock(
     start: number,
-    instructions: readonly { word: number; fp: boolean; kind: BranchKind; body: (b: Builder) => void }[],
+    instructions: readonly Buildable[],
     flags: FlagState,
     unsteady: number | undefined,
   ): { block: BuiltBlock; taken: number } {
@@ -203,15 +223,12 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     return { block: { start, body, length, departures, firstUses, touched, flags: flagState }, taken };
   }
 
-  private instruction(
-    at: number,
-    position: number,
-    { word, fp, kind, body }: { word: number; fp: boolean; kind: BranchKind; body: (b: Builder) => void },
-  ): boolean {
+  private instruction(at: number, position: number, { word, fp, kind, inlined, body }: Buildable): boolean {
     this.word = word;
     this.at = at;
     this.position = position;
     this.kind = kind;
+    this.inlined = inlined;
     this.snapshot = this.touched();
     this.scalarsBefore = this.scalars;
     this.flagStateBefore = this.flagState;
@@ -258,6 +275,7 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     }
   }
   private kind: BranchKind = "branch";
+  private inlined: readonly number[] = [];
 
   private touched(): RegisterSet {
     return { x: this.touchedX, v: this.touchedV };
@@ -266,7 +284,8 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
   /** Leaves the block from here; by default as it was before the current instruction. */
   private depart(way: Way, touched = this.snapshot): void {
     // Blocks of the region go on with vectors; everything else finds registers in the vCPU block.
-    if (way.kind === "to") for (const n of this.scalars.stale) this.refresh(n);
+    const mayStay = way.kind === "to" || ("expected" in way && way.expected.length > 0);
+    if (mayStay) for (const n of this.scalars.stale) this.refresh(n);
     this.departures.push({ way, touched, code: this.placeholder() });
   }
 
@@ -633,11 +652,14 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
 
   // --- how an instruction ends ------------------------------------------------------------------------------------------
 
+  noteTarget(): void {}
+
   branch(target: I64, type?: I32): void {
     this.ended = true;
     this.writeLocal(this.target, target);
-    if (this.kind === "call") this.departAfter({ kind: "call", at: undefined, back: this.at + 1 });
-    else this.departAfter({ kind: "indirect", returns: this.kind === "return", type });
+    const expected = this.inlined;
+    if (this.kind === "call") this.departAfter({ kind: "call", at: undefined, back: this.at + 1, expected });
+    else this.departAfter({ kind: "indirect", returns: this.kind === "return", type, expected });
   }
 
   branchDirect(offset: I64): void {
@@ -653,7 +675,10 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     const bytes = offset.node.constant;
     if (typeof bytes !== "bigint") throw new Error("a direct branch without a constant offset");
     const at = this.at + Number(bytes / 4n);
-    if (this.kind === "call") this.departAfter({ kind: "call", at, back: this.at + 1 });
+    const expected = this.inlined;
+    const [inlined] = expected;
+    if (inlined !== undefined && pageOf(inlined) === pageOf(this.at)) this.departAfter({ kind: "to", at: inlined });
+    else if (this.kind === "call") this.departAfter({ kind: "call", at, back: this.at + 1, expected });
     else this.departAfter({ kind: "to", at });
   }
 

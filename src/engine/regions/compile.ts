@@ -27,11 +27,20 @@ import type { I32, I64 } from "../ir/value.js";
 import { BANK, CODE_PAGE, CPU, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
 import { NOT_COMPILABLE } from "./access-builder.js";
-import { BlockBuilder, type BranchKind, type BuiltBlock, type Departure, type RegionContext } from "./block-builder.js";
-import { type Discovered, discover, type Instruction, type PageCode, type Pages, pageOf, slotOf } from "./discover.js";
+import {
+  BlockBuilder,
+  type BranchKind,
+  type Buildable,
+  type BuiltBlock,
+  type Departure,
+  type RegionContext,
+  type Way,
+} from "./block-builder.js";
+import { type Discovered, discover, type Instruction, type PageCode, type Pages } from "./discover.js";
 import { type FlagState, STORED, sameFlags } from "./flag-state.js";
 import { type BlockUse, flow } from "./flow.js";
 import type { Run } from "./job.js";
+import { pageOf, slotOf } from "./places.js";
 import { difference, NONE, type RegisterSet, union } from "./registers.js";
 import { blocksOf, type Loop, type Shape, structure } from "./structure.js";
 
@@ -109,10 +118,11 @@ function fieldsFor(form: Form): Record<string, number | Operand> {
   return fields;
 }
 
-function buildable({ word, form, isBreakpoint }: Instruction): Parameters<BlockBuilder["buildBlock"]>[1][number] {
+function buildable({ word, form, isBreakpoint, inlined }: Instruction): Buildable {
   const { row } = form;
   return {
     word,
+    inlined,
     fp: row.options.fp === true,
     kind: KINDS.get(row.name) ?? "branch",
     body: isBreakpoint || INTERPRETED.has(row.name) ? notCompilable : (b) => row.body(b, fieldsFor(form)),
@@ -177,7 +187,7 @@ class Region {
     this.entries = [source.head, ...discovered.entries.filter((at) => this.indexOf.has(at))];
     const entryBlocks = this.entries.map((at) => this.indexOf.get(at) as number);
     const uses = this.blocks.map((block): BlockUse => ({ touched: block.touched, ...this.successors(block) }));
-    const graph = uses.map((u) => [...new Set([...u.successors, ...u.successorsAfresh])]);
+    const graph = uses.map((u) => [...new Set([...u.successors, ...u.successorsAfresh, ...u.successorsSeldom])]);
     this.shapes = structure(graph, entryBlocks);
     this.reached = blocksOf(this.shapes);
     this.kept = flow(uses, this.shapes, entryBlocks);
@@ -225,19 +235,25 @@ class Region {
     return this.indexOf.get(at);
   }
 
-  private successors({ departures }: BuiltBlock): Pick<BlockUse, "successors" | "successorsAfresh"> {
+  /** The instructions at which control may go on in the region with all that is in locals. */
+  private staysAt(way: Way): readonly number[] {
+    if (way.kind === "to") return this.indexOf.has(way.at) ? [way.at] : [];
+    return way.kind === "indirect" || way.kind === "call" ? way.expected.filter((at) => this.indexOf.has(at)) : [];
+  }
+
+  private successors({ departures }: BuiltBlock): Omit<BlockUse, "touched"> {
     const successors: number[] = [];
     const successorsAfresh: number[] = [];
+    const successorsSeldom: number[] = [];
     for (const { way } of departures) {
-      if (way.kind === "to") {
-        const target = this.inside(way.at);
-        if (target !== undefined) successors.push(target);
-      } else if (way.kind === "interpret" || way.kind === "call") {
+      const expected = this.staysAt(way);
+      for (const at of expected) successors.push(this.inside(at) as number);
+      if (way.kind === "interpret" || way.kind === "call") {
         const target = this.goesOn(way.kind === "call" ? way.back - 1 : way.at);
-        if (target !== undefined) successorsAfresh.push(target);
+        if (target !== undefined) (expected.length > 0 ? successorsSeldom : successorsAfresh).push(target);
       }
     }
-    return { successors, successorsAfresh };
+    return { successors, successorsAfresh, successorsSeldom };
   }
 
   /** The block behind an instruction that something else carries out, if it is of the same page. */
@@ -290,8 +306,10 @@ class Region {
     const { length, departures } = this.blocks[index] as BuiltBlock;
     let rest = 0;
     for (const { way } of departures) {
-      const target = way.kind === "to" ? this.inside(way.at) : undefined;
-      if (target !== undefined && !this.loops.has(target)) rest = Math.max(rest, this.longest(target));
+      for (const at of this.staysAt(way)) {
+        const target = this.inside(at) as number;
+        if (!this.loops.has(target)) rest = Math.max(rest, this.longest(target));
+      }
     }
     this.lengths.set(index, length + rest);
     return length + rest;
@@ -422,6 +440,7 @@ class Region {
         this.goTo(block, index, way.at, kept);
         return;
       case "indirect":
+        this.goAsExpected(block, index, way, kept);
         if (way.returns) this.returnAsExpected(left(), target());
         else if (this.dispatches) this.dispatch(left(), target());
         if (way.returns) b.returnCall(returnOut, b.cpu, left(), target());
@@ -434,7 +453,19 @@ class Region {
         this.interpret(index, way.at);
         return;
       case "call":
+        this.goAsExpected(block, index, way, kept);
         this.call(block, index, way.at, way.back);
+    }
+  }
+
+  /** Goes on in the region where a branch leads to what it is expected to, and that is mapped there. */
+  private goAsExpected(block: BuiltBlock, index: number, way: Way, kept: RegisterSet): void {
+    const { b } = this;
+    const isDirect = way.kind === "call" && way.at !== undefined;
+    for (const at of this.staysAt(way)) {
+      const go = (): void => this.goInside(block, index, at, kept);
+      if (isDirect) go();
+      else b.if((b.readLocal(b.target, "l") as I64).eq(this.addressOf(block, at)), go);
     }
   }
 
@@ -522,36 +553,50 @@ class Region {
   /** To instruction `at`, in the region or not. */
   private goTo(block: BuiltBlock, index: number, at: number, kept: RegisterSet): void {
     const { b } = this;
-    const target = this.inside(at);
     const crosses = pageOf(at) !== pageOf(block.start);
-    if (target !== undefined) {
-      if (crosses) this.crossPage(block, at);
-      b.loadRegisters(difference(this.kept[target] as RegisterSet, kept));
-      this.jumpTo(index, target);
-      return;
+    if (this.indexOf.has(at)) {
+      this.goInside(block, index, at, kept);
+      if (!crosses) return;
     }
     if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), this.addressOf(block, at), b.i32(0));
     else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotAddress(at));
   }
 
+  /** To instruction `at` of the region. Does nothing if that is of another page, and the fetch TLB does not know it. */
+  private goInside(block: BuiltBlock, index: number, at: number, kept: RegisterSet): void {
+    const { b } = this;
+    const target = this.inside(at) as number;
+    const go = (): void => {
+      b.loadRegisters(difference(this.kept[target] as RegisterSet, kept));
+      this.jumpTo(index, target);
+    };
+    if (pageOf(at) === pageOf(block.start)) go();
+    else this.crossPage(block, at, go);
+  }
+
   /** The virtual address of an instruction, as seen from a block's page. */
   private addressOf(block: BuiltBlock, at: number): I64 {
     const { b } = this;
-    const base = pageOf(block.start) * (PAGE_SIZE / 4);
-    return b.page().add((at - base) * 4);
+    return b.page().add((pageOf(at) - pageOf(block.start)) * PAGE_SIZE + slotOf(at) * 4);
   }
 
-  /** The page of `at` must be mapped to what its code was compiled from; if the fetch TLB does not say so, leaves. */
-  private crossPage(block: BuiltBlock, at: number): void {
+  /** Runs `go`, which does not come back, where the page of `at` is mapped to what its code was compiled from. */
+  private crossPage(block: BuiltBlock, at: number, go: () => void): void {
     const { b } = this;
     const hash = (this.source.pages(pageOf(at)) as PageCode).hash;
     const va = b.variable(this.addressOf(block, pageOf(at) * (PAGE_SIZE / 4)));
-    const entry = fetchEntry(b.local32(b.bank), va.get());
-    const leave = (): void => b.returnCall(jumpOut, b.cpu, b.local32(b.left), va.get().add(slotOf(at) * 4), b.i32(0));
-    b.ifRare((b.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).ne(va.get()), leave);
-    const code = b.variable(b.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32);
-    b.ifRare((b.load("i64.load", code.get(), CODE_PAGE.hash) as I64).ne(b.i64(hash)), leave);
-    b.setState32(CPU.slotBase, code.get());
-    b.setState64(CPU.pcBias, va.get().sub(code.get().shrU(1).toI64U()));
+    const entry = b.variable(fetchEntry(b.local32(b.bank), va.get()));
+    const otherwise = new Label("block");
+    const code = b.statements(() => {
+      const tag = b.load("i64.load", entry.get(), BANK.fetch + FETCH_ENTRY.tag) as I64;
+      b.ifRare(tag.ne(va.get()), () => b.br(otherwise));
+      const page = b.variable(b.load("i32.load", entry.get(), BANK.fetch + FETCH_ENTRY.codePage) as I32);
+      const is = b.load("i64.load", page.get(), CODE_PAGE.hash) as I64;
+      b.ifRare(is.ne(b.i64(hash)), () => b.br(otherwise));
+      b.setState32(CPU.slotBase, page.get());
+      b.setState64(CPU.pcBias, va.get().sub(page.get().shrU(1).toI64U()));
+      go();
+    });
+    b.append([Control.scope(otherwise, code)]);
   }
 }

@@ -116,7 +116,7 @@ export class Compiler {
     );
   }
 
-  private pageCode({ address, hash, slots }: PageCopy): PageCode {
+  private pageCode({ address, hash, slots, targets }: PageCopy): PageCode {
     const { beginnings } = this;
     const { firstRegion, decodeRoot, decodeTree } = this.tables;
     const tree = { root: decodeRoot, words: decodeTree };
@@ -134,6 +134,7 @@ export class Compiler {
       isBreakpoint: (slot) => handler(slot) === HANDLER_BREAKPOINT,
       wasExecuted: (slot) => handler(slot) !== 0,
       heat: (slot) => (handler(slot) < firstRegion ? (slots[slot * 2] ?? 0) >>> 16 : 0),
+      targets: (slot) => targets.filter((target) => target.slot === slot),
       isRegion: (slot) => (beginnings.get(address + slot * SLOT_SIZE) ?? 0) >= WORTH_A_BRANCH,
     };
   }

@@ -1,10 +1,11 @@
 /**
  * Which instructions a region has: those reachable from a hot slot by direct branches, falling through, and coming back
- * from calls, as far as they have been executed before; cut into blocks. Instructions are named by their distance from
- * the first one of the hot slot's page, in instructions, so that the next virtual page begins at 1,024.
+ * from calls, as far as they have been executed before, and the small functions called on the way (callees.ts); cut into
+ * blocks. Instructions are named by numbers (places.ts).
  */
 import type { Form } from "../../isa/pattern.js";
-import { SLOTS_PER_PAGE } from "../layout.js";
+import { Callees } from "./callees.js";
+import { contextOf, pageOf, slotOf } from "./places.js";
 
 /** The code of one virtual page near the hot slot. */
 export interface PageCode {
@@ -20,6 +21,8 @@ export interface PageCode {
   wasExecuted(slot: number): boolean;
   /** How often it was branched to while it was interpreted, as far as that is counted. */
   heat(slot: number): number;
+  /** Where a slot's indirect branch led most, by numbers in context 0, and how often. */
+  targets(slot: number): readonly { readonly at: number; readonly count: number }[];
   /** Whether a region begins there that is better gone to than compiled again. */
   isRegion(slot: number): boolean;
 }
@@ -32,6 +35,11 @@ export interface Instruction {
   readonly word: number;
   readonly form: Form;
   readonly isBreakpoint: boolean;
+  /**
+   * Where it goes on in the region if it leads there: a call at functions whose code stands in its place, a return of one
+   * of these behind the call, a branch of a linkage table at the function itself.
+   */
+  readonly inlined: readonly number[];
 }
 
 export interface Block {
@@ -68,31 +76,29 @@ const MANY_ROUNDS = 8;
 /** Branches to what is taken for the beginning of a function. */
 const CALLED = 2;
 
-export const pageOf = (at: number): number => Math.floor(at / SLOTS_PER_PAGE);
-export const slotOf = (at: number): number => at - pageOf(at) * SLOTS_PER_PAGE;
-
-/** How an instruction goes on: offset of a direct branch; whether the next instruction may follow; whether it calls. */
+/** How an instruction goes on: offset of a direct branch; whether the next instruction may follow; if it calls or returns. */
 interface Flow {
   readonly offset?: number;
   readonly falls: boolean;
   readonly calls?: boolean;
+  readonly returns?: boolean;
 }
 
 const STRAIGHT: Flow = { falls: true };
 const AWAY: Flow = { falls: false };
 const CALL: Flow = { falls: false, calls: true };
+const RETURN: Flow = { falls: false, returns: true };
 
 /** Rows after which the program goes on elsewhere, and not by a label. */
 const LEAVES = new Map<string, Flow>([
   ["BR", AWAY],
-  ["RET", AWAY],
+  ["RET", RETURN],
   ["BRAA", AWAY],
   ["BRAAZ", AWAY],
-  ["RETAA", AWAY],
+  ["RETAA", RETURN],
   ["BLR", CALL],
   ["BLRAA", CALL],
   ["BLRAAZ", CALL],
-  ["BL", CALL],
   ["ERET", AWAY],
   ["ERETAA", AWAY],
   ["BRK", AWAY],
@@ -104,10 +110,12 @@ const LEAVES = new Map<string, Flow>([
 /** Indirect branches that may be an interpreter's, from one bytecode to the next. */
 const DISPATCHES = new Set(["BR", "BRAA", "BRAAZ"]);
 
-function flowOf(name: string, word: number): Flow {
+export function flowOf(name: string, word: number): Flow {
   switch (name) {
     case "B":
       return { offset: (word << 6) >> 6, falls: false };
+    case "BL":
+      return { offset: (word << 6) >> 6, falls: false, calls: true };
     case "B_cond":
     case "CBZ":
     case "CBNZ":
@@ -174,9 +182,10 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   const executed = (at: number): boolean => {
     const page = pageAt(at);
     if (page === undefined || !page.wasExecuted(slotOf(at))) return false;
-    return at === head || !page.isRegion(slotOf(at));
+    return at === head || contextOf(at) !== 0 || !page.isRegion(slotOf(at));
   };
   const start = functionStart(pages, head);
+  const callees = new Callees(pages, start ?? head, warm);
   const work = start === undefined ? [head] : [head, start];
   const leaders = new Set<number>(work);
   const entries = new Set<number>(work);
@@ -185,27 +194,38 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
     leaders.add(at);
     if (!found.has(at) && executed(at)) work.push(at);
   };
+  /** Instructions of the region's own. */
+  let own = 0;
+  const hasRoom = (at: number): boolean => contextOf(at) !== 0 || own < MAX_INSTRUCTIONS;
+  const inlinedAt = (at: number, name: string, word: number, flow: Flow): readonly number[] => {
+    if (flow.returns) return callees.returnOf(at);
+    if (flow.calls) return callees.enter(at, flow.offset);
+    return DISPATCHES.has(name) ? callees.throughVeneer(at, word) : [];
+  };
   let dispatcher: number | undefined;
   let candidates: number[] | undefined;
   let dispatches = false;
   // Nearest first, so that what is cut off by the limit is far away.
   for (let next = 0; next < work.length || mayLeadOn(); next++) {
-    for (let at = work[next] as number; !found.has(at) && found.size < MAX_INSTRUCTIONS && executed(at); at++) {
+    for (let at = work[next] as number; !found.has(at) && hasRoom(at) && executed(at); at++) {
       const page = pageAt(at) as PageCode;
       const form = page.form(slotOf(at));
       if (form === undefined) break;
       const word = page.word(slotOf(at));
-      found.set(at, { at, word, form, isBreakpoint: page.isBreakpoint(slotOf(at)) });
-      if (page.heat(slotOf(at)) >= warm) entries.add(at);
+      const isBreakpoint = page.isBreakpoint(slotOf(at));
       const flow = flowOf(form.row.name, word);
-      if (flow.offset !== undefined) lead(at + flow.offset);
-      if (DISPATCHES.has(form.row.name)) dispatcher ??= at;
+      const inlined = isBreakpoint ? [] : inlinedAt(at, form.row.name, word, flow);
+      found.set(at, { at, word, form, isBreakpoint, inlined });
+      if (contextOf(at) === 0) own++;
+      if (contextOf(at) === 0 && page.heat(slotOf(at)) >= warm) entries.add(at);
+      if (DISPATCHES.has(form.row.name) && contextOf(at) === 0) dispatcher ??= at;
+      if (flow.offset !== undefined && !flow.calls) lead(at + flow.offset);
+      for (const target of inlined) lead(target);
       if (flow.calls) {
-        leaders.add(at + 1);
-        returns.add(at + 1);
-        if (executed(at + 1)) {
-          if (!found.has(at + 1)) work.push(at + 1);
-        }
+        // Of an indirect call there may be other targets, and what is in another page may be mapped elsewhere.
+        const isSure = flow.offset !== undefined && inlined.some((target) => pageOf(target) === pageOf(at));
+        if (!isSure) returns.add(at + 1);
+        lead(at + 1);
       }
       if (!flow.falls) break;
       if (flow.offset !== undefined || slotOf(at + 1) === 0) leaders.add(at + 1);
@@ -216,7 +236,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
    * code of each behind one, and goes from one to the next in the region.
    */
   function mayLeadOn(): boolean {
-    if (dispatcher === undefined || found.size >= MAX_INSTRUCTIONS) return false;
+    if (dispatcher === undefined || own >= MAX_INSTRUCTIONS) return false;
     candidates ??= warmNear(pages, dispatcher, warm);
     for (let at = candidates.shift(); at !== undefined; at = candidates.shift()) {
       if (found.has(at)) continue;
@@ -236,8 +256,10 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
       const instruction = found.get(at);
       if (instruction === undefined) break;
       instructions.push(instruction);
-      const { offset, falls } = flowOf(instruction.form.row.name, instruction.word);
-      if (offset !== undefined) follows.push(at + offset);
+      const { offset, falls, calls } = flowOf(instruction.form.row.name, instruction.word);
+      const { inlined } = instruction;
+      follows.push(...inlined);
+      if (offset !== undefined && !calls) follows.push(at + offset);
       at++;
       if (falls && (offset !== undefined || leaders.has(at))) follows.push(at);
       if (!falls || offset !== undefined || leaders.has(at)) break;
@@ -247,7 +269,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   entries.delete(head);
   for (const at of entries) leaders.add(at);
   const heat = (at: number): number => pageAt(at)?.heat(slotOf(at)) ?? 0;
-  const unsteady = inShortLoops(blocks, heat, start === undefined ? 0 : heat(start));
+  const unsteady = inShortLoops(blocks, callees, heat, start === undefined ? 0 : heat(start));
   return {
     blocks: blocks.map((block) => ({ ...block, unsteady: unsteady.get(block.start) })),
     entries: [...entries].filter((at) => found.has(at)),
@@ -272,22 +294,27 @@ function movedBy({ form, word }: Instruction): number {
 const CONSTANT_STEPS = new Set(["ADD_imm", "SUB_imm"]);
 
 /**
- * `Block.unsteady` of those blocks, which come in the order of their addresses, between a branch back and its target.
- * `heat` says how often an instruction was branched to, `called` how often what is round all loops was.
+ * `Block.unsteady` of those blocks, which come in the order of their numbers, between a branch back and its target, with
+ * the functions that stand there in place of calls. `heat` says how often an instruction was branched to, `called` how
+ * often what is round all loops was.
  */
 function inShortLoops(
   blocks: readonly Omit<Block, "unsteady">[],
+  callees: Callees,
   heat: (at: number) => number,
   called: number,
 ): ReadonlyMap<number, number> {
   const loops: { first: number; last: number; body: typeof blocks }[] = [];
-  blocks.forEach(({ start, follows }, last) => {
+  for (const { start: last, follows } of blocks) {
     for (const first of follows) {
-      if (first > start || start - first > SHORT_LOOP) continue;
-      const from = blocks.findIndex((block) => block.start >= first);
-      loops.push({ first, last: start, body: blocks.slice(from, last + 1) });
+      if (first > last || last - first > SHORT_LOOP || contextOf(first) !== contextOf(last)) continue;
+      const body = blocks.filter(({ start }) => {
+        const place = callees.seenFrom(contextOf(first), start);
+        return place !== undefined && first <= place && place <= last;
+      });
+      loops.push({ first, last, body });
     }
-  });
+  }
   // The innermost loop of a block is the shortest, and has the last word.
   loops.sort((a, b) => b.last - b.first - (a.last - a.first));
   const found = new Map<number, number>();

@@ -12,6 +12,8 @@ export interface BlockUse {
   readonly successors: readonly number[];
   /** Blocks that follow with nothing in locals. */
   readonly successorsAfresh: readonly number[];
+  /** Blocks that follow so seldom that all that they want in locals is best loaded on the way. */
+  readonly successorsSeldom: readonly number[];
 }
 
 /** What is in locals at the beginning of each block. */

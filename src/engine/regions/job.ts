@@ -18,6 +18,13 @@ export interface CompilerTables {
   readonly warm: number;
 }
 
+/** Where an indirect branch led, by the number (places.ts) of the instruction there, and how often; at most two of each. */
+export interface BranchTarget {
+  readonly slot: number;
+  readonly at: number;
+  readonly count: number;
+}
+
 /** A predecode page as it was: two words a slot. */
 export interface PageCopy {
   readonly distance: number;
@@ -25,6 +32,7 @@ export interface PageCopy {
   /** CODE_PAGE.hash. */
   readonly hash: bigint;
   readonly slots: Uint32Array;
+  readonly targets: readonly BranchTarget[];
 }
 
 /** Where a region begins: the slot's address. */

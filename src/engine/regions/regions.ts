@@ -5,11 +5,9 @@
  */
 import { createHash } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import { decodeIn } from "../../isa/decode.js";
 import type { Engine } from "../engine.js";
 import { hostHasFma } from "../fp/host-fma.js";
-import { HANDLER_BREAKPOINT, HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
-import { AREA, CODE_PAGE, GLOBAL, SLOT_SIZE, SLOTS_PER_PAGE } from "../layout.js";
+import { AREA, CODE_PAGE, GLOBAL, SLOT_SIZE } from "../layout.js";
 import { CODE_MAKER } from "../optimized-code.js";
 import { CodeCache, type Found, type KeptRegion } from "./code-cache.js";
 import type { Compiler } from "./compiler.js";
@@ -26,6 +24,7 @@ import {
   type PageCopy,
   slotsOf,
 } from "./job.js";
+import { Snapshots } from "./snapshot.js";
 
 /** Functions of one module are compiled together (ARCHITECTURE.md, section 2: 16 is where the cost levels off). */
 const BATCH = 16;
@@ -74,6 +73,8 @@ const buffersOf = ({ pages }: JobSlot): ArrayBuffer[] => pages.map(({ slots }) =
 
 export class Regions {
   private readonly installed: InstalledRegions;
+  private readonly snapshots: Snapshots;
+  private readonly warm: number;
   private pending: HotSlot[] = [];
   private readonly running = new Map<number, Running>();
   private nextJob = 0;
@@ -98,6 +99,8 @@ export class Regions {
     private readonly options: RegionOptions,
   ) {
     this.installed = new InstalledRegions(engine, table, host);
+    this.warm = Math.floor(engine.view.getInt32(GLOBAL.hot, true) * WARM);
+    this.snapshots = new Snapshots(engine, this.installed, options.everything, this.warm);
     const { keep } = options;
     if (keep) this.cache = CodeCache.open(keep.directory, this.keyOf(keep.build));
   }
@@ -145,7 +148,7 @@ export class Regions {
       sysregIndex: copy(AREA.sysregIndex, AREA.watches),
       firstRegion: view.getInt32(GLOBAL.firstRegion, true),
       memoryPages: view.byteLength / 0x10000,
-      warm: Math.floor(view.getInt32(GLOBAL.hot, true) * WARM),
+      warm: this.warm,
     };
   }
 
@@ -222,6 +225,8 @@ export class Regions {
     for (const { distance, hash } of region.pages) {
       if (distance === 0) continue;
       const address = installed.pageAt(page, distance, bank);
+      // Of a function far away it is looked for the page at each call.
+      if (address === undefined && Math.abs(distance) > 1) continue;
       if (address === undefined) return false;
       if (installed.hashOf(address).toString(16) !== hash) return true;
       places.set(distance, address);
@@ -289,7 +294,7 @@ export class Regions {
         this.engine.dropCode();
         return;
       }
-      const slots = this.pending.splice(0, BATCH).flatMap((hot) => this.snapshot(hot) ?? []);
+      const slots = this.pending.splice(0, BATCH).flatMap((hot) => this.snapshots.of(hot) ?? []);
       if (slots.length === 0) continue;
       const job = { id: this.nextJob++, slots, dropped: this.dropped, found: this.found };
       this.dropped = [];
@@ -323,47 +328,5 @@ export class Regions {
       });
     });
     this.keep(result, running, exports);
-  }
-
-  /** The pages round a hot slot; undefined when the slot was dropped or compiled meanwhile. */
-  private snapshot({ slot, page, bank }: HotSlot): JobSlot | undefined {
-    const { installed } = this;
-    const own = installed.pageOf(slot);
-    if (!installed.isInterpreted(slot) || !installed.isUsable(own)) return undefined;
-    const pages = [0, -1, 1].flatMap((distance): PageCopy[] => {
-      const address = distance === 0 ? own : installed.pageAt(page, distance, bank);
-      if (address === undefined) return [];
-      // From here on a write to it while the job is under way is heard of.
-      return [{ distance, address, hash: installed.hashOf(address), slots: this.copy(address) }];
-    });
-    return { head: (slot - own) / SLOT_SIZE, pages };
-  }
-
-  private copy(address: number): Uint32Array {
-    const { view, bytes } = this.engine;
-    const slots = new Uint32Array(bytes.slice(address, address + CODE_PAGE.sentinel).buffer);
-    const host = view.getUint32(address + CODE_PAGE.host, true);
-    if (this.options.everything) this.decode(slots, host);
-    for (let n = 0; n < SLOTS_PER_PAGE && this.installed.isShadow(address); n++) {
-      const handler = (slots[n * 2] ?? 0) & 0xffff;
-      if (handler === 0 || handler === HANDLER_BREAKPOINT || !this.installed.isBreakpoint(address, n)) continue;
-      // A region begins at it, or it was never executed.
-      slots[n * 2] = HANDLER_BREAKPOINT;
-      slots[n * 2 + 1] = view.getInt32(host + n * 4, true);
-    }
-    return slots;
-  }
-
-  /** What was never executed is to be compiled too. */
-  private decode(slots: Uint32Array, host: number): void {
-    const { view } = this.engine;
-    const words = new Int32Array(view.buffer, AREA.decodeTree, (AREA.crcTables - AREA.decodeTree) / 4);
-    const tree = { root: view.getInt32(GLOBAL.decodeRoot, true), words };
-    for (let n = 0; n < SLOTS_PER_PAGE; n++) {
-      if (((slots[n * 2] ?? 0) & 0xffff) !== 0) continue;
-      const word = view.getInt32(host + n * 4, true);
-      slots[n * 2] = decodeIn(tree, AREA.decodeTree, word) ?? HANDLER_UNDEFINED;
-      slots[n * 2 + 1] = word;
-    }
   }
 }

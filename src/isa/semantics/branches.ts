@@ -18,12 +18,14 @@ export function jump(b: Builder, target: I64, rn: Operand): void {
   const veneer = b.operand(rn).or(1).eq(17);
   const type = veneer.select(b.i32(BTYPE.jumpOrCall), b.i32(BTYPE.jump));
   whereGuarded(b, target, type, false);
+  b.noteTarget(target);
   b.branch(target, type);
 }
 
 /** BLR and its kin. */
 export function call(b: Builder, target: I64): void {
   whereGuarded(b, target, b.i32(BTYPE.call), true);
+  b.noteTarget(target);
   b.setX(LINK_REGISTER, b.pc().add(4));
   b.branch(target, b.i32(BTYPE.call));
 }

@@ -1,0 +1,128 @@
+/**
+ * Functions whose code stands in place of their calls. A call from one region to another costs some 80 instructions of
+ * the host, and takes all registers out of the caller's locals; a small function that is called often has its
+ * instructions in the region of its caller, once for each such call: in a _context_ of their own. Its return goes on
+ * behind the call if that is where X30 leads, and is any other return otherwise.
+ */
+import { flowOf, type PageCode, type Pages } from "./discover.js";
+import { contextOf, inContext, ownNumber, pageOf, slotOf } from "./places.js";
+
+/** Instructions of a callee, as far as they were executed, at most; of all in a region; and how deep they nest. */
+const MAX_CALLEE = 60;
+const MAX_INLINED = 250;
+const MAX_DEPTH = 3;
+/** How often an indirect branch must have led somewhere. */
+const LEAST_COUNT = 64;
+
+/** Calls that are come back from as any other code goes on. */
+const CALLS = new Set(["BL", "BLR", "BLRAA", "BLRAAZ"]);
+
+/** Whether an indirect branch is by X16 or X17, as those of veneers and linkage tables are (AAPCS64, 6.1.1). */
+const isVeneer = (word: number): boolean => (((word >>> 5) & 31) | 1) === 17;
+
+interface Context {
+  /** The call, in the numbers of its own context. */
+  readonly call: number;
+  /** Functions that are on the way, by their beginnings in context 0. */
+  readonly chain: readonly number[];
+}
+
+export class Callees {
+  private readonly contexts: Context[];
+  private left = MAX_INLINED;
+
+  /** Of a region with a function that begins at `start`; a return that was branched to `warm` times is worth it. */
+  constructor(
+    private readonly pages: Pages,
+    start: number,
+    private readonly warm: number,
+  ) {
+    this.contexts = [{ call: start, chain: [start] }];
+  }
+
+  /**
+   * Where the functions are, in contexts of their own, whose code is to stand in place of the call at `call`: of that which
+   * is `offset` instructions from it, or of those that an indirect call led to most.
+   */
+  enter(call: number, offset: number | undefined): readonly number[] {
+    const back = this.pages(pageOf(call + 1));
+    if (back === undefined || pageOf(call + 1) !== pageOf(call) || !back.wasExecuted(slotOf(call + 1))) return [];
+    const heat = back.heat(slotOf(call + 1));
+    if (heat < this.warm) return [];
+    const targets = offset === undefined ? this.targetsOf(call, heat / 4) : [call + offset];
+    return targets.flatMap((target) => this.enterOne(call, ownNumber(target)) ?? []);
+  }
+
+  private enterOne(call: number, start: number): number | undefined {
+    const { chain } = this.contextAt(call);
+    if (chain.length > MAX_DEPTH || chain.includes(start)) return undefined;
+    const size = this.sizeOf(start);
+    if (size === undefined || size > this.left) return undefined;
+    this.left -= size;
+    this.contexts.push({ call, chain: [...chain, start] });
+    return inContext(this.contexts.length - 1, start);
+  }
+
+  /** Where the indirect branch at `at` led so often, by numbers in context 0. */
+  private targetsOf(at: number, often: number): number[] {
+    const known = this.pages(pageOf(at))?.targets(slotOf(at)) ?? [];
+    return known.filter(({ count }) => count >= Math.max(often, LEAST_COUNT)).map((target) => target.at);
+  }
+
+  /** Where a return at `at` leads if all is well: behind the call of its context. */
+  returnOf(at: number): readonly number[] {
+    return contextOf(at) === 0 ? [] : [this.contextAt(at).call + 1];
+  }
+
+  /** Where an indirect branch of a linkage table leads, if it is one and of a function that is called here. */
+  throughVeneer(at: number, word: number): readonly number[] {
+    if (contextOf(at) === 0 || !isVeneer(word)) return [];
+    return this.targetsOf(at, 0).map((target) => inContext(contextOf(at), target));
+  }
+
+  /** Instruction `at` or the call that it is below of, in the numbers of `context`; undefined if that is not above it. */
+  seenFrom(context: number, at: number): number | undefined {
+    let place = at;
+    while (contextOf(place) > context) place = this.contextAt(place).call;
+    return contextOf(place) === context ? place : undefined;
+  }
+
+  private contextAt(at: number): Context {
+    return this.contexts[contextOf(at)] as Context;
+  }
+
+  /**
+   * How many instructions of a function were executed; undefined for one that is too large, or that does not return by
+   * itself: whatever it goes to returns to the middle of the region then, which is no way into it.
+   */
+  private sizeOf(start: number): number | undefined {
+    const seen = new Set<number>();
+    const work = [start];
+    let returns = false;
+    for (let next = work.pop(); next !== undefined; next = work.pop()) {
+      for (let at = next; !seen.has(at); at++) {
+        const page = this.known(at);
+        const form = page?.form(slotOf(at));
+        if (page === undefined || form === undefined) break;
+        if (seen.size === MAX_CALLEE) return undefined;
+        seen.add(at);
+        const word = page.word(slotOf(at));
+        const { offset, falls, calls, returns: isReturn } = flowOf(form.row.name, word);
+        const targets = offset === undefined && isVeneer(word) ? this.targetsOf(at, 0) : [];
+        if (offset !== undefined && !calls) targets.push(at + offset);
+        work.push(...targets);
+        returns ||= isReturn === true;
+        if (falls || CALLS.has(form.row.name)) continue;
+        if (!isReturn && (calls || !targets.some((target) => this.known(target)))) return undefined;
+        break;
+      }
+    }
+    return returns ? seen.size : undefined;
+  }
+
+  /** The page of an instruction that was executed. */
+  private known(at: number): PageCode | undefined {
+    const page = this.pages(pageOf(at));
+    return page?.wasExecuted(slotOf(at)) ? page : undefined;
+  }
+}
