@@ -237,13 +237,15 @@ export const SHADOW = { no: 0, some: 1, all: 2 } as const;
 export const TLB_BITS = 14;
 export const TLB_ENTRIES = 1 << TLB_BITS;
 /**
- * Tags hold the virtual page, or have bit 0 set and match nothing. An entry of zeroes matches nothing either, but for the
+ * Tags hold the virtual page, or have one of the low bits set and match nothing. An entry of zeroes matches nothing either, but for the
  * first of a bank: no other is that of page 0. Flags are attributes (mmu/walk.ts) and WATCHED_BYTES.
  */
 export const TLB_ENTRY = { read: 0, write: 8, addend: 16, flags: 20, page: 24, size: 32 } as const;
 export const TLB_ATTRIBUTES = 0xff;
 /** A tag of the page with this is of one that would be quick but for the watched bytes in it. */
 export const WATCHED_TAG = 1n;
+/** A tag of the page with this is of one that is quick for aligned accesses: Device memory that is RAM; SCTLR_ELx.A. */
+export const ALIGNED_TAG = 2n;
 /** Where in the page the first of them is, and how many bytes there are from there to the last, without it. */
 export const WATCHED_BYTES = { first: 8, more: 20 } as const;
 /** Neighbouring entries of which a bank knows by one bit whether any was filled. */

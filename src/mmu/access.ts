@@ -11,6 +11,7 @@ import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64, V128 } from "../engine/ir/value.js";
 import {
+  ALIGNED_TAG,
   AREA,
   CACHE_CONTEXT,
   CONTEXT,
@@ -193,12 +194,13 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   // Atomic accesses read by way of the write tag.
   const watchedFor = { read: watched.and(1 << ACCESS.read), write: watched };
   // Big-endian data never is, so that the inline path need not know of it.
-  const particular = alignmentChecked(c, context).or(mayBeBigEndian(c, context));
-  const quick = attributes.and(ATTRIBUTE.device).or(particular).eqz();
+  const quick = mayBeBigEndian(c, context).eqz();
+  const alignedAlone = attributes.and(ATTRIBUTE.device).or(alignmentChecked(c, context)).ne(0);
   const readable = attributes.and(ATTRIBUTE.read);
   const writable = attributes.shrU(1).and(readable).and(readOnly.xor(1));
+  const mark = (applies: I32, bit: bigint): I64 => applies.ne(0).select(fb.i64(bit), fb.i64(0));
   const tag = (ok: I32, watched: I32): I64 =>
-    ok.and(quick).select(page.or(watched.ne(0).select(fb.i64(WATCHED_TAG), fb.i64(0))), fb.i64(-1));
+    ok.and(quick).select(page.or(mark(watched, WATCHED_TAG)).or(mark(alignedAlone, ALIGNED_TAG)), fb.i64(-1));
   fb.store("i64.store", entry, tag(readable, watchedFor.read), TLB_ENTRY.read);
   const dropsNothing = flags.and(PAGE_FLAG.hasCode).eqz();
   fb.store("i64.store", entry, tag(writable.and(dropsNothing), watchedFor.write), TLB_ENTRY.write);
@@ -212,8 +214,31 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   fb.return(hostPage.add(pa.wrap().and(PAGE_SIZE - 1)));
 });
 
-/** What `touch` says, besides 0: the whole page is for the inline path; or this access is, for watched bytes beside it. */
+/**
+ * What `touch` says, besides 0: the whole page is for the inline path; or this access is, being aligned or beside watched
+ * bytes.
+ */
 export const TOUCHED = { page: 1, access: 3 } as const;
+
+/** The largest access that is quick where only aligned ones are: DC ZVA, of 64 bytes, faults in Device memory. */
+const MOST_ALIGNED = 16;
+
+/** Goes one way where an access is aligned in a page that is quick for such accesses alone. */
+function ifAlignedSuffices(
+  fb: FunctionBuilder,
+  entry: I32,
+  va: I64,
+  size: I32,
+  access: I32,
+  go: (host: I32) => void,
+): void {
+  fb.if(tagOf(fb, entry, access).eq(pageOf(va).or(ALIGNED_TAG)), () => {
+    const misaligned = va.wrap().and(size.sub(1));
+    fb.if(misaligned.or(size.gtU(MOST_ALIGNED)).eqz(), () => {
+      go(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
+    });
+  });
+}
 
 /** `touch` of an access that is not beside what is watched. */
 const touchSlow = defineFunction("touchSlow", "ilii", "i", (fb, cpu, va, size, access) => {
@@ -229,6 +254,7 @@ const touchSlow = defineFunction("touchSlow", "ilii", "i", (fb, cpu, va, size, a
     fb.if(host.leU(DEVICE), () => fb.return(fb.i32(0)));
     fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(fb.i32(TOUCHED.page)));
   });
+  ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
   const beside = fb.call(unwatchedHost, cpu, va, size, access);
   fb.return(beside.select(fb.i32(TOUCHED.access), fb.i32(0)));
 });
@@ -239,6 +265,7 @@ const touchSlow = defineFunction("touchSlow", "ilii", "i", (fb, cpu, va, size, a
  */
 export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, access) => {
   const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
+  ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
   ifBesideWatched(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
   // As a tail call: the short way, which is taken again and again, then has nothing to save.
   fb.returnCall(touchSlow, cpu, va, size, access);
@@ -260,6 +287,7 @@ export const reach = defineFunction("reach", "ilii", "i", (fb, cpu, va, size, ac
   fb.if(tagOf(fb, entry, access).eq(pageOf(last)), () => {
     fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
   });
+  ifAlignedSuffices(fb, entry, va, size, access, (host) => fb.return(host));
   ifBesideWatched(fb, entry, va, size, access, (host) => fb.return(host));
   fb.returnCall(reachSlow, cpu, va, size, access);
 });
@@ -363,8 +391,8 @@ function deviceAccess(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, acces
   });
 }
 
-/** The quick way for an access in a page that is slow only for what is watched elsewhere in it. */
-function besideWatched(
+/** The quick way for an access that is aligned, in Device memory, or in a page with something watched elsewhere in it. */
+function quickAfterAll(
   fb: FunctionBuilder,
   c: CpuView,
   va: I64,
@@ -373,6 +401,9 @@ function besideWatched(
   access: number,
   write: (host: I32) => void,
 ): void {
+  fb.if(flags.and(FLAG.unprivileged).eqz(), () => {
+    ifAlignedSuffices(fb, entryOf(c.get32(CPU.bank), va), va, size, fb.i32(access), write);
+  });
   fb.if(c.get32(CPU.watch).ne(0).and(flags.eqz()), () => {
     const host = fb.call(unwatchedHost, c.base, va, size, fb.i32(access));
     fb.if(host, () => write(host));
@@ -417,7 +448,7 @@ const alignmentBeforeStage2 = defineFunction(
 /** Load of 1–16 bytes that missed: (cpu, VA, size, flags) → host address of the bytes, or 0 when abandoned. */
 export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, size, flags) => {
   const c = new CpuView(fb, cpu);
-  besideWatched(fb, c, va, size, flags, ACCESS.read, (host) => fb.return(host));
+  quickAfterAll(fb, c, va, size, flags, ACCESS.read, (host) => fb.return(host));
   const context = contextFor(fb, c, flags);
   const read = fb.i32(ACCESS.read);
   checkAlignment(fb, c, va, size, flags, context, read);
@@ -548,7 +579,7 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
 /** Store that missed: (cpu, VA, value, size, flags) → 0, or 1 when abandoned. */
 export const storeSlow = defineFunction("storeSlow", "illii", "i", (fb, cpu, va, value, size, flags) => {
   const c = new CpuView(fb, cpu);
-  besideWatched(fb, c, va, size, flags, ACCESS.write, (host) => {
+  quickAfterAll(fb, c, va, size, flags, ACCESS.write, (host) => {
     fb.if(size.eq(8), () => fb.store("i64.store", host, value));
     fb.if(size.eq(4), () => fb.store("i64.store32", host, value));
     fb.if(size.eq(2), () => fb.store("i64.store16", host, value));

@@ -10,6 +10,7 @@ import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
 import {
+  ALIGNED_TAG,
   BANK,
   BANKS_PER_CPU,
   CACHE_CONTEXT,
@@ -343,7 +344,9 @@ export const poisonWrites = defineFunction("poisonWrites", "i", "", (fb, hostPag
           fb.loop((again) => {
             const e = entry.get();
             const tag = (fb.load("i64.load", e, TLB_ENTRY.write) as I64).wrap();
-            const host = tag.and(~Number(WATCHED_TAG)).add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
+            const host = tag
+              .and(~Number(WATCHED_TAG | ALIGNED_TAG))
+              .add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
             fb.if(host.eq(hostPage), () => {
               fb.store("i64.store", e, fb.i64(-1), TLB_ENTRY.write);
               fb.call(clearSites, bank);
