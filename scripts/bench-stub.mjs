@@ -12,6 +12,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { DIST } from "./benchmarks/dist.mjs";
 
@@ -20,17 +21,8 @@ const GUEST = `
 .equ DUMPED, 0x44000000
 .global _start
 _start:
-  adr x1, table
-  msr ttbr0_el1, x1
-  ldr x2, =0xb5193519
-  msr tcr_el1, x2
-  mov x2, #0xff
-  msr mair_el1, x2
-  isb
-  mrs x2, sctlr_el1
-  orr x2, x2, #1
-  msr sctlr_el1, x2
-  isb
+  .include "mmu-on.s"
+  mmu_on table
   mov x0, #DUMPED
   mov x1, #DUMPED + 0x4000000
   ldr x2, =88172645463325252
@@ -66,9 +58,11 @@ unused: .quad 0
 .balign 4096
 elsewhere: .quad 0
 .balign 4096
-table: .quad 0, 0x40000701
+table: .quad 0, 0x40000000 + BLOCK
 .skip 4080
 `;
+/** What guests include. */
+const RUNTIME = fileURLToPath(new URL("../firmware/runtime", import.meta.url));
 const DUMP_SIZE = 64 << 20;
 
 /** How much each side is given to do, so that it takes seconds. */
@@ -268,7 +262,7 @@ function version(program) {
 function buildGuest() {
   const path = (name) => join(directory, name);
   writeFileSync(path("guest.s"), GUEST);
-  execFileSync("aarch64-linux-gnu-as", ["-o", path("guest.o"), path("guest.s")]);
+  execFileSync("aarch64-linux-gnu-as", ["-I", RUNTIME, "-o", path("guest.o"), path("guest.s")]);
   execFileSync("aarch64-linux-gnu-ld", ["-N", "-Ttext=0x40080000", "-o", path("guest.elf"), path("guest.o")], {
     stdio: ["ignore", "ignore", "ignore"],
   });

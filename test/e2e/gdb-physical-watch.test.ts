@@ -6,17 +6,8 @@ import { Session } from "./session.js";
 
 /** The first GiB of RAM at its own address and once more at 2 GiB, where X0 points to the buffer. */
 const GUEST = `
-  adr x1, table
-  msr ttbr0_el1, x1
-  ldr x2, =0xb5193519
-  msr tcr_el1, x2
-  mov x2, #0xff
-  msr mair_el1, x2
-  isb
-  mrs x2, sctlr_el1
-  orr x2, x2, #1
-  msr sctlr_el1, x2
-  isb
+  .include "mmu-on.s"
+  mmu_on table
   adr x3, buffer
   mov x1, #0x40000000
   add x0, x3, x1
@@ -26,7 +17,7 @@ there: str x2, [x0]
 here: ldr x4, [x3]
 end: b end
   .balign 4096
-table: .quad 0, 0x40000701, 0x40000701
+table: .quad 0, 0x40000000 + BLOCK, 0x40000000 + BLOCK
   .balign 4096
 buffer: .quad 1, 2
 `;

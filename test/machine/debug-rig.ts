@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { CORE, CoreRegister, type DebugTarget, type Stop, TargetError } from "../../src/gdb/index.js";
 import {
@@ -16,6 +17,8 @@ import {
 import { MachineTarget } from "../../src/machine/debug-target.js";
 
 const TOOLS = "aarch64-linux-gnu-";
+/** What guests include. */
+const RUNTIME = fileURLToPath(new URL("../../firmware/runtime", import.meta.url));
 /** Where the guests are linked to. */
 export const TEXT = 0x4008_0000n;
 
@@ -36,7 +39,7 @@ export function assemble(source: string): Program {
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const path = (name: string): string => join(directory, name);
   writeFileSync(path("guest.s"), `.arch armv8.5-a\n.text\n.global _start\n_start:\n${source}\n`);
-  execFileSync(`${TOOLS}as`, ["-o", path("guest.o"), path("guest.s")]);
+  execFileSync(`${TOOLS}as`, ["-I", RUNTIME, "-o", path("guest.o"), path("guest.s")]);
   execFileSync(`${TOOLS}ld`, [
     "-N",
     "--no-warn-rwx-segments",
