@@ -13,7 +13,11 @@ afterEach(async () => {
   for (const session of open.splice(0)) await session.close();
 });
 
-it("is found where it went, and debugged by its names there", async () => {
+it.each([
+  { name: "is found where it went, and debugged by its names there", seed: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) },
+  // With vectors against Spectre-BHB, then: KASLR has others.
+  { name: "is found where it is linked, if that is where it is", seed: undefined },
+])("$name", async ({ seed }) => {
   const guest = await fetchDebian({ symbols: true });
   const kernel = loadKernelFile(guest.kernel);
   const init = "#!/bin/busybox sh\necho ready; /bin/busybox sleep 100000\n";
@@ -27,7 +31,7 @@ it("is found where it went, and debugged by its names there", async () => {
     el3: "hosted",
   });
   const tree = readFdt(dtb, "the tree");
-  tree.child("chosen")?.set("kaslr-seed", Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  if (seed !== undefined) tree.child("chosen")?.set("kaslr-seed", seed);
 
   const session = await Session.start({
     ...options,
@@ -39,7 +43,7 @@ it("is found where it went, and debugged by its names there", async () => {
   open.push(session);
   while (!session.console.includes("ready")) await new Promise((resolve) => setTimeout(resolve, 20));
   const text = await session.gdb([
-    "p $offset = (long) $VBAR_EL1 - (long) &vectors",
+    "p $offset = ((long) $VBAR_EL1 - (long) &vectors) & ~0xffff",
     `symbol-file -o $offset ${guest.symbols}`,
     "p linux_banner",
     "break __arm64_sys_nanosleep",
@@ -48,9 +52,7 @@ it("is found where it went, and debugged by its names there", async () => {
     "bt -3",
     "p init_task.comm",
   ]);
-  const offset = BigInt(/\$1 = (\d+)/.exec(text)?.[1] ?? 0);
-  expect(offset).toBeGreaterThan(0n);
-  expect(offset % 0x1_0000n).toBe(0n);
+  expect(text).toMatch(seed === undefined ? /\$1 = 0\n/ : /\$1 = [1-9]\d+\n/);
   expect(text).toMatch(/\$2 = 0xffff\w+ <linux_banner> "Linux version 6\.1\./);
   expect(text).toMatch(/Breakpoint \d, .*(__schedule|nanosleep)/);
   expect(text).toMatch(/"swapper/);
