@@ -48,7 +48,7 @@ export interface EngineHost {
   ioAccess(cpu: number, size: number, access: number): number;
   sysregAccess(cpu: number, encoding: number, isRead: number, rt: number): void;
   shadowPage(cpu: number, page: bigint, shared: number): number;
-  breakpointHit(cpu: number, pc: bigint, pass: number): number;
+  breakpointHit(cpu: number, pc: bigint, whose: number): number;
   watchAccess(cpu: number, va: bigint, access: number, row: number): void;
   guestWatch(cpu: number, va: bigint, access: number, user: number, n: number): number;
   pointAction(cpu: number, program: number): number;

@@ -9,8 +9,8 @@ export const sysregAccess = importFunction("sysregAccess", "iiii", "");
 /** The predecode page to use for a virtual page while breakpoints exist: (cpu, virtual page, shared page) → page. */
 export const shadowPage = importFunction("shadowPage", "ili", "i");
 /**
- * A breakpoint's slot is reached: (cpu, PC, 1 when a debugger wants its own passed) → 0 to run the instruction, 1 when
- * the machine must stop before it, 2 when the guest's own Breakpoint exception was taken.
+ * A breakpoint's slot is reached: (cpu, PC, WHOSE_BREAKPOINTS) → 0 to run the instruction, 1 when the machine must stop before it, 2
+ * when the guest's own Breakpoint exception was taken.
  */
 export const breakpointHit = importFunction("breakpointHit", "ili", "i");
 /** The machine is about to stop before an access to a watched range: (cpu, address in the row's space, access, row of the table). */

@@ -446,6 +446,13 @@ export const Exit = {
   debug: 10,
 } as const;
 
+/**
+ * Whose breakpoints are asked for: not the debugger's where it wants its own passed (CPU.passBreakpoint), and not the
+ * guest's where nothing can be fetched, because an Instruction Abort comes before its Breakpoint exception (DDI 0487,
+ * D1.3, "Prioritization of Synchronous exceptions").
+ */
+export const WHOSE_BREAKPOINTS = { all: 0, guest: 1, debugger: 2 } as const;
+
 /** Kinds of Exit.debug, in bits 31-16 of CPU.exitInfo. Bits 15-0 of `exception`: the vector's offset. */
 export const DEBUG_EXIT = { exception: 1, return: 2, semihosting: 3, systemRegister: 4 } as const;
 export const DEBUG_EXIT_SHIFT = 16;

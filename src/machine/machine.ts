@@ -27,6 +27,7 @@ import {
   GLOBAL,
   IRQ_LINE,
   SECURE_ADDRESS,
+  WHOSE_BREAKPOINTS,
 } from "../engine/layout.js";
 import type { Endpoint } from "../gdb/endpoint.js";
 import type { GdbServer } from "../gdb/server.js";
@@ -604,12 +605,13 @@ export class Machine {
   }
 
   /**
-   * A breakpoint's slot is reached: 1 to stop for a debugger (not when it passes its own), 2 when the guest's exception
-   * was taken, 0 when the instruction is to run.
+   * A breakpoint is reached: 1 to stop for a debugger, 2 when the guest's exception was taken, 0 when the instruction is
+   * to run. `whose`: WHOSE_BREAKPOINTS.
    */
-  breakpointHit(cpu: number, pc: bigint, pass: boolean): number {
+  breakpointHit(cpu: number, pc: bigint, whose: number): number {
     const address = BigInt.asUintN(64, pc);
-    if (!pass && this.debug.engine.stopsAt(address)) return 1;
+    if (whose !== WHOSE_BREAKPOINTS.guest && this.debug.engine.stopsAt(address)) return 1;
+    if (whose === WHOSE_BREAKPOINTS.debugger) return 0;
     return this.selfHosted.breakpointTaken(this.coreAt(cpu).vcpu, address) ? 2 : 0;
   }
 
@@ -727,7 +729,7 @@ function engineHost(machine: () => Machine): EngineHost {
     ioAccess: (cpu, size, access) => machine().ioAccess(cpu, size, access === 1),
     sysregAccess: (cpu, encoding, isRead, rt) => machine().accessSysreg(cpu, encoding, isRead !== 0, rt),
     shadowPage: (_cpu, page, shared) => machine().breakpoints.shadowPage(page, shared),
-    breakpointHit: (cpu, pc, pass) => machine().breakpointHit(cpu, pc, pass !== 0),
+    breakpointHit: (cpu, pc, whose) => machine().breakpointHit(cpu, pc, whose),
     guestWatch: (cpu, va, access, user, n) => machine().watchpointHit(cpu, va, access === 1, user !== 0, n),
     watchAccess: (cpu, va, access, row) => machine().debug.engine.watchAccess(cpu, va, access, row),
     pointAction: (cpu, program) => machine().debug.engine.pointAction(cpu, program),

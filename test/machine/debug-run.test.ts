@@ -270,6 +270,30 @@ describe("a breakpoint", () => {
     expect(() => rig.break(TEXT + 2n)).toThrow("breakpoint at 0x40080002: A64 instructions are at multiples of 4");
   });
 
+  it("stops where nothing is mapped, before the abort, and lets it happen when it is stepped", async () => {
+    const rig = await Rig.create(assemble(unmapped("br x1")));
+    rig.break(8n);
+    rig.break("current");
+    expect(await rig.continue()).toEqual(breakpoint());
+    expect(rig.pc()).toBe(8n);
+    const { machine } = rig;
+    const executed = machine.stats.instructions;
+    expect(await rig.continue()).toEqual(breakpoint());
+    expect([rig.pc(), machine.stats.instructions]).toEqual([8n, executed]);
+    await rig.step();
+    expect(rig.pc()).toBe(rig.program.at("current"));
+    expect(machine.cores[0]?.vcpu.sysreg("FAR_EL1")).toBe(8n);
+  });
+
+  it("waits for the page at EL0, where the kernel may bring it", async () => {
+    const rig = await Rig.create(assemble(unmapped("msr elr_el1, x1\nmsr spsr_el1, xzr\neret")));
+    rig.break(8n);
+    rig.break("lower");
+    expect(await rig.continue()).toEqual(breakpoint());
+    expect(rig.pc()).toBe(rig.program.at("lower"));
+    expect(rig.machine.cores[0]?.vcpu.sysreg("FAR_EL1")).toBe(8n);
+  });
+
   it("outlives the engine's dropping of all code", async () => {
     const rig = await Rig.create(assemble(COUNT));
     rig.break("loop");
@@ -410,6 +434,25 @@ both: adr   x13, .
       b.eq  2f
 high: nop
 2:    ret
+`;
+}
+
+/** Goes to address 8, to which X1 points and where nothing is mapped. */
+function unmapped(go: string): string {
+  return `
+      .include "mmu-on.s"
+      mmu_on table
+      adr   x0, vectors
+      msr   vbar_el1, x0
+      mov   x1, #8
+      ${go}
+      .balign 2048
+vectors: .skip 0x200
+current: b    current
+      .balign 512
+lower: b      lower
+      .balign 4096
+table: .quad  0, 0x40000000 + BLOCK
 `;
 }
 

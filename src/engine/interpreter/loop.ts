@@ -25,6 +25,7 @@ import {
   PAGE_FLAG,
   PAGE_SIZE,
   SLOT_SIZE,
+  WHOSE_BREAKPOINTS,
 } from "../layout.js";
 import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UNDEFINED } from "./code-pages.js";
 import { fetchEntry } from "./fetch-entry.js";
@@ -32,10 +33,43 @@ import { heatSlot } from "./jump.js";
 import { LANDING, landingPad } from "./landing.js";
 import { BREAKPOINT_PROGRAM, HANDLER, NO_RETURN, RETURNED } from "./protocol.js";
 
-/** Instruction Abort at the PC in the block. */
+/** What `breakpointHit` says when the machine must stop. */
+const BREAKPOINT_STOPS = 1;
+
+/** The machine stops before the instruction at the PC in the block, which has not cost any of the budget. */
+function stopBefore(c: CpuView): void {
+  c.set32(CPU.budget, c.get32(CPU.budget).add(1));
+  c.set32(CPU.exit, Exit.breakpoint);
+}
+
+/** 1 if a debugger's breakpoint at a PC where nothing can be fetched, and so no slot asks, stops the machine. */
+const stopsUnfetched = defineFunction("stopsUnfetched", "i", "i", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  const pc = c.get64(CPU.pc);
+  const pass = c.get32(CPU.passBreakpoint);
+  c.set32(CPU.passBreakpoint, 0);
+  fb.if(fb.load("i32.load", fb.i32(0), GLOBAL.pointPrograms) as I32, () => {
+    fb.return(fb.callIndirect(BREAKPOINT_PROGRAM, fb.i32(HANDLER_BREAKPOINT_PROGRAM), cpu, pc, pass));
+  });
+  fb.if(pass, () => fb.return(fb.i32(0)));
+  fb.return(fb.call(breakpointHit, cpu, pc, fb.i32(WHOSE_BREAKPOINTS.debugger)));
+});
+
+/**
+ * Instruction Abort at the PC in the block. At EL0, and at stage 2, whoever owns the tables may bring the page and the
+ * instruction comes again; anywhere else a debugger's breakpoint stops before the abort: functions that GDB calls return
+ * to the program's entry, which a running Linux has not mapped.
+ */
 const abortFetch = defineFunction("abortFetch", "ii", "", (fb, cpu, fault) => {
   const c = new CpuView(fb, cpu);
   const stage2 = fault.and(FAULT.stage2);
+  const breakpoints = fb.load("i32.load", fb.i32(0), GLOBAL.breakpoints) as I32;
+  fb.if(breakpoints.ne(0).and(stage2.eqz()).and(c.get32(CPU.el).ne(0)), () => {
+    fb.if(fb.call(stopsUnfetched, cpu).eq(BREAKPOINT_STOPS), () => {
+      stopBefore(c);
+      fb.return();
+    });
+  });
   fb.if(stage2, () => c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4)));
   const iss = fault.and(0x3f).or(fault.and(FAULT.onWalk).ne(0).shl(7));
   const pc = c.get64(CPU.pc);
@@ -205,9 +239,6 @@ export const pageEndHandler = defineFunction("pageEnd", "iii", "i", (fb, cpu, _w
   fb.return(next);
 });
 
-/** What `breakpointHit` says when the machine must stop. */
-const BREAKPOINT_STOPS = 1;
-
 /** Handler 2: a breakpoint, of a debugger or of the guest. The debugger's stops before the instruction. */
 export const breakpointHandler = defineFunction("breakpoint", "iii", "i", (fb, cpu, word, slot) => {
   const c = new CpuView(fb, cpu);
@@ -224,15 +255,12 @@ export const breakpointHandler = defineFunction("breakpoint", "iii", "i", (fb, c
       const stops = fb.callIndirect(BREAKPOINT_PROGRAM, fb.i32(HANDLER_BREAKPOINT_PROGRAM), cpu, pc, pass);
       verdict.set(stops);
       const guestToo = stops.eqz().and(global(GLOBAL.guestBreakpoints).ne(0));
-      fb.if(guestToo, () => verdict.set(fb.call(breakpointHit, cpu, pc, fb.i32(1))));
+      fb.if(guestToo, () => verdict.set(fb.call(breakpointHit, cpu, pc, fb.i32(WHOSE_BREAKPOINTS.guest))));
     },
     () => verdict.set(fb.call(breakpointHit, cpu, pc, pass)),
   );
   fb.if(verdict.get().eqz(), () => fb.return(fb.callIndirect(HANDLER, fb.call(decodeWord, word), cpu, word, slot)));
-  fb.if(verdict.get().eq(BREAKPOINT_STOPS), () => {
-    c.set32(CPU.budget, c.get32(CPU.budget).add(1));
-    c.set32(CPU.exit, Exit.breakpoint);
-  });
+  fb.if(verdict.get().eq(BREAKPOINT_STOPS), () => stopBefore(c));
   fb.return(fb.i32(0));
 });
 
