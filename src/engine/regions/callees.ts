@@ -8,8 +8,8 @@ import { flowOf, type PageCode, type Pages } from "./discover.js";
 import { contextOf, inContext, ownNumber, pageOf, slotOf } from "./places.js";
 
 /** Instructions of a callee, as far as they were executed, at most; of all in a region; and how deep they nest. */
-const MAX_CALLEE = 60;
-const MAX_INLINED = 250;
+const MAX_CALLEE = 40;
+const MAX_INLINED = 200;
 const MAX_DEPTH = 3;
 /** How often an indirect branch must have led somewhere. */
 const LEAST_COUNT = 64;
