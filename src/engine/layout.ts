@@ -359,8 +359,10 @@ export const AREA = {
   substitutionTables: 0x7f_4000,
   /** Where indirect branches led while they were interpreted: BRANCH_TARGET rows. */
   branchTargets: 0x7f_8000,
+  /** Per host page with PAGE_FLAG.maybeWritable: by which of a bank's entries, or SEVERAL_WRITERS (u16). */
+  pageWriters: 0x80_0000,
   /** vCPU blocks, then banks, then the predecode pool, then guest RAM. */
-  dynamic: 0x80_0000,
+  dynamic: 0xa0_0000,
 } as const;
 
 /**
@@ -380,9 +382,11 @@ export const POINT_CELLS = (AREA.codePages - AREA.pointCells) / 8;
  * the branch's slot, which it also names.
  */
 export const BRANCH_TARGET = { slot: 0, counts: [4, 24], targets: [8, 16], size: 32 } as const;
-export const BRANCH_TARGETS = (AREA.dynamic - AREA.branchTargets) / BRANCH_TARGET.size;
+export const BRANCH_TARGETS = (AREA.pageWriters - AREA.branchTargets) / BRANCH_TARGET.size;
 
+/** Whether code of a page is decoded; whether a TLB entry may allow it to be written without further ado. */
 export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2 } as const;
+export const SEVERAL_WRITERS = 0xffff;
 
 /** flags: bits 0–3 lowest EL that may read (15 never), 4–7 write, bit 8 plain read, 9 plain write, 10 effect. */
 export const SYSREG_FLAG = {

@@ -25,7 +25,16 @@ import {
   TLB_ENTRY,
   WATCHED_TAG,
 } from "../engine/layout.js";
-import { chooseBank, entryOf, entryToFill, hasShared, noteLargeRange, tagOf, unprivilegedContext } from "./banks.js";
+import {
+  chooseBank,
+  entryOf,
+  entryToFill,
+  hasShared,
+  noteLargeRange,
+  noteWriter,
+  tagOf,
+  unprivilegedContext,
+} from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, isExternalAbort, physicalToHost, walk } from "./walk.js";
 import { ifBesideWatched, unwatchedHost, watched, watchedInPage } from "./watch.js";
 
@@ -202,8 +211,9 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   const tag = (ok: I32, watched: I32): I64 =>
     ok.and(quick).select(page.or(mark(watched, WATCHED_TAG)).or(mark(alignedAlone, ALIGNED_TAG)), fb.i64(-1));
   fb.store("i64.store", entry, tag(readable, watchedFor.read), TLB_ENTRY.read);
-  const dropsNothing = flags.and(PAGE_FLAG.hasCode).eqz();
-  fb.store("i64.store", entry, tag(writable.and(dropsNothing), watchedFor.write), TLB_ENTRY.write);
+  const writes = fb.variable(writable.and(flags.and(PAGE_FLAG.hasCode).eqz()));
+  fb.store("i64.store", entry, tag(writes.get(), watchedFor.write), TLB_ENTRY.write);
+  fb.if(writes.get(), () => noteWriter(fb, hostPage, va));
   fb.store("i32.store", entry, hostPage.sub(page.wrap()), TLB_ENTRY.addend);
   const kept = attributes.and(TLB_ATTRIBUTES & ~ATTRIBUTE.write).or(writable.shl(1));
   fb.store("i32.store", entry, kept.or(watched.and(~TLB_ATTRIBUTES)), TLB_ENTRY.flags);

@@ -11,6 +11,7 @@ import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
 import {
   ALIGNED_TAG,
+  AREA,
   BANK,
   BANKS_PER_CPU,
   CACHE_CONTEXT,
@@ -23,6 +24,8 @@ import {
   MODE,
   MODE_POINTER_AUTH,
   PAGE_BITS,
+  PAGE_FLAG,
+  SEVERAL_WRITERS,
   SITES,
   TLB_ENTRIES,
   TLB_ENTRY,
@@ -87,6 +90,13 @@ function forEachBank(fb: FunctionBuilder, cpu: I32, visit: (bank: I32) => void):
     visit(bank.get());
     bank.set(bank.get().add(BANK.size));
     fb.brIf(again, bank.get().ltU(end));
+  });
+}
+
+/** The same for those that may hold a translation. */
+function forEachUsedBank(fb: FunctionBuilder, cpu: I32, visit: (bank: I32) => void): void {
+  forEachBank(fb, cpu, (bank) => {
+    fb.if((fb.load("i64.load", bank, BANK.key) as I64).ne(-1n), () => visit(bank));
   });
 }
 
@@ -310,7 +320,7 @@ export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (
   const page = va.shrU(PAGE_BITS).wrap();
   const data = page.and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size);
   const fetch = page.and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size);
-  forEachBank(fb, cpu, (bank) => {
+  forEachUsedBank(fb, cpu, (bank) => {
     fb.if(holds(fb, bank.add(data).add(BANK.data)), () => fb.call(clearSites, bank));
     fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.read);
     fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.write);
@@ -330,32 +340,53 @@ export const invalidateBanks = defineFunction("invalidateBanks", "ill", "", (fb,
   fb.return();
 });
 
+/** An entry that is filled for an address allows a page to be written, whose PAGE_FLAG bits had no code. */
+export function noteWriter(fb: FunctionBuilder, hostPage: I32, va: I64): void {
+  const number = hostPage.shrU(PAGE_BITS);
+  const index = va
+    .shrU(PAGE_BITS)
+    .wrap()
+    .and(TLB_ENTRIES - 1);
+  const isFirst = (fb.load("i32.load8_u", number, AREA.pageFlags) as I32).and(PAGE_FLAG.maybeWritable).eqz();
+  const isOnly = isFirst.or((fb.load("i32.load16_u", number.shl(1), AREA.pageWriters) as I32).eq(index));
+  fb.store("i32.store16", number.shl(1), isOnly.select(index, fb.i32(SEVERAL_WRITERS)), AREA.pageWriters);
+  fb.store("i32.store8", number, fb.i32(PAGE_FLAG.maybeWritable), AREA.pageFlags);
+}
+
+/** Takes the fast write permission for a host page from the entries of a bank from `first` on, to before `end`. */
+const poisonEntries = defineFunction("poisonEntries", "iiii", "", (fb, bank, first, end, hostPage) => {
+  const entry = fb.variable(first);
+  fb.loop((again) => {
+    const e = entry.get();
+    const tag = (fb.load("i64.load", e, TLB_ENTRY.write) as I64).wrap();
+    const host = tag.and(~Number(WATCHED_TAG | ALIGNED_TAG)).add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
+    fb.if(host.eq(hostPage), () => {
+      fb.store("i64.store", e, fb.i64(-1), TLB_ENTRY.write);
+      fb.call(clearSites, bank);
+    });
+    entry.set(e.add(TLB_ENTRY.size));
+    fb.brIf(again, entry.get().ltU(end));
+  });
+  fb.return();
+});
+
 /**
  * A guest page got decoded code: takes the fast write permission from every entry that maps it, on every vCPU, so that
  * the next write goes the slow way and drops the code. `hostPage` is the page's host address.
  */
 export const poisonWrites = defineFunction("poisonWrites", "i", "", (fb, hostPage) => {
+  const writer = fb.variable(fb.load("i32.load16_u", hostPage.shrU(PAGE_BITS).shl(1), AREA.pageWriters) as I32);
+  const one = writer.get().mul(TLB_ENTRY.size);
+  const poison = (bank: I32, first: I32, size: number): void => {
+    fb.call(poisonEntries, bank, first, first.add(size), hostPage);
+  };
   forEachCpu(fb, (cpu) => {
-    forEachBank(fb, cpu, (bank) => {
-      fb.if((fb.load("i64.load", bank, BANK.key) as I64).ne(-1n), () => {
-        forEachFilledGroup(fb, bank, (group) => {
-          const entry = fb.variable(group);
-          const end = fb.variable(group.add(GROUP_SIZE));
-          fb.loop((again) => {
-            const e = entry.get();
-            const tag = (fb.load("i64.load", e, TLB_ENTRY.write) as I64).wrap();
-            const host = tag
-              .and(~Number(WATCHED_TAG | ALIGNED_TAG))
-              .add(fb.load("i32.load", e, TLB_ENTRY.addend) as I32);
-            fb.if(host.eq(hostPage), () => {
-              fb.store("i64.store", e, fb.i64(-1), TLB_ENTRY.write);
-              fb.call(clearSites, bank);
-            });
-            entry.set(e.add(TLB_ENTRY.size));
-            fb.brIf(again, entry.get().ltU(end.get()));
-          });
-        });
-      });
+    forEachUsedBank(fb, cpu, (bank) => {
+      fb.if(
+        writer.get().eq(SEVERAL_WRITERS),
+        () => forEachFilledGroup(fb, bank, (group) => poison(bank, fb.variable(group).get(), GROUP_SIZE)),
+        () => poison(bank, fb.variable(bank.add(one).add(BANK.data)).get(), TLB_ENTRY.size),
+      );
     });
   });
   fb.return();

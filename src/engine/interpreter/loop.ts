@@ -220,8 +220,8 @@ export const decodeHandler = defineFunction("decode", "iii", "i", (fb, cpu, _wor
   const flagAt = hostPage.shrU(PAGE_BITS);
   const flags = fb.load("i32.load8_u", flagAt, AREA.pageFlags) as I32;
   fb.if(flags.and(PAGE_FLAG.hasCode).eqz(), () => {
-    fb.store("i32.store8", flagAt, flags.or(PAGE_FLAG.hasCode), AREA.pageFlags);
-    fb.call(poisonWrites, hostPage);
+    fb.if(flags.and(PAGE_FLAG.maybeWritable), () => fb.call(poisonWrites, hostPage));
+    fb.store("i32.store8", flagAt, fb.i32(PAGE_FLAG.hasCode), AREA.pageFlags);
   });
   const handler = fb.variable(fb.call(decodeWord, word));
   fb.if(isBreakpoint(fb, code, slot), () => handler.set(fb.i32(HANDLER_BREAKPOINT)));

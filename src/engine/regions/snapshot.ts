@@ -75,8 +75,9 @@ export class Snapshots {
     const found: BranchTarget[] = [];
     const words = new Uint32Array(view.buffer, AREA.branchTargets, (BRANCH_TARGETS * BRANCH_TARGET.size) / 4);
     for (let n = 0; n < BRANCH_TARGETS; n++) {
-      const slot = ((words[(n * BRANCH_TARGET.size + BRANCH_TARGET.slot) / 4] ?? 0) - address) / SLOT_SIZE;
-      if (!(slot >= 0 && slot < SLOTS_PER_PAGE)) continue;
+      const offset = (words[(n * BRANCH_TARGET.size + BRANCH_TARGET.slot) >> 2] as number) - address;
+      if (offset < 0 || offset >= CODE_PAGE.sentinel) continue;
+      const slot = offset / SLOT_SIZE;
       const row = AREA.branchTargets + n * BRANCH_TARGET.size;
       BRANCH_TARGET.targets.forEach((target, i) => {
         const distance = view.getBigInt64(row + target, true) - BigInt.asIntN(64, page);
