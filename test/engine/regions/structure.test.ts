@@ -22,6 +22,7 @@ describe("a way into the region at the head of an inner loop", () => {
   it("leaves registers in locals over both", () => {
     const blocks = NESTED.map((successors, i) => ({
       successorsAfresh: [],
+      successorsSeldom: [],
       successors,
       touched: { ...NONE, x: i === 3 ? 0b01 : i === 4 ? 0b10 : 0 },
     }));

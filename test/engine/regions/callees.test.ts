@@ -1,0 +1,86 @@
+/** Which functions stand in place of their calls. */
+import { describe, expect, it } from "vitest";
+import { allForms } from "../../../src/engine/interpreter/forms.js";
+import { discover, type PageCode } from "../../../src/engine/regions/discover.js";
+import { contextOf, ownNumber, pageOf, slotOf } from "../../../src/engine/regions/places.js";
+
+const [NOP, RET, BLR_X1] = [0xd503201f, 0xd65f03c0, 0xd63f0020];
+const bl = (offset: number): number => (0x94000000 | (offset & 0x3ffffff)) >>> 0;
+const b = (offset: number): number => (0x14000000 | (offset & 0x3ffffff)) >>> 0;
+const WARM = 10;
+const FORMS = allForms();
+const formOf = (word: number) => FORMS.find(({ mask, value }) => ((word & mask) ^ value) === 0);
+
+/** Pages of code by distance; all of it was executed, and branched to as often as `heat` says by number. */
+function region(
+  code: Readonly<Record<number, readonly number[]>>,
+  heat: Readonly<Record<number, number>>,
+  targets: readonly { slot: number; at: number; count: number }[] = [],
+) {
+  const pages = (distance: number): PageCode | undefined => {
+    const words = code[distance];
+    return (
+      words && {
+        hash: 1n,
+        word: (slot) => (words[slot] ?? 0) | 0,
+        form: (slot) => formOf(words[slot] ?? 0),
+        isBreakpoint: () => false,
+        wasExecuted: (slot) => slot < words.length,
+        heat: (slot) => heat[distance * 1024 + slot] ?? 0,
+        targets: (slot) => (distance === 0 ? targets.filter((target) => target.slot === slot) : []),
+        isRegion: () => false,
+      }
+    );
+  };
+  const { blocks } = discover(pages, 0, WARM);
+  return blocks.flatMap(({ instructions }) => instructions);
+}
+
+/** Numbers of what a region has of functions in place of calls, in context 0. */
+const inlined = (instructions: ReturnType<typeof region>): number[] =>
+  instructions.filter(({ at }) => contextOf(at) !== 0).map(({ at }) => ownNumber(at));
+
+describe("a function", () => {
+  const leaf = [NOP, RET];
+
+  it("stands in place of each call that is come back from often, and returns behind it", () => {
+    const all = region({ 0: [bl(4), bl(3), bl(2), RET, ...leaf] }, { 1: WARM, 2: WARM, 3: WARM - 1 });
+    expect(inlined(all)).toEqual([4, 5, 4, 5]);
+    const returns = all.filter(({ at }) => contextOf(at) !== 0 && ownNumber(at) === 5);
+    expect(returns.map(({ inlined: to }) => to)).toEqual([[1], [2]]);
+    const [first, second] = all.filter(({ at }) => at < 2).map(({ inlined: to }) => to);
+    expect([first, second].map((to) => to?.map(ownNumber))).toEqual([[4], [4]]);
+    expect(first).not.toEqual(second);
+  });
+
+  it("may be in a page far away, in both directions", () => {
+    for (const distance of [3, -500]) {
+      const all = region(
+        { 0: [bl(distance * 1024 + 7), RET], [distance]: [...Array(7).fill(RET), ...leaf] },
+        { 1: WARM },
+      );
+      const own = inlined(all);
+      expect(own.map(pageOf)).toEqual([distance, distance]);
+      expect(own.map(slotOf)).toEqual([7, 8]);
+    }
+  });
+
+  it("is not what calls itself, is too large, or goes elsewhere at its end", () => {
+    const heat = { 1: WARM, 3: WARM };
+    expect(inlined(region({ 0: [bl(2), RET, bl(0), RET] }, heat))).toEqual([2, 3]);
+    expect(inlined(region({ 0: [bl(0), RET] }, heat))).toEqual([]);
+    expect(inlined(region({ 0: [bl(2), RET, ...Array(100).fill(NOP), RET] }, heat))).toEqual([]);
+    expect(inlined(region({ 0: [bl(2), RET, NOP, b(5000)] }, heat))).toEqual([]);
+  });
+
+  it("is called by an address that the call led to often, of two at most", () => {
+    const code = { 0: [BLR_X1, RET, NOP, RET, NOP, NOP, RET] };
+    const often = [
+      { slot: 0, at: 2, count: 100 },
+      { slot: 0, at: 4, count: 70 },
+    ];
+    expect(inlined(region(code, { 1: 200 }, often))).toEqual([2, 3, 4, 5, 6]);
+    expect(inlined(region(code, { 1: 4000 }, often))).toEqual([]);
+    expect(inlined(region(code, { 1: 200 }, [{ slot: 0, at: 2, count: 20 }]))).toEqual([]);
+  });
+});
