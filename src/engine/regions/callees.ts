@@ -108,10 +108,10 @@ export class Callees {
         seen.add(at);
         const word = page.word(slotOf(at));
         const { offset, falls, calls, returns: isReturn } = flowOf(form.row.name, word);
-        const targets = offset === undefined && isVeneer(word) ? this.targetsOf(at, 0) : [];
+        returns ||= isReturn === true;
+        const targets = falls || calls || isReturn || !isVeneer(word) ? [] : this.targetsOf(at, 0);
         if (offset !== undefined && !calls) targets.push(at + offset);
         work.push(...targets);
-        returns ||= isReturn === true;
         if (falls || CALLS.has(form.row.name)) continue;
         if (!isReturn && (calls || !targets.some((target) => this.known(target)))) return undefined;
         break;
