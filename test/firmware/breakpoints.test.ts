@@ -1,7 +1,5 @@
 /** The guest about its own breakpoints, watchpoints and steps (firmware/breakpoints) entered at EL1, EL2 and EL3. */
-import { beforeAll, describe, it } from "vitest";
-import { type Comparison, type Deviation, expectOurs, expectReference } from "./compare.js";
-import { buildGuest } from "./guests.js";
+import { type Comparison, compareGuest, type Deviation } from "./compare.js";
 
 /** All about QEMU 7.2. */
 const DEVIATIONS: readonly Deviation[] = [
@@ -30,9 +28,4 @@ const RUNS: readonly Comparison[] = [
   { level: 3, cpu: "cortex-a72", deviations: DEVIATIONS },
 ];
 
-beforeAll(() => buildGuest("breakpoints"), 60_000);
-
-describe.each(RUNS)("breakpoints and watchpoints of a guest's own from EL$level, $cpu", (run) => {
-  it("are what the architecture says", () => expectOurs("breakpoints", run), 60_000);
-  it("are what QEMU does", () => expectReference("breakpoints", run), 60_000);
-});
+compareGuest("breakpoints", "breakpoints and watchpoints of a guest's own", RUNS);

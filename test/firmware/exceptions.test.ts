@@ -1,7 +1,5 @@
 /** The exceptions guest (firmware/exceptions) entered at EL1, EL2 and EL3. */
-import { beforeAll, describe, it } from "vitest";
-import { type Comparison, type Deviation, expectOurs, expectReference } from "./compare.js";
-import { buildGuest } from "./guests.js";
+import { type Comparison, compareGuest, type Deviation } from "./compare.js";
 
 /** All about QEMU 7.2. */
 const DEVIATIONS: readonly Deviation[] = [
@@ -34,9 +32,4 @@ const RUNS: readonly Comparison[] = [
   { level: 3, cpu: "cortex-a72", deviations: DEVIATIONS },
 ];
 
-beforeAll(() => buildGuest("exceptions"), 60_000);
-
-describe.each(RUNS)("exceptions from EL$level, $cpu", (run) => {
-  it("are what the architecture says", () => expectOurs("exceptions", run), 60_000);
-  it("are what QEMU does", () => expectReference("exceptions", run), 60_000);
-});
+compareGuest("exceptions", "exceptions", RUNS);

@@ -1,7 +1,5 @@
 /** The guest about the GIC's CPU interfaces, virtual and physical (firmware/gic), entered at EL2. */
-import { beforeAll, describe, it } from "vitest";
-import { type Comparison, type Deviation, expectOurs, expectReference } from "./compare.js";
-import { buildGuest } from "./guests.js";
+import { type Comparison, compareGuest, type Deviation } from "./compare.js";
 
 /** All about QEMU 7.2. */
 const DEVIATIONS: readonly Deviation[] = [
@@ -23,9 +21,4 @@ const RUNS: readonly Comparison[] = [
   { level: 2, cpu: "max", deviations: DEVIATIONS },
 ];
 
-beforeAll(() => buildGuest("gic"), 60_000);
-
-describe.each(RUNS)("the GIC's CPU interfaces from EL$level, $cpu", (run) => {
-  it("are what the architecture says", () => expectOurs("gic", run), 60_000);
-  it("are what QEMU does", () => expectReference("gic", run), 60_000);
-});
+compareGuest("gic", "the GIC's CPU interfaces", RUNS);

@@ -1,7 +1,5 @@
 /** The translation guest (firmware/mmu) entered at EL1, EL2 and EL3. */
-import { beforeAll, describe, it } from "vitest";
-import { type Comparison, type Deviation, expectOurs, expectReference } from "./compare.js";
-import { buildGuest } from "./guests.js";
+import { type Comparison, compareGuest, type Deviation } from "./compare.js";
 
 /** All about QEMU 7.2 but where they say hosted. */
 const DEVIATIONS: readonly Deviation[] = [
@@ -35,9 +33,4 @@ const RUNS: readonly Comparison[] = [
   { level: 3, cpu: "cortex-a72", deviations: DEVIATIONS },
 ];
 
-beforeAll(() => buildGuest("mmu"), 60_000);
-
-describe.each(RUNS)("translation from EL$level, $cpu", (run) => {
-  it("is what the architecture says", () => expectOurs("mmu", run), 60_000);
-  it("is what QEMU does", () => expectReference("mmu", run), 60_000);
-});
+compareGuest("mmu", "translation", RUNS);

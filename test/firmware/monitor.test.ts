@@ -2,9 +2,7 @@
  * The secure monitor (firmware/monitor) from reset in flash at EL3: both worlds' views of the GIC and of memory, the
  * Secure timer, the routing of every group, calls between the worlds, and PSCI of its own for two CPUs.
  */
-import { beforeAll, describe, it } from "vitest";
-import { type Comparison, expectOurs, expectReference } from "./compare.js";
-import { buildGuest } from "./guests.js";
+import { type Comparison, compareGuest } from "./compare.js";
 
 const RUN: Comparison = {
   level: 3,
@@ -14,9 +12,4 @@ const RUN: Comparison = {
   deviations: [{ line: / at EL2: EL2\+200 esr=96000010/, why: "ISV is set for an abort that EL2 takes from itself" }],
 };
 
-beforeAll(() => buildGuest("monitor"), 60_000);
-
-describe("a secure monitor of our own", () => {
-  it("has what the architecture says", () => expectOurs("monitor", RUN), 60_000);
-  it("has what QEMU has", () => expectReference("monitor", RUN), 60_000);
-});
+compareGuest("monitor", "a secure monitor of our own", [RUN]);

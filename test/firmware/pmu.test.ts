@@ -1,7 +1,5 @@
 /** The guest about the Performance Monitors (firmware/pmu). */
-import { beforeAll, describe, it } from "vitest";
-import { type Comparison, type Deviation, expectOurs, expectReference } from "./compare.js";
-import { buildGuest } from "./guests.js";
+import { type Comparison, compareGuest, type Deviation } from "./compare.js";
 
 /** All about QEMU 7.2, whose cortex-a72 has AArch32 as well. */
 const DEVIATIONS: readonly Deviation[] = [
@@ -28,9 +26,4 @@ const RUNS: readonly Comparison[] = [
   { level: 2, cpu: "max", deviations: MAX },
 ];
 
-beforeAll(() => buildGuest("pmu"), 60_000);
-
-describe.each(RUNS)("the PMU from EL$level, $cpu", (run) => {
-  it("is what the architecture says", () => expectOurs("pmu", run), 60_000);
-  it("is what QEMU does", () => expectReference("pmu", run), 60_000);
-});
+compareGuest("pmu", "the PMU", RUNS);

@@ -1,7 +1,5 @@
 /** The guest about every trap control and every encoding of EL0 and EL1 (firmware/traps). */
-import { beforeAll, describe, it } from "vitest";
-import { type Comparison, type Deviation, expectOurs, expectReference } from "./compare.js";
-import { buildGuest } from "./guests.js";
+import { type Comparison, compareGuest, type Deviation } from "./compare.js";
 
 /** All about QEMU 7.2. */
 const DEVIATIONS: readonly Deviation[] = [
@@ -23,9 +21,4 @@ const RUNS: readonly Comparison[] = [
   { level: 3, cpu: "cortex-a72", deviations: DEVIATIONS },
 ];
 
-beforeAll(() => buildGuest("traps"), 60_000);
-
-describe.each(RUNS)("traps from EL$level, $cpu", (run) => {
-  it("are what the architecture says", () => expectOurs("traps", run), 60_000);
-  it("are what QEMU does", () => expectReference("traps", run), 60_000);
-});
+compareGuest("traps", "traps", RUNS);

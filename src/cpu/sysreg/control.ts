@@ -3,7 +3,7 @@
  */
 import type { Feature } from "../../isa/features.js";
 import { controlChanged, secureConfigurationChanged, trapsChanged } from "./effects.js";
-import { bits, mask, register } from "./row.js";
+import { bits, mask, NOTHING, register } from "./row.js";
 
 type Has = (feature: Feature) => boolean;
 
@@ -45,7 +45,7 @@ export const CONTROL = [
     e2h: "SCTLR_EL2",
     changed: controlChanged,
   }),
-  register("ACTLR_EL1", [3, 0, 1, 0, 1], { trap: "auxiliary" }),
+  register("ACTLR_EL1", [3, 0, 1, 0, 1], { ...NOTHING, trap: "auxiliary" }),
   register("CPACR_EL1", [3, 0, 1, 0, 2], {
     writable: bits(21, 20),
     trap: "cpacr",
@@ -57,7 +57,7 @@ export const CONTROL = [
     writable: (has) => (has("VHE") ? sctlrWithEl0(has) : sctlrCommon(has)),
     changed: controlChanged,
   }),
-  register("ACTLR_EL2", [3, 4, 1, 0, 1]),
+  register("ACTLR_EL2", [3, 4, 1, 0, 1], NOTHING),
   register("HCR_EL2", [3, 4, 1, 1, 0], { reset: mask(31), writable: HCR_WRITABLE, changed: controlChanged }),
   register("MDCR_EL2", [3, 4, 1, 1, 1], {
     reset: ({ model }) => BigInt(model.pmuCounters),
@@ -79,7 +79,7 @@ export const CONTROL = [
     writable: sctlrCommon,
     changed: controlChanged,
   }),
-  register("ACTLR_EL3", [3, 6, 1, 0, 1]),
+  register("ACTLR_EL3", [3, 6, 1, 0, 1], NOTHING),
   // RES1: bits 5 and 4, and RW, as there is no AArch32 below EL3.
   register("SCR_EL3", [3, 6, 1, 1, 0], {
     reset: mask(4, 5, 10),

@@ -132,6 +132,9 @@ export function hiddenSlot(name: string): SysregRow {
   return { name, encoding: -1, readEl: NEVER, writeEl: NEVER };
 }
 
+/** Of a register whose bits are IMPLEMENTATION DEFINED: the Cortex-A72 has none (Arm 100095, 4.3), nor has `max`. */
+export const NOTHING = { writable: 0n } as const;
+
 /** Mask of bits `high` to `low`. */
 export function bits(high: number, low: number): bigint {
   return ((1n << BigInt(high - low + 1)) - 1n) << BigInt(low);

@@ -2,7 +2,7 @@
  * Virtual memory control registers of the four regimes and stage 2, and limited ordering regions (DDI 0487, D17.2).
  */
 import { controlChanged, tableBaseChanged } from "./effects.js";
-import { bits, mask, register } from "./row.js";
+import { bits, mask, NOTHING, register } from "./row.js";
 
 const vm = { trap: "virtualMemory" } as const;
 const tableBase = { changed: tableBaseChanged, inlineEffect: true } as const;
@@ -23,10 +23,10 @@ export const TRANSLATION = [
     e2h: "TCR_EL2",
     changed: controlChanged,
   }),
-  register("AFSR0_EL1", [3, 0, 5, 1, 0], { ...vm, e2h: "AFSR0_EL2" }),
-  register("AFSR1_EL1", [3, 0, 5, 1, 1], { ...vm, e2h: "AFSR1_EL2" }),
+  register("AFSR0_EL1", [3, 0, 5, 1, 0], { ...vm, ...NOTHING, e2h: "AFSR0_EL2" }),
+  register("AFSR1_EL1", [3, 0, 5, 1, 1], { ...vm, ...NOTHING, e2h: "AFSR1_EL2" }),
   register("MAIR_EL1", [3, 0, 10, 2, 0], { ...vm, e2h: "MAIR_EL2" }),
-  register("AMAIR_EL1", [3, 0, 10, 3, 0], { ...vm, e2h: "AMAIR_EL2" }),
+  register("AMAIR_EL1", [3, 0, 10, 3, 0], { ...vm, ...NOTHING, e2h: "AMAIR_EL2" }),
   register("CONTEXTIDR_EL1", [3, 0, 13, 0, 1], { ...vm, ...tableBase, e2h: "CONTEXTIDR_EL2" }),
   register("PAR_EL1", [3, 0, 7, 4, 0]),
   register("LORSA_EL1", [3, 0, 10, 4, 0], { ...LOR, writable: bits(47, 16) | 1n }),
@@ -61,10 +61,10 @@ export const TRANSLATION = [
       (has("HPDS") ? bits(28, 25) : 0n),
     changed: controlChanged,
   }),
-  register("AFSR0_EL2", [3, 4, 5, 1, 0]),
-  register("AFSR1_EL2", [3, 4, 5, 1, 1]),
+  register("AFSR0_EL2", [3, 4, 5, 1, 0], NOTHING),
+  register("AFSR1_EL2", [3, 4, 5, 1, 1], NOTHING),
   register("MAIR_EL2", [3, 4, 10, 2, 0]),
-  register("AMAIR_EL2", [3, 4, 10, 3, 0]),
+  register("AMAIR_EL2", [3, 4, 10, 3, 0], NOTHING),
   register("CONTEXTIDR_EL2", [3, 4, 13, 0, 1], { features: ["VHE"], changed: tableBaseChanged }),
 
   register("TTBR0_EL3", [3, 6, 2, 0, 0], { changed: tableBaseChanged }),
@@ -79,8 +79,8 @@ export const TRANSLATION = [
       (has("PAuth") ? mask(29) : 0n),
     changed: controlChanged,
   }),
-  register("AFSR0_EL3", [3, 6, 5, 1, 0]),
-  register("AFSR1_EL3", [3, 6, 5, 1, 1]),
+  register("AFSR0_EL3", [3, 6, 5, 1, 0], NOTHING),
+  register("AFSR1_EL3", [3, 6, 5, 1, 1], NOTHING),
   register("MAIR_EL3", [3, 6, 10, 2, 0]),
-  register("AMAIR_EL3", [3, 6, 10, 3, 0]),
+  register("AMAIR_EL3", [3, 6, 10, 3, 0], NOTHING),
 ];
