@@ -15,6 +15,21 @@ import { pageOf } from "./places.js";
 const BEFORE = 200;
 const BEHIND = 600;
 const FAR_PAGES = 8;
+/** From the beginning of a function that is called; and how often such are looked through for more. */
+const CALLEE = 100;
+const ROUNDS = 3;
+/** The first six bits of BL; the first seven of branches to what a register has. */
+const BL_OPCODE = 0x25;
+const INDIRECT_OPCODE = 0x6b;
+
+/** Numbers of instructions, the last one inclusive. */
+interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A copy whose indirect branches are looked for still. */
+type PageDraft = PageCopy & { readonly targets: BranchTarget[] };
 
 export class Snapshots {
   constructor(
@@ -31,63 +46,64 @@ export class Snapshots {
     const { installed } = this;
     const own = installed.pageOf(slot);
     if (!installed.isInterpreted(slot) || !installed.isUsable(own)) return undefined;
-    const pages: PageCopy[] = [];
-    const add = (distance: number): PageCopy | undefined => {
+    const pages: PageDraft[] = [];
+    const add = (distance: number): boolean => {
+      if (pages.some((copy) => copy.distance === distance)) return true;
       const address = distance === 0 ? own : installed.pageAt(page, distance, bank);
-      if (address === undefined || pages.some((copy) => copy.distance === distance)) return undefined;
-      const targets = this.targetsIn(address, page);
+      if (address === undefined || pages.length === 3 + FAR_PAGES) return false;
       // From here on a write to it while the job is under way is heard of.
-      const copy = { distance, address, hash: installed.hashOf(address), slots: this.copy(address), targets };
-      pages.push(copy);
-      return copy;
+      pages.push({ distance, address, hash: installed.hashOf(address), slots: this.copy(address), targets: [] });
+      return true;
     };
+    for (const distance of [0, -1, 1]) add(distance);
     const head = (slot - own) / SLOT_SIZE;
-    let look = [0, -1, 1].flatMap((distance) => add(distance) ?? []);
-    for (let [first, last] = [head - BEFORE, head + BEHIND]; look.length > 0; first = -Infinity, last = Infinity) {
-      const called = new Set(look.flatMap((copy) => this.calledFrom(copy, first, last)).map(pageOf));
-      look = [...called].flatMap((distance) => (pages.length < 3 + FAR_PAGES ? (add(distance) ?? []) : []));
+    const seen = new Set<number>();
+    let ranges: Range[] = [{ first: head - BEFORE, last: head + BEHIND }];
+    for (let round = 0; round < ROUNDS; round++) {
+      const called = ranges.flatMap((range) => pages.flatMap((copy) => this.look(copy, range, page)));
+      const found = called.filter((at) => !seen.has(at) && add(pageOf(at)) && seen.add(at));
+      ranges = found.map((at) => ({ first: at, last: at + CALLEE }));
     }
     return { head, pages };
   }
 
-  /** Where the calls lead that are come back from often, and the veneers that are gone through, of those in a range. */
-  private calledFrom({ distance, slots, targets }: PageCopy, first: number, last: number): number[] {
-    const called: number[] = [];
+  /**
+   * Notes where the indirect branches led of what is of a page in a range, as seen from a hot slot's virtual page. Returns
+   * where they and the calls lead that are come back from often.
+   */
+  private look({ distance, address, slots, targets }: PageDraft, { first, last }: Range, page: bigint): number[] {
     const start = distance * SLOTS_PER_PAGE;
     const firstRegion = this.engine.view.getInt32(GLOBAL.firstRegion, true);
-    for (let n = 0; n < SLOTS_PER_PAGE - 1; n++) {
-      const handler = (slots[n * 2] ?? 0) & 0xffff;
-      if (handler === 0 || start + n < first || start + n > last) continue;
-      const word = slots[n * 2 + 1] ?? 0;
-      const behind = slots[n * 2 + 2] ?? 0;
-      const heat = (behind & 0xffff) < firstRegion ? behind >>> 16 : 0;
-      if (word >>> 26 === 0x25 && heat >= this.warm) called.push(start + n + ((word << 6) >> 6));
-    }
-    for (const { slot, at, count } of targets) {
-      if (count >= this.warm / 4 && start + slot >= first && start + slot <= last) called.push(at);
+    const called: number[] = [];
+    // The last one of a page has nothing behind it.
+    for (let n = Math.max(0, first - start); n <= Math.min(SLOTS_PER_PAGE - 2, last - start); n++) {
+      const word = slots[n * 2 + 1] as number;
+      if (word >>> 26 === BL_OPCODE) {
+        const behind = slots[n * 2 + 2] as number;
+        const heat = (behind & 0xffff) < firstRegion ? behind >>> 16 : 0;
+        if (heat >= this.warm) called.push(start + n + ((word << 6) >> 6));
+      } else if (word >>> 25 === INDIRECT_OPCODE && !targets.some(({ slot }) => slot === n)) {
+        const known = this.targetsOf(address, n, page);
+        targets.push(...known);
+        for (const { at, count } of known) if (count >= this.warm / 4) called.push(at);
+      }
     }
     return called;
   }
 
-  /** What is known of the indirect branches of a page, for a hot slot's virtual page. */
-  private targetsIn(address: number, page: bigint): BranchTarget[] {
+  /** Where the indirect branch of a slot led, by distances from a virtual page. */
+  private targetsOf(address: number, slot: number, page: bigint): BranchTarget[] {
     const { view } = this.engine;
-    const found: BranchTarget[] = [];
-    const words = new Uint32Array(view.buffer, AREA.branchTargets, (BRANCH_TARGETS * BRANCH_TARGET.size) / 4);
-    for (let n = 0; n < BRANCH_TARGETS; n++) {
-      const offset = (words[(n * BRANCH_TARGET.size + BRANCH_TARGET.slot) >> 2] as number) - address;
-      if (offset < 0 || offset >= CODE_PAGE.sentinel) continue;
-      const slot = offset / SLOT_SIZE;
-      const row = AREA.branchTargets + n * BRANCH_TARGET.size;
-      BRANCH_TARGET.targets.forEach((target, i) => {
-        const distance = view.getBigInt64(row + target, true) - BigInt.asIntN(64, page);
-        // A direct branch's reach, which numbers of instructions have.
-        if (BigInt.asIntN(28, distance) !== distance || (distance & 3n) !== 0n) return;
-        const count = view.getUint32(row + (BRANCH_TARGET.counts[i] as number), true);
-        found.push({ slot, at: Number(distance / 4n), count });
-      });
-    }
-    return found;
+    const own = address + slot * SLOT_SIZE;
+    const row = AREA.branchTargets + ((own / SLOT_SIZE) % BRANCH_TARGETS) * BRANCH_TARGET.size;
+    if (view.getUint32(row + BRANCH_TARGET.slot, true) !== own) return [];
+    return BRANCH_TARGET.targets.flatMap((target, i) => {
+      const distance = view.getBigInt64(row + target, true) - BigInt.asIntN(64, page);
+      // A direct branch's reach, which numbers of instructions have.
+      if (BigInt.asIntN(28, distance) !== distance || (distance & 3n) !== 0n) return [];
+      const count = view.getUint32(row + (BRANCH_TARGET.counts[i] as number), true);
+      return [{ slot, at: Number(distance / 4n), count }];
+    });
   }
 
   private copy(address: number): Uint32Array {
