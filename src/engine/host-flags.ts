@@ -1,6 +1,7 @@
 /**
  * What V8 has and Node.js 20 keeps behind flags of V8: branch hints, by which code that hardly ever runs does not cost
- * registers where it does not run; and relaxed SIMD (fp/host-fma.ts). Modules that use either are right without.
+ * registers where it does not run; and relaxed SIMD (fp/host-fma.ts). Modules that use either are right without. And
+ * what V8 does for larger programs than this.
  *
  * Set before anything is compiled, in all threads: V8 takes kept code (optimized-code.ts) only under the flags it was
  * made under.
@@ -10,13 +11,15 @@ import { setFlagsFromString } from "node:v8";
 /**
  * And the version from which V8 does so by itself, or is not known to have the flag: it complains of one that it does not
  * know. Checks of the stack at each function and each round of a loop are not needed: calls of regions are counted
- * (interpreter/ways-out.ts), nothing else recurs, and every loop ends with the budget.
+ * (interpreter/ways-out.ts), nothing else recurs, and every loop ends with the budget. A collection of young objects has
+ * less than a millisecond to do: shared out, it waits until the other threads have a processor, while a debugger waits.
  */
 const FLAGS = [
   { name: "--experimental-wasm-branch-hinting", until: [13, 7] },
   { name: "--experimental-wasm-relaxed-simd", until: [11, 4] },
   { name: "--no-wasm-stack-checks", until: [11, 4] },
   { name: "--interrupt-budget=400000", until: [11, 4] },
+  { name: "--no-parallel-scavenge", until: [13, 7] },
 ] as const;
 
 export function setHostFlags(): void {
