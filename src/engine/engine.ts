@@ -319,6 +319,8 @@ export class Engine {
     this.codeGeneration++;
     this.hot.length = 0;
     if (this.compiler !== "loading") this.compiler?.reset();
+    // Slots will be used again, for other branches.
+    this.bytes.fill(0, AREA.branchTargets, AREA.pageWriters);
     const used = this.view.getUint32(GLOBAL.codeNext, true);
     for (let page = this.codeStart; page < used; page += CODE_PAGE.size) {
       const number = this.view.getUint32(page + CODE_PAGE.host, true) >>> PAGE_BITS;

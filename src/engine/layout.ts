@@ -378,8 +378,8 @@ export const MAX_WATCHES = (AREA.pointCells - AREA.watches) / WATCH.size;
 export const POINT_CELLS = (AREA.codePages - AREA.pointCells) / 8;
 
 /**
- * The two places that an indirect branch led to most, and how often in a row of each; the row is found by the address of
- * the branch's slot, which it also names.
+ * The two places that an indirect branch led to most, and how often each since it was noted; the row is found by the
+ * address of the branch's slot, which it also names.
  */
 export const BRANCH_TARGET = { slot: 0, counts: [4, 24], targets: [8, 16], size: 32 } as const;
 export const BRANCH_TARGETS = (AREA.pageWriters - AREA.branchTargets) / BRANCH_TARGET.size;

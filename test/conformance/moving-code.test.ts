@@ -66,16 +66,16 @@ const [B, BL, B_NE, CBZ_X26, CBNZ_X24, TBZ_X0] = [
 const neighbour = (random: Random): number => (random.below(2) * 2 - 1) * 1024;
 const adr = (register: number, from: number, to: number): number =>
   (0x10000000 | register | (((to - from) & 0x7ffff) << 5)) >>> 0;
-/** A small function of a page or of one beside it. */
+/** A small function of a page, or of one up to four before or behind it. */
 const small = (random: Random): number =>
-  ([AT.leaf, AT.nest, AT.veneer][random.below(3)] as number) + (random.below(3) - 1) * 1024;
+  ([AT.leaf, AT.nest, AT.veneer][random.below(3)] as number) + (random.below(9) - 4) * 1024;
 
 /**
  * Small functions, which the compiler may put in the place of their calls: one that calls nothing, and may skip an
  * instruction behind the call; one that calls another; one that goes to another by X16.
  */
 function smallFunctions(random: Random): [number, number[]][] {
-  const leafNearby = AT.leaf + (random.below(3) - 1) * 1024;
+  const leafNearby = AT.leaf + (random.below(7) - 3) * 1024;
   const skips = random.below(3) === 0 ? 0x910013de : NOP; // add x30, x30, #4
   return [
     [AT.leaf + 4, [TBZ_X0 | (random.below(32) << 19) | (2 << 5), skips, 0xd65f03c0]], // ret

@@ -38,7 +38,7 @@ export interface Buildable {
 
 /** How control leaves a block for something that is not the next statement. */
 export type Way =
-  /** To an instruction of the region or of its pages, by number (discover.ts). */
+  /** To an instruction of the region or of its pages, by number (places.ts). */
   | { readonly kind: "to"; readonly at: number }
   /** To an address, which is in `target`; by RET, or by BR with its BTYPE. Expected are some instructions of the region. */
   | {

@@ -4,24 +4,22 @@
  * instructions in the region of its caller, once for each such call: in a _context_ of their own. Its return goes on
  * behind the call if that is where X30 leads, and is any other return otherwise.
  */
-import { flowOf, type PageCode, type Pages } from "./discover.js";
+import { flowOf, isVeneer } from "./control-flow.js";
+import type { PageCode, Pages } from "./discover.js";
 import { contextOf, inContext, ownNumber, pageOf, slotOf } from "./places.js";
 
 /** Instructions of a callee, as far as they were executed, at most; of all in a region; and how deep they nest. */
 const MAX_CALLEE = 40;
 const MAX_INLINED = 200;
 const MAX_DEPTH = 3;
-/** How often an indirect branch must have led somewhere. */
+/** How often an indirect branch must have led somewhere, where that much of anything counts as often. */
 const LEAST_COUNT = 64;
 
 /** Calls that are come back from as any other code goes on. */
 const CALLS = new Set(["BL", "BLR", "BLRAA", "BLRAAZ"]);
 
-/** Whether an indirect branch is by X16 or X17, as those of veneers and linkage tables are (AAPCS64, 6.1.1). */
-const isVeneer = (word: number): boolean => (((word >>> 5) & 31) | 1) === 17;
-
 interface Context {
-  /** The call, in the numbers of its own context. */
+  /** The call, in the numbers of the caller's context; of context 0 where its function begins. */
   readonly call: number;
   /** Functions that are on the way, by their beginnings in context 0. */
   readonly chain: readonly number[];
@@ -66,7 +64,8 @@ export class Callees {
   /** Where the indirect branch at `at` led so often, by numbers in context 0. */
   private targetsOf(at: number, often: number): number[] {
     const known = this.pages(pageOf(at))?.targets(slotOf(at)) ?? [];
-    return known.filter(({ count }) => count >= Math.max(often, LEAST_COUNT)).map((target) => target.at);
+    const least = Math.max(often, Math.min(LEAST_COUNT, this.warm));
+    return known.filter(({ count }) => count >= least).map((target) => target.at);
   }
 
   /** Where a return at `at` leads if all is well: behind the call of its context. */

@@ -5,9 +5,10 @@
  */
 import type { Form } from "../../isa/pattern.js";
 import { Callees } from "./callees.js";
-import { contextOf, pageOf, slotOf } from "./places.js";
+import { DISPATCHES, type Flow, flowOf } from "./control-flow.js";
+import { contextOf, NEIGHBOURS, pageOf, slotOf } from "./places.js";
 
-/** The code of one virtual page near the hot slot. */
+/** The code of one virtual page: of the hot slot, beside it, or of a function that is called from there. */
 export interface PageCode {
   /** What the page holds (CODE_PAGE.hash). */
   readonly hash: bigint;
@@ -76,58 +77,6 @@ const MANY_ROUNDS = 8;
 /** Branches to what is taken for the beginning of a function. */
 const CALLED = 2;
 
-/** How an instruction goes on: offset of a direct branch; whether the next instruction may follow; if it calls or returns. */
-interface Flow {
-  readonly offset?: number;
-  readonly falls: boolean;
-  readonly calls?: boolean;
-  readonly returns?: boolean;
-}
-
-const STRAIGHT: Flow = { falls: true };
-const AWAY: Flow = { falls: false };
-const CALL: Flow = { falls: false, calls: true };
-const RETURN: Flow = { falls: false, returns: true };
-
-/** Rows after which the program goes on elsewhere, and not by a label. */
-const LEAVES = new Map<string, Flow>([
-  ["BR", AWAY],
-  ["RET", RETURN],
-  ["BRAA", AWAY],
-  ["BRAAZ", AWAY],
-  ["RETAA", RETURN],
-  ["BLR", CALL],
-  ["BLRAA", CALL],
-  ["BLRAAZ", CALL],
-  ["ERET", AWAY],
-  ["ERETAA", AWAY],
-  ["BRK", AWAY],
-  ["SVC", CALL],
-  ["HVC", CALL],
-  ["SMC", CALL],
-]);
-
-/** Indirect branches that may be an interpreter's, from one bytecode to the next. */
-const DISPATCHES = new Set(["BR", "BRAA", "BRAAZ"]);
-
-export function flowOf(name: string, word: number): Flow {
-  switch (name) {
-    case "B":
-      return { offset: (word << 6) >> 6, falls: false };
-    case "BL":
-      return { offset: (word << 6) >> 6, falls: false, calls: true };
-    case "B_cond":
-    case "CBZ":
-    case "CBNZ":
-      return { offset: (word << 8) >> 13, falls: true };
-    case "TBZ":
-    case "TBNZ":
-      return { offset: (word << 13) >> 18, falls: true };
-    default:
-      return LEAVES.get(name) ?? STRAIGHT;
-  }
-}
-
 /**
  * The beginning of the function that `head` is in the middle of: it is branched to, and nothing falls through to it.
  * Loops get hot first; compiled with them, their function is not compiled again when its turn comes.
@@ -182,7 +131,8 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   const executed = (at: number): boolean => {
     const page = pageAt(at);
     if (page === undefined || !page.wasExecuted(slotOf(at))) return false;
-    return at === head || contextOf(at) !== 0 || !page.isRegion(slotOf(at));
+    if (contextOf(at) !== 0) return true;
+    return Math.abs(pageOf(at)) <= NEIGHBOURS && (at === head || !page.isRegion(slotOf(at)));
   };
   const start = functionStart(pages, head);
   const callees = new Callees(pages, start ?? head, warm);

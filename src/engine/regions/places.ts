@@ -5,8 +5,8 @@
  */
 import { SLOTS_PER_PAGE } from "../layout.js";
 
-/** More than a direct branch reaches, both ways. */
-const CONTEXT_SPAN = 2 ** 28;
+/** More than the direct branches of functions that call each other reach together, both ways: each 2^25 instructions. */
+const CONTEXT_SPAN = 2 ** 30;
 
 /** The context of an instruction: 0 for the region's own. */
 export const contextOf = (at: number): number => Math.floor((at + CONTEXT_SPAN / 2) / CONTEXT_SPAN);
@@ -21,3 +21,6 @@ export const inContext = (context: number, at: number): number => context * CONT
 export const pageOf = (at: number): number => Math.floor(ownNumber(at) / SLOTS_PER_PAGE);
 
 export const slotOf = (at: number): number => ownNumber(at) - pageOf(at) * SLOTS_PER_PAGE;
+
+/** How many pages before and behind the hot slot's a region has code of, beside the functions that it calls. */
+export const NEIGHBOURS = 1;

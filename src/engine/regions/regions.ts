@@ -24,6 +24,7 @@ import {
   type PageCopy,
   slotsOf,
 } from "./job.js";
+import { NEIGHBOURS } from "./places.js";
 import { Snapshots } from "./snapshot.js";
 
 /** Functions of one module are compiled together (ARCHITECTURE.md, section 2: 16 is where the cost levels off). */
@@ -44,7 +45,7 @@ const MODEL_AREAS = [
 /** A job under way: its pages must not change until it is done. */
 interface Running {
   readonly job: Job;
-  /** Numbers of the job's slots whose pages were dropped meanwhile. */
+  /** Addresses of its pages that were dropped meanwhile. */
   readonly stale: Set<number>;
   readonly generation: number;
 }
@@ -70,6 +71,10 @@ export interface RegionOptions {
 }
 
 const buffersOf = ({ pages }: JobSlot): ArrayBuffer[] => pages.map(({ slots }) => slots.buffer as ArrayBuffer);
+
+/** Whether a region has code of a page that was dropped while it was compiled. */
+const isStale = ({ job, stale }: Running, { slot, pages }: JobRegion): boolean =>
+  pages.some((distance) => stale.has(addressAt(job.slots[slot] as JobSlot, distance)));
 
 export class Regions {
   private readonly installed: InstalledRegions;
@@ -186,11 +191,7 @@ export class Regions {
 
   /** What is being compiled from a page is of no use any more. */
   private spoil(page: number): void {
-    for (const { job, stale } of this.running.values()) {
-      job.slots.forEach(({ pages }, i) => {
-        if (pages.some(({ address }) => address === page)) stale.add(i);
-      });
-    }
+    for (const { stale } of this.running.values()) stale.add(page);
   }
 
   /** Slots at which regions are gone: what becomes hot there is to be compiled again. */
@@ -225,10 +226,11 @@ export class Regions {
     for (const { distance, hash } of region.pages) {
       if (distance === 0) continue;
       const address = installed.pageAt(page, distance, bank);
+      const isThere = address !== undefined && installed.hashOf(address).toString(16) === hash;
       // Of a function far away it is looked for the page at each call.
-      if (address === undefined && Math.abs(distance) > 1) continue;
+      if (!isThere && Math.abs(distance) > NEIGHBOURS) continue;
       if (address === undefined) return false;
-      if (installed.hashOf(address).toString(16) !== hash) return true;
+      if (!isThere) return true;
       places.set(distance, address);
     }
     if (installed.isFull(1)) return true;
@@ -258,10 +260,11 @@ export class Regions {
 
   private keep(
     { wire, module, runtime, regions }: JobResult,
-    { job, stale }: Running,
+    running: Running,
     exports: Record<string, unknown>,
   ): void {
-    if (module === undefined || stale.size > 0) return;
+    const { job } = running;
+    if (module === undefined || regions.some((region) => isStale(running, region))) return;
     const hashOf = (region: JobRegion, distance: number): string => {
       const page = job.slots[region.slot]?.pages.find((copy) => copy.distance === distance);
       return (page as PageCopy).hash.toString(16);
@@ -315,7 +318,7 @@ export class Regions {
     regions.forEach((region, i) => {
       const slot = running.job.slots[region.slot] as JobSlot;
       const slots = slotsOf(slot, region);
-      if (running.stale.has(region.slot)) {
+      if (isStale(running, region)) {
         this.forget(slots);
         return;
       }

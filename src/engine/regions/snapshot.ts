@@ -11,7 +11,7 @@ import type { InstalledRegions } from "./installed.js";
 import type { BranchTarget, JobSlot, PageCopy } from "./job.js";
 import { pageOf } from "./places.js";
 
-/** How far from the hot slot calls are looked for, in instructions, and how many pages more than its neighbours count. */
+/** How far from the hot slot calls are looked for, in instructions, and in how many pages beside the first three. */
 const BEFORE = 200;
 const BEHIND = 600;
 const FAR_PAGES = 8;
