@@ -20,6 +20,8 @@ export interface GuestOptions {
   readonly flash?: boolean;
   /** SYSTEM_RESET starts over; it ends the machine otherwise. */
   readonly reboots?: boolean;
+  /** The command line, which a guest below EL3 finds in its device tree. */
+  readonly append?: string;
   /** Default: code that is hot is compiled. */
   readonly engine?: "interpreter" | "compile";
 }
@@ -64,6 +66,7 @@ export async function runOnOurs(name: string, options: GuestOptions): Promise<Gu
     el2: options.level === 1 ? "hosted" : "guest",
     el3: options.level === 3 ? "guest" : "hosted",
     idle: "skip",
+    ...(options.append === undefined ? {} : { append: options.append }),
     ...(options.engine ? { engine: options.engine } : {}),
     noReboot: options.reboots !== true,
   });
@@ -89,6 +92,7 @@ export async function runOnQemu(name: string, options: GuestOptions): Promise<st
   const file = guestFile(name, options);
   const args = ["-M", board.join(","), "-cpu", cpu, "-smp", String(cpus), "-m", "128M"];
   if (options.reboots !== true) args.push("-no-reboot");
+  if (options.append !== undefined) args.push("-append", options.append);
   args.push("-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none");
   if (options.flash) args.push("-bios", `${BUILT}/${name}.flash`);
   else args.push(...(level === 3 ? ["-device", `loader,file=${file},cpu-num=0`] : ["-kernel", file]));

@@ -1,0 +1,273 @@
+/*
+ * Random translation of EL1&0 (DDI 0487, D8): a case is one walk of stage 1 in the upper range, and with it perhaps one
+ * of stage 2, with random descriptors and controls. Accesses of EL1 and EL0 follow, a line for each, and then what
+ * hardware has made of the descriptors. The page at the end of the walk is the same in all cases, and full of
+ * `svc #0xfff0`: stores write that, and branches there come home.
+ */
+#include "../fuzz/fuzz.h"
+#include "space.h"
+
+#define TABLE_SIZE 0x10000ul
+#define LEVELS 4
+#define TARGET_SIZE 0x200000ul
+#define ACCESSES 6
+#define SVC_WORDS (SVC_PROBE_END | (u64)SVC_PROBE_END << 32)
+
+#define DBM BIT(51)
+#define GP BIT(50)
+/* No block is larger than 1 GiB: address bits below this one stay on the page at the end of the walk. */
+#define LARGEST_BLOCK 30
+
+#define TCR_A1 BIT(22)
+#define TCR_TBI1 BIT(38)
+#define TCR_HA BIT(39)
+#define TCR_HD BIT(40)
+#define TCR_HPD1 BIT(42)
+#define SCTLR_M BIT(0)
+#define SCTLR_A BIT(1)
+#define SCTLR_WXN BIT(19)
+#define SCTLR_SPAN BIT(23)
+#define HCR_VM BIT(0)
+#define HCR_PTW BIT(2)
+#define HCR_CD BIT(32)
+#define HCR_ID BIT(33)
+#define HCR_FWB BIT(46)
+#define VTCR_HA BIT(21)
+#define VTCR_HD BIT(22)
+#define PAN BIT(22)
+#define UAO BIT(23)
+
+#define S2_OPEN (BIT(6) | BIT(7) | 0xful << 2 | SH_INNER | AF)
+
+static u64 tables, target;
+/* Image and console for the lower range; image, tables and console as stage 2 has them. */
+static struct space image, stage2;
+/* Armv8.2 and later: PAN, UAO, hardware updates, the granule of 16 KiB. */
+static int is_max;
+
+/* The descriptors of this case, in the order they were written. */
+static u64 *written[2 * LEVELS];
+static u32 written_count;
+
+static u64 percent(u64 chance, u64 bits)
+{
+    return draw_below(100) < chance ? bits : 0;
+}
+
+static void write_descriptor(u64 *at, u64 descriptor)
+{
+    *(volatile u64 *)at = descriptor;
+    written[written_count++] = at;
+    print(" ");
+    print_hex(descriptor, 0);
+}
+
+static u64 draw_leaf(void)
+{
+    u64 ap = draw_below(3) ? AP_EL0 | percent(50, AP_RO) : draw_below(4) << 6;
+    u64 bits = ATTR(draw_below(4)) | ap | (2 + draw_below(2)) << 8 | percent(88, AF) | percent(30, NG);
+    bits |= percent(25, PXN) | percent(25, UXN) | percent(8, CONTIGUOUS) | percent(15, DBM) | percent(10, GP);
+    /* Bits for software, and NS, which is ignored. */
+    return bits | percent(20, draw_bits(15ul << 55, 1)) | percent(10, BIT(5));
+}
+
+/* Access, DBM, XN and contiguity are drawn, with attributes mostly of Normal memory. */
+static u64 draw_stage2_leaf(void)
+{
+    u64 access = draw_below(7) ? 3 : draw_below(4);
+    u64 attributes = draw_below(5) ? 15 : draw_below(16);
+    u64 bits = access << 6 | attributes << 2 | (2 + draw_below(2)) << 8 | percent(90, AF);
+    return bits | percent(15, draw_bits(3ul << 53, 1)) | percent(8, CONTIGUOUS) | percent(15, DBM) | percent(95, VALID);
+}
+
+static u64 draw_table(void)
+{
+    /* Table attributes; bits 2 to 11 and 52 to 58 are ignored. */
+    u64 bits = percent(20, draw_bits(31ul << 59, 1)) | percent(10, draw_bits(0x7ful << 52, 1));
+    return bits | percent(20, draw_bits(0xffc, 1)) | VALID | TABLE_OR_PAGE;
+}
+
+/* Writes the walk of `va` to a page or block of `leaf` at `output`; sometimes an entry on the way is invalid. */
+static void write_walk(const struct space *space, u64 va, u64 output, int leaf)
+{
+    int stride = space->granule - 3;
+    u64 low = va & ((1ul << space->bits) - 1);
+    for (int level = space->start_level; level <= leaf; level++) {
+        int depth = level - space->start_level;
+        int shift = space->granule + (3 - level) * stride;
+        u64 index = low >> shift & (depth ? (1ul << stride) - 1 : ~0ul);
+        u64 *entry = (u64 *)(tables + depth * TABLE_SIZE) + index;
+        if (one_in(25)) {
+            write_descriptor(entry, draw() & ~VALID);
+            return;
+        }
+        if (level < leaf) {
+            write_descriptor(entry, (tables + (depth + 1) * TABLE_SIZE) | draw_table());
+        } else {
+            u64 type = level == 3 && !one_in(30) ? TABLE_OR_PAGE : 0;
+            write_descriptor(entry, (output & ~((1ul << shift) - 1)) | draw_leaf() | type | VALID);
+        }
+    }
+}
+
+/* The outcome of an AT: PAR_EL1 without NS, and its shareability apart. */
+static void print_par(u64 par)
+{
+    print_field("par", par & 1 ? par : par & ~0x380ul);
+    if (!(par & 1))
+        print_field("sh", par >> 7 & 3);
+}
+
+/* Says whether it read, wrote or branched, and came to no exception. */
+static int one_access(u64 va, int bits)
+{
+    static const char at_name[] = "at s1";
+    const struct {
+        const char *name;
+        const void *code;
+    } accesses[] = {
+#define ACCESS(text) {text, CODE(text)}
+#define AT(operation) {"at " operation, CODE("at " operation ", x0\n\tisb\n\tmrs x0, par_el1")}
+        ACCESS("ldr x0, [x0]"),  ACCESS("ldrb w0, [x0]"),   ACCESS("ldrsw x3, [x0]"),     ACCESS("ldrh w5, [x0]"),
+        ACCESS("str x1, [x0]"),  ACCESS("strb w1, [x0]"),   ACCESS("str w1, [x0]"),       ACCESS("ldp x2, x3, [x0]"),
+        ACCESS("ldtr x1, [x0]"), ACCESS("ldtrsb w1, [x0]"), ACCESS("sttr x1, [x0]"),      ACCESS("stp w1, w1, [x0]"),
+        ACCESS("br x0"),         ACCESS("sttrb w1, [x0]"),  ACCESS("ldr x1, [x0], #8"),   ACCESS("br x0"),
+        AT("s1e1r"),             AT("s1e1w"),               AT("s1e0r"),                  AT("s1e0w"),
+    };
+    u32 choice = draw_below(sizeof accesses / sizeof accesses[0]);
+    const char *name = accesses[choice].name;
+    int is_at = 1;
+    for (u32 i = 0; at_name[i]; i++)
+        is_at &= is_at && name[i] == at_name[i];
+    u64 pstate = is_at || one_in(2) ? EL1 : EL0;
+    if (is_max)
+        pstate |= percent(20, PAN) | percent(20, UAO);
+    u64 address = va + (draw_below(0x1000) & ~15ul);
+    /* Another tag, and addresses that are not those of the walk. */
+    address ^= percent(12, draw_below(256) << 56);
+    if (bits > LARGEST_BLOCK)
+        address ^= percent(3, BIT(LARGEST_BLOCK + draw_below(bits - LARGEST_BLOCK)));
+    address ^= percent(3, BIT(bits < 56 ? bits : 55));
+
+    run(pstate, accesses[choice].code, address, SVC_WORDS);
+    print("  ");
+    print(name);
+    print_field("pstate", pstate);
+    print_field("address", address);
+    print(":");
+    if (exception_count == 0 && is_at)
+        print_par(probe_results.x[0]);
+    print_exceptions(accesses[choice].code);
+    print("\n");
+    return exception_count == 0 && !is_at;
+}
+
+/* Stage 2 of `ipa`, and the controls that go with it. */
+static u64 write_stage2(u64 ipa, int level)
+{
+    u64 *entry = entry_at(&stage2, ipa, level, 0);
+    print(" stage2=");
+    u64 type = level == 3 && !one_in(30) ? TABLE_OR_PAGE : 0;
+    write_descriptor(entry, (target & ~(level_size(&stage2, level) - 1)) | draw_stage2_leaf() | type);
+    /* SL0: level 1; PS: 44 bits. */
+    u64 vtcr = tcr_of(&stage2) | 1ul << 6 | 4ul << 16 | BIT(31);
+    u64 hcr = HCR_VM | percent(10, HCR_PTW) | percent(5, HCR_CD) | percent(5, HCR_ID);
+    if (is_max) {
+        vtcr |= percent(40, VTCR_HA) | percent(40, VTCR_HD);
+        hcr |= percent(15, HCR_FWB);
+    }
+    print_field("vtcr", vtcr);
+    write_register(vtcr_el2, vtcr);
+    write_register(vttbr_el2, (u64)stage2.root | draw_below(3) << 48);
+    return hcr;
+}
+
+static u64 draw_tcr(const struct space *space)
+{
+    static const u64 updates[] = {0, TCR_HA, TCR_HA | TCR_HD};
+    u64 tcr = tcr_of(&image) | tcr1_of(space) | TCR_PS(draw_below(5) ? 4 : draw_below(5));
+    tcr |= percent(25, TCR_TBI1) | percent(5, EPD1) | percent(20, TCR_A1);
+    return is_max ? tcr | updates[draw_below(3)] | percent(30, TCR_HPD1) : tcr;
+}
+
+static void one(void)
+{
+    static const int granules[] = {12, 16, 14};
+    struct space space = {.granule = granules[draw_below(is_max ? 3 : 2)]};
+    space.bits = one_in(5) ? 39 : 25 + draw_below(24);
+    space.start_level = 3 - (space.bits - space.granule - 1) / (space.granule - 3);
+    int first_block = space.granule == 12 ? 1 : 2;
+    int leaf = 3;
+    while (leaf > first_block && leaf > space.start_level && one_in(6))
+        leaf--;
+
+    int two_stages = !one_in(3), stage2_level = one_in(6) ? 2 : 3;
+    u64 output = target;
+    if (two_stages) {
+        output = (draw_below(3) ? 0x100000000ul : 0x700000000ul) + (draw_below(8) << 21) + (draw_below(32) << 16);
+        /* Blocks have entries of their own. */
+        output += stage2_level == 2 ? 0x8000000ul : 0;
+    }
+    u64 size = level_size(&space, leaf);
+    u64 range = (1ul << space.bits) - 1;
+    u64 va = ~range | (draw() & range & ~(size - 1)) | (output & (size - 1) & range);
+
+    written_count = 0;
+    print_field("granule", 1ul << space.granule);
+    print_field("bits", space.bits);
+    print_field("va", va);
+    print(" stage1=");
+    write_walk(&space, va, output, leaf);
+    u64 hcr = HCR_RW;
+    if (two_stages) {
+        print_field("ipa", output);
+        hcr |= write_stage2(output, stage2_level);
+    }
+    u64 tcr = draw_tcr(&space);
+    u64 sctlr = SCTLR_EL1_OFF | SCTLR_M | percent(15, SCTLR_WXN) | percent(20, SCTLR_A);
+    if (is_max)
+        sctlr ^= percent(30, SCTLR_SPAN);
+    print_field("tcr", tcr);
+    print_field("sctlr", sctlr);
+    print_field("hcr", hcr);
+    print("\n");
+
+    write_register(mair_el1, MAIR_VALUE);
+    write_register(tcr_el1, tcr);
+    write_register(ttbr0_el1, image.root);
+    write_register(ttbr1_el1, tables | (draw() & 0xfful << 48));
+    write_register(hcr_el2, hcr);
+    write_register(sctlr_el1, sctlr);
+    asm volatile("dsb sy\n\ttlbi alle1\n\tdsb sy\n\tic iallu\n\tdsb sy\n\tisb" ::: "memory");
+    int accessed = 0;
+    for (u32 i = 0; i < ACCESSES; i++)
+        accessed |= one_access(va, space.bits);
+    write_register(sctlr_el1, SCTLR_EL1_OFF);
+    write_register(hcr_el2, HCR_RW);
+    asm volatile("dsb sy\n\ttlbi alle1\n\tdsb sy\n\tisb" ::: "memory");
+
+    /* QEMU sets the access flag of what was not accessed too, as it may ("Hardware management of the Access flag"). */
+    print("  after");
+    for (u32 i = 0; i < written_count; i++) {
+        print(" ");
+        print_hex(*(volatile u64 *)written[i] & (accessed ? ~0ul : ~AF), 0);
+        *(volatile u64 *)written[i] = 0;
+    }
+    print("\n");
+}
+
+void main(void *device_tree)
+{
+    is_max = (read_register(id_aa64mmfr1_el1) >> 20 & 15) != 0;
+    tables = arena_alloc(LEVELS * TABLE_SIZE, TABLE_SIZE);
+    target = arena_alloc(TARGET_SIZE, TARGET_SIZE);
+    for (u64 at = target; at < target + TARGET_SIZE; at += 8)
+        *(volatile u64 *)at = SVC_WORDS;
+    image = space_with_image(12, 39);
+    stage2 = (struct space){.granule = 12, .bits = 39, .start_level = 1, .stage2 = 1};
+    stage2.root = (u64 *)arena_alloc(0x1000, 0x1000);
+    map_image(&stage2);
+    for (u64 at = tables; at < target + TARGET_SIZE; at += 0x1000)
+        map(&stage2, at, at, 3, S2_OPEN);
+    run_cases(device_tree, one);
+}
