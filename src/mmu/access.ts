@@ -30,6 +30,7 @@ import {
   entryOf,
   entryToFill,
   hasShared,
+  hostBy,
   noteLargeRange,
   noteWriter,
   tagOf,
@@ -173,7 +174,7 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
       const own = entryToFill(fb, fb.call(chooseBank, cpu, context), va);
       copyEntry(fb, shared, own);
       c.set32(CPU.walkFault, 0);
-      fb.return(va.wrap().add(fb.load("i32.load", own, TLB_ENTRY.addend) as I32));
+      fb.return(hostBy(fb, own, va));
     });
   });
   const fault = fb.call(walk, cpu, context, va, access);
@@ -245,7 +246,7 @@ function ifAlignedSuffices(
   fb.if(tagOf(fb, entry, access).eq(pageOf(va).or(ALIGNED_TAG)), () => {
     const misaligned = va.wrap().and(size.sub(1));
     fb.if(misaligned.or(size.gtU(MOST_ALIGNED)).eqz(), () => {
-      go(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
+      go(hostBy(fb, entry, va));
     });
   });
 }
@@ -284,7 +285,7 @@ export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, ac
 const reachSlow = defineFunction("reachSlow", "ilii", "i", (fb, cpu, va, size, access) => {
   fb.if(fb.call(touchSlow, cpu, va, size, access).eqz(), () => fb.return(fb.i32(0)));
   const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
-  fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
+  fb.return(hostBy(fb, entry, va));
 });
 
 /**
@@ -295,7 +296,7 @@ export const reach = defineFunction("reach", "ilii", "i", (fb, cpu, va, size, ac
   const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
   const last = va.add(size.sub(1).toI64U());
   fb.if(tagOf(fb, entry, access).eq(pageOf(last)), () => {
-    fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
+    fb.return(hostBy(fb, entry, va));
   });
   ifAlignedSuffices(fb, entry, va, size, access, (host) => fb.return(host));
   ifBesideWatched(fb, entry, va, size, access, (host) => fb.return(host));
@@ -307,7 +308,7 @@ export const resolve = defineFunction("resolve", "iili", "i", (fb, cpu, context,
   const entry = entryOf(fb.call(chooseBank, cpu, context), va);
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
   const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
-  fb.if(known.and(allowed), () => fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32)));
+  fb.if(known.and(allowed), () => fb.return(hostBy(fb, entry, va)));
   fb.return(fb.call(refill, cpu, context, va, access));
 });
 

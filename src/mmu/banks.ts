@@ -163,6 +163,10 @@ export function tagOf(fb: FunctionBuilder, entry: I32, access: I32): I64 {
   return fb.load("i64.load", at, TLB_ENTRY.read) as I64;
 }
 
+/** The host's address of what a virtual address means by an entry that has its page. */
+export const hostBy = (fb: FunctionBuilder, entry: I32, va: I64): I32 =>
+  va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32);
+
 /** Whether there is a translation in an entry: neither invalid nor zeroed. */
 function holds(fb: FunctionBuilder, entry: I32): I32 {
   const page = fb.load("i64.load", entry, TLB_ENTRY.page) as I64;

@@ -6,7 +6,7 @@ import { CpuView } from "../engine/cpu-view.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
 import { CPU, PAGE_SIZE, TLB_ENTRY } from "../engine/layout.js";
-import { chooseBank, entryOf } from "./banks.js";
+import { chooseBank, entryOf, hostBy } from "./banks.js";
 import { ACCESS, ATTRIBUTE, physicalToHost, walk } from "./walk.js";
 
 /** Host address of `size` bytes; 0 where they are not all in one readable page of RAM: then TypeScript is asked. */
@@ -20,7 +20,7 @@ export const peekHost = defineFunction("peekHost", "ili", "i", (fb, cpu, va, siz
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
   const readable = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).and(ATTRIBUTE.read);
   fb.if(known.and(readable), () => {
-    fb.return(va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32));
+    fb.return(hostBy(fb, entry, va));
   });
   const misses = c.get64(CPU.statTlbMiss);
   const fault = fb.call(walk, cpu, context, va, fb.i32(ACCESS.read));

@@ -27,7 +27,7 @@ import {
   WATCHED_BYTES,
   WATCHED_TAG,
 } from "../engine/layout.js";
-import { chooseBank, entryOf, tagOf } from "./banks.js";
+import { chooseBank, entryOf, hostBy, tagOf } from "./banks.js";
 import { FAULT, walk } from "./walk.js";
 
 /** Addresses without the top byte, which may be a tag (DDI 0487, D8.9 "Address tagging"). */
@@ -96,9 +96,6 @@ const anyPhysical = (fb: FunctionBuilder): I32 => fb.load("i32.load", fb.i32(0),
 /** Whether a TLB entry has the page of an access, slow for nothing but what is watched in it. */
 const isSlowForWatches = (fb: FunctionBuilder, entry: I32, access: I32, last: I64): I32 =>
   tagOf(fb, entry, access).eq(pageOf(last).or(WATCHED_TAG));
-
-const hostBy = (fb: FunctionBuilder, entry: I32, va: I64): I32 =>
-  va.wrap().add(fb.load("i32.load", entry, TLB_ENTRY.addend) as I32);
 
 /**
  * Goes one way where an access is in a page that is slow for nothing but what is watched in it, and has no byte between

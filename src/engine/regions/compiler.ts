@@ -13,6 +13,7 @@ import { type CompiledRegion, compileRegion } from "./compile.js";
 import type { PageCode, Pages } from "./discover.js";
 import {
   type CompilerTables,
+  heatOf,
   type Job,
   type JobRegion,
   type JobResult,
@@ -133,7 +134,7 @@ export class Compiler {
       },
       isBreakpoint: (slot) => handler(slot) === HANDLER_BREAKPOINT,
       wasExecuted: (slot) => handler(slot) !== 0,
-      heat: (slot) => (handler(slot) < firstRegion ? (slots[slot * 2] ?? 0) >>> 16 : 0),
+      heat: (slot) => heatOf(slots[slot * 2] ?? 0, firstRegion),
       targets: (slot) => targets.filter((target) => target.slot === slot),
       isRegion: (slot) => (beginnings.get(address + slot * SLOT_SIZE) ?? 0) >= WORTH_A_BRANCH,
     };

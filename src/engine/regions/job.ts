@@ -35,6 +35,9 @@ export interface PageCopy {
   readonly targets: readonly BranchTarget[];
 }
 
+/** How often a slot was branched to while it was interpreted, by the first of its words. */
+export const heatOf = (word: number, firstRegion: number): number => ((word & 0xffff) < firstRegion ? word >>> 16 : 0);
+
 /** Where a region begins: the slot's address. */
 export interface Beginning {
   readonly slot: number;

@@ -6,9 +6,10 @@ import { decodeIn } from "../../isa/decode.js";
 import type { Engine } from "../engine.js";
 import { HANDLER_BREAKPOINT, HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
 import { AREA, BRANCH_TARGET, BRANCH_TARGETS, CODE_PAGE, GLOBAL, SLOT_SIZE, SLOTS_PER_PAGE } from "../layout.js";
+import { flowOf } from "./control-flow.js";
 import type { HotSlot } from "./hot.js";
 import type { InstalledRegions } from "./installed.js";
-import type { BranchTarget, JobSlot, PageCopy } from "./job.js";
+import { type BranchTarget, heatOf, type JobSlot, type PageCopy } from "./job.js";
 import { pageOf } from "./places.js";
 
 /** How far from the hot slot calls are looked for, in instructions, and in how many pages beside the first three. */
@@ -79,9 +80,8 @@ export class Snapshots {
     for (let n = Math.max(0, first - start); n <= Math.min(SLOTS_PER_PAGE - 2, last - start); n++) {
       const word = slots[n * 2 + 1] as number;
       if (word >>> 26 === BL_OPCODE) {
-        const behind = slots[n * 2 + 2] as number;
-        const heat = (behind & 0xffff) < firstRegion ? behind >>> 16 : 0;
-        if (heat >= this.warm) called.push(start + n + ((word << 6) >> 6));
+        const isWarm = heatOf(slots[n * 2 + 2] as number, firstRegion) >= this.warm;
+        if (isWarm) called.push(start + n + (flowOf("BL", word).offset as number));
       } else if (word >>> 25 === INDIRECT_OPCODE && !targets.some(({ slot }) => slot === n)) {
         const known = this.targetsOf(address, n, page);
         targets.push(...known);
