@@ -9,6 +9,7 @@ export { GUEST_SYSREGS, type GuestSystemRegisters, restoreGuest, saveGuest } fro
 export { HostedHypervisor } from "./hosted/el2/hypervisor.js";
 export { listMachines, loadMachineDescription, type MachineDescription } from "./machine/description.js";
 export { ConfigError, type ConfigErrorCode } from "./machine/errors.js";
+export { bytesOf, type Content, FileContent } from "./machine/loaders/content.js";
 export { type LoadedKernel, loadKernelFile } from "./machine/loaders/kernel.js";
 export { LOG_CATEGORIES } from "./machine/log.js";
 export {

@@ -8,6 +8,7 @@ import type { BlockBackend } from "../devices/virtio/index.js";
 import type { Endpoint } from "../gdb/endpoint.js";
 import type { FlashImage } from "../machine/boot.js";
 import type { MachineDescription } from "../machine/description.js";
+import type { Content } from "../machine/loaders/content.js";
 import type { LoadedKernel } from "../machine/loaders/kernel.js";
 import type { BootModule } from "../machine/loaders/modules.js";
 import type { SemihostingOptions } from "../machine/semihosting/semihosting.js";
@@ -22,7 +23,7 @@ export interface MachineOptions {
   readonly memory: number;
   /** Handed over by fw_cfg when there is firmware in flash bank 0; without either the machine has nothing to run. */
   readonly kernel?: LoadedKernel;
-  readonly initrd?: Uint8Array;
+  readonly initrd?: Content;
   /** By flash bank. */
   readonly flash?: readonly (FlashImage | undefined)[];
   /** The kernel command line. */

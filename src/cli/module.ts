@@ -1,7 +1,7 @@
 /** `--module FILE[,addr=…],kernel|ramdisk|…[,append=…]`: a file for a hypervisor that finds it by the tree's /chosen. */
-import { readFileSync } from "node:fs";
-import { ConfigError, systemReason } from "../machine/errors.js";
+import { ConfigError } from "../machine/errors.js";
 import { parseAddress } from "../machine/format.js";
+import { bytesOf, FileContent } from "../machine/loaders/content.js";
 import { loadKernel } from "../machine/loaders/kernel.js";
 import { type BootModule, MODULE_KINDS, type ModuleKind } from "../machine/loaders/modules.js";
 
@@ -38,16 +38,11 @@ export function openModule(text: string): BootModule {
 
 /** A kernel's Image without its wrapping, which not every hypervisor can undo; whatever else it is stays as it is. */
 function contents(file: string, kind: ModuleKind): Uint8Array {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw new ConfigError("FILE_UNREADABLE", `${file}: cannot read the module: ${systemReason(error)}`);
-  }
+  const bytes = bytesOf(FileContent.open(file, "the module"));
   if (bytes.length === 0) throw new ConfigError("USAGE", `${file}: a module is not empty`);
   if (kind !== "kernel") return bytes;
   const kernel = loadKernel(bytes, file);
-  return kernel.kind === "image" ? kernel.segments[0]!.bytes : bytes;
+  return kernel.kind === "image" ? bytesOf(kernel.segments[0]!.bytes) : bytes;
 }
 
 function splitOnce(text: string, separator: string): [string, string | undefined] {

@@ -1,12 +1,12 @@
 /** From the words of the command line to machine options: files read, numbers checked, nothing started. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Endpoint } from "../gdb/endpoint.js";
 import { cacheDirectory } from "../guests/cache.js";
 import type { FlashImage } from "../machine/boot.js";
 import { CPU_MODELS } from "../machine/cpu-models.js";
 import { loadMachineDescription } from "../machine/description.js";
-import { ConfigError, systemReason } from "../machine/errors.js";
+import { ConfigError } from "../machine/errors.js";
+import { bytesOf, FileContent } from "../machine/loaders/content.js";
 import { loadKernelFile } from "../machine/loaders/kernel.js";
 import type { BootArguments } from "./arguments.js";
 import { openDrive } from "./drive.js";
@@ -72,18 +72,10 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       acpi: choiceFlag("acpi", args.acpi ?? "on", ["on", "off"]) === "on",
       ...(args.fwCfg === undefined ? {} : { fwCfg: args.fwCfg.map(openFwCfgFile) }),
       ...(args.module === undefined ? {} : { modules: args.module.map(openModule) }),
-      ...(args.dtb === undefined ? {} : { dtb: readInput(args.dtb, "the device tree") }),
-      ...(args.initrd === undefined ? {} : { initrd: readInput(args.initrd, "the initrd") }),
+      ...(args.dtb === undefined ? {} : { dtb: bytesOf(FileContent.open(args.dtb, "the device tree")) }),
+      ...(args.initrd === undefined ? {} : { initrd: FileContent.open(args.initrd, "the initrd") }),
       ...(args.kernel === undefined ? {} : { kernel: loadKernelFile(args.kernel) }),
       ...(firmware === undefined && args.flash1 === undefined ? {} : { flash: [firmware, args.flash1].map(flash) }),
     },
   };
-}
-
-function readInput(path: string, what: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new ConfigError("FILE_UNREADABLE", `${path}: cannot read ${what}: ${systemReason(error)}`);
-  }
 }

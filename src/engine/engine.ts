@@ -8,6 +8,7 @@ import { writeSubstitutionTables } from "./crypto/sbox.js";
 import { bindFpExact } from "./fp/imports.js";
 import { interpreterImage } from "./image.js";
 import { FIRST_INSTRUCTION_HANDLER } from "./interpreter/code-pages.js";
+import { KeptPages } from "./kept-pages.js";
 import {
   AREA,
   BANK,
@@ -16,6 +17,7 @@ import {
   CPU,
   CPU_BLOCK_SIZE,
   GLOBAL,
+  HEARD_OF,
   MAX_REGIONS,
   PAGE_BITS,
   PAGE_FLAG,
@@ -73,7 +75,7 @@ export interface EngineExports {
   refill(cpu: number, context: number, va: bigint, access: number): number;
   codePageFor(hostPage: number): number;
   allocateCodePage(hostPage: number): number;
-  codeWritten(host: number, size: number): void;
+  aboutToWrite(host: number, size: number): void;
   hashPage(hostPage: number): bigint;
 }
 
@@ -115,6 +117,7 @@ export class Engine {
   private compiler: Regions | "loading" | undefined;
   readonly view: DataView;
   readonly bytes: Uint8Array;
+  private readonly kept: KeptPages;
 
   private constructor(
     readonly memory: WebAssembly.Memory,
@@ -129,6 +132,7 @@ export class Engine {
   ) {
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
+    this.kept = new KeptPages(this.bytes, this.view);
   }
 
   /** Lays out the memory, instantiates the interpreter. Throws MemoryTooLarge. */
@@ -195,6 +199,7 @@ export class Engine {
     const hot: HotSlot[] = [];
     let dropRegions = (_page: number): void => {};
     let look = (_slot: HotSlot): void => {};
+    let saveKept = (_host: number, _size: number): void => {};
     const imports = {
       fpExact: bindFpExact(memory.buffer),
       hotSlot: (cpu: number, slot: number) => {
@@ -204,6 +209,7 @@ export class Engine {
         else look(found);
       },
       dropRegions: (page: number) => dropRegions(page),
+      saveKept: (host: number, size: number) => saveKept(host, size),
       ...host,
     } as unknown as WebAssembly.ModuleImports;
     const module = image.optimized?.() ?? (await WebAssembly.compile(image.module));
@@ -214,6 +220,7 @@ export class Engine {
       if (engine.compiler !== "loading") engine.compiler?.dropPage(page >>> 0);
     };
     look = (slot) => engine.look(slot);
+    saveKept = (host, size) => engine.kept.save(host >>> 0, size);
     return engine;
   }
 
@@ -281,26 +288,43 @@ export class Engine {
     return region ? region.host + Number(pa - region.base) : undefined;
   }
 
-  /**
-   * Writes guest memory from outside (loader, debugger, device). Code decoded from it is dropped. Throws RangeError
-   * when [pa, pa + length) is not all in one region.
-   */
+  /** Writes guest memory from outside (loader, debugger, device). @throws RangeError as `toBeWritten` does. */
   writePhysical(pa: bigint, bytes: Uint8Array): void {
-    const host = this.hostAddress(pa);
-    const region = this.regionAt(pa);
-    if (host === undefined || !region || host + bytes.length > region.host + region.size) {
-      throw new RangeError(`no memory at 0x${pa.toString(16)}, ${bytes.length} bytes`);
-    }
-    this.bytes.set(bytes, host);
-    this.memoryChanged(host, bytes.length);
+    this.toBeWritten(pa, bytes.length).set(bytes);
   }
 
-  /** Bytes [host, host + size) changed behind the engine's back. */
-  memoryChanged(host: number, size: number): void {
+  /** Guest memory that will be written now. @throws RangeError when [pa, pa + size) is not all in one region. */
+  toBeWritten(pa: bigint, size: number): Uint8Array {
+    const host = this.placeOf(pa, size);
+    this.aboutToWrite(host, size);
+    return this.bytes.subarray(host, host + size);
+  }
+
+  private placeOf(pa: bigint, size: number): number {
+    const host = this.hostAddress(pa);
+    const region = this.regionAt(pa);
+    if (host === undefined || !region || host + size > region.host + region.size) {
+      throw new RangeError(`no memory at 0x${pa.toString(16)}, ${size} bytes`);
+    }
+    return host;
+  }
+
+  /** What memory holds now it shall hold after each `restoreMemory`. `dropCode` must follow before the guest runs. */
+  keepMemory(pa: bigint, size: number): void {
+    this.kept.keep(this.placeOf(pa, size), size);
+  }
+
+  /** Makes memory what it was at each `keepMemory`. `dropCode` must follow before the guest runs. */
+  restoreMemory(): void {
+    this.kept.restore();
+  }
+
+  /** To be called before bytes [host, host + size) are written behind the engine's back. */
+  aboutToWrite(host: number, size: number): void {
     for (let at = host; at < host + size; ) {
       const end = Math.min((Math.floor(at / PAGE_SIZE) + 1) * PAGE_SIZE, host + size);
       const flags = this.bytes[AREA.pageFlags + Math.floor(at / PAGE_SIZE)] ?? 0;
-      if (flags & PAGE_FLAG.hasCode) this.exports.codeWritten(at | 0, end - at);
+      if (flags & HEARD_OF) this.exports.aboutToWrite(at | 0, end - at);
       at = end;
     }
   }

@@ -29,10 +29,13 @@ export const pointRead = importFunction("pointRead", "iili", "l");
 export const hotSlot = importFunction("hotSlot", "ii", "");
 /** A predecode page is dropped that compiled regions have code of: (page). */
 export const dropRegions = importFunction("dropRegions", "i", "");
+/** Memory that is kept for a reset is about to be written, within a page: (host address, size). */
+export const saveKept = importFunction("saveKept", "ii", "");
 
 export const ENGINE_IMPORTS = [
   hotSlot,
   dropRegions,
+  saveKept,
   ioAccess,
   sysregAccess,
   shadowPage,

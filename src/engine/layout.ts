@@ -384,8 +384,12 @@ export const POINT_CELLS = (AREA.codePages - AREA.pointCells) / 8;
 export const BRANCH_TARGET = { slot: 0, counts: [4, 24], targets: [8, 16], size: 32 } as const;
 export const BRANCH_TARGETS = (AREA.pageWriters - AREA.branchTargets) / BRANCH_TARGET.size;
 
-/** Whether code of a page is decoded; whether a TLB entry may allow it to be written without further ado. */
-export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2 } as const;
+/**
+ * Whether code of a page is decoded; whether a TLB entry may allow it to be written without further ado; whether what it
+ * holds is kept for a reset (engine/kept-pages.ts). HEARD_OF: who writes it says so before (`aboutToWrite`).
+ */
+export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2, kept: 4 } as const;
+export const HEARD_OF = PAGE_FLAG.hasCode | PAGE_FLAG.kept;
 export const SEVERAL_WRITERS = 0xffff;
 
 /** flags: bits 0–3 lowest EL that may read (15 never), 4–7 write, bit 8 plain read, 9 plain write, 10 effect. */

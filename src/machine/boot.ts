@@ -10,6 +10,7 @@ import { patchBoot } from "./device-tree/patch.js";
 import type { DeviceTreeNode } from "./device-tree/tree.js";
 import { ConfigError } from "./errors.js";
 import { formatSize } from "./format.js";
+import { bytesOf, type Content } from "./loaders/content.js";
 import type { LoadedKernel } from "./loaders/kernel.js";
 import { addModuleNodes, type BootModule } from "./loaders/modules.js";
 import { MAX_DTB_SIZE, type PlacedModule, placeBoot, placeModules } from "./loaders/placement.js";
@@ -26,7 +27,7 @@ export interface BootOptions {
   readonly kernel?: LoadedKernel;
   /** Firmware and its variables, by flash bank. With one in the first bank the machine starts there. */
   readonly flash?: readonly (FlashImage | undefined)[];
-  readonly initrd?: Uint8Array;
+  readonly initrd?: Content;
   readonly append?: string;
   /** What a hypervisor finds in RAM by /chosen. */
   readonly modules?: readonly BootModule[];
@@ -53,7 +54,7 @@ export interface FlashImage {
 export interface BootLoad {
   readonly what: "kernel" | "initrd" | "module" | "dtb";
   readonly address: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Content;
   /** How many bytes after them are zero, whatever an earlier run left there (an ELF file's .bss). */
   readonly zeros?: number;
 }
@@ -141,7 +142,7 @@ function firmwareBoot(options: BootOptions): BootImage {
     memory,
     cpus,
     ...(kernel ? { kernel: kernelImage(kernel) } : {}),
-    ...(initrd ? { initrd } : {}),
+    ...(initrd ? { initrd: bytesOf(initrd) } : {}),
     ...(append === undefined ? {} : { append }),
     files: firmwareFiles(options),
   };
@@ -157,7 +158,7 @@ function kernelImage(kernel: LoadedKernel): Uint8Array {
       `${kernel.name}: firmware starts an arm64 Image, and this is an ELF file; give it the kernel's Image`,
     );
   }
-  return segment.bytes;
+  return bytesOf(segment.bytes);
 }
 
 const files = ({ fwCfg }: BootOptions): Pick<HandedOver, "files"> => (fwCfg === undefined ? {} : { files: fwCfg });

@@ -46,7 +46,8 @@ export function flashBank(
       bytes,
       setReadable: (readable) => engine.setRegionPresent(region, readable),
       changed: (offset, size) => {
-        engine.memoryChanged(region.host + offset, size);
+        // No reset undoes it, so that afterwards is as good as before.
+        engine.aboutToWrite(region.host + offset, size);
         image?.write?.(offset, bytes.subarray(offset, offset + size));
       },
     },
@@ -73,9 +74,9 @@ export function dmaMemory(engine: Engine, isGuests: (region: Region) => boolean,
     write(address, bytes, size) {
       const found = at(address, size);
       if (!found || found.region.readOnly) return false;
+      engine.aboutToWrite(found.host, size);
       engine.bytes.set(bytes, found.host);
       engine.bytes.fill(0, found.host + bytes.length, found.host + size);
-      engine.memoryChanged(found.host, size);
       seen(address, size, true);
       return true;
     },

@@ -45,6 +45,7 @@ import { PMU_PPI } from "./device-tree/generate.js";
 import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
+import { loadIntoMemory } from "./loaders/into-memory.js";
 import { LOG_CATEGORIES, type LogCategory, MachineLog } from "./log.js";
 import { buildPlatform, type Platform } from "./platform.js";
 import {
@@ -57,6 +58,7 @@ import {
   type TakenException,
 } from "./scheduler.js";
 import { attachSemihosting, InputQueue } from "./semihosting/attach.js";
+import type { LoadedRange } from "./semihosting/heap.js";
 import type { Semihosting, SemihostingOptions } from "./semihosting/semihosting.js";
 import { countedBy, type MachineStats } from "./stats.js";
 
@@ -161,7 +163,10 @@ export class Machine {
   debug: DebugHooks = NO_DEBUGGER;
   private target: MachineTarget | undefined;
   private readonly gdbServers: GdbServer[] = [];
-  private readonly boot: BootImage;
+  /** Where the boot CPU begins, and with what. */
+  private readonly start: Pick<BootImage, "entry" | "context">;
+  /** Memory that a reset makes what it was. */
+  private readonly loads: readonly LoadedRange[];
   private readonly alarms: Alarms;
   readonly sysregHost: SysregHost;
   /** Console bytes the UART has no room for yet. */
@@ -219,7 +224,8 @@ export class Machine {
     model: CpuModel,
     readonly engine: Engine,
   ) {
-    this.boot = boot;
+    this.start = { entry: boot.entry, context: boot.context };
+    this.loads = boot.loads.map((load) => loadIntoMemory(engine, load));
     this.model = model;
     this.logging = new MachineLog(config.log);
     this.breakpoints = new Breakpoints(engine);
@@ -293,7 +299,7 @@ export class Machine {
     this.hosted = new HostedLevels(this);
     const { semihosting, epoch = DEFAULT_EPOCH } = config;
     if (semihosting !== undefined) {
-      const loads = boot.loads.map(({ address, bytes }) => ({ address, length: bytes.length }));
+      const { loads } = this;
       const wake = (): void => this.wakeLoop?.();
       this.semihosting = attachSemihosting(semihosting, { machine: this, input: this.input, epoch, loads, wake });
     }
@@ -307,10 +313,7 @@ export class Machine {
   /** vCPUs, devices, time and boot images as at power-on. Like a real reset it leaves the rest of RAM as it was. */
   private powerOn(): void {
     const { engine } = this;
-    for (const { address, bytes, zeros = 0 } of this.boot.loads) {
-      engine.writePhysical(BigInt(address), bytes);
-      if (zeros > 0) engine.writePhysical(BigInt(address + bytes.length), new Uint8Array(zeros));
-    }
+    engine.restoreMemory();
     engine.dropCode();
     this.scheduler.reset();
     for (const { device } of this.platform.devices) device.reset();
@@ -323,8 +326,8 @@ export class Machine {
     // Firmware of the guest's own brings up every CPU from reset; PSCI of ours wakes the others when it is asked to.
     const started = this.config.el3 === "guest" ? this.cores : this.cores.slice(0, 1);
     for (const core of started) {
-      const context = core.index === 0 ? BigInt(this.boot.context) : 0n;
-      this.hosted.start(core, { entry: BigInt(this.boot.entry), context });
+      const context = core.index === 0 ? BigInt(this.start.context) : 0n;
+      this.hosted.start(core, { entry: BigInt(this.start.entry), context });
       core.state = "running";
     }
   }

@@ -6,7 +6,7 @@
 import { EC, raiseWithFar } from "../cpu/exceptions.js";
 import { CpuView } from "../engine/cpu-view.js";
 import { ioAccess } from "../engine/imports.js";
-import { codeWritten } from "../engine/interpreter/code-pages.js";
+import { aboutToWrite } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64, V128 } from "../engine/ir/value.js";
@@ -18,8 +18,8 @@ import {
   CPU,
   CPU_FEATURE,
   GLOBAL,
+  HEARD_OF,
   PAGE_BITS,
-  PAGE_FLAG,
   PAGE_SIZE,
   TLB_ATTRIBUTES,
   TLB_ENTRY,
@@ -212,7 +212,7 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   const tag = (ok: I32, watched: I32): I64 =>
     ok.and(quick).select(page.or(mark(watched, WATCHED_TAG)).or(mark(alignedAlone, ALIGNED_TAG)), fb.i64(-1));
   fb.store("i64.store", entry, tag(readable, watchedFor.read), TLB_ENTRY.read);
-  const writes = fb.variable(writable.and(flags.and(PAGE_FLAG.hasCode).eqz()));
+  const writes = fb.variable(writable.and(flags.and(HEARD_OF).eqz()));
   fb.store("i64.store", entry, tag(writes.get(), watchedFor.write), TLB_ENTRY.write);
   fb.if(writes.get(), () => noteWriter(fb, hostPage, va));
   fb.store("i32.store", entry, hostPage.sub(page.wrap()), TLB_ENTRY.addend);
@@ -574,8 +574,8 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
         ),
       () => {
         host.set(fb.call(resolve, cpu, context, at, write));
-        fb.if(pageFlags(fb, host.get()).and(PAGE_FLAG.hasCode), () => {
-          fb.call(codeWritten, host.get(), size.sub(i.get()));
+        fb.if(pageFlags(fb, host.get()).and(HEARD_OF), () => {
+          fb.call(aboutToWrite, host.get(), size.sub(i.get()));
         });
       },
     );
@@ -659,7 +659,7 @@ export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cp
     failWith(FSC.unsupportedAtomic);
   });
   fb.if(zeroes.or(unaligned).and(fb.call(isDevice, cpu, context, va)), () => failWith(FSC.alignment));
-  fb.if(pageFlags(fb, host).and(PAGE_FLAG.hasCode), () => fb.call(codeWritten, host, size));
+  fb.if(pageFlags(fb, host).and(HEARD_OF), () => fb.call(aboutToWrite, host, size));
   fb.return(host);
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fetchDebian } from "../../src/guests/debian.js";
 import { fetchFirmware } from "../../src/guests/firmware.js";
 import { buildInitramfs } from "../../src/guests/initramfs.js";
-import { loadKernelFile, type MachineConfig } from "../../src/index.js";
+import { bytesOf, loadKernelFile, type MachineConfig } from "../../src/index.js";
 import { initScript } from "./guest.js";
 
 /** QEMU's guest loader is told addresses, and Xen prints them: both machines have the same. */
@@ -31,7 +31,7 @@ export async function xenConfig(
   Pick<MachineConfig, "el2" | "memory" | "append" | "modules"> & { kernel: NonNullable<MachineConfig["kernel"]> }
 > {
   const { xen, kernel, initrd } = await xenFiles(guest);
-  const image = loadKernelFile(kernel).segments[0]!.bytes;
+  const image = bytesOf(loadKernelFile(kernel).segments[0]!.bytes);
   return {
     el2: "guest",
     memory: 1 << 30,

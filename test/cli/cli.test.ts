@@ -5,6 +5,7 @@ import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/cli.js";
 import { EndpointError } from "../../src/gdb/endpoint.js";
+import { bytesOf, type Content } from "../../src/machine/loaders/content.js";
 import { arm64Image, RAW_CODE } from "../machine/loaders/fixtures.js";
 import { FakeFactory } from "./fake-machine.js";
 
@@ -164,7 +165,6 @@ describe("boot", () => {
     expect(status).toBe(0);
     expect(factory.created).toMatchObject({
       kernel: { kind: "raw" },
-      initrd: Buffer.from("an initrd"),
       append: "console=ttyAMA0",
       cpu: "max",
       cpus: 4,
@@ -175,6 +175,7 @@ describe("boot", () => {
       noReboot: true,
       acpi: false,
     });
+    expect(bytesOf(factory.created?.initrd as Content)).toEqual(new TextEncoder().encode("an initrd"));
   });
 
   it("fills the flash banks: read-only, or with what the guest writes kept in the file", async () => {

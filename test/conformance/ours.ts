@@ -171,8 +171,8 @@ export class Ours {
   private runOne(test: Test, address: number): Result {
     const { engine, vcpu } = this;
     if (test.isolated) {
+      engine.aboutToWrite(this.ram + offsetOf(ISOLATED) + ISOLATED_AT, 4 * test.words.length);
       this.writeWords(address, test.words);
-      engine.memoryChanged(this.ram + offsetOf(ISOLATED) + ISOLATED_AT, 4 * test.words.length);
     }
     this.load(test.state);
     vcpu.pc = BigInt(address);

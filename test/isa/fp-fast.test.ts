@@ -78,8 +78,8 @@ class Rig {
   run(word: number, fill: (typeof FILLS)[number], shift: bigint, fpsr: number): number {
     const { engine, vcpu } = this;
     const at = engine.hostAddress(RAM) as number;
+    engine.aboutToWrite(at, 4);
     engine.view.setUint32(at, word, true);
-    engine.memoryChanged(at, 4);
     for (let n = 0; n < 31; n++) engine.view.setBigUint64(vcpu.base + CPU.x + 8 * n, BigInt(3 * n + 1) << shift, true);
     for (let n = 0; n < 32; n++) fill(engine.view, vcpu.base + CPU.v + 16 * n, n);
     vcpu.setFpcr(0);

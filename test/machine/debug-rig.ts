@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { CORE, CoreRegister, type DebugTarget, type Stop, TargetError } from "../../src/gdb/index.js";
 import {
+  bytesOf,
   type ConsoleBackend,
   loadKernelFile,
   loadMachineDescription,
@@ -210,7 +211,7 @@ export class Rig {
   image(): { readonly now: Uint8Array; readonly loaded: Uint8Array } {
     const segment = loadKernelFile(this.program.file).segments[0];
     const host = this.machine.engine.hostAddress(TEXT) ?? 0;
-    const loaded = segment?.bytes ?? readFileSync(this.program.file);
+    const loaded = segment ? bytesOf(segment.bytes) : readFileSync(this.program.file);
     return { now: this.machine.engine.bytes.slice(host, host + loaded.length), loaded };
   }
 }

@@ -4,7 +4,7 @@
  */
 import { forEachCpu, forgetReturns } from "../../mmu/banks.js";
 import { CpuView } from "../cpu-view.js";
-import { dropRegions } from "../imports.js";
+import { dropRegions, saveKept } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import { AREA, CODE_PAGE, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
@@ -65,7 +65,7 @@ export const hashPage = defineFunction("hashPage", "i", "l", (fb, hostPage) => {
 });
 
 /** `size` bytes at a host address in a page with code are about to be written: their slots must be decoded again. */
-export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, size) => {
+const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, size) => {
   const hostPage = host.and(-PAGE_SIZE);
   const flagAt = hostPage.shrU(PAGE_BITS);
   const first = fb.load("i32.load", flagAt.shl(2), AREA.codePages) as I32;
@@ -108,5 +108,13 @@ export const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, si
     const flags = fb.load("i32.load8_u", flagAt, AREA.pageFlags) as I32;
     fb.store("i32.store8", flagAt, flags.and(~PAGE_FLAG.hasCode), AREA.pageFlags);
   });
+  fb.return();
+});
+
+/** `size` bytes at a host address are about to be written, in a page that is HEARD_OF. */
+export const aboutToWrite = defineFunction("aboutToWrite", "ii", "", (fb, host, size) => {
+  const flags = fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32;
+  fb.if(flags.and(PAGE_FLAG.kept), () => fb.call(saveKept, host, size));
+  fb.if(flags.and(PAGE_FLAG.hasCode), () => fb.call(codeWritten, host, size));
   fb.return();
 });

@@ -21,7 +21,7 @@ import { ENGINE_IMPORTS } from "../imports.js";
 import { emitFunction } from "../ir/emit.js";
 import { type DefinedFunction, ModuleBuilder } from "../ir/module.js";
 import { AREA, CPU } from "../layout.js";
-import { allocateCodePage, codePageFor, codeWritten, FIRST_INSTRUCTION_HANDLER, hashPage } from "./code-pages.js";
+import { aboutToWrite, allocateCodePage, codePageFor, FIRST_INSTRUCTION_HANDLER, hashPage } from "./code-pages.js";
 import { allForms } from "./forms.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
 import { breakpointHandler, decodeHandler, pageEndHandler, run, undefinedHandler } from "./loop.js";
@@ -61,7 +61,7 @@ const EXPORTED = [
   touch,
   codePageFor,
   allocateCodePage,
-  codeWritten,
+  aboutToWrite,
   hashPage,
 ] as const;
 

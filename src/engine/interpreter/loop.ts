@@ -221,7 +221,7 @@ export const decodeHandler = defineFunction("decode", "iii", "i", (fb, cpu, _wor
   const flags = fb.load("i32.load8_u", flagAt, AREA.pageFlags) as I32;
   fb.if(flags.and(PAGE_FLAG.hasCode).eqz(), () => {
     fb.if(flags.and(PAGE_FLAG.maybeWritable), () => fb.call(poisonWrites, hostPage));
-    fb.store("i32.store8", flagAt, fb.i32(PAGE_FLAG.hasCode), AREA.pageFlags);
+    fb.store("i32.store8", flagAt, flags.and(PAGE_FLAG.kept).or(PAGE_FLAG.hasCode), AREA.pageFlags);
   });
   const handler = fb.variable(fb.call(decodeWord, word));
   fb.if(isBreakpoint(fb, code, slot), () => handler.set(fb.i32(HANDLER_BREAKPOINT)));

@@ -2,9 +2,11 @@
 
 import { ConfigError } from "../errors.js";
 import { Parser } from "./binary-parser.js";
+import type { Content } from "./content.js";
 import type { KernelAddress, LoadedKernel } from "./kernel.js";
 
-const HEADER_SIZE = 64;
+/** Bytes. */
+export const HEADER_SIZE = 64;
 const MAGIC_OFFSET = 56;
 const MAGIC = "ARM\x64";
 
@@ -23,7 +25,7 @@ interface Header {
   readonly flags: bigint;
 }
 
-const header = new Parser().endianness("little").seek(8).uint64("textOffset").uint64("imageSize").uint64("flags");
+const headerParser = new Parser().endianness("little").seek(8).uint64("textOffset").uint64("imageSize").uint64("flags");
 
 export function isArm64Image(bytes: Uint8Array): boolean {
   return (
@@ -34,7 +36,7 @@ export function isArm64Image(bytes: Uint8Array): boolean {
 
 /** Where an Image with this header is loaded, relative to RAM, and how many bytes it asks for. */
 export function imagePlacement(bytes: Uint8Array, name: string): { address: KernelAddress; memorySize: number } {
-  const { textOffset, imageSize, flags } = header.parse(bytes) as Header;
+  const { textOffset, imageSize, flags } = headerParser.parse(bytes) as Header;
   if (flags & 1n) {
     throw new ConfigError("BAD_KERNEL", `${name}: a big-endian kernel; the machine is little-endian`);
   }
@@ -46,8 +48,9 @@ export function imagePlacement(bytes: Uint8Array, name: string): { address: Kern
   return { address: { base: "ram", offset: IMAGE_BASE + offset }, memorySize: Number(imageSize) };
 }
 
-export function parseArm64Image(bytes: Uint8Array, name: string): LoadedKernel {
-  const { address, memorySize } = imagePlacement(bytes, name);
+/** `header` is the beginning of `bytes`. */
+export function parseArm64Image(header: Uint8Array, bytes: Content, name: string): LoadedKernel {
+  const { address, memorySize } = imagePlacement(header, name);
   const segment = { address, bytes, memorySize: Math.max(memorySize, bytes.length) };
   return { kind: "image", name, segments: [segment], entry: address };
 }

@@ -2,10 +2,10 @@
  * A kernel file to what the machine loads: an arm64 Image (Documentation/arch/arm64/booting.rst), plain, gzip'd,
  * zstd'd or inside an EFI zboot Image; an AArch64 ELF file; or a raw binary.
  */
-import { readFileSync } from "node:fs";
-import { ConfigError, systemReason } from "../errors.js";
-import { isArm64Image, parseArm64Image } from "./arm64-image.js";
+import { ConfigError } from "../errors.js";
+import { HEADER_SIZE, isArm64Image, parseArm64Image } from "./arm64-image.js";
 import { compressionOf, decompress } from "./compression.js";
+import { bytesOf, type Content, FileContent } from "./content.js";
 import { isElf, parseElf } from "./elf.js";
 import { whatElse } from "./foreign.js";
 import { isZboot, unpackZboot } from "./zboot.js";
@@ -19,7 +19,7 @@ export interface KernelAddress {
 
 export interface KernelSegment {
   readonly address: KernelAddress;
-  readonly bytes: Uint8Array;
+  readonly bytes: Content;
   /** At least `bytes.length`; what is beyond it is zero (BSS). */
   readonly memorySize: number;
 }
@@ -43,14 +43,16 @@ const MAX_NESTING = 3;
 
 /** @throws ConfigError FILE_UNREADABLE, NOT_A_KERNEL, BAD_KERNEL */
 export function loadKernelFile(path: string): LoadedKernel {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new ConfigError("FILE_UNREADABLE", `${path}: cannot read the kernel: ${systemReason(error)}`);
+  const content = FileContent.open(path, "the kernel");
+  if (content instanceof FileContent) {
+    const beginning = content.beginning(HEADER_SIZE);
+    if (isPlainImage(beginning)) return parseArm64Image(beginning, content, path);
   }
-  return loadKernel(bytes, path);
+  return loadKernel(bytesOf(content), path);
 }
+
+/** Not one that is an EFI program of the same beginning with the real one inside. */
+const isPlainImage = (bytes: Uint8Array): boolean => isArm64Image(bytes) && !isZboot(bytes);
 
 /** @throws ConfigError NOT_A_KERNEL, BAD_KERNEL: one line that begins with `name`. */
 export function loadKernel(bytes: Uint8Array, name: string): LoadedKernel {
@@ -69,7 +71,7 @@ function unwrap(bytes: Uint8Array, name: string, nesting: number): LoadedKernel 
     return unwrap(decompress(bytes, compression, name), name, nesting - 1);
   }
   if (isArm64Image(bytes)) {
-    return parseArm64Image(bytes, name);
+    return parseArm64Image(bytes, bytes, name);
   }
   if (isElf(bytes)) {
     return { ...parseElf(bytes, name), elf: bytes };
