@@ -251,6 +251,24 @@ function ifAlignedSuffices(
   });
 }
 
+/**
+ * An entry that allows writes is given the fast permission that it was refused while its page was HEARD_OF; which would
+ * else be until the entry is filled anew, for pages of a kernel's data perhaps never. What is watched stays slow, and so
+ * does what is not quick to read either.
+ */
+const permitWrites = defineFunction("permitWrites", "iil", "", (fb, cpu, entry, va) => {
+  const quick = tagOf(fb, entry, fb.i32(ACCESS.read));
+  const refused = tagOf(fb, entry, fb.i32(ACCESS.write)).eq(-1n).and(quick.ne(-1n));
+  fb.if(refused.and(new CpuView(fb, cpu).get32(CPU.watch).eqz()), () => {
+    const hostPage = fb.variable(hostBy(fb, entry, pageOf(va))).get();
+    fb.if(pageFlags(fb, hostPage).and(HEARD_OF).eqz(), () => {
+      fb.store("i64.store", entry, quick, TLB_ENTRY.write);
+      noteWriter(fb, hostPage, va);
+    });
+  });
+  fb.return();
+});
+
 /** `touch` of an access that is not beside what is watched. */
 const touchSlow = defineFunction("touchSlow", "ilii", "i", (fb, cpu, va, size, access) => {
   const c = new CpuView(fb, cpu);
@@ -263,6 +281,10 @@ const touchSlow = defineFunction("touchSlow", "ilii", "i", (fb, cpu, va, size, a
   fb.if(known.and(allowed).eqz(), () => {
     const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
     fb.if(host.leU(DEVICE), () => fb.return(fb.i32(0)));
+    fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(fb.i32(TOUCHED.page)));
+  });
+  fb.if(access.eq(ACCESS.write), () => {
+    fb.call(permitWrites, cpu, entry, va);
     fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(fb.i32(TOUCHED.page)));
   });
   ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
@@ -308,7 +330,10 @@ export const resolve = defineFunction("resolve", "iili", "i", (fb, cpu, context,
   const entry = entryOf(fb.call(chooseBank, cpu, context), va);
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
   const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
-  fb.if(known.and(allowed), () => fb.return(hostBy(fb, entry, va)));
+  fb.if(known.and(allowed), () => {
+    fb.if(access.eq(ACCESS.write), () => fb.call(permitWrites, cpu, entry, va));
+    fb.return(hostBy(fb, entry, va));
+  });
   fb.return(fb.call(refill, cpu, context, va, access));
 });
 

@@ -1,7 +1,8 @@
 /** A reset makes memory what was loaded, however it was written meanwhile; what was not loaded stays as it is. */
 import { describe, expect, it } from "vitest";
+import { BAIL } from "../../src/engine/bails.js";
 import { CPU } from "../../src/engine/layout.js";
-import { CODE, DATA, type Machine, machine, Random, start } from "./rig.js";
+import { CODE, COUNTER, compileHot, DATA, type Machine, machine, Random, slice, start } from "./rig.js";
 
 const PAGE = 0x1000n;
 /** Loaded one behind the other, so that they share a page. */
@@ -66,6 +67,24 @@ describe("memory that is kept for a reset", () => {
       expect(LOADS.map(({ at, size }) => memory(m, at, size))).toEqual(loaded);
       expect([memory(m, DATA, 0x234), memory(m, DATA + 0x4c00n, 0x1000)]).toEqual(beside);
     }
+  });
+
+  it("is written as quickly as any once that is noted", async () => {
+    const m = await machine(true);
+    start(m, [0xf9000001, 0xf9400002, 0xd100079c, 0xb5ffffbc, 0x14000000], 7); // str x1, [x0]; ldr x2, [x0]; x28 rounds
+    m.engine.keepMemory(DATA, 0x1000);
+    m.engine.dropCode();
+    m.vcpu.setX(0, DATA);
+    m.vcpu.setX(COUNTER, 1n << 40n);
+    const bails = (): number => Number(m.vcpu.get64(CPU.statBails + 8 * BAIL.memory));
+    for (let turn = 0; turn < 20; turn++) {
+      slice(m, 10_000);
+      await compileHot(m);
+    }
+    expect(m.engine.compiled.regions).toBeGreaterThan(0);
+    const before = bails();
+    for (let turn = 0; turn < 20; turn++) slice(m, 10_000);
+    expect(bails() - before).toBeLessThan(5);
   });
 
   it("is decoded anew where the guest wrote over its code", async () => {

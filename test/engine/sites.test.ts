@@ -3,7 +3,7 @@
  * under them, and no round may see the old one after TLB maintenance.
  */
 import { describe, expect, it } from "vitest";
-import { CODE, COUNTER, DATA, type Machine, machine, slice, start, state, TABLES } from "./rig.js";
+import { CODE, COUNTER, compileHot, DATA, type Machine, machine, slice, start, state, TABLES } from "./rig.js";
 
 const PAGE = 0x1000n;
 const NOP = 0xd503201f;
@@ -50,14 +50,6 @@ function begin(m: Machine): void {
   const registers = { 0: MOVING, 2: 0n, 4: ENTRY, 5: page(1n), 6: page(1n) ^ page(2n), 7: MOVING >> 12n };
   for (const [n, value] of Object.entries(registers)) vcpu.setX(Number(n), value);
   vcpu.setX(COUNTER, 1n << 40n);
-}
-
-/** Lets the compiler, which is loaded when something is hot, have its say. */
-async function compileHot({ engine }: Machine): Promise<void> {
-  engine.compileHot();
-  await new Promise((resolve) => {
-    setTimeout(resolve, 30);
-  });
 }
 
 describe("a loop that loads from a page", () => {
