@@ -204,12 +204,7 @@ static u64 send(u32 intid)
     return sgi;
 }
 
-static const struct {
-    const char *name;
-    u64 (*act)(u32 intid);
-    /* How often among the others. */
-    u32 weight;
-} steps[] = {
+static const struct step steps[] = {
     {"pend", pend, 2},
     {"unpend", unpend, 1},
     {"enable", enable_one, 3},
@@ -232,7 +227,6 @@ static const struct {
     {"hppir", highest, 1},
     {"sgi1r", send, 1},
 };
-#define STEP_COUNT (sizeof steps / sizeof steps[0])
 
 static void reset(void)
 {
@@ -285,27 +279,17 @@ static void print_state(void)
     print("\n");
 }
 
-static u32 draw_step(void)
-{
-    u32 total = 0, i = 0;
-    for (u32 j = 0; j < STEP_COUNT; j++)
-        total += steps[j].weight;
-    for (u32 left = draw_below(total); left >= steps[i].weight; i++)
-        left -= steps[i].weight;
-    return i;
-}
-
 static void one(void)
 {
     reset();
     print_state();
     for (u32 n = 0; n < STEPS; n++) {
-        u32 step = draw_step();
+        const struct step *step = draw_step(steps, sizeof steps / sizeof steps[0]);
         u32 intid = intids[draw_below(sizeof intids / sizeof intids[0])];
-        u64 value = steps[step].act(intid);
+        u64 value = step->act(intid);
         asm volatile("dsb sy\n\tisb" ::: "memory");
         print("  ");
-        print(steps[step].name);
+        print(step->name);
         print(" ");
         print_decimal(intid);
         print_field("v", value);
@@ -315,9 +299,10 @@ static void one(void)
 
 void main(void *device_tree)
 {
+    (void)device_tree;
     gic_init();
     gic_init_cpu(0);
     /* Interrupts are EL2's, where they are masked: ISR_EL1 shows them. */
     write_register(hcr_el2, HCR_RW | BIT(3) | BIT(4) | BIT(5));
-    run_cases(device_tree, one);
+    run_cases(one);
 }

@@ -258,6 +258,7 @@ static void one(void)
 
 void main(void *device_tree)
 {
+    (void)device_tree;
     is_max = (read_register(id_aa64mmfr1_el1) >> 20 & 15) != 0;
     tables = arena_alloc(LEVELS * TABLE_SIZE, TABLE_SIZE);
     target = arena_alloc(TARGET_SIZE, TARGET_SIZE);
@@ -269,5 +270,5 @@ void main(void *device_tree)
     map_image(&stage2);
     for (u64 at = tables; at < target + TARGET_SIZE; at += 0x1000)
         map(&stage2, at, at, 3, S2_OPEN);
-    run_cases(device_tree, one);
+    run_cases(one);
 }

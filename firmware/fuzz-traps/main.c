@@ -1,7 +1,7 @@
 /*
- * Random states of all trap controls of EL1 and EL2 together, and in each one system register or instruction at EL0 or
- * EL1 (DDI 0487, D1.3.8 "Configurable instruction controls"): a line says which, in which state, and what exceptions
- * came.
+ * Random states of all trap controls of EL1 and EL2 together, and of EL3 if that is where the guest was entered; in each
+ * one system register or instruction at a level below (DDI 0487, D1.3.8 "Configurable instruction controls"): a line
+ * says which, in which state, and what exceptions came.
  * The guest "traps" has every control by itself; here is which of several goes first.
  */
 #include "../fuzz/fuzz.h"
@@ -11,6 +11,7 @@
 #define DATA_ADDRESS 0x41001000ul
 #define SVC_PROBE_END 0xd41ffe01u
 #define HVC_PROBE_END 0xd41ffe02u
+#define SMC_PROBE_END 0xd41ffe03u
 #define READ BIT(21)
 
 #define FMO BIT(3)
@@ -30,6 +31,16 @@
 #define PAUTH (3ul << 40)
 
 #define MDCR_EL2_HPMN 0x1f
+
+#define SCR_NS BIT(0)
+/* IRQ, FIQ, EA */
+#define SCR_ROUTES (7ul << 1)
+#define SCR_HCE BIT(8)
+#define SCR_ST BIT(11)
+#define SCR_TWI BIT(12)
+#define SCR_TLOR BIT(14)
+/* APK, API */
+#define SCR_PAUTH (3ul << 16)
 
 u64 enter(u64 pstate, const void *code, u64 x0, u64 x1, u64 x2, u64 x3);
 
@@ -77,6 +88,7 @@ static const struct named_encoding others[] = {
 struct controls {
     u64 hcr, cptr, mdcr, cnthctl, ich_hcr;
     u64 sctlr, cpacr, cntkctl, pmuserenr, mdscr;
+    u64 scr, cptr3, mdcr3;
 };
 
 static const struct controls open = {
@@ -87,10 +99,13 @@ static const struct controls open = {
     .cpacr = 3ul << 20,
     .cntkctl = 0x303,
     .pmuserenr = 15,
+    .scr = SCR_OPEN | SCR_PAUTH,
 };
 
 static void write_controls(const struct controls *controls)
 {
+    if (home == 3)
+        write_register(scr_el3, open.scr);
     /* With E2H the names of EL1 are EL2's registers, and CPTR_EL2 and CNTHCTL_EL2 have another form. */
     write_register(hcr_el2, HCR_RW);
     write_register(sctlr_el1, controls->sctlr);
@@ -106,6 +121,22 @@ static void write_controls(const struct controls *controls)
     write_register(hcr_el2, controls->hcr);
     write_register(cptr_el2, controls->cptr);
     write_register(cnthctl_el2, controls->cnthctl);
+    if (home == 3) {
+        /* Where an ERET of EL2 goes. */
+        write_register(spsr_el2, EL2);
+        write_register(elr_el2, CODE_ADDRESS + 4);
+        write_register(cptr_el3, controls->cptr3);
+        write_register(mdcr_el3, controls->mdcr3);
+        write_register(scr_el3, controls->scr);
+    }
+}
+
+static u64 draw_scr(void)
+{
+    u64 scr = open.scr & ~(SCR_NS | SCR_HCE | SCR_PAUTH);
+    scr |= one_in(6) ? 0 : SCR_NS;
+    scr |= one_in(6) ? 0 : SCR_HCE;
+    return scr | draw_bits(SCR_PAUTH, 1) | draw_bits(SCR_ROUTES | SCR_ST | SCR_TWI | SCR_TLOR, 2);
 }
 
 static struct controls draw_controls(void)
@@ -128,6 +159,10 @@ static struct controls draw_controls(void)
         .cntkctl = draw_bits(0x303, 1),
         .pmuserenr = draw_bits(15, 1),
         .mdscr = draw_bits(BIT(12), 1),
+        .scr = home == 3 ? draw_scr() : 0,
+        /* TFP, TCPAC; TPM, TDA, TDOSA */
+        .cptr3 = home == 3 ? draw_bits(BIT(10) | BIT(31), 2) : 0,
+        .mdcr3 = home == 3 ? draw_bits(BIT(6) | BIT(9) | BIT(10), 2) : 0,
     };
 }
 
@@ -143,14 +178,19 @@ static void print_controls(const struct controls *controls)
     print_field("cntkctl", controls->cntkctl);
     print_field("pmuserenr", controls->pmuserenr);
     print_field("mdscr", controls->mdscr);
+    if (home == 3) {
+        print_field("scr", controls->scr);
+        print_field("cptr3", controls->cptr3);
+        print_field("mdcr3", controls->mdcr3);
+    }
 }
 
 static void put_code(u32 word, u64 level)
 {
     volatile u32 *code = (volatile u32 *)CODE_ADDRESS;
     code[0] = word;
-    /* From EL1 by HVC: vectors of EL1 would be trapped themselves by some controls. */
-    code[1] = level ? HVC_PROBE_END : SVC_PROBE_END;
+    /* Not through EL1 if it need not be: its vectors would be trapped themselves by some controls. */
+    code[1] = level == 0 ? SVC_PROBE_END : home == 3 ? SMC_PROBE_END : HVC_PROBE_END;
     code[2] = SVC_PROBE_END;
     asm volatile("dsb sy\n\tic iallu\n\tdsb sy\n\tisb" ::: "memory");
 }
@@ -158,9 +198,10 @@ static void put_code(u32 word, u64 level)
 /* x3 behind the word, or 0 if it does not get there. */
 static u64 outcome(u32 word, u64 level, u64 x3)
 {
+    static const u64 pstates[] = {EL0, EL1, EL2};
     put_code(word, level);
     exception_count = 0;
-    enter(level ? EL1 : EL0, (const void *)CODE_ADDRESS, 0, 0, 0, x3);
+    enter(pstates[level], (const void *)CODE_ADDRESS, 0, 0, 0, x3);
     return exception_count ? 0 : probe_results.x[3];
 }
 
@@ -168,32 +209,38 @@ static void one(void)
 {
     const char *prefix = " ";
     const struct named_encoding *encoding;
-    u64 value = DATA_ADDRESS;
-    u32 word;
-    write_controls(&open);
+    int write = 0;
     if (one_in(3)) {
         encoding = &others[draw_below(sizeof others / sizeof others[0])];
-        word = encoding->word;
     } else {
         encoding = &encodings[draw_below(encoding_count)];
-        word = encoding->word | 3;
-        if (!IS_INSTRUCTION(word)) {
-            /* What is written is what was there. */
-            int write = one_in(2);
+        if (!IS_INSTRUCTION(encoding->word)) {
+            write = one_in(2);
             prefix = write ? " msr " : " mrs ";
-            value = write ? outcome(word | READ, 1, 0) : 0;
-            word |= write ? 0 : READ;
         }
     }
+    u32 word = encoding->word;
+    if (encoding >= encodings && encoding < encodings + encoding_count)
+        word |= 3 | (IS_INSTRUCTION(word) || write ? 0 : READ);
+
     struct controls controls = draw_controls();
-    u64 level = draw_below(2);
+    u64 level = draw_below(controls.scr & SCR_NS ? 3 : 2);
     /* To EL1 with TGE is an illegal exception return, of which a few will do. */
-    if (controls.hcr & TGE && !one_in(4))
+    if (controls.hcr & TGE && level == 1 && !one_in(4))
         level = 0;
     /* The vectors of EL1, to which the end of a probe at EL0 goes, read what these two trap. */
     if (level == 0)
         controls.hcr &= ~(TVM | TRVM);
 
+    u64 value = DATA_ADDRESS;
+    if (write) {
+        /* What is written is what was there; at EL2 a name may be another register's, by E2H. */
+        struct controls reading = open;
+        if (level == 2)
+            reading.hcr |= controls.hcr & E2H;
+        write_controls(&reading);
+        value = outcome(word | READ, level == 2 ? 2 : 1, 0);
+    }
     print(prefix);
     print(encoding->name);
     print_field("el", level);
@@ -208,7 +255,10 @@ static void one(void)
 
 void main(void *device_tree)
 {
+    if (home == 3)
+        write_register(icc_sre_el3, 0xf);
+    (void)device_tree;
     write_register(icc_sre_el2, 0xf);
     write_register(oslar_el1, 0);
-    run_cases(device_tree, one);
+    run_cases(one);
 }

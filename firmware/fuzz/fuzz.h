@@ -14,10 +14,20 @@ u64 draw_bits(u64 mask, int rarity);
 /* True once in n. */
 int one_in(u64 n);
 
+/* One of the things a case may do next, to what it is given or to something of its own choice; shown is what it returns. */
+struct step {
+    const char *name;
+    u64 (*act)(u32 about);
+    /* How often among the others. */
+    u32 weight;
+};
+
+const struct step *draw_step(const struct step *steps, u32 count);
+
 /*
- * Runs the cases that the command line asks for (/chosen's bootargs: "seed=S first=N cases=N"). Each begins its first
- * line with "#" and its number; what else it prints up to the next is its outcome.
+ * Runs the cases that the file opt/trapframe/cases of fw_cfg asks for: the seed, the number of the first and how many,
+ * in decimal. Each begins its first line with "#" and its number; what else it prints up to the next is its outcome.
  */
-void run_cases(const void *device_tree, void (*one)(void));
+void run_cases(void (*one)(void));
 
 #endif

@@ -207,6 +207,13 @@ describe("VHE", () => {
     expect(new Bench("cortex-a72").enter(2).mrs("SCTLR_EL12")).toBe("undefined");
   });
 
+  test("CPTR_EL3.TCPAC traps CPACR_EL1 from EL2 by its other name as well", () => {
+    const bench = new Bench(EVERYTHING).set("HCR_EL2", E2H).set("CPTR_EL3", 1n << 31n);
+    expect(bench.enter(2).fate("CPACR_EL12", "read")).toBe(3);
+    expect(bench.enter(2).fate("CPACR_EL12", "write")).toBe(3);
+    expect(bench.enter(3).fate("CPACR_EL12", "read")).toBe("done");
+  });
+
   test("timer names reach the EL2 timers from EL2 and a host's EL0", () => {
     const bench = new Bench(EVERYTHING).set("HCR_EL2", E2H | TGE).set("CNTHCTL_EL2", 0x303n);
     bench.enter(2).msr("CNTP_CVAL_EL0", 100n);

@@ -20,8 +20,8 @@ export interface GuestOptions {
   readonly flash?: boolean;
   /** SYSTEM_RESET starts over; it ends the machine otherwise. */
   readonly reboots?: boolean;
-  /** The command line, which a guest below EL3 finds in its device tree. */
-  readonly append?: string;
+  /** A file of fw_cfg by its name, and the text in it. */
+  readonly file?: { readonly name: string; readonly text: string };
   /** Default: code that is hot is compiled. */
   readonly engine?: "interpreter" | "compile";
 }
@@ -66,7 +66,7 @@ export async function runOnOurs(name: string, options: GuestOptions): Promise<Gu
     el2: options.level === 1 ? "hosted" : "guest",
     el3: options.level === 3 ? "guest" : "hosted",
     idle: "skip",
-    ...(options.append === undefined ? {} : { append: options.append }),
+    ...(options.file ? { fwCfg: [{ name: options.file.name, bytes: Buffer.from(options.file.text) }] } : {}),
     ...(options.engine ? { engine: options.engine } : {}),
     noReboot: options.reboots !== true,
   });
@@ -92,7 +92,7 @@ export async function runOnQemu(name: string, options: GuestOptions): Promise<st
   const file = guestFile(name, options);
   const args = ["-M", board.join(","), "-cpu", cpu, "-smp", String(cpus), "-m", "128M"];
   if (options.reboots !== true) args.push("-no-reboot");
-  if (options.append !== undefined) args.push("-append", options.append);
+  if (options.file) args.push("-fw_cfg", `name=${options.file.name},string=${options.file.text}`);
   args.push("-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none");
   if (options.flash) args.push("-bios", `${BUILT}/${name}.flash`);
   else args.push(...(level === 3 ? ["-device", `loader,file=${file},cpu-num=0`] : ["-kernel", file]));
@@ -106,9 +106,14 @@ export async function runOnQemu(name: string, options: GuestOptions): Promise<st
     chunks.push(chunk);
     if (chunk.includes(END_OF_TRANSMISSION)) qemu.kill();
   });
-  const limit = setTimeout(() => qemu.kill(), 20_000);
+  let late = false;
+  const limit = setTimeout(() => {
+    late = true;
+    qemu.kill();
+  }, 20_000);
   const status = await new Promise((resolve) => qemu.once("close", resolve));
   clearTimeout(limit);
+  if (late) throw new Error(`QEMU has not come to the end of ${name} in 20 seconds`);
   if (typeof status === "number" && status !== 0) throw new Error(`QEMU does not run ${name}: ${complaints}`);
   const all = Buffer.concat(chunks).toString("latin1");
   return all.replace(String.fromCharCode(END_OF_TRANSMISSION), "");

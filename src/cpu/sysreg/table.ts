@@ -34,7 +34,7 @@ const ARCHITECTED: readonly SysregRow[] = [
 /** The op1 = 5 encoding by which a VHE host reaches the EL1 (EL0, for timers) register that its own name redirects. */
 function vheAlias(row: SysregRow): SysregRow {
   const { op0, crn, crm, op2 } = decode(row.encoding);
-  const { e2h: _e2h, trap: _trap, inlineEffect: _inline, counter: _counter, ...rest } = row;
+  const { e2h: _e2h, inlineEffect: _inline, counter: _counter, ...rest } = row;
   return {
     ...rest,
     ...register(row.name.replace(/EL([01])$/, "EL$12"), [op0, 5, crn, crm, op2]),

@@ -10,9 +10,12 @@ export interface FuzzDeviation extends Deviation {
   readonly diverges?: boolean;
 }
 
-/** Of firmware/fuzz-NAME. */
 export interface FuzzGuest {
   readonly name: string;
+  /** It is firmware/fuzz-PROGRAM; without, its name says so. */
+  readonly program?: string;
+  /** Where it is entered; without, at EL2. */
+  readonly level?: 3;
   /** Cases in one start of the machines: a few seconds. */
   readonly batch: number;
   readonly deviations: readonly FuzzDeviation[];
@@ -47,6 +50,30 @@ const TRAPS: readonly FuzzDeviation[] = [
   },
 ];
 
+const TRAPS_EL3: readonly FuzzDeviation[] = [
+  ...TRAPS,
+  {
+    // NS is bit 0.
+    line: /^#\d+ hvc el=1 .* scr=\w*[02468ace] .*: EL1\+/,
+    reference: /: EL2\+600 esr=5a000001 /,
+    why: "HVC in Secure state goes to EL2 although that is disabled (DDI 0487, D1.3.1)",
+  },
+  {
+    line: /^#\d+ m(sr|rs) pm\w+_el0 el=0 .* pmuserenr=[2-9a-f] .* mdcr3=\w?40: EL3\+400 esr=62/,
+    reference: /:$/,
+    why: "an access that PMUSERENR_EL0.{SW,CR,ER} allow to EL0 is not trapped by MDCR_EL3.TPM (DDI 0487, D17.3)",
+  },
+  {
+    line: /^#\d+ mrs mdcr_el2 el=2 .* mdcr3=[26]\w\w: EL3/,
+    reference: /:$/,
+    why: "MDCR_EL3.TDA does not trap MDCR_EL2 (DDI 0487, MDCR_EL2)",
+  },
+  {
+    line: /^#\d+ mrs \w+_el(12|02) el=2 .*: EL2\+200 esr=2000000 /,
+    why: "EL2's names for registers of EL1 are not UNDEFINED without HCR_EL2.E2H (DDI 0487, SCTLR_EL1)",
+  },
+];
+
 const HIDDEN =
   "what is pending for a group that ICC_IGRPEN<n>_EL1 has disabled hides the other group (IHI 0069, 4.8 and 12.2)";
 
@@ -54,6 +81,27 @@ const GIC: readonly FuzzDeviation[] = [
   { line: /^ {2}hppir .* igrpen=[0-2] /, only: ["v", "isr"], why: HIDDEN },
   { line: /^ {2}iar[01] .* igrpen=[0-2] /, reference: / v=3ff /, diverges: true, why: HIDDEN },
   { line: / igrpen=[0-2] /, reference: / isr=0 /, only: ["isr"], why: HIDDEN },
+];
+
+const VGIC: readonly FuzzDeviation[] = [
+  {
+    line: /^ {2}iar[01] \d v=20[0-9a-f]{2} /,
+    diverges: true,
+    why: "an LPI that is acknowledged becomes active, a state LPIs do not have (IHI 0069, 4.1.1)",
+  },
+  {
+    // VEOIM is bit 9.
+    line: /^ {2}eoir.* vmcr=\w*[2367abef]\w\w /,
+    only: ["hcr", "misr", "maintenance"],
+    diverges: true,
+    why: "with EOImode 1 ICV_EOIR counts in EOIcount what ICV_DIR will count as well (IHI 0069, ICH_HCR_EL2.EOIcount)",
+  },
+  {
+    // VGrp0DIE is bit 5, and one of the groups enabled.
+    line: / hcr=\w*[2367abef]\w vmcr=\w*[9a] /,
+    only: ["misr", "maintenance"],
+    why: "ICH_MISR_EL2.VGrp0D looks at VENG1 (IHI 0069, ICH_MISR_EL2)",
+  },
 ];
 
 const MMU: readonly FuzzDeviation[] = [
@@ -71,8 +119,12 @@ const MMU: readonly FuzzDeviation[] = [
   },
 ];
 
+export const programOf = ({ name, program = name }: FuzzGuest): string => `fuzz-${program}`;
+
 export const GUESTS: readonly FuzzGuest[] = [
   { name: "traps", batch: 2000, deviations: TRAPS },
+  { name: "traps-el3", program: "traps", level: 3, batch: 500, deviations: TRAPS_EL3 },
   { name: "mmu", batch: 500, deviations: MMU },
   { name: "gic", batch: 100, deviations: GIC },
+  { name: "vgic", batch: 100, deviations: VGIC },
 ];

@@ -2,13 +2,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildGuest } from "../guests.js";
 import { compareCases } from "./cases.js";
-import { GUESTS } from "./deviations.js";
+import { GUESTS, programOf } from "./deviations.js";
 import { runBatch } from "./run.js";
 
 const LIMIT = 60_000;
 
 describe.each(GUESTS)("the fuzzing guest $name", (guest) => {
-  beforeAll(() => buildGuest(`fuzz-${guest.name}`), LIMIT);
+  beforeAll(() => buildGuest(programOf(guest)), LIMIT);
 
   it(
     "does on our machine what it does on QEMU's",

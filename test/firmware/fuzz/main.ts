@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { buildGuest, type GuestOptions, haveQemu } from "../guests.js";
 import type { Difference } from "./cases.js";
-import { type FuzzGuest, GUESTS } from "./deviations.js";
+import { type FuzzGuest, GUESTS, programOf } from "./deviations.js";
 import { runBatch } from "./run.js";
 
 const USAGE =
@@ -77,7 +77,7 @@ function report(guest: FuzzGuest, cpu: string, seed: number, differences: readon
 
 const { seed, first, end, seconds, cpus, guests } = plan();
 if (!haveQemu()) wrongUsage("needs qemu-system-aarch64: scripts/install-tools says how to get it");
-for (const guest of guests) buildGuest(`fuzz-${guest.name}`);
+for (const guest of guests) buildGuest(programOf(guest));
 console.log(`${guests.map(({ name }) => name).join(", ")} on ${cpus.join(", ")}, seed ${seed}`);
 
 const until = Date.now() + seconds * 1000;

@@ -1,7 +1,7 @@
 /** Cases of a fuzzing guest (firmware/fuzz-NAME) on our machine and on the reference at once. */
 import { type GuestOptions, runOnOurs, runOnQemu } from "../guests.js";
 import { compareCases, type Difference } from "./cases.js";
-import type { FuzzGuest } from "./deviations.js";
+import { type FuzzGuest, programOf } from "./deviations.js";
 
 export interface Batch {
   readonly seed: number;
@@ -11,10 +11,13 @@ export interface Batch {
 
 /** The guest is built already. Throws when a machine does not run it. */
 export async function runBatch(guest: FuzzGuest, cpu: GuestOptions["cpu"], batch: Batch): Promise<Difference[]> {
-  const append = `seed=${batch.seed} first=${batch.first} cases=${batch.count}`;
-  const options: GuestOptions = { level: 2, cpu, append };
-  const name = `fuzz-${guest.name}`;
+  const text = `${batch.seed} ${batch.first} ${batch.count}`;
+  const level = guest.level ?? 2;
+  const options: GuestOptions = { level, cpu, file: { name: "opt/trapframe/cases", text } };
+  const name = programOf(guest);
   const [ours, reference] = await Promise.all([runOnOurs(name, options), runOnQemu(name, options)]);
-  if (ours.reason !== "system-off") throw new Error(`${name} with ${append} ended with ${ours.reason}`);
+  if (ours.reason !== (level === 3 ? "stopped" : "system-off")) {
+    throw new Error(`${name} with ${text} ended with ${ours.reason}`);
+  }
   return compareCases(ours.console, reference, batch, guest.deviations);
 }
