@@ -154,7 +154,7 @@ static struct controls draw_controls(void)
         .mdcr = draw_bits(BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11), 2),
         .cnthctl = draw_bits(hcr & E2H ? 0xf03 : 3, 1),
         .ich_hcr = draw_bits(BIT(10) | BIT(11) | BIT(12) | BIT(14), 2),
-        .sctlr = SCTLR_EL1_OFF | draw_bits(BIT(9) | BIT(14) | BIT(15) | BIT(16) | BIT(18) | BIT(26), 1),
+        .sctlr = SCTLR_EL1_OFF | draw_bits(BIT(9) | BIT(10) | BIT(14) | BIT(15) | BIT(16) | BIT(18) | BIT(26), 1),
         .cpacr = draw_bits(3ul << 20, 1),
         .cntkctl = draw_bits(0x303, 1),
         .pmuserenr = draw_bits(15, 1),

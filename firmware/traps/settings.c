@@ -82,7 +82,7 @@ static void mdcr3(u64 value)
 #define AT3(name, value) {#name " " #value, name, value, 3, 0}
 
 const struct setting settings[] = {
-    AT1(sctlr, BIT(9)), AT1(sctlr, BIT(14)), AT1(sctlr, BIT(15)), AT1(sctlr, BIT(26)),
+    AT1(sctlr, BIT(9)), AT1(sctlr, BIT(10)), AT1(sctlr, BIT(14)), AT1(sctlr, BIT(15)), AT1(sctlr, BIT(26)),
     AT1(cpacr, BIT(20)), AT1(cpacr, BIT(21)), AT1(cpacr, 3ul << 20),
     AT1(cntkctl, BIT(0)), AT1(cntkctl, BIT(1)), AT1(cntkctl, 3), AT1(cntkctl, BIT(8)), AT1(cntkctl, BIT(9)),
     AT1(pmuserenr, 1), AT1(pmuserenr, 3), AT1(pmuserenr, 5), AT1(pmuserenr, 9),

@@ -88,6 +88,9 @@ const IMPLEMENTED: readonly Feature[] = [
   "XNX",
   "S2FWB",
   "E0PD",
+  "TTCNP",
+  "BBM",
+  "ETS",
   "HAFDBS",
   "TLBIOS",
   "TLBIRANGE",
@@ -96,8 +99,11 @@ const IMPLEMENTED: readonly Feature[] = [
   "IDST",
   "DIT",
   "SB",
+  "SPECRES",
   "SSBS",
   "CSV2",
+  "CSV3",
+  "DGH",
 ];
 
 const MAX: CpuModel = {

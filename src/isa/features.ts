@@ -41,6 +41,7 @@ export const FEATURES = [
   "TTST",
   "IDST",
   "CSV2",
+  "CSV3",
   "I8MM",
   "BF16",
   "S2FWB",
@@ -53,5 +54,9 @@ export const FEATURES = [
   "TLBIRANGE",
   "CONSTPACFIELD",
   "E0PD",
+  "TTCNP",
+  "BBM",
+  "ETS",
+  "DGH",
 ] as const;
 export type Feature = (typeof FEATURES)[number];

@@ -35,6 +35,7 @@ const fields = {
     [24, always(1)],
     [48, given("DIT")],
     [56, given("CSV2")],
+    [60, given("CSV3")],
   ],
   ID_AA64PFR1_EL1: [
     [0, given("BTI")],
@@ -74,6 +75,7 @@ const fields = {
     [36, given("SB")],
     [40, given("SPECRES")],
     [44, given("BF16")],
+    [48, given("DGH")],
     [52, given("I8MM")],
   ],
   ID_AA64ISAR2_EL1: [[24, given("CONSTPACFIELD")]],
@@ -94,14 +96,18 @@ const fields = {
     [16, given("LOR")],
     [20, levels("PAN", "PAN2")],
     [28, given("XNX")],
+    [36, given("ETS")],
   ],
   ID_AA64MMFR2_EL1: [
+    [0, given("TTCNP")],
     [4, given("UAO")],
     [28, given("TTST")],
     [32, given("LSE2")],
     [36, given("IDST")],
     [40, given("S2FWB")],
     [48, given("TTL")],
+    // Level 2: a block may become a table and back without an invalid entry between.
+    [52, given("BBM", 2)],
     [60, given("E0PD")],
   ],
 } satisfies Record<string, readonly Field[]>;

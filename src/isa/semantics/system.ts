@@ -150,8 +150,8 @@ const checkSys = defineFunction("checkSys", "iiiii", "i", (fb, cpu, iss, hcrBit,
   fb.return(fb.i32(0));
 });
 
-/** SCTLR_EL1 bits that open cache maintenance to EL0; 63 for none. */
-const SCTLR = { DZE: 14, UCI: 26, never: 63 } as const;
+/** SCTLR_EL1 bits that open what is EL1's to EL0; 63 for none. */
+const SCTLR = { EnRCTX: 10, DZE: 14, UCI: 26, never: 63 } as const;
 
 /**
  * ISS of EC 0x18 for the SYS instruction being executed: Op0 1, its other fields as the row fixes them. The row's bits
@@ -228,6 +228,11 @@ export function zeroBlock(b: Builder, rt: Operand, hcrBit: number): void {
   b.if(b.state32(CPU.zvaTrap).shrU(b.state32(CPU.el)).and(1), () => permit(b, hcrBit, 0, SCTLR.DZE));
   const host = b.exclusiveHost(ZERO_BLOCK, b.X(rt).and(-BigInt(ZERO_BLOCK)));
   for (let i = 0; i < ZERO_BLOCK; i += 16) b.store("v128.store", host, b.v128Zero(), i);
+}
+
+/** CFP, DVP and CPP RCTX (FEAT_SPECRES): nothing is speculated, so there is nothing to restrict; who may ask is left. */
+export function predictionRestriction(b: Builder, hcrBit: number): void {
+  permit(b, hcrBit, 1, SCTLR.EnRCTX);
 }
 
 // --- TLB ------------------------------------------------------------------------------------------------------------

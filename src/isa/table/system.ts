@@ -19,6 +19,7 @@ import {
   daifWrite,
   instructionCacheByVa,
   invalidateByVa,
+  predictionRestriction,
   sendEvent,
   setPan,
   setSpSel,
@@ -101,8 +102,8 @@ const bits = (value: number, width: number): string => value.toString(2).padStar
 const sysPattern = (op1: number, crn: number, crm: number, op2: number): "sys Rt:5" =>
   `${sys(op1, crn, crm, op2)} Rt:5` as "sys Rt:5";
 
-/** HCR_EL2 bits that trap cache and TLB maintenance at EL1 (and EL0 where it is allowed there). */
-const HCR = { TSW: 22, TPC: 23, TPU: 24, TTLB: 25, TDZ: 28 } as const;
+/** HCR_EL2 bits that trap SYS instructions at EL1 (and EL0 where they are allowed there); `never` is RES0. */
+const HCR = { TSW: 22, TPC: 23, TPU: 24, TTLB: 25, TDZ: 28, never: 63 } as const;
 
 const cache = [
   row("IC_IALLUIS", sysPattern(0, 7, 1, 0), {}, (b) => cacheMaintenance(b, HCR.TPU)),
@@ -118,6 +119,12 @@ const cache = [
   row("DC_CVADP", sysPattern(3, 7, 13, 1), { feature: "DPB2" }, (b, f) => cacheByVa(b, f.Rt, HCR.TPC, true)),
   row("DC_CIVAC", sysPattern(3, 7, 14, 1), {}, (b, f) => cacheByVa(b, f.Rt, HCR.TPC, true)),
   row("DC_ZVA", sysPattern(3, 7, 4, 1), {}, (b, f) => zeroBlock(b, f.Rt, HCR.TDZ)),
+];
+
+const prediction = [
+  row("CFP_RCTX", sysPattern(3, 7, 3, 4), { feature: "SPECRES" }, (b) => predictionRestriction(b, HCR.never)),
+  row("DVP_RCTX", sysPattern(3, 7, 3, 5), { feature: "SPECRES" }, (b) => predictionRestriction(b, HCR.never)),
+  row("CPP_RCTX", sysPattern(3, 7, 3, 7), { feature: "SPECRES" }, (b) => predictionRestriction(b, HCR.never)),
 ];
 
 /** Kinds of TLB invalidation as `tlbInvalidate` takes them. */
@@ -246,6 +253,7 @@ export const system: readonly Row[] = [
   ...pstate,
   ...registers,
   ...cache,
+  ...prediction,
   ...tlb,
   ...translate,
 ];
