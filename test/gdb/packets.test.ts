@@ -263,7 +263,7 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
   });
 
   it("gives the target description in pieces", () => {
-    const { wire } = open();
+    const { wire } = open({}, "");
     const read = (annex: string, size: number) => {
       let text = "";
       for (;;) {
@@ -285,6 +285,11 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     expect(read("aarch64-fpu.xml", 0x2_0000)).toContain('<reg name="v31" bitsize="128" type="aarch64v"/>');
     expect(wire.reply("qXfer:features:read:target.xml:ffff,10")).toBe("l");
     expect(wire.reply(`qXfer:features:read:target.xml:0,${target.length.toString(16)}`)).toBe(`l${target}`);
+  });
+
+  it("gives GDB, as which it knows it, all of the target description in one document", () => {
+    const { wire } = open();
+    expect(wire.reply("qXfer:features:read:target.xml:0,1000")).toMatch(/<!ENTITY f '<feature name="[^"]*core">/);
   });
 
   it("gives the memory map of a target that has one", () => {

@@ -1,6 +1,6 @@
 /** `qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH`: documents in pieces (GDB manual, "General Query Packets"). */
 
-import { descriptionFile, memoryMap, osData, threadList } from "../description/xml.js";
+import { compactDescription, descriptionFile, memoryMap, osData, threadList } from "../description/xml.js";
 import { MAX_PACKET } from "../limits.js";
 import type { Session } from "../session.js";
 import { frameInfo, selectedFrame } from "../tracepoints/index.js";
@@ -10,7 +10,7 @@ import { command, invalid, type Reply, UNSUPPORTED } from "./command.js";
 type Document = (session: Session, annex: string) => string | undefined;
 
 const objects = new Map<string, Document>([
-  ["features", ({ target }, annex) => descriptionFile(target.features, annex)],
+  ["features", features],
   [
     "threads",
     (session, annex) =>
@@ -25,6 +25,13 @@ const objects = new Map<string, Document>([
   ["osdata", ({ target }, annex) => target.osTables && osData(target.osTables(), annex)],
   ["memory-map", ({ target }, annex) => plain(annex, target.memoryMap && memoryMap(target.memoryMap()))],
 ]);
+
+/** Other clients may have readers of their own for the XML, and get the plain form of it. */
+function features({ isGdb, target }: Session, annex: string): string | undefined {
+  return isGdb && annex === "target.xml"
+    ? compactDescription(target.features)
+    : descriptionFile(target.features, annex);
+}
 
 /** What of the selected trace frame can be read. */
 function traceFrameInfo(session: Session): string | undefined {

@@ -5,6 +5,7 @@
 
 import type { MemoryRegion, OsTable, Vcpu } from "../target.js";
 import type { RegisterFeature, RegisterSpec, RegisterType } from "./feature.js";
+import { SYSTEM_GROUP } from "./system.js";
 
 /** A tag with attributes; without `body` it closes itself. */
 function tag(name: string, attributes: Readonly<Record<string, string | number>>, body?: string): string {
@@ -17,7 +18,12 @@ function escapeXml(text: string): string {
 }
 
 function document(root: string, dtd: string, attributes: Readonly<Record<string, string>>, body: string): string {
-  return `<?xml version="1.0"?><!DOCTYPE ${root} SYSTEM "${dtd}">${tag(root, attributes, body)}`;
+  return declared(root, dtd, tag(root, attributes, body));
+}
+
+/** `element`, which is a `root`, as a document; `subset` is the internal subset of its DTD. */
+function declared(root: string, dtd: string, element: string, subset = ""): string {
+  return `<?xml version="1.0"?><!DOCTYPE ${root} SYSTEM "${dtd}"${subset && ` [${subset}]`}>${element}`;
 }
 
 /** The file a feature is in: its name's last words, "aarch64-core.xml" for "org.gnu.gdb.aarch64.core". */
@@ -25,14 +31,61 @@ function featureFile(feature: RegisterFeature): string {
   return `${feature.name.split(".").slice(-2).join("-")}.xml`;
 }
 
-/** Files of features that have been asked for: they never change, and each connection begins with them. */
-const featureFiles = new WeakMap<RegisterFeature, string>();
-
 /**
  * Tags of one line: few lines, because GDB goes through what is between tags twice, but none of more than a thousand
  * characters, because GDB saves the description with a trace line by line and does not read longer ones (tracefile-tfile.c).
  */
 const LINE = /.{500,}?>(?=<)/g;
+
+/** What a register's tag says, every attribute of it. */
+interface RegisterAttributes {
+  readonly bitsize: string;
+  readonly type: string;
+  readonly group: string;
+  readonly "save-restore": "yes" | "no";
+}
+
+/** What GDB takes for said where a tag does not: the defaults of its own gdb-target.dtd. */
+const STANDARD: Partial<RegisterAttributes> = { type: "int", group: "", "save-restore": "yes" };
+
+/** What most registers are: those of the system. */
+const USUAL: RegisterAttributes = { bitsize: "64", type: "uint64", group: SYSTEM_GROUP, "save-restore": "no" };
+
+/** Features as text. They never change, and each connection begins with them. */
+class FeatureTexts {
+  readonly #known = new WeakMap<RegisterFeature, string>();
+
+  /** Attributes that are as `assumed` are left out. */
+  constructor(private readonly assumed: Partial<RegisterAttributes>) {}
+
+  /** The `feature` element, in lines. */
+  of(feature: RegisterFeature): string {
+    const known = this.#known.get(feature);
+    if (known !== undefined) return known;
+    const registers = feature.registers.map((register) => registerTag(register, this.assumed));
+    const body = feature.types.map(typeTag).join("") + registers.join("");
+    const text = tag("feature", { name: feature.name }, body).replace(LINE, "$&\n");
+    this.#known.set(feature, text);
+    return text;
+  }
+}
+
+const standardTexts = new FeatureTexts(STANDARD);
+const usualTexts = new FeatureTexts(USUAL);
+
+/**
+ * The whole description in one document, for GDB, which spends most of an attachment on it: two hundred instructions for
+ * each character, and two thousand to have each element and attribute translated for a message that nobody sees
+ * (xml-support.c). So what most registers have in common is said once, as the default of the DTD (XML 1.0, 3.3.2), and
+ * the features are an entity: GDB looks for inclusions first, in a pass that does not expand entities (4.4).
+ */
+export function compactDescription(features: readonly RegisterFeature[]): string {
+  const defaults = Object.entries(USUAL).map(([name, value]) => `${name} CDATA "${value}"`);
+  const texts = features.map((feature) => usualTexts.of(feature));
+  const subset = `<!ATTLIST reg ${defaults.join(" ")}>\n<!ENTITY f '${texts.join("\n")}'>\n`;
+  const target = tag("target", { version: "1.0" }, `${tag("architecture", {}, "aarch64")}&f;`);
+  return declared("target", "gdb-target.dtd", target, subset);
+}
 
 /** The document `annex` of `qXfer:features:read`: "target.xml" or a file it includes; undefined if there is none such. */
 export function descriptionFile(features: readonly RegisterFeature[], annex: string): string | undefined {
@@ -48,12 +101,7 @@ export function descriptionFile(features: readonly RegisterFeature[], annex: str
   }
   const feature = features.find((candidate) => featureFile(candidate) === annex);
   if (feature === undefined) return undefined;
-  const known = featureFiles.get(feature);
-  if (known !== undefined) return known;
-  const body = feature.types.map(typeTag).join("") + feature.registers.map(registerTag).join("");
-  const text = document("feature", "gdb-target.dtd", { name: feature.name }, body).replace(LINE, "$&\n");
-  featureFiles.set(feature, text);
-  return text;
+  return declared("feature", "gdb-target.dtd", standardTexts.of(feature));
 }
 
 function typeTag(type: RegisterType): string {
@@ -71,12 +119,12 @@ function typeTag(type: RegisterType): string {
   }
 }
 
-function registerTag({ name, bits, type, group, saveRestore }: RegisterSpec): string {
-  const optional = {
-    ...(group === undefined ? {} : { group }),
-    ...(saveRestore === undefined ? {} : { "save-restore": "no" }),
-  };
-  return tag("reg", { name, bitsize: bits, type, ...optional });
+function registerTag(register: RegisterSpec, assumed: Partial<RegisterAttributes>): string {
+  const { name, bits, type, group = "", saveRestore = true } = register;
+  const all: RegisterAttributes = { bitsize: String(bits), type, group, "save-restore": saveRestore ? "yes" : "no" };
+  const keys = Object.keys(all) as (keyof RegisterAttributes)[];
+  const said = keys.filter((key) => all[key] !== assumed[key]).map((key) => [key, all[key]]);
+  return tag("reg", { name, ...Object.fromEntries(said) });
 }
 
 /** The document of `qXfer:threads:read`. `threadId` gives a vCPU's id in the client's notation. */
