@@ -1,5 +1,6 @@
 /** What the build does with a program before it keeps V8's code of it: the way of most runs from their start on. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -11,6 +12,7 @@ import { allForms } from "../engine/interpreter/forms.js";
 import { AREA, SLOT_SIZE, SLOTS_PER_PAGE } from "../engine/layout.js";
 import type * as CompilerModule from "../engine/regions/compiler.js";
 import type { JobSlot } from "../engine/regions/job.js";
+import { ATTACHMENT, converse } from "../gdb/rehearsal.js";
 import { decodeIn } from "../isa/decode.js";
 
 /** Until the guest's loop has been compiled and is kept. */
@@ -21,14 +23,21 @@ const APART = 16;
 /** More than any loop needs to count as hot. */
 const HEAT = 0x8000;
 
+/** What a debugger does after its attachment, with the machine at its first instruction. */
+const DEBUGGING = ["Z0,40080004,4", "vCont;c", "m40080000,40", "g", "z0,40080004,4", "vCont;s:p1.1", "g", "D;1"];
+/** Between two attempts to reach the stub. */
+const KNOCKING_MS = 20;
+
 /** Our own guest on machines of several kinds, the first kind a second time with what the first run kept. */
 export async function exerciseProgram({ runCli, loadMachine }: typeof Program): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "trapframe-build-"));
   const boot = ["boot", "--kernel", BUNDLED_FIRMWARE, "--code-cache", directory];
   const more = ["--cpus", "2", "--initrd", BUNDLED_FIRMWARE, "--append", "text", "--stats"];
   const hypervisor = ["--el2", "guest"];
+  const socket = join(directory, "gdb");
+  const debugged = ["--gdb", `unix:${socket}`, "--wait"];
   try {
-    for (const options of [[], more, hypervisor]) {
+    for (const options of [[], more, hypervisor, debugged]) {
       const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
       stderr.resume();
       stdout.resume();
@@ -36,12 +45,19 @@ export async function exerciseProgram({ runCli, loadMachine }: typeof Program): 
         await sleep(HOT_AFTER);
         stdin.write("q");
       });
+      if (options === debugged) void debug(socket);
       const status = await runCli([...boot, ...options], { stdin, stdout, stderr, loadMachine });
       if (status !== 0) throw new Error(`${BUNDLED_FIRMWARE} with "${options.join(" ")}" ends with status ${status}`);
     }
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+/** Attaches as soon as the stub listens, and lets the machine go. */
+async function debug(path: string): Promise<void> {
+  while (!existsSync(path)) await sleep(KNOCKING_MS);
+  await converse(connect(path), [...ATTACHMENT, ...DEBUGGING]);
 }
 
 /** A region at every few instructions of pages with all encodings one after the other. */

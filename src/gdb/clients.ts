@@ -53,9 +53,10 @@ export class Clients {
     return () => this.#withdraw(applicant);
   }
 
-  /** Seats an observer at once, one that is no client. */
-  observe({ transport, seated }: Applicant): () => void {
-    seated(new Session(this.#target, transport, { observer: true }));
+  /** Seats one that is no client at once. The machine does not notice. */
+  rehearse({ transport, seated }: Applicant): () => void {
+    const runs = this.#target.standing === undefined;
+    seated(new Session(this.#target, transport, runs ? { observer: true } : { rehearsal: true }));
     return () => {};
   }
 

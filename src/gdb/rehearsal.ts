@@ -1,25 +1,26 @@
 /**
  * What a debugger asks when it attaches, asked by the stub itself over a connection of its own, again and again, so that
  * the first debugger that comes finds the code compiled, from the socket to the registers, and is at its prompt sooner.
- * The client is an observer: it only looks.
+ * The client only looks: it controls a machine that stands, which goes on standing when it leaves, and observes one that
+ * runs.
  */
 
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { SOCKETS } from "./endpoint.js";
 import { checksum } from "./packet/frame.js";
 import { hexByte } from "./packet/hex.js";
 import type { DebugTarget } from "./target.js";
 
 /** As GDB 13 begins. */
-const QUESTIONS = [
+export const ATTACHMENT = [
   "qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;" +
     "QThreadEvents+;no-resumed+;memory-tagging+;xmlRegisters=i386",
   ...["vMustReplyEmpty", "QStartNoAckMode", "Hgp0.0", "qTStatus", "qTfV", "qTsV", "?"],
   ...["qXfer:threads:read::0,1000", "qAttached:1", "Hc-1", "qOffsets", "qXfer:memory-map:read::0,1000", "g", "p0"],
-  ...["qSymbol::", "qTfP", "vCont?", "QNonStop:0", "qXfer:features:read:target.xml:0,1000"],
+  ...["qSymbol::", "qTfP", "vCont?", "QNonStop:0"],
+  // The description in pieces.
+  ...Array.from({ length: 6 }, (_, piece) => `qXfer:features:read:target.xml:${(piece * 0x1000).toString(16)},1000`),
 ];
-/** Pieces of a description that are asked for at most. */
-const PIECES = 16;
 /** Memory, where nothing runs meanwhile: looking it up leaves traces in what a vCPU keeps for itself. */
 const OF_STANDING = ["m40080000,4", "m40080000,40"];
 
@@ -28,7 +29,7 @@ const ROUNDS = { standing: 30, running: 2 } as const;
 
 const ANSWER = /\$[^#]*#[0-9a-f]{2}$/;
 /** From which question on answers are not acknowledged any more. */
-const NO_ACKS = QUESTIONS.indexOf("QStartNoAckMode") + 1;
+const NO_ACKS = ATTACHMENT.indexOf("QStartNoAckMode") + 1;
 
 /** As a client sends it, who never run-length encodes. */
 function frame(question: string): string {
@@ -46,9 +47,11 @@ export async function rehearse(
   try {
     await new Promise<void>((resolve, reject) => stage.once("error", reject).listen(0, "127.0.0.1", resolve));
     const standing = target.standing !== undefined;
-    const questions = [...QUESTIONS, ...descriptionQuestions(target), ...(standing ? OF_STANDING : [])];
+    const questions = [...ATTACHMENT, ...(standing ? OF_STANDING : [])];
     const rounds = ROUNDS[standing ? "standing" : "running"];
-    for (let round = 0; round < rounds && alone(); round++) await converse(stage, serve, questions, alone);
+    for (let round = 0; round < rounds && alone(); round++) {
+      await converse(callStage(stage, serve), questions, alone);
+    }
   } catch {
     // Without sockets of its own the stub is as good as with them.
   } finally {
@@ -56,32 +59,21 @@ export async function rehearse(
   }
 }
 
-function descriptionQuestions({ features }: DebugTarget): string[] {
-  return features.flatMap(({ name }) => {
-    const annex = `aarch64-${name.slice(name.lastIndexOf(".") + 1)}.xml`;
-    return Array.from(
-      { length: PIECES },
-      (_, piece) => `qXfer:features:read:${annex}:${(piece * 0x1000).toString(16)},1000`,
-    );
+/** A connection whose other end is given to `serve`. */
+function callStage(stage: Server, serve: (socket: Socket) => void): Socket {
+  const { port } = stage.address() as AddressInfo;
+  const client = connect({ port, host: "127.0.0.1", noDelay: true });
+  stage.removeAllListeners("connection").on("connection", (socket) => {
+    // Whoever else may have found this port is not served.
+    if (socket.remotePort === client.localPort) serve(socket);
+    else socket.destroy();
   });
+  return client.unref();
 }
 
-/** One connection, from its first question to its end. */
-function converse(
-  stage: Server,
-  serve: (socket: Socket) => void,
-  questions: readonly string[],
-  alone: () => boolean,
-): Promise<void> {
-  const address = stage.address();
-  if (address === null || typeof address === "string") return Promise.resolve();
+/** Asks one question after the other, as long as `alone`, and hangs up. */
+export function converse(client: Socket, questions: readonly string[], alone = (): boolean => true): Promise<void> {
   return new Promise((resolve) => {
-    const client = connect({ port: address.port, host: "127.0.0.1", noDelay: true });
-    stage.removeAllListeners("connection").on("connection", (socket) => {
-      // Whoever else may have found this port is not served.
-      if (socket.remotePort === client.localPort) serve(socket);
-      else socket.destroy();
-    });
     let next = 0;
     let heard = "";
     const ask = (): void => {
@@ -99,6 +91,5 @@ function converse(
     });
     client.on("error", () => {});
     client.on("close", () => resolve());
-    client.unref();
   });
 }

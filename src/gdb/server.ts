@@ -157,7 +157,7 @@ export class GdbServer {
         refuse(socket, untaken);
       },
     };
-    const withdraw = own ? clients.observe(applicant) : clients.apply(applicant);
+    const withdraw = own ? clients.rehearse(applicant) : clients.apply(applicant);
   }
 }
 

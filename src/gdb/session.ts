@@ -40,6 +40,8 @@ const tooEarly = new TargetError(Errno.EBUSY, "the machine runs; stop it first (
 export interface SessionOptions {
   /** Another client controls the machine: this one looks, and changes nothing. */
   readonly observer?: boolean;
+  /** No client, but the stub's own: the machine, which stands, is left as it is. */
+  readonly rehearsal?: boolean;
   /** Makes this observer the controlling client, if there is none. */
   readonly promote?: () => boolean;
 }
@@ -358,7 +360,7 @@ export class Session {
   #release(): void {
     this.points.removeAll();
     this.#waiting = [];
-    if (this.attached && !this.#observes) {
+    if (this.attached && !this.#observes && !this.#options.rehearsal) {
       tracingOf(this.target)?.clientGone();
       this.target.detach();
     }
