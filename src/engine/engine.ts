@@ -167,6 +167,7 @@ export class Engine {
     view.setInt32(GLOBAL.bankBase, bankBase, true);
     view.setInt32(GLOBAL.codeStart, codeStart, true);
     view.setInt32(GLOBAL.codeNext, codeStart, true);
+    view.setInt32(GLOBAL.codeFresh, codeStart, true);
     view.setInt32(GLOBAL.codeEnd, codeEnd, true);
     view.setInt32(GLOBAL.decodeRoot, image.tree.root, true);
     view.setInt32(GLOBAL.regionCount, regions.length, true);

@@ -293,6 +293,8 @@ export const GLOBAL = {
   decodeRoot: g.i32(),
   /** Predecode pool: next free page, end. */
   codeNext: g.i32(),
+  /** From here on to codeEnd no predecode page has ever been. */
+  codeFresh: g.i32(),
   codeEnd: g.i32(),
   codeStart: g.i32(),
   /** Non-zero: breakpoints exist. */

@@ -45,7 +45,7 @@ import { PMU_PPI } from "./device-tree/generate.js";
 import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
-import { loadIntoMemory } from "./loaders/into-memory.js";
+import { loadIntoMemory, rangeOf } from "./loaders/into-memory.js";
 import { LOG_CATEGORIES, type LogCategory, MachineLog } from "./log.js";
 import { buildPlatform, type Platform } from "./platform.js";
 import {
@@ -210,7 +210,11 @@ export class Machine {
         },
         host,
       );
+      // Files are read while the machine is built: a new page costs the host more than what is read into it.
+      const loading = loadIntoMemory(engine, boot.loads);
+      loading.catch(() => {});
       target.machine = new Machine(config, boot, model, engine);
+      await loading;
       return target.machine;
     } catch (error) {
       if (error instanceof MemoryTooLarge) throw new ConfigError("NO_ROOM", error.message);
@@ -225,7 +229,7 @@ export class Machine {
     readonly engine: Engine,
   ) {
     this.start = { entry: boot.entry, context: boot.context };
-    this.loads = boot.loads.map((load) => loadIntoMemory(engine, load));
+    this.loads = boot.loads.map(rangeOf);
     this.model = model;
     this.logging = new MachineLog(config.log);
     this.breakpoints = new Breakpoints(engine);

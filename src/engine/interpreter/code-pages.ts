@@ -27,8 +27,14 @@ export const allocateCodePage = defineFunction("allocateCodePage", "i", "i", (fb
   const global = (at: number): I32 => fb.load("i32.load", fb.i32(0), at) as I32;
   const page = global(GLOBAL.codeNext);
   fb.if(page.add(CODE_PAGE.size).gtU(global(GLOBAL.codeEnd)), () => fb.return(fb.i32(0)));
-  fb.store("i32.store", fb.i32(0), page.add(CODE_PAGE.size), GLOBAL.codeNext);
-  fb.memoryFill(page, fb.i32(0), fb.i32(CODE_PAGE.size));
+  const end = page.add(CODE_PAGE.size);
+  fb.store("i32.store", fb.i32(0), end, GLOBAL.codeNext);
+  fb.if(
+    end.gtU(global(GLOBAL.codeFresh)),
+    // Zero already: the host has no page there yet, and gives one for the slots that are used.
+    () => fb.store("i32.store", fb.i32(0), end, GLOBAL.codeFresh),
+    () => fb.memoryFill(page, fb.i32(0), fb.i32(CODE_PAGE.size)),
+  );
   fb.store("i32.store", page, fb.i32(HANDLER_PAGE_END), CODE_PAGE.sentinel);
   fb.store("i32.store", page, hostPage, CODE_PAGE.host);
   fb.return(page);

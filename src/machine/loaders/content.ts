@@ -3,9 +3,13 @@
  * file to where the guest has it and nowhere else.
  */
 import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { ConfigError, systemReason } from "../errors.js";
 
 export type Content = Uint8Array | FileContent;
+
+/** Bytes that one of the threads that read a file reads at a time. */
+const PIECE = 4 << 20;
 
 /** A file whose beginning was looked at; it is read by whoever wants the rest. */
 export class FileContent {
@@ -19,50 +23,66 @@ export class FileContent {
 
   /** A pipe, which can be read only once, is read now. @throws ConfigError FILE_UNREADABLE */
   static open(path: string, what: string): Content {
-    return readable(path, what, () => {
+    try {
       const status = statSync(path);
       // Files of /proc have no size either until they are read.
       if (!status.isFile() || status.size === 0) return readFileSync(path);
       accessSync(path, constants.R_OK);
       return new FileContent(path, what, status.size);
-    });
+    } catch (error) {
+      throw unreadable(path, what, error);
+    }
   }
 
   /** Its first bytes, `size` of them or all that there are. @throws ConfigError FILE_UNREADABLE */
   beginning(size: number): Uint8Array {
+    const { path, what } = this;
     const bytes = new Uint8Array(Math.min(size, this.length));
-    this.read(bytes);
-    return bytes;
-  }
-
-  /** Fills `target`. @throws ConfigError FILE_UNREADABLE, also when the file has become shorter. */
-  read(target: Uint8Array): void {
-    readable(this.path, this.what, () => {
-      const file = openSync(this.path, "r");
+    try {
+      const file = openSync(path, "r");
       try {
-        for (let at = 0; at < target.length; ) {
-          const got = readSync(file, target, at, target.length - at, at);
-          if (got === 0) throw new Error("it has become shorter");
-          at += got;
-        }
+        for (let at = 0; at < bytes.length; ) at += some(readSync(file, bytes, at, bytes.length - at, at));
       } finally {
         closeSync(file);
       }
-    });
+    } catch (error) {
+      throw unreadable(path, what, error);
+    }
+    return bytes;
+  }
+
+  /** Fills `target`, on several threads. @throws ConfigError FILE_UNREADABLE, also when the file has become shorter. */
+  async read(target: Uint8Array): Promise<void> {
+    const { path, what } = this;
+    try {
+      const file = await open(path, "r");
+      const piece = async (from: number, to: number): Promise<void> => {
+        for (let at = from; at < to; ) at += some((await file.read(target, at, to - at, at)).bytesRead);
+      };
+      const starts = Array.from({ length: Math.ceil(target.length / PIECE) }, (_, n) => n * PIECE);
+      try {
+        await Promise.all(starts.map((from) => piece(from, Math.min(from + PIECE, target.length))));
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      throw unreadable(path, what, error);
+    }
   }
 }
 
-function readable<T>(path: string, what: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new ConfigError("FILE_UNREADABLE", `${path}: cannot read ${what}: ${systemReason(error)}`);
-  }
+/** What was read, if anything was. */
+function some(bytes: number): number {
+  if (bytes === 0) throw new Error("it has become shorter");
+  return bytes;
 }
+
+const unreadable = (path: string, what: string, error: unknown): ConfigError =>
+  new ConfigError("FILE_UNREADABLE", `${path}: cannot read ${what}: ${systemReason(error)}`);
 
 /** @throws ConfigError FILE_UNREADABLE */
-export function copyContent(content: Content, target: Uint8Array): void {
-  if (content instanceof FileContent) content.read(target);
+export async function copyContent(content: Content, target: Uint8Array): Promise<void> {
+  if (content instanceof FileContent) await content.read(target);
   else target.set(content);
 }
 

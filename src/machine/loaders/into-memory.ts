@@ -4,12 +4,23 @@ import type { BootLoad } from "../boot.js";
 import type { LoadedRange } from "../semihosting/heap.js";
 import { copyContent } from "./content.js";
 
-/** @throws ConfigError FILE_UNREADABLE when the file is not as it was. */
-export function loadIntoMemory(engine: Engine, { address, bytes, zeros = 0 }: BootLoad): LoadedRange {
-  const length = bytes.length + zeros;
-  const target = engine.toBeWritten(BigInt(address), length);
-  copyContent(bytes, target.subarray(0, bytes.length));
-  target.fill(0, bytes.length);
-  engine.keepMemory(BigInt(address), length);
-  return { address, length };
+/** What a load takes, with the zeros behind its bytes. */
+export const rangeOf = ({ address, bytes, zeros = 0 }: BootLoad): LoadedRange => ({
+  address,
+  length: bytes.length + zeros,
+});
+
+/**
+ * Into the memory of a new machine, which is zero. Nothing else may write there, and no guest run, before it is done.
+ * @throws ConfigError FILE_UNREADABLE when a file is not as it was.
+ */
+export async function loadIntoMemory(engine: Engine, loads: readonly BootLoad[]): Promise<void> {
+  await Promise.all(
+    loads.map(async (load) => {
+      const { address, length } = rangeOf(load);
+      const target = engine.toBeWritten(BigInt(address), length);
+      await copyContent(load.bytes, target.subarray(0, load.bytes.length));
+      engine.keepMemory(BigInt(address), length);
+    }),
+  );
 }

@@ -15,14 +15,23 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe("a file's content", () => {
-  it("is read where it is wanted", () => {
+  it("is read where it is wanted", async () => {
     const path = join(directory, "data");
     writeFileSync(path, "some bytes");
     const content = FileContent.open(path, "the initrd");
     const target = new Uint8Array(content.length);
-    copyContent(content, target);
+    await copyContent(content, target);
     expect(Buffer.from(target).toString()).toBe("some bytes");
     expect(Buffer.from(bytesOf(content)).toString()).toBe("some bytes");
+  });
+
+  it("is read in pieces where it is long", async () => {
+    const path = join(directory, "long");
+    const bytes = Uint8Array.from({ length: (9 << 20) + 5 }, (_, n) => n >>> 12);
+    writeFileSync(path, bytes);
+    const target = new Uint8Array(bytes.length);
+    await copyContent(FileContent.open(path, "the initrd"), target);
+    expect(Buffer.compare(target, bytes)).toBe(0);
   });
 
   it("is read at once from a pipe", () => {
@@ -41,12 +50,16 @@ describe("a file's content", () => {
     expect(() => FileContent.open(directory, "the initrd")).toThrow(/cannot read the initrd: is a directory/);
   });
 
-  it("has become shorter", () => {
+  it("has become shorter", async () => {
     const path = join(directory, "shrinks");
     writeFileSync(path, "some bytes");
     const content = FileContent.open(path, "the initrd");
     truncateSync(path, 3);
     expect(() => bytesOf(content)).toThrow(/shrinks: cannot read the initrd: it has become shorter/);
+    const target = new Uint8Array(content.length);
+    await expect(copyContent(content, target)).rejects.toThrow(
+      /shrinks: cannot read the initrd: it has become shorter/,
+    );
   });
 
   it("is a kernel's Image of which only the header was read, and so not all of the file", () => {
