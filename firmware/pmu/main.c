@@ -8,7 +8,9 @@
 #define PMCR_E BIT(0)
 #define PMCR_P BIT(1)
 #define PMCR_C BIT(2)
+#define PMCR_DP BIT(5)
 #define PMCR_LC BIT(6)
+#define PMCR_LP BIT(7)
 #define CYCLES BIT(31)
 #define ALL_COUNTERS 0x8000003ful
 
@@ -153,6 +155,74 @@ static void software_increments(void)
     write_register(pmcr_el0, PMCR_E);
     write_register(pmswinc_el0, 1);
     show("disabled by PMCNTENSET_EL0", read_register(pmevcntr0_el0));
+    off();
+}
+
+#define MDCR_HPMN 31ul
+#define MDCR_HPME BIT(7)
+#define MDCR_HPMD BIT(17)
+#define MDCR_HCCD BIT(23)
+#define MDCR_HLP BIT(26)
+
+/* Counters 0 and 1, of which MDCR_EL2 may keep one for EL2: a step over 32 bits, and one over 64. */
+static void long_overflow(const char *name, u64 control)
+{
+    print(name);
+    for (u32 i = 0; i < 2; i++) {
+        off();
+        write_register(pmcr_el0, PMCR_E | control);
+        write_register(pmevtyper0_el0, SW_INCR | here());
+        write_register(pmevtyper1_el0, SW_INCR | here());
+        write_register(pmevcntr0_el0, i ? ~0ul : 0x3fffffffful);
+        write_register(pmevcntr1_el0, i ? ~0ul : 0x3fffffffful);
+        write_register(pmcntenset_el0, 3);
+        write_register(pmswinc_el0, 3);
+        print_field("value0", read_register(pmevcntr0_el0));
+        print_field("value1", read_register(pmevcntr1_el0));
+        print_field("overflow", read_register(pmovsclr_el0));
+    }
+    print("\n");
+}
+
+static void counted_here(const char *name, u64 control)
+{
+    off();
+    write_register(pmcr_el0, PMCR_E | control);
+    write_register(pmevtyper0_el0, SW_INCR | here());
+    write_register(pmccfiltr_el0, here());
+    write_register(pmcntenset_el0, CYCLES | 1);
+    write_register(pmswinc_el0, 1);
+    for (volatile int i = 0; i < 100000; i++)
+        ;
+    print(name);
+    print_field("increments", read_register(pmevcntr0_el0));
+    print_field("cycles", read_register(pmccntr_el0) > 0);
+    print("\n");
+}
+
+/* FEAT_PMUv3p5: event counters of 64 bits, and what stops counters at EL2. */
+static void long_counters(void)
+{
+    print("long counters\n");
+    show("stalls", read_register(pmceid1_el0) & (BIT(3) | BIT(4) | BIT(28)));
+    show("pmmir_el1", read_register(s3_0_c9_c14_6));
+    long_overflow("LP = 0", 0);
+    long_overflow("LP = 1", PMCR_LP);
+    if (home == 2) {
+        u64 mdcr = read_register(mdcr_el2);
+        u64 one = (mdcr & ~MDCR_HPMN) | 1 | MDCR_HPME;
+        write_register(mdcr_el2, one);
+        long_overflow("HPMN = 1, LP = 1, HLP = 0", PMCR_LP);
+        write_register(mdcr_el2, one | MDCR_HLP);
+        long_overflow("HPMN = 1, LP = 0, HLP = 1", 0);
+        write_register(mdcr_el2, mdcr | MDCR_HPMD);
+        counted_here("HPMD", 0);
+        counted_here("HPMD, DP", PMCR_DP);
+        write_register(mdcr_el2, mdcr | MDCR_HCCD);
+        counted_here("HCCD", 0);
+        write_register(mdcr_el2, mdcr);
+        counted_here("nothing prohibited", PMCR_DP);
+    }
     off();
 }
 
@@ -309,4 +379,6 @@ void main(void *device_tree)
     overflow();
     cycles();
     permissions();
+    if ((read_register(id_aa64dfr0_el1) >> 8 & 15) >= 6)
+        long_counters();
 }

@@ -240,6 +240,7 @@ const struct named_encoding encodings[] = {
     {"pmccntr_el0", REGISTER(3, 3, 9, 13, 0)},
     {"pmxevtyper_el0", REGISTER(3, 3, 9, 13, 1)},
     {"pmxevcntr_el0", REGISTER(3, 3, 9, 13, 2)},
+    {"pmmir_el1", REGISTER(3, 0, 9, 14, 6)},
     {"pmuserenr_el0", REGISTER(3, 3, 9, 14, 0)},
     {"pmovsset_el0", REGISTER(3, 3, 9, 14, 3)},
     {"tpidr_el0", REGISTER(3, 3, 13, 0, 2)},

@@ -104,6 +104,8 @@ const IMPLEMENTED: readonly Feature[] = [
   "CSV2",
   "CSV3",
   "DGH",
+  // Counting.
+  "PMUv3p5",
 ];
 
 const MAX: CpuModel = {

@@ -58,5 +58,6 @@ export const FEATURES = [
   "BBM",
   "ETS",
   "DGH",
+  "PMUv3p5",
 ] as const;
 export type Feature = (typeof FEATURES)[number];

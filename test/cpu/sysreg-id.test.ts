@@ -42,8 +42,8 @@ describe("cortex-a72", () => {
   });
 });
 
-/** Field of an ID register, and the features in the order of its values. */
-const FIELDS: [register: string, low: number, features: Feature[], first?: number][] = [
+/** Field of an ID register, the features in the order of its values, the first of those, and the one without them. */
+const FIELDS: [register: string, low: number, features: Feature[], first?: number, without?: number][] = [
   ["ID_AA64ISAR0_EL1", 4, ["AES", "PMULL"]],
   ["ID_AA64ISAR0_EL1", 8, ["SHA1"]],
   ["ID_AA64ISAR0_EL1", 12, ["SHA256", "SHA512"]],
@@ -70,6 +70,7 @@ const FIELDS: [register: string, low: number, features: Feature[], first?: numbe
   ["ID_AA64ISAR1_EL1", 48, ["DGH"]],
   ["ID_AA64ISAR1_EL1", 52, ["I8MM"]],
   ["ID_AA64ISAR2_EL1", 24, ["CONSTPACFIELD"]],
+  ["ID_AA64DFR0_EL1", 8, ["PMUv3p5"], 6, 1],
   ["ID_AA64PFR0_EL1", 16, ["FP16"]],
   ["ID_AA64PFR0_EL1", 20, ["FP16"]],
   ["ID_AA64PFR0_EL1", 48, ["DIT"]],
@@ -101,8 +102,8 @@ describe("features and ID registers", () => {
   const field = (register: string, low: number, model: CpuModel): number =>
     Number((read(register, model) >> BigInt(low)) & 15n);
 
-  test.each(FIELDS)("%s[%i] counts %j", (register, low, features, first = 1) => {
-    expect(field(register, low, withFeatures())).toBe(0);
+  test.each(FIELDS)("%s[%i] counts %j", (register, low, features, first = 1, without = 0) => {
+    expect(field(register, low, withFeatures())).toBe(without);
     features.forEach((_, index) => {
       expect(field(register, low, withFeatures(...features.slice(0, index + 1)))).toBe(first + index);
     });
@@ -117,7 +118,9 @@ describe("features and ID registers", () => {
       const expected = registers.map((register, index) =>
         own
           .filter(([name]) => name === register)
-          .reduce((value, [, low, , first = 1]) => value | (BigInt(first) << BigInt(low)), none[index]!),
+          .reduce((value, [, low, , first = 1, without = 0]) => {
+            return value + (BigInt(first - without) << BigInt(low));
+          }, none[index]!),
       );
       expect([feature, ...values(withFeatures(feature))]).toEqual([feature, ...expected]);
     }

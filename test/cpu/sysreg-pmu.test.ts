@@ -11,8 +11,8 @@ const N = (count: bigint): bigint => count << 11n;
 const IDENTITY = 0x4102_0000n;
 
 /** A bench whose PMU counts with counters 0 (instructions), 1 (software increments) and the cycle counter. */
-function counting(): Bench {
-  const bench = new Bench();
+function counting(model?: string): Bench {
+  const bench = new Bench(model);
   bench.msr("PMEVTYPER0_EL0", BigInt(EVENT.INST_RETIRED));
   bench.msr("PMEVTYPER1_EL0", BigInt(EVENT.SW_INCR));
   bench.msr("PMCNTENSET_EL0", CYCLES | 3n);
@@ -119,6 +119,69 @@ describe("overflow", () => {
     expect(pmuOverflowIn(bench.vcpu, bench.host)).toBe(5n);
     bench.retired = 5n;
     expect([value(bench, "PMOVSSET_EL0"), value(bench, "PMCCNTR_EL0"), bench.pmuLine]).toEqual([CYCLES, 0n, true]);
+  });
+});
+
+describe("FEAT_PMUv3p5", () => {
+  const LP = 1n << 7n;
+  const HPMD = 1n << 17n;
+  const HCCD = 1n << 23n;
+  const HLP = 1n << 26n;
+  const ALL_COUNTERS = 6n;
+
+  test("event counters have 64 bits; without PMCR_EL0.LP they overflow at 32 and count on", () => {
+    const bench = counting("max");
+    bench.msr("PMINTENSET_EL1", 1n);
+    bench.msr("PMEVCNTR0_EL0", 0x5_ffff_fff0n);
+    expect(pmuOverflowIn(bench.vcpu, bench.host)).toBe(16n);
+    bench.retired = 20n;
+    expect([value(bench, "PMEVCNTR0_EL0"), value(bench, "PMOVSSET_EL0"), bench.pmuLine]).toEqual([
+      0x6_0000_0004n,
+      1n,
+      true,
+    ]);
+  });
+
+  test("with PMCR_EL0.LP they overflow at 64", () => {
+    const bench = counting("max");
+    bench.msr("PMCR_EL0", E | LP);
+    bench.msr("PMINTENSET_EL1", 1n);
+    bench.msr("PMEVCNTR0_EL0", 0xffff_fff0n);
+    bench.retired = 20n;
+    expect([value(bench, "PMEVCNTR0_EL0"), value(bench, "PMOVSSET_EL0")]).toEqual([0x1_0000_0004n, 0n]);
+    bench.msr("PMEVCNTR0_EL0", (1n << 64n) - 3n);
+    expect(pmuOverflowIn(bench.vcpu, bench.host)).toBe(3n);
+    bench.retired = 25n;
+    expect([value(bench, "PMEVCNTR0_EL0"), value(bench, "PMOVSSET_EL0")]).toEqual([2n, 1n]);
+  });
+
+  test("MDCR_EL2.HLP is for the counters of EL2", () => {
+    const bench = counting("max");
+    bench.enter(2).msr("MDCR_EL2", 1n | (1n << 7n) | HLP);
+    bench.msr("PMEVCNTR0_EL0", 0xffff_ffffn);
+    bench.msr("PMEVCNTR1_EL0", 0xffff_ffffn);
+    bench.msr("PMEVTYPER0_EL0", BigInt(EVENT.SW_INCR) | (1n << 27n));
+    bench.msr("PMEVTYPER1_EL0", BigInt(EVENT.SW_INCR) | (1n << 27n));
+    bench.msr("PMSWINC_EL0", 3n);
+    expect(value(bench, "PMOVSSET_EL0")).toBe(1n);
+    expect(value(bench, "PMEVCNTR1_EL0")).toBe(0x1_0000_0000n);
+  });
+
+  test("MDCR_EL2.HPMD and HCCD stop counters at EL2, with PMCR_EL0.DP that of cycles too", () => {
+    const counts = (mdcr: bigint, pmcr: bigint): bigint[] => {
+      const bench = counting("max");
+      bench.msr("PMEVTYPER0_EL0", BigInt(EVENT.SW_INCR) | (1n << 27n));
+      bench.msr("PMCCFILTR_EL0", 1n << 27n);
+      bench.msr("PMCR_EL0", E | pmcr);
+      bench.enter(2).msr("MDCR_EL2", ALL_COUNTERS | mdcr);
+      bench.msr("PMSWINC_EL0", 1n);
+      bench.retired = 100n;
+      return [value(bench, "PMEVCNTR0_EL0"), value(bench, "PMCCNTR_EL0")];
+    };
+    expect(counts(0n, 0n)).toEqual([1n, 100n]);
+    expect(counts(HPMD, 0n)).toEqual([0n, 100n]);
+    expect(counts(HPMD, 1n << 5n)).toEqual([0n, 0n]);
+    expect(counts(HCCD, 0n)).toEqual([1n, 0n]);
   });
 });
 

@@ -34,6 +34,8 @@ export interface GuestRun {
 /** What a guest at EL3 writes last, having no firmware to end the machine. */
 const END_OF_TRANSMISSION = 4;
 const MEMORY = 128 << 20;
+/** Of a guest on QEMU, in milliseconds: a machine with other work is slow. */
+const LONGEST_RUN = 50_000;
 
 /** Builds a guest with Debian's cross tools. Throws with the tools' own words when it does not build. */
 export function buildGuest(name: string): void {
@@ -110,10 +112,10 @@ export async function runOnQemu(name: string, options: GuestOptions): Promise<st
   const limit = setTimeout(() => {
     late = true;
     qemu.kill();
-  }, 20_000);
+  }, LONGEST_RUN);
   const status = await new Promise((resolve) => qemu.once("close", resolve));
   clearTimeout(limit);
-  if (late) throw new Error(`QEMU has not come to the end of ${name} in 20 seconds`);
+  if (late) throw new Error(`QEMU has not come to the end of ${name} in ${LONGEST_RUN / 1000} seconds`);
   if (typeof status === "number" && status !== 0) throw new Error(`QEMU does not run ${name}: ${complaints}`);
   const all = Buffer.concat(chunks).toString("latin1");
   return all.replace(String.fromCharCode(END_OF_TRANSMISSION), "");

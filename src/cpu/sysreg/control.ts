@@ -61,7 +61,8 @@ export const CONTROL = [
   register("HCR_EL2", [3, 4, 1, 1, 0], { reset: mask(31), writable: HCR_WRITABLE, changed: controlChanged }),
   register("MDCR_EL2", [3, 4, 1, 1, 1], {
     reset: ({ model }) => BigInt(model.pmuCounters),
-    writable: bits(11, 0),
+    // HPMD, HCCD, HLP.
+    writable: (has) => bits(11, 0) | (has("PMUv3p5") ? mask(17, 23, 26) : 0n),
     trap: "debug",
     changed: trapsChanged,
   }),
@@ -89,7 +90,8 @@ export const CONTROL = [
   }),
   register("CPTR_EL3", [3, 6, 1, 1, 2], { writable: mask(10, 20, 31), changed: trapsChanged }),
   register("MDCR_EL3", [3, 6, 1, 3, 1], {
-    writable: mask(6, 9, 10, 16, 17, 20, 21) | bits(15, 14),
+    // SCCD.
+    writable: (has) => mask(6, 9, 10, 16, 17, 20, 21) | bits(15, 14) | (has("PMUv3p5") ? mask(23) : 0n),
     changed: trapsChanged,
   }),
 ];

@@ -43,7 +43,7 @@ const fields = {
   ],
   ID_AA64DFR0_EL1: [
     [0, always(6)],
-    [8, (m) => (m.pmuCounters > 0 ? 1 : 0)],
+    [8, (m) => (m.pmuCounters === 0 ? 0 : m.features.has("PMUv3p5") ? 6 : 1)],
     [12, (m) => m.breakpoints - 1],
     [20, (m) => m.watchpoints - 1],
     [28, (m) => m.contextBreakpoints - 1],

@@ -6,7 +6,7 @@
 import type { Vcpu } from "../vcpu.js";
 import type { SysregHost } from "./host.js";
 
-export const PMCR = { E: 1n, P: 2n, C: 4n, DP: 1n << 5n, LC: 1n << 6n, N: 11n } as const;
+export const PMCR = { E: 1n, P: 2n, C: 4n, DP: 1n << 5n, LC: 1n << 6n, LP: 1n << 7n, N: 11n } as const;
 /** Position of the cycle counter in PMCNTEN, PMINTEN, PMOVS and PMSELR. */
 export const CYCLE_COUNTER = 31;
 
@@ -16,8 +16,10 @@ export const EVENT = { SW_INCR: 0x00, INST_RETIRED: 0x08, CPU_CYCLES: 0x11, CHAI
 const EVENT_NUMBER = 0xffffn;
 const HPMN = 0x1fn;
 const HPME = 1n << 7n;
-const COUNTER_END = 1n << 32n;
-const CYCLES_END = 1n << 64n;
+/** MDCR_EL2 of FEAT_PMUv3p5: HPMD and HCCD stop counters at EL2, HLP is PMCR_EL0.LP of EL2's counters. */
+const MDCR_EL2 = { HPMD: 17, HCCD: 23, HLP: 26 } as const;
+const WORD_END = 1n << 32n;
+const LONG_END = 1n << 64n;
 
 const isSet = (bits: bigint, position: number): boolean => ((bits >> BigInt(position)) & 1n) !== 0n;
 
@@ -41,7 +43,7 @@ export function visibleMask(vcpu: Vcpu, host: SysregHost, el: number): bigint {
 
 /** Filter bits of PMEVTYPER<n>_EL0 and PMCCFILTR_EL0. */
 const FILTER = { P: 31, U: 30, NSK: 29, NSU: 28, NSH: 27, M: 26 } as const;
-const MDCR_EL3_SPME = 17;
+const MDCR_EL3 = { SPME: 17, SCCD: 23 } as const;
 /** Levels as `SysregHost.retired` numbers them. */
 const LEVELS = 8;
 
@@ -64,15 +66,45 @@ function countsAt(filter: number, level: number): boolean {
   }
 }
 
-/** Secure levels are counted with MDCR_EL3.SPME alone; cycles without it too, unless PMCR_EL0.DP is set. */
+/**
+ * Secure levels are counted with MDCR_EL3.SPME alone, and EL2 without MDCR_EL2.HPMD; cycles always, unless PMCR_EL0.DP
+ * is set. What is for the cycle counter alone stops it in any case.
+ */
 function isProhibited(vcpu: Vcpu, position: number, level: number): boolean {
-  if (level < 3 || ((vcpu.sysregLow("MDCR_EL3") >>> MDCR_EL3_SPME) & 1) !== 0) return false;
-  return position !== CYCLE_COUNTER || (vcpu.sysreg("PMCR_EL0") & PMCR.DP) !== 0n;
+  if (level < 2) return false;
+  const control = vcpu.sysregLow(level === 2 ? "MDCR_EL2" : "MDCR_EL3");
+  const set = (bit: number): boolean => ((control >>> bit) & 1) !== 0;
+  const prohibited = level === 2 ? set(MDCR_EL2.HPMD) : !set(MDCR_EL3.SPME);
+  if (position === CYCLE_COUNTER) {
+    const stopped = set(level === 2 ? MDCR_EL2.HCCD : MDCR_EL3.SCCD);
+    return stopped || (prohibited && (vcpu.sysreg("PMCR_EL0") & PMCR.DP) !== 0n);
+  }
+  return prohibited && (level !== 2 || !isReserved(vcpu, position));
+}
+
+/** Whether MDCR_EL2.HPMN keeps the event counter for EL2. */
+const isReserved = (vcpu: Vcpu, n: number): boolean => BigInt(n) >= (vcpu.sysreg("MDCR_EL2") & HPMN);
+
+/** Where a counter overflows: event counters at 32 bits, unless FEAT_PMUv3p5's LP or HLP says otherwise. */
+function overflowOf(vcpu: Vcpu, position: number): bigint {
+  if (position === CYCLE_COUNTER) return LONG_END;
+  const long = isReserved(vcpu, position)
+    ? isSet(vcpu.sysreg("MDCR_EL2"), MDCR_EL2.HLP)
+    : (vcpu.sysreg("PMCR_EL0") & PMCR.LP) !== 0n;
+  return long ? LONG_END : WORD_END;
+}
+
+/** What the counter at `position` counts to before it overflows next. */
+function leftOf(vcpu: Vcpu, position: number): bigint {
+  const end = overflowOf(vcpu, position);
+  return end - (vcpu.sysreg(counterOf(position)) % end);
 }
 
 /** The register with the filter of the counter at `position`. */
 const filterOf = (position: number): string =>
   position === CYCLE_COUNTER ? "PMCCFILTR_EL0" : `PMEVTYPER${position}_EL0`;
+const counterOf = (position: number): string =>
+  position === CYCLE_COUNTER ? "PMCCNTR_EL0" : `PMEVCNTR${position}_EL0`;
 
 /** Where the vCPU is, as `SysregHost.retired` numbers it. */
 function levelOf(vcpu: Vcpu): number {
@@ -109,11 +141,11 @@ export function pmuOverflowIn(vcpu: Vcpu, host: SysregHost): bigint | undefined 
     const distance = counts || rest > LOOK_AGAIN ? rest : LOOK_AGAIN;
     if (nearest === undefined || distance < nearest) nearest = distance;
   };
-  if (isSet(watched, CYCLE_COUNTER)) consider(CYCLE_COUNTER, CYCLES_END - vcpu.sysreg("PMCCNTR_EL0"));
+  if (isSet(watched, CYCLE_COUNTER)) consider(CYCLE_COUNTER, leftOf(vcpu, CYCLE_COUNTER));
   for (let n = 0; n < host.model.pmuCounters; n++) {
-    if (isSet(watched, n) && countsInstructions(vcpu, n)) consider(n, COUNTER_END - vcpu.sysreg(`PMEVCNTR${n}_EL0`));
+    if (isSet(watched, n) && countsInstructions(vcpu, n)) consider(n, leftOf(vcpu, n));
     // A chained pair overflows at the earliest when its lower half does.
-    if (isSet(watched, n) && isChained(vcpu, n)) consider(n - 1, COUNTER_END - vcpu.sysreg(`PMEVCNTR${n - 1}_EL0`));
+    if (isSet(watched, n) && isChained(vcpu, n)) consider(n - 1, leftOf(vcpu, n - 1));
   }
   return nearest;
 }
@@ -131,10 +163,10 @@ export function syncPmu(vcpu: Vcpu, host: SysregHost): void {
   const running = runningCounters(vcpu);
   if (running !== 0n) {
     if (isSet(running, CYCLE_COUNTER)) {
-      advance(vcpu, "PMCCNTR_EL0", CYCLE_COUNTER, counted(vcpu, CYCLE_COUNTER, passed), CYCLES_END);
+      advance(vcpu, host, CYCLE_COUNTER, counted(vcpu, CYCLE_COUNTER, passed));
     }
     for (let n = 0; n < host.model.pmuCounters; n++) {
-      if (isSet(running, n) && countsInstructions(vcpu, n)) countEvent(vcpu, n, counted(vcpu, n, passed));
+      if (isSet(running, n) && countsInstructions(vcpu, n)) countEvent(vcpu, host, n, counted(vcpu, n, passed));
     }
   }
   driveInterrupt(vcpu, host);
@@ -147,7 +179,7 @@ export function softwareIncrement(vcpu: Vcpu, host: SysregHost, mask: bigint): v
   const running = runningCounters(vcpu) & mask;
   for (let n = 0; n < host.model.pmuCounters; n++) {
     const prohibited = isProhibited(vcpu, n, levelOf(vcpu)) || !countsAt(vcpu.sysregLow(filterOf(n)), levelOf(vcpu));
-    if (isSet(running, n) && eventOf(vcpu, n) === EVENT.SW_INCR && !prohibited) countEvent(vcpu, n, 1n);
+    if (isSet(running, n) && eventOf(vcpu, n) === EVENT.SW_INCR && !prohibited) countEvent(vcpu, host, n, 1n);
   }
 }
 
@@ -169,18 +201,23 @@ function runningCounters(vcpu: Vcpu): bigint {
   return vcpu.sysreg("PMCNTENSET_EL0") & enabledByControl(vcpu);
 }
 
-function countEvent(vcpu: Vcpu, n: number, events: bigint): void {
-  const overflows = advance(vcpu, `PMEVCNTR${n}_EL0`, n, events, COUNTER_END);
+function countEvent(vcpu: Vcpu, host: SysregHost, n: number, events: bigint): void {
+  const overflows = advance(vcpu, host, n, events);
   const above = n + 1;
   if (overflows === 0n || (n & 1) === 1 || !isSet(runningCounters(vcpu), above)) return;
-  if (isChained(vcpu, above)) countEvent(vcpu, above, overflows);
+  if (isChained(vcpu, above)) countEvent(vcpu, host, above, overflows);
 }
 
-/** Adds events to a counter; how often it wrapped. */
-function advance(vcpu: Vcpu, counter: string, position: number, events: bigint, end: bigint): bigint {
+/** Adds events to a counter; how often it overflowed. */
+function advance(vcpu: Vcpu, host: SysregHost, position: number, events: bigint): bigint {
   if (events === 0n) return 0n;
-  const value = vcpu.sysreg(counter) + events;
-  vcpu.setSysreg(counter, value % end);
-  if (value >= end) vcpu.setSysreg("PMOVSSET_EL0", vcpu.sysreg("PMOVSSET_EL0") | (1n << BigInt(position)));
-  return value / end;
+  const before = vcpu.sysreg(counterOf(position));
+  const after = before + events;
+  const end = overflowOf(vcpu, position);
+  // Where it overflows at 32 bits, a counter of 64 bits counts on.
+  const isLong = position === CYCLE_COUNTER || host.model.features.has("PMUv3p5");
+  vcpu.setSysreg(counterOf(position), after % (isLong ? LONG_END : WORD_END));
+  const overflows = after / end - before / end;
+  if (overflows > 0n) vcpu.setSysreg("PMOVSSET_EL0", vcpu.sysreg("PMOVSSET_EL0") | (1n << BigInt(position)));
+  return overflows;
 }

@@ -1,6 +1,7 @@
 /**
  * The registers of the Performance Monitors Extension, PMUv3 (DDI 0487, D13 and D17.5).
  */
+import type { Feature } from "../../isa/features.js";
 import type { CpuModel } from "../model.js";
 import { trapsChanged } from "./effects.js";
 import {
@@ -73,6 +74,9 @@ const counter: Pick<RowOptions, "read" | "write"> = {
   },
 };
 
+/** Event counters have 64 bits with FEAT_PMUv3p5. */
+const eventCounterBits = (has: (feature: Feature) => boolean): bigint => bits(has("PMUv3p5") ? 63 : 31, 0);
+
 const EVENT_TYPE_BITS = bits(31, 26) | bits(15, 0);
 const CYCLE_FILTER_BITS = bits(31, 26);
 
@@ -105,7 +109,7 @@ function eventCounter(n: number): SysregRow[] {
       ...counter,
       exists,
       trap: "pmuEvents",
-      writable: bits(31, 0),
+      writable: eventCounterBits,
     }),
     register(`PMEVTYPER${n}_EL0`, [3, 3, 14, 12 + (n >> 3), n & 7], {
       ...counter,
@@ -122,7 +126,7 @@ export const PMU = [
     trap: "pmuControl",
     reset: PMCR.LC,
     // LC is RES1 and D is RES0 without AArch32.
-    writable: mask(0, 1, 2, 4, 5),
+    writable: (has) => mask(0, 1, 2, 4, 5) | (has("PMUv3p5") ? PMCR.LP : 0n),
     read: readControl,
     write: writeControl,
   }),
@@ -146,7 +150,13 @@ export const PMU = [
     trap: "pmu",
     reset: mask(...Object.values(EVENT)),
   }),
-  register("PMCEID1_EL0", [3, 3, 9, 12, 7], { exists: hasPmu, access: "RO", trap: "pmu" }),
+  register("PMCEID1_EL0", [3, 3, 9, 12, 7], {
+    exists: hasPmu,
+    access: "RO",
+    trap: "pmu",
+    // STALL_FRONTEND, STALL_BACKEND and STALL, which FEAT_PMUv3p1 and p4 ask for: nothing ever stalls.
+    reset: ({ model }) => (model.features.has("PMUv3p5") ? mask(3, 4, 28) : 0n),
+  }),
   register("PMCCNTR_EL0", [3, 3, 9, 13, 0], { ...counter, exists: hasPmu, trap: "pmuCycles" }),
   register("PMXEVTYPER_EL0", [3, 3, 9, 13, 1], {
     ...selected((n) => `PMEVTYPER${n}_EL0`, "PMCCFILTR_EL0"),
@@ -158,7 +168,7 @@ export const PMU = [
     ...selected((n) => `PMEVCNTR${n}_EL0`, undefined),
     exists: hasPmu,
     trap: "pmuEvents",
-    writable: bits(31, 0),
+    writable: eventCounterBits,
   }),
   register("PMUSERENR_EL0", [3, 3, 9, 14, 0], {
     exists: hasPmu,
@@ -169,6 +179,13 @@ export const PMU = [
   }),
   bitmap("PMINTENSET_EL1", [3, 0, 9, 14, 1], "PMINTENSET_EL1", "set", "pmuPrivileged"),
   bitmap("PMINTENCLR_EL1", [3, 0, 9, 14, 2], "PMINTENSET_EL1", "clear", "pmuPrivileged"),
+  // No slots, which STALL_SLOT would count.
+  register("PMMIR_EL1", [3, 0, 9, 14, 6], {
+    exists: hasPmu,
+    features: ["PMUv3p5"],
+    access: "RO",
+    trap: "pmuPrivileged",
+  }),
   bitmap("PMOVSSET_EL0", [3, 3, 9, 14, 3], "PMOVSSET_EL0", "set", "pmu"),
   ...Array.from({ length: MAX_COUNTERS }, (_, n) => eventCounter(n)).flat(),
   register("PMCCFILTR_EL0", [3, 3, 14, 15, 7], {
