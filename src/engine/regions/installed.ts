@@ -130,6 +130,11 @@ export class InstalledRegions {
     return this.isFree(slot) && (handler >= FIRST_INSTRUCTION_HANDLER || handler === HANDLER_BREAKPOINT);
   }
 
+  /** What became hot at slots came to nothing, and may again: they are noted when they reach that number, not behind it. */
+  cool(slots: readonly number[]): void {
+    for (const slot of slots) if (this.isInterpreted(slot)) this.engine.view.setUint16(slot + 2, 0, true);
+  }
+
   /** Whether no region begins at a slot. */
   isFree(slot: number): boolean {
     return this.engine.view.getUint16(slot, true) < this.firstIndex;

@@ -320,6 +320,7 @@ export class Regions {
       const slots = slotsOf(slot, region);
       if (isStale(running, region)) {
         this.forget(slots);
+        this.installed.cool(slots);
         return;
       }
       this.total.regions++;
