@@ -93,6 +93,12 @@ describe("incoming bytes", () => {
     expect(said(stream)).toEqual(events);
   });
 
+  it("has room for long packets as they come", () => {
+    const payload = Array.from({ length: 5000 }, (_, n) => String.fromCharCode(0x61 + (n % 26))).join("");
+    expect(said(latin1(packet(payload)), 5000)).toEqual([payload]);
+    expect(said(latin1(packet(payload)), 4999)).toEqual(["OVERSIZE"]);
+  });
+
   it("keeps no more than its limit", () => {
     expect(said(latin1(packet("x".repeat(64))))).toEqual(["x".repeat(64)]);
     expect(said(`${latin1(packet("x".repeat(65)))}$g#67`)).toEqual(["OVERSIZE", "g"]);

@@ -23,8 +23,17 @@ export interface RegisterFile {
   readonly generalSize: number;
 }
 
+/** By the features: each connection begins with hundreds of registers, always the same. */
+const known = new WeakMap<readonly RegisterFeature[], RegisterFile>();
+
 /** Numbers the registers of `features`. */
 export function registerFile(features: readonly RegisterFeature[]): RegisterFile {
+  const file = known.get(features) ?? numbered(features);
+  known.set(features, file);
+  return file;
+}
+
+function numbered(features: readonly RegisterFeature[]): RegisterFile {
   const slots: RegisterSlot[] = [];
   const general: RegisterSlot[] = [];
   features.forEach(({ registers, general: inBlock }, feature) => {

@@ -29,8 +29,15 @@ const between: Readonly<Record<number, ParserEvent>> = {
 
 type Place = "between" | "body" | "checksum high" | "checksum low";
 
+/**
+ * What a parser has room for at first, in bytes: nearly all packets. Room for the longest, which most clients never send,
+ * would cost each connection its clearing, page fault by page fault.
+ */
+const FIRST_ROOM = 1024;
+
 export class PacketParser {
-  readonly #payload: Uint8Array;
+  readonly #limit: number;
+  #payload: Uint8Array;
   #place: Place = "between";
   #length = 0;
   #escaped = false;
@@ -39,7 +46,8 @@ export class PacketParser {
 
   /** @param limit most bytes a packet's payload may have, unescaped; all the memory the parser takes. */
   constructor(limit: number) {
-    this.#payload = new Uint8Array(limit);
+    this.#limit = limit;
+    this.#payload = new Uint8Array(Math.min(FIRST_ROOM, limit));
   }
 
   /** Takes the next byte; gives the event it completes, if any. */
@@ -79,14 +87,23 @@ export class PacketParser {
       this.#escaped = true;
       return;
     }
+    if (this.#length === this.#payload.length) this.#grow();
     // A write past the end of a typed array is ignored: the length alone tells of a packet over the limit.
     this.#payload[this.#length++] = this.#escaped ? byte ^ ESCAPE_XOR : byte;
     this.#escaped = false;
   }
 
+  #grow(): void {
+    const size = Math.min(2 * this.#payload.length, this.#limit);
+    if (size <= this.#payload.length) return;
+    const payload = new Uint8Array(size);
+    payload.set(this.#payload);
+    this.#payload = payload;
+  }
+
   #finished(): ParserEvent {
     if (this.#sentSum !== this.#sum) return { kind: "corrupt" };
-    if (this.#length > this.#payload.length) return { kind: "oversize" };
+    if (this.#length > this.#limit) return { kind: "oversize" };
     return { kind: "packet", payload: this.#payload.slice(0, this.#length) };
   }
 }
