@@ -67,6 +67,8 @@ setTimeout(() => {
   throw new Error("the guest of the build has not come to its end: the engine that was built does not run it");
 }, EXERCISE_LIMIT).unref();
 
+if (process.stderr.isTTY)
+  console.error("Putting the program in one piece, and running small guests for V8's code of it ...");
 await bundle("cli", "cli/program.js");
 await bundle("compiler", "engine/regions/compiler.js");
 await keepCode("cli", exerciseProgram);

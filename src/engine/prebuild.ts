@@ -16,6 +16,7 @@ function codeOf(bytes: Uint8Array): Uint8Array {
   return optimizedCode(module, new WebAssembly.Instance(module, { env: { memory }, host }));
 }
 
+if (process.stderr.isTTY) console.error("Generating the interpreter, and V8's best code of it ...");
 setHostFlags();
 /** Of everything that has a part in what code is compiled to. */
 function digestOfBuild(): string {
