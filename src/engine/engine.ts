@@ -302,15 +302,15 @@ export class Engine {
   }
 
   private placeOf(pa: bigint, size: number): number {
-    const host = this.hostAddress(pa);
     const region = this.regionAt(pa);
-    if (host === undefined || !region || host + size > region.host + region.size) {
+    const offset = region ? Number(pa - region.base) : 0;
+    if (!region || offset + size > region.size) {
       throw new RangeError(`no memory at 0x${pa.toString(16)}, ${size} bytes`);
     }
-    return host;
+    return region.host + offset;
   }
 
-  /** What memory holds now it shall hold after each `restoreMemory`. `dropCode` must follow before the guest runs. */
+  /** What memory holds now it shall hold after each `restoreMemory`. No TLB entry may let it be written already. */
   keepMemory(pa: bigint, size: number): void {
     this.kept.keep(this.placeOf(pa, size), size);
   }

@@ -59,6 +59,12 @@ export interface BootLoad {
   readonly zeros?: number;
 }
 
+/** Where a load is, with the zeros behind its bytes. */
+export interface LoadedRange {
+  readonly address: number;
+  readonly length: number;
+}
+
 export interface BootImage {
   readonly loads: readonly BootLoad[];
   /** Where the boot CPU begins, with X0 = context and X1 to X3 zero. */

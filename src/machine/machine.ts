@@ -32,7 +32,7 @@ import {
 import type { Endpoint } from "../gdb/endpoint.js";
 import type { GdbServer } from "../gdb/server.js";
 import { Alarms } from "./alarms.js";
-import { type BootImage, type BootOptions, prepareBoot } from "./boot.js";
+import { type BootImage, type BootOptions, type LoadedRange, prepareBoot } from "./boot.js";
 import { Breakpoints } from "./debug/breakpoints.js";
 import { CaughtSysregs } from "./debug/catch/caught-sysregs.js";
 import { factsOf, headline } from "./debug/catch/facts.js";
@@ -58,7 +58,6 @@ import {
   type TakenException,
 } from "./scheduler.js";
 import { attachSemihosting, InputQueue } from "./semihosting/attach.js";
-import type { LoadedRange } from "./semihosting/heap.js";
 import type { Semihosting, SemihostingOptions } from "./semihosting/semihosting.js";
 import { countedBy, type MachineStats } from "./stats.js";
 

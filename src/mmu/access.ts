@@ -6,13 +6,12 @@
 import { EC, raiseWithFar } from "../cpu/exceptions.js";
 import { CpuView } from "../engine/cpu-view.js";
 import { ioAccess } from "../engine/imports.js";
-import { aboutToWrite } from "../engine/interpreter/code-pages.js";
+import { announceWrite, pageFlags } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64, V128 } from "../engine/ir/value.js";
 import {
   ALIGNED_TAG,
-  AREA,
   CACHE_CONTEXT,
   CONTEXT,
   CPU,
@@ -115,9 +114,6 @@ export const abortAccess = defineFunction("abortAccess", "ilii", "", (fb, cpu, v
   fb.call(raiseDataAbort, cpu, va, fault, syndrome.or(wnr));
   fb.return();
 });
-
-const pageFlags = (fb: FunctionBuilder, host: I32): I32 =>
-  fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32;
 
 /** SCTLR_ELx of a context's regime. */
 function controlOf(c: CpuView, context: I32): I64 {
@@ -599,9 +595,7 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
         ),
       () => {
         host.set(fb.call(resolve, cpu, context, at, write));
-        fb.if(pageFlags(fb, host.get()).and(HEARD_OF), () => {
-          fb.call(aboutToWrite, host.get(), size.sub(i.get()));
-        });
+        announceWrite(fb, host.get(), size.sub(i.get()));
       },
     );
     fb.store("i32.store8", host.get(), fb.load("i32.load8_u", bounce.add(i.get())) as I32);
@@ -684,7 +678,7 @@ export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cp
     failWith(FSC.unsupportedAtomic);
   });
   fb.if(zeroes.or(unaligned).and(fb.call(isDevice, cpu, context, va)), () => failWith(FSC.alignment));
-  fb.if(pageFlags(fb, host).and(HEARD_OF), () => fb.call(aboutToWrite, host, size));
+  announceWrite(fb, host, size);
   fb.return(host);
 });
 

@@ -3,19 +3,16 @@
  * permissions (DDI 0487, D8 "The AArch64 Virtual Memory System Architecture"; AArch64.S1Translate, S2Translate).
  */
 import { CpuView } from "../engine/cpu-view.js";
-import { aboutToWrite } from "../engine/interpreter/code-pages.js";
+import { announceWrite } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
 import {
-  AREA,
   CACHE_CONTEXT,
   CONTEXT,
   CPU,
   CPU_FEATURE,
   GLOBAL,
-  HEARD_OF,
-  PAGE_BITS,
   PAGE_SIZE,
   REGION,
   REGION_READ_ONLY,
@@ -110,8 +107,7 @@ const readDescriptor = defineFunction("readDescriptor", "li", "l", (fb, pa, bigE
 const updateDescriptor = defineFunction("updateDescriptor", "lli", "", (fb, pa, value, bigEndian) => {
   const host = fb.call(physicalToHost, pa).and(-8);
   const swapped = fb.call(swapBytes, value);
-  const flags = fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32;
-  fb.if(flags.and(HEARD_OF), () => fb.call(aboutToWrite, host, fb.i32(8)));
+  announceWrite(fb, host, fb.i32(8));
   fb.store("i64.store", host, bigEndian.select(swapped, value));
   fb.return();
 });

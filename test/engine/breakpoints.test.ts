@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { CPU, Exit } from "../../src/engine/layout.js";
 import { Breakpoints, type CodePoint } from "../../src/machine/debug/breakpoints.js";
-import { CODE, COUNTER, type Machine, machine, Random, slice, start, state } from "./rig.js";
+import { CODE, COUNTER, compileHot, type Machine, machine, Random, slice, start, state } from "./rig.js";
 
 /** Where the program is in its page: it runs over into the next one. */
 const BEFORE = 1024 - 12;
@@ -62,13 +62,6 @@ function begin(m: Machine): void {
   m.vcpu.pc = CODE + BigInt((BEFORE + 2) * 4);
 }
 
-async function compileHot({ engine }: Machine): Promise<void> {
-  engine.compileHot();
-  await new Promise((resolve) => {
-    setTimeout(resolve, 2);
-  });
-}
-
 describe("breakpoints in compiled code", () => {
   it.each([true, "all"] as const)(
     "are met by both engines alike, compile: %s",
@@ -113,7 +106,7 @@ describe("breakpoints in compiled code", () => {
         expect(compiled.asked, `turn ${turn}`).toEqual(plain.asked);
         expect(state(compiled), `turn ${turn}`).toBe(state(plain));
         for (const { asked } of both) asked.length = 0;
-        await compileHot(compiled);
+        await compileHot(compiled, 2);
       }
       expect(compiled.engine.compiled.regions).toBeGreaterThan(10);
     },
@@ -131,7 +124,7 @@ describe("breakpoints in compiled code", () => {
     const warm = async (regions: number): Promise<void> => {
       for (let wait = 0; m.engine.compiled.regions < regions && wait < 500; wait++) {
         share();
-        await compileHot(m);
+        await compileHot(m, 2);
       }
     };
     await warm(1);
@@ -148,7 +141,7 @@ describe("breakpoints in compiled code", () => {
     m.breakpoints.remove(never);
     m.breakpoints.insert({ ...never });
     expect(share()).toBeGreaterThan(0.9);
-    await compileHot(m);
+    await compileHot(m, 2);
     expect(m.engine.compiled.regions).toBe(again);
     expect(m.asked).toEqual([]);
     expect(END).toBeGreaterThan(1024);

@@ -178,9 +178,9 @@ export function slice({ engine, vcpu }: Machine, budget: number): number {
 }
 
 /** Lets the compiler, which is loaded when something is hot, have its say. */
-export async function compileHot({ engine }: Machine): Promise<void> {
+export async function compileHot({ engine }: Machine, milliseconds = 30): Promise<void> {
   engine.compileHot();
   await new Promise((resolve) => {
-    setTimeout(resolve, 30);
+    setTimeout(resolve, milliseconds);
   });
 }

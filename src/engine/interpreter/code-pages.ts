@@ -5,9 +5,10 @@
 import { forEachCpu, forgetReturns } from "../../mmu/banks.js";
 import { CpuView } from "../cpu-view.js";
 import { dropRegions, saveKept } from "../imports.js";
+import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import { AREA, CODE_PAGE, GLOBAL, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
+import { AREA, CODE_PAGE, GLOBAL, HEARD_OF, PAGE_BITS, PAGE_FLAG, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
 
 /** Slots index of handlers that are not instructions. */
 export const HANDLER_DECODE = 0;
@@ -117,10 +118,19 @@ const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, size) => 
   fb.return();
 });
 
+/** PAGE_FLAGs of the page of a host address. */
+export const pageFlags = (fb: FunctionBuilder, host: I32): I32 =>
+  fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32;
+
 /** `size` bytes at a host address are about to be written, in a page that is HEARD_OF. */
 export const aboutToWrite = defineFunction("aboutToWrite", "ii", "", (fb, host, size) => {
-  const flags = fb.load("i32.load8_u", host.shrU(PAGE_BITS), AREA.pageFlags) as I32;
+  const flags = pageFlags(fb, host);
   fb.if(flags.and(PAGE_FLAG.kept), () => fb.call(saveKept, host, size));
   fb.if(flags.and(PAGE_FLAG.hasCode), () => fb.call(codeWritten, host, size));
   fb.return();
 });
+
+/** To go before every write of `size` bytes at a host address that did not come by a TLB entry's fast permission. */
+export function announceWrite(fb: FunctionBuilder, host: I32, size: I32): void {
+  fb.if(pageFlags(fb, host).and(HEARD_OF), () => fb.call(aboutToWrite, host, size));
+}

@@ -1,10 +1,8 @@
 /** From what is to be in RAM at the first instruction to guest memory, which then remembers it for resets. */
 import type { Engine } from "../../engine/engine.js";
-import type { BootLoad } from "../boot.js";
-import type { LoadedRange } from "../semihosting/heap.js";
+import type { BootLoad, LoadedRange } from "../boot.js";
 import { copyContent } from "./content.js";
 
-/** What a load takes, with the zeros behind its bytes. */
 export const rangeOf = ({ address, bytes, zeros = 0 }: BootLoad): LoadedRange => ({
   address,
   length: bytes.length + zeros,

@@ -1,8 +1,10 @@
 /** Semihosting on a machine: its memory, its time, its serial line as the console unless it has one of its own. */
+
+import type { LoadedRange } from "../boot.js";
 import { DebugMemory } from "../debug/memory.js";
 import type { Machine } from "../machine.js";
 import { NANOSECONDS_PER_INSTRUCTION } from "../scheduler.js";
-import { freeMemory, type LoadedRange } from "./heap.js";
+import { freeMemory } from "./heap.js";
 import { Semihosting, type SemihostingOptions } from "./semihosting.js";
 import type { ConsoleStreams } from "./streams.js";
 

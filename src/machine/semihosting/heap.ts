@@ -1,8 +1,5 @@
 /** Where a semihosted program's heap and stack may be: the largest part of RAM in which nothing was loaded. */
-export interface LoadedRange {
-  readonly address: number;
-  readonly length: number;
-}
+import type { LoadedRange } from "../boot.js";
 
 const ALIGNMENT = 0x1000;
 
