@@ -38,8 +38,6 @@ export interface GdbServerOptions {
   readonly endpoint: Endpoint;
   /** Something the user should know: one line, no newline. */
   readonly warn?: (text: string) => void;
-  /** A client came or went. */
-  readonly clientChanged?: (connected: boolean) => void;
 }
 
 /**
@@ -115,7 +113,7 @@ export class GdbServer {
 
   /** A client's connection, or one of our own that nobody is to hear of (rehearsal.ts). */
   #serve(socket: Socket, own = false): void {
-    const { target, clientChanged, warn } = this.#options;
+    const { target, warn } = this.#options;
     const clients = Clients.of(target);
     let session: Session | undefined;
     let open = true;
@@ -123,9 +121,7 @@ export class GdbServer {
       if (!open) return;
       open = false;
       withdraw();
-      if (session === undefined) return;
-      if (!own) clientChanged?.(false);
-      clients.leave(session);
+      if (session !== undefined) clients.leave(session);
     };
     let untaken: Uint8Array = new Uint8Array(0);
     const pump = (): void => {
@@ -146,10 +142,7 @@ export class GdbServer {
       transport,
       seated: (seat) => {
         session = seat;
-        if (!own) {
-          this.#sockets.set(socket, seat);
-          clientChanged?.(true);
-        }
+        if (!own) this.#sockets.set(socket, seat);
         pump();
       },
       refused: () => {

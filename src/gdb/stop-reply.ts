@@ -8,7 +8,7 @@ import { type Stop, type StopReason, TargetError, type WatchKind } from "./targe
 
 const NO_SIGNAL = 0;
 const SIGINT = 2;
-const SIGTRAP = 5;
+export const SIGTRAP = 5;
 const SIGKILL = 9;
 
 /**
@@ -30,8 +30,8 @@ function threads({ target }: Session): string[] {
   return [`threads:${ids.map((id) => (id + 1).toString(16)).join(",")}`, `thread-pcs:${places.join(",")}`];
 }
 
-/** The stop reply for `stop`, in the client's notation. */
-export function stopReply(session: Session, stop: Stop): string {
+/** The stop reply for `stop`, in the client's notation; without a `signal` that of its reason. */
+export function stopReply(session: Session, stop: Stop, signal = signalOf(stop.reason)): string {
   const { reason } = stop;
   if (reason.kind === "exited") return ending(session, "W", reason.code);
   if (reason.kind === "killed") return ending(session, "X", SIGKILL);
@@ -42,7 +42,7 @@ export function stopReply(session: Session, stop: Stop): string {
   }
   pairs.push(...cause(session, reason));
   if (session.lldb.threadsInStops) pairs.push(...threads(session));
-  return `T${hexByte(signalOf(reason))}${pairs.map((pair) => `${pair};`).join("")}`;
+  return `T${hexByte(signal)}${pairs.map((pair) => `${pair};`).join("")}`;
 }
 
 export function signalOf({ kind }: StopReason): number {

@@ -106,7 +106,7 @@ describe("a GDB without a file", () => {
 describe("info os", () => {
   it("lists its tables, and vCPUs, interrupts, timers, stage 2, exits and devices", async () => {
     const session = await start({ cpus: 2 });
-    const tables = ["vcpus", "interrupts", "timers", "stage2", "exits", "devices"];
+    const tables = ["processes", "threads", "vcpus", "interrupts", "timers", "stage2", "exits", "devices"];
     const text = await session.gdb([
       "tbreak worker",
       "continue",
@@ -115,6 +115,9 @@ describe("info os", () => {
       "info os nonsense",
     ]);
     for (const table of tables) expect(text).toMatch(new RegExp(`^${table} +Listing of `, "m"));
+    // What -list-thread-groups --available looks for.
+    expect(text).toMatch(/^pid +command +cores *\n1 +virt, cortex-a72 +0,1 *$/m);
+    expect(text).toMatch(/^1 +virt +2 +1 *$/m);
     expect(text).toMatch(/^CPU +State +PC +MPIDR/m);
     expect(text).toMatch(/^1 +(EL1 running|halted \(PSCI off\)) +0x\w+ +0x1 *$/m);
     expect(text).toMatch(/^0 +CNTV_EL0 +no +no +no +0 *$/m);

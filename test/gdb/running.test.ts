@@ -303,8 +303,20 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
       machine.slice();
       expect(wire.reply("qSupported")).toMatch(/^PacketSize/);
       machine.slice();
-      expect(gist(wire.reply("?"))).toBe("T02thread:1;");
+      expect(gist(wire.reply("?"))).toBe("T05thread:1;");
       expect(machine.standing?.reason).toEqual({ kind: "interrupt" });
+    });
+
+    it("is no signal, but Ctrl-C afterwards is one", () => {
+      const { machine, wire } = open({ standing: false }, "");
+      machine.slice();
+      expect(gist(wire.reply("?"))).toBe("T05thread:1;");
+      expect(gist(wire.reply("?"))).toBe("T05thread:1;");
+      wire.ask("c");
+      wire.raw("\x03");
+      machine.slice();
+      expect(wire.heard().map(gist)).toEqual(["T02thread:1;"]);
+      expect(gist(wire.reply("?"))).toBe("T02thread:1;");
     });
 
     it("keeps packets until the machine has stopped", () => {
@@ -312,7 +324,7 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
       expect(wire.ask("?")).toEqual([]);
       expect(wire.ask("qC")).toEqual([]);
       machine.slice();
-      expect(wire.heard().map(gist)).toEqual(["T02thread:1;", "QC1"]);
+      expect(wire.heard().map(gist)).toEqual(["T05thread:1;", "QC1"]);
     });
 
     it("to a machine that has ended says so", () => {
@@ -349,7 +361,7 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
       expect(wire.reply("g")).toBe("E03");
       expect(wire.ask("vAttach;1")).toEqual([]);
       machine.slice();
-      expect(wire.heard().map(gist)).toEqual(["T02thread:p1.1;"]);
+      expect(wire.heard().map(gist)).toEqual(["T05thread:p1.1;"]);
       expect(wire.reply("qC")).toBe("QCp1.1");
       expect(wire.reply(`Z0,${at(BRANCH + 4n)},4`)).toBe("OK");
       expect(machine.points).toHaveLength(1);
@@ -376,7 +388,7 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
       const next = new Wire(machine, segmentation);
       machine.slice();
       wire.session.close();
-      expect(gist(next.reply("?"))).toBe("T02thread:1;");
+      expect(gist(next.reply("?"))).toBe("T05thread:1;");
       expect(machine.standing).toBeDefined();
     });
 

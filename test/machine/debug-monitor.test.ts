@@ -71,6 +71,10 @@ describe("help", () => {
     ["walk 0 el7", 'refused: no regime "el7"; there are el0, el1, el2, el3, ipa'],
     ["view el9", 'refused: no view "el9"; there are current, el0, el1, el2, el3, ipa, pa'],
     ["power on 7 0", "refused: there is no CPU7: the machine has 1, from 0"],
+    ["info", 'refused: no monitor command "info"; there are info cores, info registers'],
+    ["power up 1", 'refused: no monitor command "power up 1"; there are power on, power off, power key'],
+    ["nonsense", 'refused: no monitor command "nonsense"; see: monitor help'],
+    ["sysreg s3_0_c15_c9_7", "refused: there is no system register s3_0_c15_c9_7"],
     ["sysreg SCTLR_EL9", "refused: there is no system register SCTLR_EL9"],
     ["sysreg TTBR1_EL2", "refused: TTBR1_EL2 is not present: cortex-a72 does not have it"],
     ["sysreg ICC_EOIR1_EL1", "refused: ICC_EOIR1_EL1 is write-only"],
@@ -166,6 +170,8 @@ describe("the machine", () => {
     expect(monitor(rig, "sysreg VBAR_EL1")).toBe("VBAR_EL1 = 0x0000000000001000\n");
     expect(monitor(rig, "info registers exception")).toMatch(/^VBAR_EL1 +0x0000000000001000$/m);
     expect(monitor(rig, "info registers exception")).not.toContain("SCTLR");
+    expect(monitor(rig, "sysreg S3_0_C12_C0_0 0x2000")).toMatch(/^VBAR_EL1 written/);
+    expect(monitor(rig, "sysreg s3_0_c12_c0_0")).toBe("VBAR_EL1 = 0x0000000000002000\n");
   });
 
   it("shows exits and power states, and changes those", async () => {

@@ -6,7 +6,7 @@
  */
 
 import type { Reply } from "../commands/command.js";
-import { stopReply } from "../stop-reply.js";
+import { SIGTRAP, stopReply } from "../stop-reply.js";
 import { Errno, type FileRequest, type Stop, TargetError } from "../target.js";
 import { type Control, type ControlPort, type FileReply, hasEnded, type Resumption, stepsOn } from "./control.js";
 
@@ -21,6 +21,8 @@ export class AllStop implements Control {
   #state: State = { name: "stopped" };
   /** A Ctrl-C that no stop has answered. One that finds the machine standing interrupts the next resumption. */
   #interrupted = false;
+  /** What the machine was stopped by is this client's coming. */
+  #taken = false;
   /** A file request that the client has been sent. */
   #files: FileRequest | undefined;
 
@@ -54,7 +56,7 @@ export class AllStop implements Control {
     const { session } = this.#port;
     const stop = session.target.standing;
     if (stop === undefined) throw new Error("the machine runs, although this session has stopped it");
-    return stopReply(session, stop);
+    return this.#told(stop);
   }
 
   /** The reply is the stop reply to come. A machine that has ended gives its end again. */
@@ -66,6 +68,7 @@ export class AllStop implements Control {
       return new TargetError(Errno.EINVAL, "no vCPU would run: no action names one");
     }
     this.#state = { name: "running", resumption };
+    this.#taken = false;
     target.resume(resumption.plan);
     if (this.#interrupted) target.interrupt();
     return undefined;
@@ -106,14 +109,21 @@ export class AllStop implements Control {
     // A step that was finished when Ctrl-C came: GDB would go on stepping and the user's wish would be lost.
     const interrupted = this.#interrupted && stop.reason.kind === "step";
     const seen = interrupted ? { ...stop, reason: { kind: "interrupt" as const } } : stop;
+    this.#taken = state.name === "attaching" && stop.reason.kind === "interrupt";
     this.#stand(stop);
     if (state.name === "running" && "text" in stop.reason && stop.reason.text !== undefined) {
       session.print(stop.reason.text);
     }
     if (state.name === "running" || (state.name === "attaching" && state.announce)) {
-      this.#port.reply(stopReply(session, seen));
+      this.#port.reply(this.#told(seen));
     }
     this.#port.ready();
+  }
+
+  /** Nobody has sent a signal where a client has come: GDB would tell of SIGINT, as if Ctrl-C had been pressed. */
+  #told(stop: Stop): string {
+    const { session } = this.#port;
+    return this.#taken ? stopReply(session, stop, SIGTRAP) : stopReply(session, stop);
   }
 
   #stepsOn({ ranges }: Resumption, stop: Stop): boolean {

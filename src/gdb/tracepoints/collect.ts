@@ -10,6 +10,8 @@ import type { TraceAction } from "./tracepoint.js";
 /** The longest that one action may collect, in bytes. */
 const MAX_COLLECTED = 1 << 20;
 
+const INSTRUCTION = 4;
+
 export class Collector {
   private readonly registers: RegisterFile;
 
@@ -51,7 +53,11 @@ export class Collector {
         }
       }
     }
-    return { tracepoint, vcpu, pc: this.pc(vcpu), general, others, memory, variables };
+    const pc = this.pc(vcpu);
+    // GDB takes a frame whose instruction it cannot read for one without a frame of its own, and finds no variables in it.
+    // It has `QTro` say where the code is, but not the code of sections that are writable.
+    if (general !== undefined) addMemory(pc, INSTRUCTION);
+    return { tracepoint, vcpu, pc, general, others, memory, variables };
   }
 
   private pc(vcpu: number): bigint {

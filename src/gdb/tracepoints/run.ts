@@ -1,6 +1,6 @@
 /** Packets that start and stop a trace run, say how it goes, and give what it has collected (GDB manual, "Tracepoint Packets"). */
 
-import { invalid, nothing, OK, type Reply } from "../commands/command.js";
+import { invalid, nothing, OK, type Reply, UNSUPPORTED } from "../commands/command.js";
 import { MAX_PACKET } from "../limits.js";
 import { hex } from "../packet/hex.js";
 import { Errno, TargetError } from "../target.js";
@@ -152,11 +152,19 @@ export const traceBuffer = traceQuery(
   },
 );
 
-/** `QTSave:file`: this machine has no files of the debugger's. */
+const noTraceFiles = new TargetError(
+  Errno.ENOTSUP,
+  "the target writes no trace files: tsave without -r writes one here",
+);
+
+/**
+ * `QTSave:file`: this machine has no files of the debugger's. GDB before 16 shows a number for any error, and for the empty
+ * reply that the target does not support the command.
+ */
 export const saveOnTarget = traceCommand(
   "QTSave",
   (args) => args.rest(),
-  (): Reply => new TargetError(Errno.ENOTSUP, "the target writes no trace files: tsave without -r writes one here"),
+  (_tracing, _file, session): Reply => (session.takesErrorText ? noTraceFiles : UNSUPPORTED),
 );
 
 type Search = (frame: TraceFrame, index: number) => boolean;

@@ -73,6 +73,8 @@ export class Tracing {
   init(): void {
     if (this.running) this.stop({ kind: "tstop" });
     this.reason = { kind: "tnotrun" };
+    this.started = 0n;
+    this.stopped = 0n;
     this.forget();
     this.buffer.clear();
   }

@@ -2,6 +2,7 @@
 
 import { TIMER_NAMES, TIMERS } from "../../cpu/sysreg/timer-names.js";
 import type { InterruptDescription } from "../../devices/gicv3/describe.js";
+import { PROCESS } from "../../gdb/packet/thread-id.js";
 import type { OsTable } from "../../gdb/target.js";
 import type { Machine } from "../machine.js";
 import { mapsOf } from "./maps.js";
@@ -32,6 +33,31 @@ function interruptRow(cpu: string, interrupt: InterruptDescription): Row {
 }
 
 const SOURCES: readonly Source[] = [
+  // What GDB/MI asks for before it attaches (-list-thread-groups --available), in the words that it looks for.
+  {
+    type: "processes",
+    title: "Processes",
+    description: "Listing of all processes: the machine",
+    rows: ({ cores, config }) => [
+      {
+        pid: String(PROCESS),
+        command: `${config.description.name}, ${config.cpu}`,
+        cores: cores.map(({ index }) => index).join(","),
+      },
+    ],
+  },
+  {
+    type: "threads",
+    title: "Threads",
+    description: "Listing of all threads: the vCPUs",
+    rows: ({ cores, config }) =>
+      cores.map(({ index }) => ({
+        pid: String(PROCESS),
+        command: config.description.name,
+        tid: String(index + 1),
+        core: String(index),
+      })),
+  },
   {
     type: "vcpus",
     title: "vCPUs",

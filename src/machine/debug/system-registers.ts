@@ -4,7 +4,7 @@
  */
 import { peekSysreg, writeSysreg } from "../../cpu/sysreg/access.js";
 import { modelSysregs } from "../../cpu/sysreg/model-table.js";
-import { NEVER, type SysregRow } from "../../cpu/sysreg/row.js";
+import { encodingName, NEVER, type SysregRow } from "../../cpu/sysreg/row.js";
 import { SYSREGS } from "../../cpu/sysreg/table.js";
 import type { Vcpu } from "../../cpu/vcpu.js";
 import { CPU, CPU_SYSREG_SLOTS } from "../../engine/layout.js";
@@ -20,7 +20,7 @@ const NOT_SHOWN = /^FP[CS]R$|^ID_RAZ_/;
 export class SystemRegisters {
   /** Those with a value to show. The `_EL12` and `_EL02` encodings are other ways to a register that is there once. */
   private readonly shown: readonly SysregRow[];
-  /** In lower case, so that a person may type either; aliases and write-only registers too. */
+  /** In lower case, so that a person may type either, and by encoding (s3_0_c1_c0_0); aliases and write-only registers too. */
   private readonly byName: ReadonlyMap<string, SysregRow>;
   readonly feature;
 
@@ -29,7 +29,8 @@ export class SystemRegisters {
     this.shown = present.filter(
       ({ name, readEl, aliasOf }) => readEl !== NEVER && aliasOf === undefined && !NOT_SHOWN.test(name),
     );
-    this.byName = new Map(present.map((row) => [row.name.toLowerCase(), row]));
+    const names = (row: SysregRow): string[] => [row.name, encodingName(row.encoding)];
+    this.byName = new Map(present.flatMap((row) => names(row).map((name) => [name.toLowerCase(), row])));
     this.feature = systemFeature(this.shown.map(({ name }) => name));
   }
 
@@ -46,7 +47,7 @@ export class SystemRegisters {
     return row;
   }
 
-  /** The register of that name in any case, or why there is none. */
+  /** The register of that name or encoding in any case, or why there is none. */
   find(name: string): SysregRow | TargetError {
     const row = this.byName.get(name.toLowerCase());
     if (row !== undefined) return row;

@@ -41,11 +41,53 @@ const inClass =
   (facts: ExceptionFacts): boolean =>
     facts.ec !== undefined && ec.includes(facts.ec);
 
-/** Runs `use` on a number, or refuses. */
-function withNumber(text: string, use: (value: number) => CatchSpec): CatchSpec | TargetError {
-  const value = parseNumber(text);
-  return value instanceof TargetError ? value : use(Number(value));
+/** What a number may be, in words and as a test. */
+interface NumberRange {
+  readonly text: string;
+  has(value: bigint): boolean;
 }
+
+const upTo = (last: bigint, name: string): NumberRange => ({
+  text: `${name} are 0 to 0x${last.toString(16)}`,
+  has: (value) => value <= last,
+});
+
+const IMMEDIATES = upTo(0xffffn, "immediates");
+const FUNCTIONS = upTo(0xffff_ffffn, "functions");
+const EXCEPTION_CLASSES = upTo(0x3fn, "exception classes");
+
+/** SGIs, PPIs, SPIs, and LPIs, which are as many as ICC_CTLR_EL1.IDbits says; between them are no interrupts (IHI 0069, 2.2). */
+const INTIDS: NumberRange = {
+  text: "INTIDs are 0 to 1019 and, of LPIs, from 8192 on",
+  has: (value) => value < 1020n || (value >= 8192n && value >> 24n === 0n),
+};
+
+/** DDI 0487, D1.3.1.4: four kinds from each of four places, 0x80 bytes each. */
+const VECTOR_OFFSETS: NumberRange = {
+  text: "vectors are at multiples of 0x80 below 0x800",
+  has: (value) => value < 0x800n && value % 0x80n === 0n,
+};
+
+/** Runs `use` on a number that can be; else it is refused: what never comes is a slip of the pen. */
+function withNumber(text: string, range: NumberRange, use: (value: number) => CatchSpec): CatchSpec | TargetError {
+  const value = parseNumber(text);
+  if (value instanceof TargetError) return value;
+  return range.has(value) ? use(Number(value)) : refuse(`${text}: ${range.text}`);
+}
+
+/** Exceptions of a class, or more exactly, with that immediate in their syndrome. */
+const immediateOf =
+  (test: (facts: ExceptionFacts) => boolean) =>
+  (value: number): CatchSpec => ({ exception: (f) => test(f) && ((f.iss ?? 0) & 0xffff) === value });
+
+/** A PSCI function's name as a person writes it: "cpu_on", "PSCI_CPU_ON"; undefined for anything else. */
+function psciName(text: string): string | undefined {
+  const name = text.toUpperCase().replace(/^PSCI_/, "");
+  return name in PSCI ? name : undefined;
+}
+
+const isFunction = ({ functionId = 0 }: ExceptionFacts, name: string): boolean =>
+  psciRow(functionId)?.row.name === name;
 
 /** SVC, HVC, BRK…: with a number that is the immediate. */
 const immediateKind = (name: string, ec: readonly number[], title: string): CatchKind => ({
@@ -56,7 +98,8 @@ const immediateKind = (name: string, ec: readonly number[], title: string): Catc
   parse([text]) {
     const test = inClass(ec);
     if (text === undefined) return { exception: test };
-    return withNumber(text, (value) => ({ exception: (f) => test(f) && ((f.iss ?? 0) & 0xffff) === value }));
+    const hasImmediate = immediateOf(test);
+    return withNumber(text, IMMEDIATES, hasImmediate);
   },
 });
 
@@ -64,15 +107,18 @@ const immediateKind = (name: string, ec: readonly number[], title: string): Catc
 const callKind = (name: string, ec: number, title: string): CatchKind => ({
   name,
   usage: "[FUNCTION|#IMMEDIATE]",
-  help: `${title}; FUNCTION is W0 (SMCCC)`,
+  help: `${title}; FUNCTION is W0 (SMCCC), or the name of one of PSCI`,
   words: 1,
   parse([text]) {
     const test = inClass([ec]);
     if (text === undefined) return { exception: test };
+    const hasImmediate = immediateOf(test);
     if (text.startsWith("#")) {
-      return withNumber(text.slice(1), (value) => ({ exception: (f) => test(f) && ((f.iss ?? 0) & 0xffff) === value }));
+      return withNumber(text.slice(1), IMMEDIATES, hasImmediate);
     }
-    return withNumber(text, (value) => ({ exception: (f) => test(f) && f.functionId === value }));
+    const name = psciName(text);
+    if (name !== undefined) return { exception: (f) => test(f) && isFunction(f, name) };
+    return withNumber(text, FUNCTIONS, (value) => ({ exception: (f) => test(f) && f.functionId === value }));
   },
 });
 
@@ -95,7 +141,7 @@ const interruptKind = (name: string, help: string, kinds: readonly string[]): Ca
   parse([text]) {
     const test = (f: ExceptionFacts): boolean => kinds.includes(f.kind);
     if (text === undefined) return { exception: test, guestOnly: true };
-    return withNumber(text, (intid) => ({ exception: (f) => test(f) && f.intid === intid, guestOnly: true }));
+    return withNumber(text, INTIDS, (intid) => ({ exception: (f) => test(f) && f.intid === intid, guestOnly: true }));
   },
 });
 
@@ -109,7 +155,7 @@ export const CATCH_KINDS: readonly CatchKind[] = [
     words: 1,
     parse([text]) {
       if (text === undefined) return { exception: () => true };
-      return withNumber(text, (ec) => ({ exception: (f) => f.ec === ec }));
+      return withNumber(text, EXCEPTION_CLASSES, (ec) => ({ exception: (f) => f.ec === ec }));
     },
   },
   ...classKinds,
@@ -126,7 +172,7 @@ export const CATCH_KINDS: readonly CatchKind[] = [
       if (text === undefined) return refuse(`catch vector: which? An offset (0x280) or ${VECTORS.join(", ")}`);
       const kind = VECTORS.indexOf(text);
       if (kind >= 0) return { exception: (f) => ((f.vector >> 7) & 3) === kind };
-      return withNumber(text, (offset) => ({ exception: (f) => f.vector === offset }));
+      return withNumber(text, VECTOR_OFFSETS, (offset) => ({ exception: (f) => f.vector === offset }));
     },
   },
   {
@@ -137,10 +183,10 @@ export const CATCH_KINDS: readonly CatchKind[] = [
     parse([text]) {
       const any = (f: ExceptionFacts): boolean => f.functionId !== undefined && isPsci(f.functionId);
       if (text === undefined) return { exception: any };
-      const name = text.toUpperCase().replace(/^PSCI_/, "");
-      if (name in PSCI) return { exception: (f) => any(f) && psciRow(f.functionId ?? 0)?.row.name === name };
+      const name = psciName(text);
+      if (name !== undefined) return { exception: (f) => any(f) && isFunction(f, name) };
       if (!/^\d/.test(text)) return refuse(`no PSCI function "${text}"; there are ${Object.keys(PSCI).join(", ")}`);
-      return withNumber(text, (id) => ({ exception: (f) => any(f) && f.functionId === id }));
+      return withNumber(text, FUNCTIONS, (id) => ({ exception: (f) => any(f) && f.functionId === id }));
     },
   },
   {

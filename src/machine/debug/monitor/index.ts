@@ -8,7 +8,7 @@ import { devices, mmioRead, mmioWrite } from "./devices.js";
 import { exits, psci } from "./exits.js";
 import { gic } from "./gic.js";
 import { log } from "./log.js";
-import { infoCores, reset, stats } from "./machine.js";
+import { infoCores, reset, stats, systemReset } from "./machine.js";
 import { mayObserve, observersRefusal } from "./observers.js";
 import { injectIrq, injectSerror, powerKey, powerOff, powerOn, systemPowerdown } from "./power.js";
 import { infoRegisters, sysreg } from "./registers.js";
@@ -67,6 +67,7 @@ export const COMMANDS: readonly MonitorCommand[] = [
   injectIrq,
   injectSerror,
   reset,
+  systemReset,
   saveImage,
   semihosting,
   log,
@@ -78,12 +79,18 @@ function find(words: readonly string[]): { command: MonitorCommand; args: readon
   const fitting = COMMANDS.filter(({ name }) => abbreviates(words, name));
   const exact = fitting.filter(({ name }) => name === words.slice(0, name.split(" ").length).join(" "));
   const [command, another] = exact.length > 0 ? exact : fitting;
-  if (command === undefined) return refuse(`no monitor command "${words.join(" ")}"; see: monitor help`);
+  if (command === undefined) return refuse(`no monitor command "${words.join(" ")}"; ${suggestion(words)}`);
   if (another !== undefined) {
     const names = fitting.map(({ name }) => name).join(", ");
     return refuse(`"${words.join(" ")}" may be ${names}; say more of it`);
   }
   return { command, args: words.slice(command.name.split(" ").length) };
+}
+
+/** What may have been meant: the commands of two words that begin with this one. */
+function suggestion([first = ""]: readonly string[]): string {
+  const names = COMMANDS.filter(({ name }) => name.includes(" ") && name.split(" ")[0] === first);
+  return names.length === 0 ? "see: monitor help" : `there are ${names.map(({ name }) => name).join(", ")}`;
 }
 
 /** Whether each word of the name begins with the word given at its place. */

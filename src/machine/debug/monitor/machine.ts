@@ -22,6 +22,14 @@ export const reset: MonitorCommand = {
   run: (context) => context.reset() ?? ["reset: the machine stands at its first instruction"],
 };
 
+/** What QEMU's monitor calls it. */
+export const systemReset: MonitorCommand = {
+  ...reset,
+  name: "system_reset",
+  help: "the same as reset",
+  example: "monitor system_reset",
+};
+
 export const stats: MonitorCommand = {
   name: "stats",
   help: "what has been executed so far",
