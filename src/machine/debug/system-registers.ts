@@ -17,6 +17,10 @@ const STACK_POINTER = /^SP_EL(\d)$/;
 /** The fpu feature has FPCR and FPSR; encodings reserved for identification have no name of the architecture's. */
 const NOT_SHOWN = /^FP[CS]R$|^ID_RAZ_/;
 
+/** CNT*_CTL.ISTATUS says whether the timer's condition is met just now: whoever writes the register does not mean it. */
+const TIMER_CONTROL = /^CNT\w+_CTL_/;
+const TIMER_STATUS = 4n;
+
 export class SystemRegisters {
   /** Those with a value to show. The `_EL12` and `_EL02` encodings are other ways to a register that is there once. */
   private readonly shown: readonly SysregRow[];
@@ -92,7 +96,8 @@ export class SystemRegisters {
     if (before instanceof TargetError) return before;
     const { writable } = modelSysregs(machine.model).of(row);
     if (writable === 0n) return refusal(Errno.EPERM, `${name}: no bit of it can be written on this CPU`);
-    const fixed = (value ^ before) & ~writable;
+    const status = TIMER_CONTROL.test(name) ? TIMER_STATUS : 0n;
+    const fixed = (value ^ before) & ~writable & ~status;
     if (fixed !== 0n) {
       const text = `${name}: bits 0x${fixed.toString(16)} cannot be changed on this CPU; it holds 0x${before.toString(16)}`;
       return refusal(Errno.EINVAL, text);
