@@ -44,6 +44,35 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
       expect([machine.pc(0), machine.x(0, 0), machine.x(1, 0)]).toEqual([BRANCH, 1n, 0n]);
     });
 
+    it("that a client takes no notice of, and does not step over, are spoken of once", () => {
+      const { machine, wire } = open();
+      wire.ask(`Z0,${at(ADD)},4`);
+      const heard: string[] = [];
+      const go = () => {
+        wire.ask("vCont;c:p1.1");
+        machine.slice();
+        heard.push(...wire.heard());
+      };
+      for (let n = 0; n < 100; n++) go();
+      const said = heard.filter((reply) => reply.startsWith("O"));
+      expect(said.map((reply) => Buffer.from(reply.slice(1), "hex").toString())).toEqual([
+        expect.stringMatching(/^the breakpoint at 0x40000004 stops the machine again and again, .*\n$/),
+      ]);
+      expect(heard).toHaveLength(101);
+      expect(machine.retired).toBe(1);
+      // A step over it, or pc moved to where it came from, is notice: nothing more is said however often.
+      heard.length = 0;
+      for (let n = 0; n < 100; n++) {
+        wire.ask(`P20=${Buffer.from(new BigUint64Array([NOP]).buffer).toString("hex")}`);
+        go();
+        wire.ask("vCont;s:p1.1");
+        machine.slice();
+        wire.heard();
+      }
+      expect(heard.filter((reply) => reply.startsWith("O"))).toEqual([]);
+      expect(heard).toHaveLength(100);
+    });
+
     it("are not named to a client that did not ask", () => {
       const { machine, wire } = open({}, "");
       wire.ask(`Z0,${at(ADD)},4`);

@@ -9,6 +9,7 @@ import type { Reply } from "../commands/command.js";
 import { SIGTRAP, stopReply } from "../stop-reply.js";
 import { Errno, type FileRequest, type Stop, TargetError } from "../target.js";
 import { type Control, type ControlPort, type FileReply, hasEnded, type Resumption, stepsOn } from "./control.js";
+import { Standstill } from "./standstill.js";
 
 type State =
   /** An interrupt is on its way. `announce`: its stop is the reply to a packet. */
@@ -23,6 +24,7 @@ export class AllStop implements Control {
   #interrupted = false;
   /** What the machine was stopped by is this client's coming. */
   #taken = false;
+  readonly #standstill = new Standstill();
   /** A file request that the client has been sent. */
   #files: FileRequest | undefined;
 
@@ -69,6 +71,7 @@ export class AllStop implements Control {
     }
     this.#state = { name: "running", resumption };
     this.#taken = false;
+    this.#standstill.leaving(target, target.standing?.vcpu ?? 0);
     target.resume(resumption.plan);
     if (this.#interrupted) target.interrupt();
     return undefined;
@@ -111,6 +114,8 @@ export class AllStop implements Control {
     const seen = interrupted ? { ...stop, reason: { kind: "interrupt" as const } } : stop;
     this.#taken = state.name === "attaching" && stop.reason.kind === "interrupt";
     this.#stand(stop);
+    const advice = this.#standstill.arrived(session.target, stop);
+    if (state.name === "running" && advice !== undefined) session.print(advice);
     if (state.name === "running" && "text" in stop.reason && stop.reason.text !== undefined) {
       session.print(stop.reason.text);
     }
