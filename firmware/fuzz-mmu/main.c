@@ -118,8 +118,11 @@ static void print_par(u64 par)
         print_field("sh", par >> 7 & 3);
 }
 
-/* Says whether it read, wrote or branched, and came to no exception. */
-static int one_access(u64 va, int bits)
+/* What an access without exception was: a read, write or branch, or an AT of writing. */
+#define ACCESSED 1u
+#define ASKED_TO_WRITE 2u
+
+static u32 one_access(u64 va, int bits)
 {
     static const char at_name[] = "at s1";
     const struct {
@@ -159,7 +162,12 @@ static int one_access(u64 va, int bits)
         print_par(probe_results.x[0]);
     print_exceptions(accesses[choice].code);
     print("\n");
-    return exception_count == 0 && !is_at;
+    if (exception_count != 0)
+        return 0;
+    if (!is_at)
+        return ACCESSED;
+    /* "at s1e0w" */
+    return name[7] == 'w' && !(probe_results.x[0] & 1) ? ASKED_TO_WRITE : 0;
 }
 
 /* Stage 2 of `ipa`, and the controls that go with it. */
@@ -239,18 +247,22 @@ static void one(void)
     write_register(hcr_el2, hcr);
     write_register(sctlr_el1, sctlr);
     asm volatile("dsb sy\n\ttlbi alle1\n\tdsb sy\n\tic iallu\n\tdsb sy\n\tisb" ::: "memory");
-    int accessed = 0;
+    u32 outcomes = 0;
     for (u32 i = 0; i < ACCESSES; i++)
-        accessed |= one_access(va, space.bits);
+        outcomes |= one_access(va, space.bits);
     write_register(sctlr_el1, SCTLR_EL1_OFF);
     write_register(hcr_el2, HCR_RW);
     asm volatile("dsb sy\n\ttlbi alle1\n\tdsb sy\n\tisb" ::: "memory");
 
-    /* QEMU sets the access flag of what was not accessed too, as it may ("Hardware management of the Access flag"). */
+    /*
+     * QEMU sets the access flag of what was not accessed too, as it may ("Hardware management of the Access flag"), and
+     * by an AT of writing the dirty state, which it may not ("Hardware management of the dirty state").
+     */
+    u64 hidden = (outcomes & ACCESSED ? 0 : AF) | (outcomes & ASKED_TO_WRITE ? AP_RO : 0);
     print("  after");
     for (u32 i = 0; i < written_count; i++) {
         print(" ");
-        print_hex(*(volatile u64 *)written[i] & (accessed ? ~0ul : ~AF), 0);
+        print_hex(*(volatile u64 *)written[i] & ~hidden, 0);
         *(volatile u64 *)written[i] = 0;
     }
     print("\n");
