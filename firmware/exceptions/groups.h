@@ -14,6 +14,7 @@ void floating_point(void);
 void hypervisor_traps(void);
 void routing(void);
 void virtual_interrupts(void);
+void error_synchronization(void);
 void monitor_traps(void);
 void debug(void);
 

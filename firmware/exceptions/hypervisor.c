@@ -145,6 +145,7 @@ void routing(void)
     write_register(hcr_el2, HCR_RW);
 }
 
+#define TEA BIT(37)
 #define UNMASKED ~0x3c0ul
 
 void virtual_interrupts(void)
@@ -189,5 +190,44 @@ void virtual_interrupts(void)
     probe_value("isr_el1 with VSE", EL1, CODE("mrs x0, isr_el1"), 0, 0);
     write_register(hcr_el2, HCR_RW | BIT(VI));
     probe_value("isr_el1 with VI but not IMO", EL1, CODE("mrs x0, isr_el1"), 0, 0);
+    write_register(hcr_el2, HCR_RW);
+}
+
+#define DISR_EL1 "s3_0_c12_c1_1"
+#define ESB "hint #16\n "
+
+/* What an ESB leaves in VDISR_EL2, and whether the virtual SError is pending still. */
+static void deferral(const char *name, u64 pstate, u64 hcr, const void *code)
+{
+    write_register(s3_4_c12_c1_1, 0); /* VDISR_EL2 */
+    write_register(hcr_el2, HCR_RW | hcr);
+    probe(name, pstate, code, 0, 0);
+    print("  then");
+    print_field("vse", read_register(hcr_el2) >> VSE & 1);
+    print_field("vdisr", read_register(s3_4_c12_c1_1));
+    print("\n");
+}
+
+/* FEAT_RAS (DDI 0487, AArch64.vESBOperation; ESR_ELx, "ISS encoding for an SError exception"). */
+void error_synchronization(void)
+{
+    if (!(read_register(id_aa64pfr0_el1) >> 28 & 15))
+        return;
+    write_register(s3_4_c5_c2_3, 0xfffffffff1234567); /* VSESR_EL2 */
+    deferral("virtual SError with a syndrome", EL1 & UNMASKED, BIT(VSE) | BIT(AMO), CODE("nop"));
+    deferral("esb, masked", EL1, BIT(VSE) | BIT(AMO), CODE(ESB));
+    deferral("esb, masked", EL0, BIT(VSE) | BIT(AMO), CODE(ESB));
+    deferral("esb, masked, nothing pending", EL1, BIT(AMO), CODE(ESB));
+    deferral("esb, masked, AMO clear", EL1, BIT(VSE), CODE(ESB));
+    deferral("esb, masked, TGE", EL0, BIT(VSE) | BIT(AMO) | BIT(TGE), CODE(ESB));
+    deferral("esb, masked", EL2, BIT(VSE) | BIT(AMO), CODE(ESB));
+    write_register(hcr_el2, HCR_RW | BIT(VSE) | BIT(AMO));
+    probe_value("esb, then DISR_EL1", EL1, CODE(ESB "mrs x0, " DISR_EL1), 0, 0);
+    probe_value("DISR_EL1 cleared", EL1, CODE("msr " DISR_EL1 ", xzr\n mrs x0, " DISR_EL1), 0, 0);
+    write_register(s3_4_c5_c2_3, 0);
+    write_register(hcr_el2, HCR_RW | TEA);
+    probe("HCR_EL2.TEA, external abort", EL1, CODE("ldr x0, [x0]"), 0x0b800000, 0);
+    probe("HCR_EL2.TEA, external abort", EL0, CODE("ldr x0, [x0]"), 0x0b800000, 0);
+    probe("HCR_EL2.TEA, external abort on fetch", EL1, CODE("br x0"), 0x0b800000, 0);
     write_register(hcr_el2, HCR_RW);
 }

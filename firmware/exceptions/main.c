@@ -24,6 +24,7 @@ void main(void *device_tree)
         hypervisor_traps();
         routing();
         virtual_interrupts();
+        error_synchronization();
     }
     if (home == 3)
         monitor_traps();

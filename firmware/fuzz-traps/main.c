@@ -27,8 +27,12 @@
 #define TRVM BIT(30)
 #define E2H BIT(34)
 #define TLOR BIT(35)
+#define TERR BIT(36)
 /* APK, API */
 #define PAUTH (3ul << 40)
+#define EnSCXT BIT(53)
+
+#define TSCXT BIT(20)
 
 #define MDCR_EL2_HPMN 0x1f
 
@@ -39,8 +43,11 @@
 #define SCR_ST BIT(11)
 #define SCR_TWI BIT(12)
 #define SCR_TLOR BIT(14)
+#define SCR_TERR BIT(15)
 /* APK, API */
 #define SCR_PAUTH (3ul << 16)
+#define SCR_EnSCXT BIT(25)
+#define SCR_HXEn BIT(38)
 
 u64 enter(u64 pstate, const void *code, u64 x0, u64 x1, u64 x2, u64 x3);
 
@@ -65,11 +72,16 @@ static const struct named_encoding others[] = {
     {"mrs hcr_el2", REGISTER(3, 4, 1, 1, 0) | READ},
     {"mrs mdcr_el2", REGISTER(3, 4, 1, 1, 1) | READ},
     {"mrs cptr_el2", REGISTER(3, 4, 1, 1, 2) | READ},
+    {"mrs hcrx_el2", REGISTER(3, 4, 1, 2, 2) | READ},
     {"mrs ttbr1_el2", REGISTER(3, 4, 2, 0, 1) | READ},
     {"mrs vttbr_el2", REGISTER(3, 4, 2, 1, 0) | READ},
     {"mrs sp_el1", REGISTER(3, 4, 4, 1, 0) | READ},
+    {"mrs vsesr_el2", REGISTER(3, 4, 5, 2, 3) | READ},
+    {"mrs vdisr_el2", REGISTER(3, 4, 12, 1, 1) | READ},
     {"mrs icc_sre_el2", REGISTER(3, 4, 12, 9, 5) | READ},
     {"mrs ich_hcr_el2", REGISTER(3, 4, 12, 11, 0) | READ},
+    {"mrs scxtnum_el2", REGISTER(3, 4, 13, 0, 7) | READ},
+    {"mrs scxtnum_el12", REGISTER(3, 5, 13, 0, 7) | READ},
     {"mrs contextidr_el2", REGISTER(3, 4, 13, 0, 1) | READ},
     {"mrs cnthv_ctl_el2", REGISTER(3, 4, 14, 3, 1) | READ},
     {"mrs sctlr_el12", REGISTER(3, 5, 1, 0, 0) | READ},
@@ -92,14 +104,14 @@ struct controls {
 };
 
 static const struct controls open = {
-    .hcr = HCR_RW | PAUTH,
+    .hcr = HCR_RW | PAUTH | EnSCXT,
     .cptr = CPTR_EL2_OPEN,
     .cnthctl = 3,
-    .sctlr = SCTLR_EL1_OFF | BIT(9) | BIT(14) | BIT(15) | BIT(26),
+    .sctlr = (SCTLR_EL1_OFF & ~TSCXT) | BIT(9) | BIT(14) | BIT(15) | BIT(26),
     .cpacr = 3ul << 20,
     .cntkctl = 0x303,
     .pmuserenr = 15,
-    .scr = SCR_OPEN | SCR_PAUTH,
+    .scr = SCR_OPEN | SCR_PAUTH | SCR_EnSCXT | SCR_HXEn,
 };
 
 static void write_controls(const struct controls *controls)
@@ -133,16 +145,17 @@ static void write_controls(const struct controls *controls)
 
 static u64 draw_scr(void)
 {
-    u64 scr = open.scr & ~(SCR_NS | SCR_HCE | SCR_PAUTH);
+    u64 scr = open.scr & ~(SCR_NS | SCR_HCE | SCR_PAUTH | SCR_EnSCXT | SCR_HXEn);
     scr |= one_in(6) ? 0 : SCR_NS;
     scr |= one_in(6) ? 0 : SCR_HCE;
-    return scr | draw_bits(SCR_PAUTH, 1) | draw_bits(SCR_ROUTES | SCR_ST | SCR_TWI | SCR_TLOR, 2);
+    return scr | draw_bits(SCR_PAUTH | SCR_EnSCXT | SCR_HXEn, 1) |
+           draw_bits(SCR_ROUTES | SCR_ST | SCR_TWI | SCR_TLOR | SCR_TERR, 2);
 }
 
 static struct controls draw_controls(void)
 {
-    u64 hcr = HCR_RW | draw_bits(PAUTH, 1);
-    hcr |= draw_bits(FMO | IMO | TWI | TID | TSC | TRAP_MAINTENANCE | TVM | TGE | TDZ | TRVM | TLOR, 2);
+    u64 hcr = HCR_RW | draw_bits(PAUTH | EnSCXT, 1);
+    hcr |= draw_bits(FMO | IMO | TWI | TID | TSC | TRAP_MAINTENANCE | TVM | TGE | TDZ | TRVM | TLOR | TERR, 2);
     if ((read_register(id_aa64mmfr1_el1) >> 8 & 15) == 1)
         hcr |= draw_bits(E2H, 1);
     /* FPEN; or the other form's RES1 bits, and TFP. TCPAC has its place in both. */
@@ -154,7 +167,8 @@ static struct controls draw_controls(void)
         .mdcr = draw_bits(BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11), 2),
         .cnthctl = draw_bits(hcr & E2H ? 0xf03 : 3, 1),
         .ich_hcr = draw_bits(BIT(10) | BIT(11) | BIT(12) | BIT(14), 2),
-        .sctlr = SCTLR_EL1_OFF | draw_bits(BIT(9) | BIT(10) | BIT(14) | BIT(15) | BIT(16) | BIT(18) | BIT(26), 1),
+        .sctlr = (SCTLR_EL1_OFF & ~TSCXT) |
+                 draw_bits(TSCXT | BIT(9) | BIT(10) | BIT(14) | BIT(15) | BIT(16) | BIT(18) | BIT(26), 1),
         .cpacr = draw_bits(3ul << 20, 1),
         .cntkctl = draw_bits(0x303, 1),
         .pmuserenr = draw_bits(15, 1),

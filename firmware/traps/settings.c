@@ -2,10 +2,12 @@
 #include "traps.h"
 
 /* What is open in the state that everything is compared with. */
-#define SCTLR_EL1_OPEN (SCTLR_EL1_OFF | BIT(9) | BIT(14) | BIT(15) | BIT(26))
+#define TSCXT BIT(20)
+#define SCTLR_EL1_OPEN ((SCTLR_EL1_OFF & ~TSCXT) | BIT(9) | BIT(14) | BIT(15) | BIT(26))
 #define API BIT(41)
 #define APK BIT(40)
-#define HCR_OPEN (HCR_RW | API | APK)
+#define EnSCXT BIT(53)
+#define HCR_OPEN (HCR_RW | API | APK | EnSCXT)
 #define E2H BIT(34)
 
 /* Each takes the register as it is, when everything is open, with `value` changed. */
@@ -64,7 +66,7 @@ static void ich_hcr(u64 value)
 
 static void scr(u64 value)
 {
-    write_register(scr_el3, (SCR_OPEN | BIT(16) | BIT(17)) ^ value);
+    write_register(scr_el3, (SCR_OPEN | BIT(16) | BIT(17) | BIT(25)) ^ value);
 }
 
 static void cptr3(u64 value)
@@ -82,14 +84,16 @@ static void mdcr3(u64 value)
 #define AT3(name, value) {#name " " #value, name, value, 3, 0}
 
 const struct setting settings[] = {
-    AT1(sctlr, BIT(9)), AT1(sctlr, BIT(10)), AT1(sctlr, BIT(14)), AT1(sctlr, BIT(15)), AT1(sctlr, BIT(26)),
+    AT1(sctlr, BIT(9)), AT1(sctlr, BIT(10)), AT1(sctlr, BIT(14)), AT1(sctlr, BIT(15)), AT1(sctlr, TSCXT),
+    AT1(sctlr, BIT(26)),
     AT1(cpacr, BIT(20)), AT1(cpacr, BIT(21)), AT1(cpacr, 3ul << 20),
     AT1(cntkctl, BIT(0)), AT1(cntkctl, BIT(1)), AT1(cntkctl, 3), AT1(cntkctl, BIT(8)), AT1(cntkctl, BIT(9)),
     AT1(pmuserenr, 1), AT1(pmuserenr, 3), AT1(pmuserenr, 5), AT1(pmuserenr, 9),
     AT1(mdscr, BIT(12)),
     AT2(hcr, BIT(3)), AT2(hcr, BIT(4)), AT2(hcr, BIT(15)), AT2(hcr, BIT(16)), AT2(hcr, BIT(17)), AT2(hcr, BIT(18)),
     AT2(hcr, BIT(20)), AT2(hcr, BIT(21)), AT2(hcr, BIT(22)), AT2(hcr, BIT(23)), AT2(hcr, BIT(24)), AT2(hcr, BIT(25)),
-    AT2(hcr, BIT(26)), AT2(hcr, BIT(28)), AT2(hcr, BIT(35)), AT2(hcr, APK), AT2(hcr, API),
+    AT2(hcr, BIT(26)), AT2(hcr, BIT(28)), AT2(hcr, BIT(35)), AT2(hcr, BIT(36)), AT2(hcr, APK),
+    AT2(hcr, API), AT2(hcr, EnSCXT),
     {"hcr BIT(30)", hcr, BIT(30), 2, ONLY_EL1},
     {"hcr TGE", hcr, BIT(27), 2, ONLY_EL0},
     {"hcr E2H, TGE", hcr, BIT(27) | E2H, 2, ONLY_EL0},
@@ -99,7 +103,7 @@ const struct setting settings[] = {
     AT2(cnthctl, BIT(0)), AT2(cnthctl, BIT(1)),
     AT2(ich_hcr, BIT(10)), AT2(ich_hcr, BIT(11)), AT2(ich_hcr, BIT(12)), AT2(ich_hcr, BIT(14)),
     AT3(scr, BIT(1)), AT3(scr, BIT(2)), AT3(scr, BIT(1) | BIT(2)), AT3(scr, BIT(11)), AT3(scr, BIT(14)),
-    AT3(scr, BIT(16)), AT3(scr, BIT(17)),
+    AT3(scr, BIT(15)), AT3(scr, BIT(16)), AT3(scr, BIT(17)), AT3(scr, BIT(25)),
     AT3(cptr3, BIT(10)), AT3(cptr3, BIT(31)),
     AT3(mdcr3, BIT(6)), AT3(mdcr3, BIT(9)), AT3(mdcr3, BIT(10)),
 };

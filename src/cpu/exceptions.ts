@@ -491,7 +491,9 @@ export const takeInterrupt = defineFunction("takeInterrupt", "i", "i", (fb, cpu)
       .and(daif.and(mask).eqz());
     fb.if(taken, () => {
       if (kind === 0x180) {
-        c.setSys("ESR_EL1", fb.i64(SERROR_SYNDROME));
+        // IDS and ISS are VSESR_EL2's, which is 0 without FEAT_RAS.
+        const iss = c.sys("VSESR_EL2").and(0x1ff_ffffn);
+        c.setSys("ESR_EL1", iss.or(SERROR_SYNDROME));
         // Taking a virtual SError clears HCR_EL2.VSE; VF and VI stay until software clears them.
         c.setSys("HCR_EL2", hcr.and(~(1n << BigInt(HCR.VSE))));
         c.set32(CPU.virtualPending, hcr.bit(HCR.VF).or(hcr.bit(HCR.VI)));
@@ -505,6 +507,25 @@ export const takeInterrupt = defineFunction("takeInterrupt", "i", "i", (fb, cpu)
   virtual(lines.and(IRQ_LINE.vfiq).ne(0).or(hcr.bit(HCR.VF)), 0x100, 0x40, HCR.FMO);
   virtual(hcr.bit(HCR.VSE), 0x180, 0x100, HCR.AMO);
   fb.return(fb.i32(0));
+});
+
+/** VDISR_EL2.A: a virtual SError was deferred. */
+const DEFERRED = 1n << 31n;
+
+/**
+ * ESB (DDI 0487, AArch64.vESBOperation): a virtual SError that is pending and masked is deferred to VDISR_EL2. There are
+ * no physical ones that an error in memory would cause.
+ */
+export const errorBarrier = defineFunction("errorBarrier", "i", "", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  const hcr = c.sys("HCR_EL2");
+  const enabled = c.get32(CPU.el).leU(1).and(c.get32(CPU.el2Enabled)).and(hcr.bit(HCR.TGE).eqz()).and(hcr.bit(HCR.AMO));
+  const masked = c.get32(CPU.daif).and(0x100).ne(0);
+  fb.if(enabled.and(hcr.bit(HCR.VSE)).and(masked), () => {
+    c.setSys("VDISR_EL2", c.sys("VSESR_EL2").and(0x1ff_ffffn).or(DEFERRED));
+    c.setSys("HCR_EL2", hcr.and(~(1n << BigInt(HCR.VSE))));
+  });
+  fb.return();
 });
 
 /** Trap of WFI (iss TI = 0) or WFE (TI = 1): to EL1, EL2 or EL3; 0 when not trapped. The PC is the instruction's. */

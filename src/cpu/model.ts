@@ -61,6 +61,7 @@ const IMPLEMENTED: readonly Feature[] = [
   "RDM",
   "DotProd",
   "I8MM",
+  "BF16",
   "FP16",
   "FHM",
   "FCMA",
@@ -68,6 +69,7 @@ const IMPLEMENTED: readonly Feature[] = [
   "FRINTTS",
   "FlagM",
   "FlagM2",
+  "RNG",
   // Memory.
   "LSE",
   "LSE2",
@@ -102,8 +104,12 @@ const IMPLEMENTED: readonly Feature[] = [
   "SPECRES",
   "SSBS",
   "CSV2",
+  "CSV2_2",
   "CSV3",
   "DGH",
+  "RAS",
+  "IESB",
+  "HCX",
   // Counting.
   "PMUv3p5",
 ];

@@ -154,7 +154,9 @@ export class Engine {
     }
     if (next > MEMORY_LIMIT - WASM_PAGE) {
       const limit = Math.floor((MEMORY_LIMIT - codeEnd - WASM_PAGE) / (1 << 20));
-      throw new MemoryTooLarge(`guest memory is too large: RAM and ROM together can have ${limit} MiB`);
+      throw new MemoryTooLarge(
+        `guest memory is too large: beside what ${options.cpus} CPUs need, RAM and ROM together can have ${limit} MiB`,
+      );
     }
     if (regions.length > MAX_REGIONS) throw new MemoryTooLarge(`more than ${MAX_REGIONS} RAM and ROM regions`);
     const pages = alignUp(next, WASM_PAGE) / WASM_PAGE;

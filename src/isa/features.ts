@@ -41,6 +41,7 @@ export const FEATURES = [
   "TTST",
   "IDST",
   "CSV2",
+  "CSV2_2",
   "CSV3",
   "I8MM",
   "BF16",
@@ -59,5 +60,9 @@ export const FEATURES = [
   "ETS",
   "DGH",
   "PMUv3p5",
+  "RNG",
+  "RAS",
+  "IESB",
+  "HCX",
 ] as const;
 export type Feature = (typeof FEATURES)[number];

@@ -79,6 +79,9 @@ export interface BootImage {
 }
 
 const PAGE = 0x1000;
+const MEBIBYTE = 1 << 20;
+/** Of addresses in the one WebAssembly memory of a machine. */
+const WASM_LIMIT = 2 ** 32;
 
 const NO_KERNEL: LoadedKernel = { kind: "raw", name: "no kernel", segments: [], entry: { base: "ram", offset: 0 } };
 
@@ -233,9 +236,12 @@ function checkOptions({ description, cpu, cpus, memory }: BootOptions): void {
     throw new ConfigError("USAGE", `memory of ${formatSize(memory)}: it has to be a multiple of 4 KiB`);
   }
   if (memory > ram.maximum) {
+    // A board may say less than there is room for (engine/engine.ts); one that says more is refused there.
+    const why = memory < WASM_LIMIT ? 'its "ram.maximum"' : "as a guest has all its memory in 4 GiB of WebAssembly's";
     throw new ConfigError(
       "NO_ROOM",
-      `${formatSize(memory)} of memory: ${name} takes at most ${formatSize(ram.maximum)}`,
+      `${formatSize(memory)} of memory: ${name} takes at most ${formatSize(ram.maximum)}, ${why}; ` +
+        `try --memory ${ram.maximum / MEBIBYTE}M`,
     );
   }
   const most = maximumCpus(description);

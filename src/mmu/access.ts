@@ -82,10 +82,16 @@ const accessSyndrome = defineFunction("accessSyndrome", "i", "i", (fb, word) => 
   );
 });
 
-/** The level an abort goes to whatever the current one is, or 0: that of stage 2, and of SCR_EL3.EA for External aborts. */
+/**
+ * The level an abort goes to whatever the current one is, or 0: that of stage 2, and of SCR_EL3.EA and HCR_EL2.TEA for
+ * External aborts.
+ */
 export function abortTarget(c: CpuView, fault: I32): I32 {
-  const monitor = isExternalAbort(fault).and(c.sys("SCR_EL3").bit(3)).and(c.get32(CPU.hasEl3));
-  return monitor.select(c.fb.i32(3), fault.and(FAULT.stage2).ne(0).shl(1));
+  const external = isExternalAbort(fault);
+  const monitor = external.and(c.sys("SCR_EL3").bit(3)).and(c.get32(CPU.hasEl3));
+  const below = c.get32(CPU.el).leU(1).and(c.get32(CPU.el2Enabled));
+  const hypervisor = external.and(below).and(c.sys("HCR_EL2").bit(37));
+  return monitor.select(c.fb.i32(3), fault.and(FAULT.stage2).ne(0).or(hypervisor).shl(1));
 }
 
 /** (cpu, VA, fault word, ISS bits besides the code): Data Abort at the PC in the block. */

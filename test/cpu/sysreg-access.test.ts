@@ -20,8 +20,9 @@ function unrestricted(model: CpuModel, el: number): Bench {
     .set("CNTKCTL_EL1", 0x303n)
     .set("CNTHCTL_EL2", 3n)
     .set("PMUSERENR_EL0", 15n)
-    .set("HCR_EL2", 1n << 40n)
-    .set("SCR_EL3", (1n << 16n) | (1n << 11n))
+    .clear("SCTLR_EL1", 1n << 20n)
+    .set("HCR_EL2", (1n << 40n) | (1n << 53n))
+    .set("SCR_EL3", (1n << 16n) | (1n << 11n) | (1n << 25n) | (1n << 38n))
     .enter(el);
 }
 
@@ -61,7 +62,12 @@ describe.each([cpuModel("cortex-a72"), EVERYTHING])("every register of $name", (
     const second = new Bench(model);
     resetSysregs(second.vcpu, { model: second.model, index: 1, cpus: 2, affinity: 1n });
     const differing = rows.filter(({ name }) => first.vcpu.sysreg(name) !== second.vcpu.sysreg(name));
-    expect(differing.map(({ name }) => name)).toEqual(["MPIDR_EL1", "VMPIDR_EL2", "SCR_EL3"]);
+    expect(differing.map(({ name }) => name)).toEqual([
+      "MPIDR_EL1",
+      "VMPIDR_EL2",
+      "SCR_EL3",
+      ...(model === EVERYTHING ? ["RNDR"] : []),
+    ]);
     expect(second.enter(2).mrs("MPIDR_EL1")).toEqual({ value: 0x8000_0001n });
   });
 });
@@ -189,7 +195,11 @@ describe("VHE", () => {
 
   test("every redirected register: the alias is the register, its name is the EL2 one", () => {
     for (const row of SYSREGS.filter((candidate) => candidate.e2h !== undefined && !candidate.read)) {
-      const bench = new Bench(EVERYTHING).set("HCR_EL2", E2H).enter(2);
+      // SCXTNUM_EL1 is one of them.
+      const bench = new Bench(EVERYTHING)
+        .set("HCR_EL2", E2H)
+        .set("SCR_EL3", 1n << 25n)
+        .enter(2);
       const alias = row.name.replace(/EL1$/, "EL12").replace(/EL0$/, "EL02");
       bench.msr(alias, ALL);
       const { writable } = modelSysregs(bench.model).of(row);

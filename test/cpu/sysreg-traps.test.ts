@@ -141,6 +141,7 @@ describe("traps and enables", () => {
     const tested = new Set(CASES.map((c) => SYSREGS.find((row) => row.name === c.register)?.trap));
     const elsewhere = ["redirect", "stackPointer", "identity", "zeroing"];
     elsewhere.push("limitedOrdering", "authenticationKeys", "secureTimer");
+    elsewhere.push("errorRecords", "contextNumber", "hypervisorExtension");
     for (const name of Object.keys(TRAP_CLASSES) as TrapClass[]) {
       if (name !== "redirect") expect(used).toContain(name);
       if (!elsewhere.includes(name) && name !== "physicalTimer") expect(tested).toContain(name);
@@ -203,6 +204,73 @@ describe("traps and enables", () => {
     expect(bench.fate("CNTPS_CTL_EL1", "read")).toBe(3);
     expect(bench.fate("LORC_EL1", "read")).toBe("undefined");
     expect(bench.set("SCR_EL3", bit(11)).fate("CNTPS_CTL_EL1", "read")).toBe("done");
+  });
+});
+
+describe("of max", () => {
+  test("error records: HCR_EL2.TERR, then SCR_EL3.TERR", () => {
+    const bench = new Bench("max");
+    expect(bench.mrs("ERRIDR_EL1")).toEqual({ value: 0n });
+    expect(bench.set("SCR_EL3", bit(15)).fate("ERRIDR_EL1", "read")).toBe(3);
+    expect(bench.set("HCR_EL2", bit(36)).fate("ERRIDR_EL1", "read")).toBe(2);
+    expect(bench.enter(2).fate("ERRIDR_EL1", "read")).toBe(3);
+    expect(bench.fate("ERRIDR_EL1", "write")).toBe("undefined");
+  });
+
+  test("context numbers: SCTLR_EL1.TSCXT, then HCR_EL2.EnSCXT, then SCR_EL3.EnSCXT", () => {
+    const bench = new Bench("max").set("SCTLR_EL1", bit(20)).clear("HCR_EL2", bit(53)).clear("SCR_EL3", bit(25));
+    expect(bench.enter(0).fate("SCXTNUM_EL0", "read")).toBe(1);
+    expect(bench.set("HCR_EL2", TGE).fate("SCXTNUM_EL0", "read")).toBe(2);
+    bench.clear("HCR_EL2", TGE).clear("SCTLR_EL1", bit(20));
+    expect(bench.fate("SCXTNUM_EL0", "write")).toBe(2);
+    expect(bench.enter(1).fate("SCXTNUM_EL1", "write")).toBe(2);
+    expect(bench.set("HCR_EL2", bit(53)).fate("SCXTNUM_EL1", "write")).toBe(3);
+    expect(bench.enter(2).fate("SCXTNUM_EL2", "read")).toBe(3);
+    expect(bench.set("SCR_EL3", bit(25)).fate("SCXTNUM_EL2", "read")).toBe("done");
+    expect(bench.enter(0).fate("SCXTNUM_EL0", "read")).toBe("done");
+  });
+
+  test("EL0 of a VHE host asks SCTLR_EL2.TSCXT alone", () => {
+    const bench = new Bench("max")
+      .set("HCR_EL2", E2H | TGE)
+      .set("SCR_EL3", bit(25))
+      .set("SCTLR_EL1", bit(20));
+    expect(bench.clear("SCTLR_EL2", bit(20)).enter(0).fate("SCXTNUM_EL0", "read")).toBe("done");
+    expect(bench.set("SCTLR_EL2", bit(20)).fate("SCXTNUM_EL0", "read")).toBe(2);
+  });
+
+  test("HCRX_EL2 needs SCR_EL3.HXEn and has no bits", () => {
+    const bench = new Bench("max").enter(2);
+    expect(bench.fate("HCRX_EL2", "write")).toBe(3);
+    bench.set("SCR_EL3", bit(38)).msr("HCRX_EL2", ~0n & ((1n << 64n) - 1n));
+    expect(bench.mrs("HCRX_EL2")).toEqual({ value: 0n });
+  });
+
+  test("DISR_EL1 is VDISR_EL2 for EL1 with HCR_EL2.AMO, and reads as zero where EL3 takes errors", () => {
+    const bench = new Bench("max").enter(1);
+    bench.msr("DISR_EL1", 1n);
+    bench.set("HCR_EL2", bit(5)).msr("DISR_EL1", 2n);
+    expect(bench.mrs("DISR_EL1")).toEqual({ value: 2n });
+    expect([bench.vcpu.sysreg("DISR_EL1"), bench.vcpu.sysreg("VDISR_EL2")]).toEqual([1n, 2n]);
+    expect(bench.enter(2).mrs("DISR_EL1")).toEqual({ value: 1n });
+    expect(bench.set("SCR_EL3", bit(3)).mrs("DISR_EL1")).toEqual({ value: 0n });
+    expect(bench.enter(3).mrs("DISR_EL1")).toEqual({ value: 1n });
+  });
+
+  test("random numbers clear NZCV, differ, and are the same in every run", () => {
+    const draw = (): bigint[] => {
+      const bench = new Bench("max").enter(0);
+      bench.vcpu.setNzcv(0xf000_0000);
+      return ["RNDR", "RNDRRS", "RNDR"].map((name) => {
+        const outcome = bench.mrs(name);
+        expect(bench.vcpu.nzcv()).toBe(0);
+        if (outcome === "undefined" || "ec" in outcome) throw new Error(`${name} cannot be read`);
+        return outcome.value;
+      });
+    };
+    expect(new Set(draw()).size).toBe(3);
+    expect(draw()).toEqual(draw());
+    expect(new Bench("cortex-a72").fate("RNDR", "read")).toBe("undefined");
   });
 });
 

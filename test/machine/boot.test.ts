@@ -151,7 +151,10 @@ describe("prepareBoot", () => {
     [{ cpu: "cortex-m0" }, 'no CPU is called "cortex-m0"; there is cortex-a72, max'],
     [{ cpus: 0 }, "0 CPUs: virt has from 1 to 123"],
     [{ cpus: 124 }, "124 CPUs: virt has from 1 to 123"],
-    [{ memory: 4 * 2 ** 30 }, "4 GiB of memory: virt takes at most 3 GiB"],
+    [
+      { memory: 4 * 2 ** 30 },
+      "4 GiB of memory: virt takes at most 3.5 GiB, as a guest has all its memory in 4 GiB of WebAssembly's; try --memory 3584M",
+    ],
     [{ memory: 1000 }, "memory of 1000 bytes: it has to be a multiple of 4 KiB"],
     [{ append: "x".repeat(3 * MIB) }, "the device tree is 3 MiB; the boot protocol allows 2 MiB"],
     [{ dtb: new Uint8Array(100) }, "the given device tree: not a usable device tree: it begins 0x0, not 0xd00dfeed"],

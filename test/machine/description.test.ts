@@ -20,7 +20,7 @@ const copy = () => structuredClone(virt) as unknown as Breakable;
 
 describe("the virt machine", () => {
   it("has the memory map of QEMU's board", () => {
-    expect(virt.ram).toEqual({ base: 0x4000_0000, default: 2 ** 30, maximum: 3 * 2 ** 30 });
+    expect(virt.ram).toEqual({ base: 0x4000_0000, default: 2 ** 30, maximum: 3.5 * 2 ** 30 });
     const everybodys = [
       { name: "gic distributor", base: 0x0800_0000, size: 0x1_0000 },
       { name: "gic redistributors", base: 0x080a_0000, size: 0xf6_0000 },
@@ -92,11 +92,15 @@ describe("a broken machine", () => {
     [
       "an overlap with RAM",
       (m) => (m.devices[1].base = 0x4100_0000),
-      "ram (0x40000000 to 0xffffffff) overlaps uart0 at 0x41000000",
+      "ram (0x40000000 to 0x11fffffff) overlaps uart0 at 0x41000000",
     ],
     ["a window of no whole page", (m) => (m.devices[1].size = 0x800), "is not made of whole 4 KiB pages"],
     ["RAM off a boundary", (m) => (m.ram.base = 0x4010_0000), '"ram.base": 0x40100000 is not a multiple of 2 MiB'],
-    ["more RAM than there can be", (m) => (m.ram.default = "4G"), '"ram.default": 4 GiB is above "ram.maximum", 3 GiB'],
+    [
+      "more RAM than there can be",
+      (m) => (m.ram.default = "4G"),
+      '"ram.default": 4 GiB is above "ram.maximum", 3.5 GiB',
+    ],
     ["an SPI twice", (m) => (m.devices[2].spi = 1), "uart0 and rtc both have SPI 1"],
     ["an SPI too high", (m) => (m.devices[2].spi = 256), "rtc: SPI 256 is above what gic has (0 to 255)"],
     [

@@ -14,10 +14,11 @@ import {
   FPSqrt,
   FPSub,
 } from "./arith.js";
+import { BFDotAdd } from "./bfloat.js";
 import { FPCompare, FPCompareEQ, FPCompareGE, FPCompareGT, FPMax, FPMaxNum, FPMin, FPMinNum } from "./compare.js";
 import { FixedToFP, FPConvert, FPRoundInt, FPRoundIntN, FPToFixed, FPToFixedJS } from "./convert.js";
 import { FPRecipEstimate, FPRecpX, FPRSqrtEstimate, UnsignedRecipEstimate, UnsignedRSqrtEstimate } from "./estimate.js";
-import { DOUBLE, type Format, FPAbs, FPRounding, type FpEnv, formatOf, fpEnv, HALF, SINGLE } from "./format.js";
+import { BFLOAT, DOUBLE, type Format, FPAbs, FPRounding, type FpEnv, formatOf, fpEnv, HALF, SINGLE } from "./format.js";
 
 /** One operation; what lies above an operand's width in a, b and c is of no account. */
 type Operation = (fmt: Format, env: FpEnv, a: bigint, b: bigint, c: bigint) => bigint;
@@ -131,6 +132,10 @@ const OPERATIONS = {
   FMLAL: (_fmt, env, a, b, c) => FPMulAddH(env, low(SINGLE, c), low(HALF, a), low(HALF, b)),
   URECPE: estimate(UnsignedRecipEstimate),
   URSQRTE: estimate(UnsignedRSqrtEstimate),
+  /** Single to BFloat16. */
+  BFCVT: convertTo(BFLOAT),
+  /** c plus the products of the two BFloat16 in a with those in b. */
+  BFDOT: (_fmt, _env, a, b, c) => BFDotAdd(low(SINGLE, c), low(SINGLE, a), low(SINGLE, b)),
 } satisfies Record<string, Operation>;
 
 export type FpOpName = keyof typeof OPERATIONS;

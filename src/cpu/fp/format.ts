@@ -41,14 +41,16 @@ function format(E: number, F: number): Format {
 export const HALF = format(5, 10);
 export const SINGLE = format(8, 23);
 export const DOUBLE = format(11, 52);
+/** BFloat16 (A1.4.4): FPCR treats it as single precision. */
+export const BFLOAT = format(8, 7);
 
 /** The format of an encoding `width` bits wide. */
 export function formatOf(width: Format["N"]): Format {
   return width === 64 ? DOUBLE : width === 32 ? SINGLE : HALF;
 }
 
-/** FPRounding; the first four are FPCR.RMode's own values. */
-export const FPRounding = { TIEEVEN: 0, POSINF: 1, NEGINF: 2, ZERO: 3, TIEAWAY: 4, ODD: 5 } as const;
+/** FPRounding; the first four are FPCR.RMode's own values, the last is ODD with what overflows made infinite. */
+export const FPRounding = { TIEEVEN: 0, POSINF: 1, NEGINF: 2, ZERO: 3, TIEAWAY: 4, ODD: 5, ODDINF: 6 } as const;
 export type FPRounding = (typeof FPRounding)[keyof typeof FPRounding];
 
 /** Control bits of FPCR that this implementation has; trap enables are RAZ/WI. */
@@ -81,7 +83,7 @@ export function fpEnv(fpcr: number): FpEnv {
 
 /** True where FPCR asks that denormal numbers of this format be flushed to zero. */
 export function flushes(fmt: Format, env: FpEnv): boolean {
-  return fmt.N === 16 ? env.FZ16 : env.FZ;
+  return fmt === HALF ? env.FZ16 : env.FZ;
 }
 
 export type Sign = 0 | 1;

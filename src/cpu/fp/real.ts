@@ -75,6 +75,7 @@ export function roundsUp(rounding: FPRounding, sign: Sign, int: bigint, tail: Ta
     case FPRounding.TIEAWAY:
       return tail >= Tail.HALF;
     case FPRounding.ODD:
+    case FPRounding.ODDINF:
       return (int & 1n) === 0n;
   }
 }

@@ -58,7 +58,8 @@ export function FPUnpackCV(fmt: Format, env: FpEnv, op: bigint): Unpacked {
 
 /** True where a result too large for the format becomes infinity and not the largest normal number. */
 export function overflowsToInfinity(rounding: FPRounding, sign: Sign): boolean {
-  return rounding === FPRounding.TIEEVEN || rounding === (sign ? FPRounding.NEGINF : FPRounding.POSINF);
+  if (rounding === FPRounding.TIEEVEN || rounding === FPRounding.ODDINF) return true;
+  return rounding === (sign ? FPRounding.NEGINF : FPRounding.POSINF);
 }
 
 function roundBase(
@@ -105,7 +106,7 @@ export function FPRound(fmt: Format, env: FpEnv, value: Real, rounding: FPRoundi
 
 /** FPRound for conversions between formats: FPCR.FZ16 has no effect, FPCR.AHP has. */
 export function FPRoundCV(fmt: Format, env: FpEnv, value: Real, rounding: FPRounding): bigint {
-  return roundBase(fmt, env, value, rounding, fmt.N !== 16 && env.FZ, fmt === HALF && env.AHP);
+  return roundBase(fmt, env, value, rounding, fmt !== HALF && env.FZ, fmt === HALF && env.AHP);
 }
 
 /** FPRound, where a zero takes the sign that an exact cancellation has in the current rounding mode. */

@@ -11,19 +11,21 @@ type Has = (feature: Feature) => boolean;
 const sctlrCommon = (has: Has): bigint =>
   mask(0, 1, 2, 3, 12, 19, 25) |
   (has("LSE2") ? mask(6) : 0n) |
+  (has("IESB") ? mask(21) : 0n) |
   (has("PAuth") ? mask(13, 27, 30, 31) : 0n) |
   (has("BTI") ? mask(36) : 0n) |
   (has("SSBS") ? mask(44) : 0n);
 
-/** What the EL0 and EL1 half of a regime adds: SA0, UMA, DZE, UCT, nTWI, nTWE, E0E, UCI; SPAN; EnRCTX; BT0. */
+/** What the EL0 and EL1 half of a regime adds: SA0, UMA, DZE, UCT, nTWI, nTWE, E0E, UCI; SPAN; EnRCTX; TSCXT; BT0. */
 const sctlrWithEl0 = (has: Has): bigint =>
   sctlrCommon(has) |
   mask(4, 9, 14, 15, 16, 18, 24, 26) |
   (has("PAN") ? mask(23) : 0n) |
   (has("SPECRES") ? mask(10) : 0n) |
+  (has("CSV2_2") ? mask(20) : 0n) |
   (has("BTI") ? mask(35) : 0n);
 
-/** RES1: EOS, TSCXT, EIS, SPAN, nTLSMD, LSMAOE, and ITD and SED where EL0 has no AArch32. */
+/** RES1: EOS, TSCXT (which a CPU with FEAT_CSV2_2 has begin so), EIS, SPAN, nTLSMD, LSMAOE, and ITD and SED where EL0 has no AArch32. */
 const SCTLR_EL1_RESET = mask(7, 8, 11, 20, 22, 23, 28, 29);
 /** RES1 of the two regimes without EL0. */
 const SCTLR_EL23_RESET = mask(4, 5, 11, 16, 18, 22, 23, 28, 29);
@@ -34,8 +36,10 @@ const HCR_WRITABLE = (has: Has): bigint =>
   mask(32, 33) |
   (has("VHE") ? mask(34) : 0n) |
   (has("LOR") ? mask(35) : 0n) |
+  (has("RAS") ? mask(36, 37) : 0n) |
   (has("PAuth") ? mask(40, 41) : 0n) |
-  (has("S2FWB") ? mask(46) : 0n);
+  (has("S2FWB") ? mask(46) : 0n) |
+  (has("CSV2_2") ? mask(53) : 0n);
 
 export const CONTROL = [
   register("SCTLR_EL1", [3, 0, 1, 0, 0], {
@@ -59,6 +63,8 @@ export const CONTROL = [
   }),
   register("ACTLR_EL2", [3, 4, 1, 0, 1], NOTHING),
   register("HCR_EL2", [3, 4, 1, 1, 0], { reset: mask(31), writable: HCR_WRITABLE, changed: controlChanged }),
+  // Of all the features that have bits there none is implemented.
+  register("HCRX_EL2", [3, 4, 1, 2, 2], { ...NOTHING, features: ["HCX"], trap: "hypervisorExtension" }),
   register("MDCR_EL2", [3, 4, 1, 1, 1], {
     reset: ({ model }) => BigInt(model.pmuCounters),
     // HPMD, HCCD, HLP.
@@ -85,7 +91,12 @@ export const CONTROL = [
   register("SCR_EL3", [3, 6, 1, 1, 0], {
     reset: mask(4, 5, 10),
     writable: (has) =>
-      mask(0, 1, 2, 3, 7, 8, 9, 11, 12, 13) | (has("LOR") ? mask(14) : 0n) | (has("PAuth") ? mask(16, 17) : 0n),
+      mask(0, 1, 2, 3, 7, 8, 9, 11, 12, 13) |
+      (has("LOR") ? mask(14) : 0n) |
+      (has("RAS") ? mask(15) : 0n) |
+      (has("PAuth") ? mask(16, 17) : 0n) |
+      (has("CSV2_2") ? mask(25) : 0n) |
+      (has("HCX") ? mask(38) : 0n),
     changed: secureConfigurationChanged,
   }),
   register("CPTR_EL3", [3, 6, 1, 1, 2], { writable: mask(10, 20, 31), changed: trapsChanged }),

@@ -25,21 +25,34 @@ export const HCR = {
   TRVM: bit(30),
 } as const;
 /** HCR_EL2[63:32]. */
-export const HCR_HIGH = { E2H: bit(34 - 32), TLOR: bit(35 - 32), APK: bit(40 - 32), API: bit(41 - 32) } as const;
+export const HCR_HIGH = {
+  E2H: bit(34 - 32),
+  TLOR: bit(35 - 32),
+  TERR: bit(36 - 32),
+  APK: bit(40 - 32),
+  API: bit(41 - 32),
+  EnSCXT: bit(53 - 32),
+} as const;
 export const SCR = {
   NS: bit(0),
   IRQ: bit(1),
   FIQ: bit(2),
+  EA: bit(3),
   ST: bit(11),
   TLOR: bit(14),
+  TERR: bit(15),
   APK: bit(16),
   API: bit(17),
+  EnSCXT: bit(25),
 } as const;
+/** SCR_EL3[63:32]. */
+export const SCR_HIGH = { HXEn: bit(38 - 32) } as const;
 export const SCTLR = {
   UMA: bit(9),
   EnDB: bit(13),
   DZE: bit(14),
   UCT: bit(15),
+  TSCXT: bit(20),
   EnDA: bit(27),
   EnIB: bit(30),
   EnIA: bit(31),
@@ -68,6 +81,7 @@ export interface Controls {
   readonly hcr: number;
   readonly hcrHigh: number;
   readonly scr: number;
+  readonly scrHigh: number;
   /** SCTLR_EL1, or SCTLR_EL2 for a VHE host. */
   readonly sctlrOfEl0: number;
   /** SCTLR_EL1, SCTLR_EL2, SCTLR_EL3. */
@@ -92,7 +106,8 @@ export interface Controls {
 /** Reads the controls from the slots. */
 export function readControls(vcpu: Vcpu): Controls {
   // Without EL3 everything is Non-secure and nothing is routed or trapped there.
-  const scr = vcpu.get32(CPU.hasEl3) !== 0 ? vcpu.sysregLow("SCR_EL3") : SCR.NS | SCR.APK | SCR.API;
+  const el3 = vcpu.get32(CPU.hasEl3) !== 0;
+  const scr = el3 ? vcpu.sysregLow("SCR_EL3") : SCR.NS | SCR.APK | SCR.API | SCR.EnSCXT;
   const el2 = vcpu.get32(CPU.hasEl2) !== 0 && (scr & SCR.NS) !== 0;
   const hcr = el2 ? vcpu.sysregLow("HCR_EL2") : 0;
   const hcrHigh = el2 ? vcpu.sysregHigh("HCR_EL2") : 0;
@@ -110,6 +125,7 @@ export function readControls(vcpu: Vcpu): Controls {
     hcr,
     hcrHigh,
     scr,
+    scrHigh: el3 ? vcpu.sysregHigh("SCR_EL3") : SCR_HIGH.HXEn,
     sctlrOfEl0: sctlr[host0 ? 1 : 0],
     sctlr,
     cpacr: vcpu.sysregLow("CPACR_EL1"),

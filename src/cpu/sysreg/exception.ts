@@ -2,7 +2,8 @@
  * Exception handling registers, stack pointers, reset vectors and thread identifiers (DDI 0487, D17.2), and those that
  * only AArch32 state would fill: firmware saves them without asking whether AArch32 is there.
  */
-import { hiddenSlot, mask, register } from "./row.js";
+import { HCR, SCR } from "./controls.js";
+import { type Access, hiddenSlot, mask, type RowOptions, register } from "./row.js";
 
 export const EXCEPTION = [
   register("SPSR_EL1", [3, 0, 4, 0, 0], { e2h: "SPSR_EL2" }),
@@ -32,12 +33,45 @@ export const EXCEPTION = [
   hiddenSlot("SP_EL3"),
 ];
 
+/** Where errors that ESB deferred are found: EL1 has those of virtual SErrors, and none that EL3 takes (DDI 0487, DISR_EL1). */
+function deferred({ vcpu, el }: Access): "DISR_EL1" | "VDISR_EL2" | undefined {
+  const { el2, hcr, scr } = vcpu.controls;
+  if (el === 1 && el2 && (hcr & HCR.AMO) !== 0) return "VDISR_EL2";
+  return el < 3 && (scr & SCR.EA) !== 0 ? undefined : "DISR_EL1";
+}
+
+const deferredErrors: RowOptions = {
+  features: ["RAS"],
+  read: (access) => {
+    const name = deferred(access);
+    return name === undefined ? 0n : access.vcpu.sysreg(name);
+  },
+  write: (access, value) => {
+    const name = deferred(access);
+    if (name !== undefined) access.vcpu.setSysreg(name, value);
+  },
+};
+
+/** FEAT_RAS without error records: ERRIDR_EL1.NUM is 0, and the registers of a selected record are UNDEFINED. */
+export const ERRORS = [
+  register("ERRIDR_EL1", [3, 0, 5, 3, 0], { access: "RO", features: ["RAS"], trap: "errorRecords" }),
+  register("DISR_EL1", [3, 0, 12, 1, 1], deferredErrors),
+  register("VSESR_EL2", [3, 4, 5, 2, 3], { features: ["RAS"] }),
+  register("VDISR_EL2", [3, 4, 12, 1, 1], { features: ["RAS"] }),
+];
+
+const contextNumber: RowOptions = { features: ["CSV2_2"], trap: "contextNumber" };
+
 export const THREAD = [
   register("TPIDR_EL0", [3, 3, 13, 0, 2]),
   register("TPIDRRO_EL0", [3, 3, 13, 0, 3], { writeEl: 1 }),
   register("TPIDR_EL1", [3, 0, 13, 0, 4]),
   register("TPIDR_EL2", [3, 4, 13, 0, 2]),
   register("TPIDR_EL3", [3, 6, 13, 0, 2]),
+  register("SCXTNUM_EL0", [3, 3, 13, 0, 7], contextNumber),
+  register("SCXTNUM_EL1", [3, 0, 13, 0, 7], { ...contextNumber, e2h: "SCXTNUM_EL2" }),
+  register("SCXTNUM_EL2", [3, 4, 13, 0, 7], contextNumber),
+  register("SCXTNUM_EL3", [3, 6, 13, 0, 7], contextNumber),
 ];
 
 export const AARCH32 = [

@@ -33,8 +33,9 @@ const fields = {
     [20, given("FP16")],
     // GIC system registers, version 3.0 or 4.0.
     [24, always(1)],
+    [28, given("RAS")],
     [48, given("DIT")],
-    [56, given("CSV2")],
+    [56, levels("CSV2", "CSV2_2")],
     [60, given("CSV3")],
   ],
   ID_AA64PFR1_EL1: [
@@ -62,6 +63,7 @@ const fields = {
     [48, given("FHM")],
     [52, levels("FlagM", "FlagM2")],
     [56, levels("TLBIOS", "TLBIRANGE")],
+    [60, given("RNG")],
   ],
   ID_AA64ISAR1_EL1: [
     [0, levels("DPB", "DPB2")],
@@ -97,10 +99,12 @@ const fields = {
     [20, levels("PAN", "PAN2")],
     [28, given("XNX")],
     [36, given("ETS")],
+    [40, given("HCX")],
   ],
   ID_AA64MMFR2_EL1: [
     [0, given("TTCNP")],
     [4, given("UAO")],
+    [12, given("IESB")],
     [28, given("TTST")],
     [32, given("LSE2")],
     [36, given("IDST")],

@@ -4,13 +4,14 @@
 import { CPU, CPU_SYSREG_SLOTS } from "../../engine/layout.js";
 import { CONTROL } from "./control.js";
 import { DEBUG } from "./debug.js";
-import { AARCH32, EXCEPTION, THREAD } from "./exception.js";
+import { AARCH32, ERRORS, EXCEPTION, THREAD } from "./exception.js";
 import { GIC } from "./gic.js";
 import { IDENTIFICATION } from "./identification.js";
 import { IMPLEMENTATION } from "./implementation.js";
 import { POINTER_AUTHENTICATION } from "./pauth.js";
 import { PMU } from "./pmu.js";
 import { PSTATE } from "./pstate.js";
+import { RANDOM } from "./random.js";
 import { decode, encodingName, register, type SysregRow } from "./row.js";
 import { TIMER } from "./timer.js";
 import { TRANSLATION } from "./translation.js";
@@ -20,12 +21,14 @@ const ARCHITECTED: readonly SysregRow[] = [
   ...CONTROL,
   ...TRANSLATION,
   ...EXCEPTION,
+  ...ERRORS,
   ...THREAD,
   ...PSTATE,
   ...TIMER,
   ...GIC,
   ...DEBUG,
   ...PMU,
+  ...RANDOM,
   ...POINTER_AUTHENTICATION,
   ...AARCH32,
   ...IMPLEMENTATION,

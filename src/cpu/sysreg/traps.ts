@@ -4,7 +4,19 @@
  * trap. Checks run in the architecture's order: EL0 enables, traps to EL2, traps to EL3.
  */
 import { KEY_ENABLED, KEY_USE_TRAPPED } from "../../engine/layout.js";
-import { type Controls, CPTR_EL2, CPTR3, HCR, HCR_HIGH, ICH_HCR, MDCR2, MDCR3, SCR, SCTLR } from "./controls.js";
+import {
+  type Controls,
+  CPTR_EL2,
+  CPTR3,
+  HCR,
+  HCR_HIGH,
+  ICH_HCR,
+  MDCR2,
+  MDCR3,
+  SCR,
+  SCR_HIGH,
+  SCTLR,
+} from "./controls.js";
 
 /** EL that takes the trap; 0 when the access goes on. */
 export type TrapTarget = 0 | 1 | 2 | 3;
@@ -204,6 +216,20 @@ const rows = {
   pmuEvents: { check: pmuRead(PMUSERENR.ER) },
   pmuSelect: { check: pmu(PMUSERENR.EN | PMUSERENR.ER) },
   pmuPrivileged: { check: powerControl },
+  errorRecords: {
+    check: (c, el) => {
+      if (el === 1 && (c.hcrHigh & HCR_HIGH.TERR) !== 0) return 2;
+      return el < 3 && (c.scr & SCR.TERR) !== 0 ? 3 : 0;
+    },
+  },
+  contextNumber: {
+    check: (c, el) => {
+      if (el === 0 && (c.sctlrOfEl0 & SCTLR.TSCXT) !== 0) return fromEl0(c);
+      if (el < 2 && c.el2 && !(el === 0 && c.host0) && (c.hcrHigh & HCR_HIGH.EnSCXT) === 0) return 2;
+      return el < 3 && (c.scr & SCR.EnSCXT) === 0 ? 3 : 0;
+    },
+  },
+  hypervisorExtension: { check: (c, el) => (el < 3 && (c.scrHigh & SCR_HIGH.HXEn) === 0 ? 3 : 0) },
   gicCommon: { check: icc(ICH_HCR.TC, HCR.IMO | HCR.FMO, ROUTED) },
   gicDeactivate: { check: icc(ICH_HCR.TC | ICH_HCR.TDIR, HCR.IMO | HCR.FMO, ROUTED) },
   gicGroup0: { check: icc(ICH_HCR.TALL0, HCR.FMO, SCR.FIQ) },

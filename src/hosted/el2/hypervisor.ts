@@ -41,6 +41,7 @@ const HCR = {
   RW: 1n << 31n,
   APK: 1n << 40n,
   API: 1n << 41n,
+  EnSCXT: 1n << 53n,
 } as const;
 /** CNTHCTL_EL2: EL1PCTEN and EL1PCEN, the physical counter and timer belong to the guest. */
 const CNTHCTL_UNTRAPPED = 3n;
@@ -134,10 +135,11 @@ export class HostedHypervisor implements Stateful<HypervisorState> {
     vcpu.pstate = Number(Spsr.DAIF | Spsr.EL2h);
     const interrupts = this.#interrupts[indexOf(vcpu)];
     const routed = interrupts === undefined ? 0n : HCR.IMO | HCR.FMO;
-    // The keys and their use are the guest's.
+    // The keys and their use are the guest's, and so are software's numbers of its contexts.
     const keys = cpu.model.features.has("PAuth") ? HCR.APK | HCR.API : 0n;
+    const contextNumbers = cpu.model.features.has("CSV2_2") ? HCR.EnSCXT : 0n;
     const registers: Record<string, bigint> = {
-      HCR_EL2: HCR.VM | HCR.RW | keys | routed | (config.el3 === "guest" ? 0n : HCR.TSC),
+      HCR_EL2: HCR.VM | HCR.RW | keys | contextNumbers | routed | (config.el3 === "guest" ? 0n : HCR.TSC),
       VTCR_EL2: stage2.vtcr,
       VTTBR_EL2: stage2.vttbr(config.vmid ?? 1),
       SCTLR_EL2: SCTLR_OFF,

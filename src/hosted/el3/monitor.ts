@@ -8,9 +8,18 @@ import { type HostedCpu, type HostedLog, indexOf, type Outcome, RESUME, type Vcp
 import type { Firmware } from "./atf.js";
 import type { PowerUp } from "./power.js";
 
-/** SCR_EL3: Non-secure below, AArch64, HVC enabled, pointer authentication not trapped; SMC enabled (SMD = 0). */
-const SCR = { NS: 1n << 0n, RES1: 3n << 4n, HCE: 1n << 8n, RW: 1n << 10n, APK: 1n << 16n, API: 1n << 17n } as const;
-const SCR_NORMAL_WORLD = SCR.NS | SCR.RES1 | SCR.HCE | SCR.RW | SCR.APK | SCR.API;
+/** SCR_EL3: Non-secure below, AArch64, HVC and SMC (SMD = 0) enabled; features that are trapped by default are not. */
+const SCR = {
+  NS: 1n << 0n,
+  RES1: 3n << 4n,
+  HCE: 1n << 8n,
+  RW: 1n << 10n,
+  APK: 1n << 16n,
+  API: 1n << 17n,
+  EnSCXT: 1n << 25n,
+  HXEn: 1n << 38n,
+} as const;
+const SCR_NORMAL_WORLD = SCR.NS | SCR.RES1 | SCR.HCE | SCR.RW | SCR.APK | SCR.API | SCR.EnSCXT | SCR.HXEn;
 
 /** SCTLR_ELx with MMU and caches off: the RES1 bits of EL2 and EL3 (DDI 0487, "SCTLR_EL2"). */
 export const SCTLR_OFF = 0x30c5_0830n;

@@ -1,6 +1,7 @@
 /** All rows, in Arm's groups (DDI 0487, C4.1). */
 import type { Row } from "../pattern.js";
 import { atomics } from "./atomics.js";
+import { bfloat } from "./bfloat.js";
 import { branches } from "./branches.js";
 import { crypto } from "./crypto.js";
 import { dataImmediate } from "./data-immediate.js";
@@ -38,4 +39,5 @@ export const TABLE: readonly Row[] = [
   ...crypto,
   ...fpScalar,
   ...fpVector,
+  ...bfloat,
 ];

@@ -3,7 +3,7 @@
  * "Branches, Exception Generating and System instructions").
  */
 
-import { brk, eret, hlt, hvc, smc, svc } from "../../cpu/exceptions.js";
+import { brk, eret, errorBarrier, hlt, hvc, smc, svc } from "../../cpu/exceptions.js";
 import { KEY } from "../../cpu/pauth.js";
 import { CPU } from "../../engine/layout.js";
 import { type Row, row } from "../pattern.js";
@@ -49,6 +49,9 @@ const hints = [
   row("WFI", "11010101000000110010 0000 011 11111", { over: ["HINT"] }, (b) => b.leave(waitForInterrupt)),
   row("SEV", "11010101000000110010 0000 100 11111", { over: ["HINT"] }, (b) => {
     b.callRuntime(sendEvent);
+  }),
+  row("ESB", "11010101000000110010 0010 000 11111", { feature: "RAS", over: ["HINT"] }, (b) => {
+    b.callRuntime(errorBarrier);
   }),
   row("SEVL", "11010101000000110010 0000 101 11111", { over: ["HINT"] }, (b) => b.setState32(CPU.event, b.i32(1))),
 ];

@@ -45,7 +45,7 @@ function assembly(instructions: readonly Instruction[]): string {
   ret`,
   );
   const table = instructions.map((_, i) => `  .quad case${i}`);
-  return `.arch armv8.5-a+fp16+fp16fml
+  return `.arch armv8.5-a+fp16+fp16fml+bf16
 .text
 ${bodies.join("\n")}
 .data

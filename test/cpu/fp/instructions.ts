@@ -99,6 +99,7 @@ function* instructions(): Generator<Instruction> {
     yield* conversionsToInteger(width);
     yield* conversionsFromInteger(width);
   }
+  yield scalar("BFCVT", 32, 1, "bfcvt", 16);
   yield scalar("FCVTXN", 64, 1, "fcvtxn", 32);
   yield {
     asm: "fjcvtzs w9, d0; cset x10, eq; orr x9, x9, x10, lsl #32",
@@ -111,6 +112,12 @@ function* instructions(): Generator<Instruction> {
     op: FpOp.FMLAL,
     width: 16,
     operands: [16, 16, 32],
+  };
+  yield {
+    asm: "bfdot v2.2s, v0.4h, v1.4h; fmov w9, s2",
+    op: FpOp.BFDOT,
+    width: 32,
+    operands: [32, 32, 32],
   };
   yield { asm: "urecpe v0.2s, v0.2s; fmov w9, s0", op: FpOp.URECPE, width: 32, operands: [32] };
   yield { asm: "ursqrte v0.2s, v0.2s; fmov w9, s0", op: FpOp.URSQRTE, width: 32, operands: [32] };

@@ -40,11 +40,18 @@ const TRAPS: readonly FuzzDeviation[] = [
   { line: /^#\d+ m(sr|rs) mdccsr_el0 /, why: "MDSCR_EL1.TDCC is not implemented" },
   { line: /^#\d+ m(sr|rs) (l2\w*|cpu\w*|cbar)_el1 /, why: "HCR_EL2.TIDCP is not implemented" },
   {
+    // TGE is bit 27 and E2H bit 34.
+    line: /^#\d+ m(sr|rs) scxtnum_el0 el=0 hcr=\w*[4-7c-f]\w[89a-f]\w{6} /,
+    reference: /: EL2\+400 esr=62/,
+    why: "HCR_EL2.EnSCXT is not of effect for EL0 of a host (DDI 0487, SCXTNUM_EL0)",
+  },
+  {
     line: /^#\d+ mrs cntpct_el0 el=0 /,
     why: "CNTHCTL_EL2.EL1PCTEN of an EL0 access is taken from the bit of EL1PCEN",
   },
   {
-    line: /^#\d+ dc zva .* esr=9[26]/,
+    // Or the first instruction of EL1's vectors, MRS ESR_EL1, is trapped by HCR_EL2.TRVM.
+    line: /^#\d+ dc zva .* esr=(9[26]|62301445)/,
     reference: /:$/,
     why: "DC ZVA to Device memory, as all is with translation off, is no Alignment fault (DDI 0487, DC ZVA)",
   },
