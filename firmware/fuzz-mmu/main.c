@@ -243,8 +243,13 @@ static void one(void)
     write_register(sctlr_el1, sctlr);
     asm volatile("dsb sy\n\ttlbi alle1\n\tdsb sy\n\tic iallu\n\tdsb sy\n\tisb" ::: "memory");
     int accessed = 0;
-    for (u32 i = 0; i < ACCESSES; i++)
-        accessed |= one_access(va, space.bits, (tcr & TCR_HD) != 0);
+    int dirty_state = (tcr & TCR_HD) != 0;
+    for (u32 i = 0; i < ACCESSES; i++) {
+        accessed |= one_access(va, space.bits, dirty_state);
+        /* A write from EL0 makes the page one that EL1 does not execute: a TLB need not have noticed. */
+        if (dirty_state)
+            asm volatile("tlbi alle1\n\tdsb sy\n\tisb" ::: "memory");
+    }
     write_register(sctlr_el1, SCTLR_EL1_OFF);
     write_register(hcr_el2, HCR_RW);
     asm volatile("dsb sy\n\ttlbi alle1\n\tdsb sy\n\tisb" ::: "memory");
