@@ -68,11 +68,15 @@ export interface ResumeAction {
 
 /** Why the machine stands. */
 export type StopReason =
-  /** The instruction at pc has a breakpoint and has not executed. */
-  | { readonly kind: "breakpoint"; readonly via: "software" | "hardware" }
+  /**
+   * The instruction at pc has a breakpoint and has not executed. `text`, lines ended with "\n", is what the client could not
+   * know of it.
+   */
+  | { readonly kind: "breakpoint"; readonly via: "software" | "hardware"; readonly text?: string }
   /**
    * The instruction at pc is about to access `address`, the first watched byte that it would touch. With `text`, lines
-   * ended with "\n", something else has accessed it, a device, and that is done.
+   * ended with "\n", there is more to it: something else has accessed it, a device, and that is done; or a condition that
+   * the client has no part in could not be told.
    */
   | { readonly kind: "watchpoint"; readonly via: WatchKind; readonly address: bigint; readonly text?: string }
   /** One instruction has been executed. */

@@ -133,10 +133,11 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.machine.setPaused(true);
   }
 
-  private reasonOf({ vcpu }: Core, event: DebugEvent): Stop["reason"] {
+  private reasonOf({ index, vcpu }: Core, event: DebugEvent): Stop["reason"] {
     if (event === "watchpoint" && this.watchHit !== undefined) {
       const { kind, ...found } = this.watchHit;
-      return { kind: "watchpoint", via: kind, ...found };
+      const failure = this.agent.conditions.failure({ address: found.address, length: 1 }, this.agent.context(index));
+      return { kind: "watchpoint", via: kind, ...(failure && { text: failure }), ...found };
     }
     if (event === "catch" && this.systemCall !== undefined) {
       const call = this.systemCall;
@@ -145,7 +146,14 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     }
     if (event === "catch") return { kind: "catch", text: this.catches.report };
     if (event !== "breakpoint") return { kind: "step" };
-    return { kind: "breakpoint", via: this.pointAt(vcpu.pc)?.kind === "software" ? "software" : "hardware" };
+    const point = this.pointAt(vcpu.pc);
+    const asked = point?.program === undefined ? point : undefined;
+    const failure = asked && this.agent.conditions.failure(asked, this.agent.context(index));
+    return {
+      kind: "breakpoint",
+      via: point?.kind === "software" ? "software" : "hardware",
+      ...(failure && { text: failure }),
+    };
   }
 
   /** The breakpoint of a client at an address; the guest's own are not the debugger's. */

@@ -133,3 +133,28 @@ it("asks watchpoints in the target, by a command of its own", async () => {
   expect(text).toContain('"$new ==": it ends too early');
   expect(text).toContain('"$nix": there is no register or variable $nix');
 });
+
+it("says why a condition of its own stops that cannot be told", async () => {
+  const { run } = await serve();
+  const text = await run([
+    'eval "monitor condition %#lx 10 / ($x0 - 3) == 5", (long) &there',
+    "break *there",
+    "continue",
+    "p $x0",
+    "continue",
+    "p $x0",
+    "delete",
+    'eval "monitor condition %#lx", (long) &there',
+    "monitor condition 0x40080028 10 / ($new - 9) == 5",
+    "watch *(long *) 0x40080028",
+    "continue",
+    "p $x0",
+  ]);
+  expect(text).toMatch(/condition 0x\w+ 10 \/ \(\$x0 - 3\) == 5: .*divi.*\n(?:.*\n)*\$1 = 3\n/);
+  expect(text).toContain("$2 = 5");
+  expect(text).toMatch(
+    /condition 0x40080028 10 \/ \(\$new - 9\) == 5: .*divi.*\n(?:.*\n)*New value = 9\n(?:.*\n)*\$3 = \d/,
+  );
+  // Once for each: a condition that is true or false needs no words.
+  expect(text.match(/^condition 0x/gm)).toHaveLength(2);
+});

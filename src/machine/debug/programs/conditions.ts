@@ -3,8 +3,11 @@
  * never those of watchpoints, whose every access would be a round trip.
  */
 import {
+  type AgentContext,
   type AgentExpression,
+  AgentFailure,
   compileSource,
+  evaluate,
   type Names,
   type PointProgram,
   SourceError,
@@ -44,10 +47,21 @@ export class UserConditions {
   }
 
   /** What a point without a program of its own is to ask: the conditions for its bytes. */
-  programFor({ address, length }: Point): PointProgram | undefined {
-    const conditions = [...this.all]
-      .filter(([at]) => at >= address && at < address + BigInt(length))
-      .map(([, { expression }]) => expression);
+  programFor(point: Point): PointProgram | undefined {
+    const conditions = this.of(point).map(([, { expression }]) => expression);
     return conditions.length === 0 ? undefined : { conditions, commands: [] };
+  }
+
+  /** Why a stop is one because a condition could not be told, in a line: the debugger, which did not ask it, cannot say. */
+  failure(point: Pick<Point, "address" | "length">, context: AgentContext): string | undefined {
+    for (const [at, { text, expression }] of this.of(point)) {
+      const outcome = evaluate(expression, context);
+      if (outcome instanceof AgentFailure) return `condition 0x${at.toString(16)} ${text}: ${outcome.text}\n`;
+    }
+    return undefined;
+  }
+
+  private of({ address, length }: Pick<Point, "address" | "length">): [bigint, UserCondition][] {
+    return [...this.all].filter(([at]) => at >= address && at < address + BigInt(length));
   }
 }
