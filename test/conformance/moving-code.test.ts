@@ -34,7 +34,8 @@ const AT = {
   leaf: 212,
   nest: 224,
   veneer: 236,
-  end: 240,
+  fast: 240,
+  end: 300,
 } as const;
 const CELLS = 8;
 const NOP = 0xd503201f;
@@ -68,19 +69,24 @@ const adr = (register: number, from: number, to: number): number =>
   (0x10000000 | register | (((to - from) & 0x7ffff) << 5)) >>> 0;
 /** A small function of a page, or of one up to four before or behind it. */
 const small = (random: Random): number =>
-  ([AT.leaf, AT.nest, AT.veneer][random.below(3)] as number) + (random.below(9) - 4) * 1024;
+  ([AT.leaf, AT.nest, AT.veneer, AT.fast][random.below(4)] as number) + (random.below(9) - 4) * 1024;
 
 /**
  * Small functions, which the compiler may put in the place of their calls: one that calls nothing, and may skip an
- * instruction behind the call; one that calls another; one that goes to another by X16.
+ * instruction behind the call; one that calls another; one that goes to another by X16; and one of which only what it does
+ * most times is small: else it calls another, and returns or goes on to a third.
  */
 function smallFunctions(random: Random): [number, number[]][] {
   const leafNearby = AT.leaf + (random.below(7) - 3) * 1024;
+  const slow = AT.fast + 4;
   const skips = random.below(3) === 0 ? 0x910013de : NOP; // add x30, x30, #4
   return [
     [AT.leaf + 4, [TBZ_X0 | (random.below(32) << 19) | (2 << 5), skips, 0xd65f03c0]], // ret
     [AT.nest, [0xf81f0ffe, branch(BL, AT.nest + 1, leafNearby), operation(random), NOP, 0xf84107fe, 0xd65f03c0]],
     [AT.veneer, [adr(16, AT.veneer, leafNearby), 0xd61f0200]], // br x16
+    [AT.fast, [0xf240179f, 0x54000000 | (3 << 5), operation(random), 0xd65f03c0]], // tst x28, #63; b.eq
+    [slow, [0xf81f0ffe, branch(BL, slow + 1, leafNearby), ...Array.from({ length: 42 }, () => operation(random))]],
+    [slow + 44, [0xf84107fe, random.below(2) ? 0xd65f03c0 : branch(B, slow + 45, leafNearby)]],
   ];
 }
 

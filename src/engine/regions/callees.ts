@@ -6,6 +6,7 @@
  */
 import { flowOf, isVeneer } from "./control-flow.js";
 import type { PageCode, Pages } from "./discover.js";
+import { WARM_PART } from "./hot.js";
 import { contextOf, inContext, ownNumber, pageOf, slotOf } from "./places.js";
 
 /** Instructions of a callee, as far as they were executed, at most; of all in a region; and how deep they nest. */
@@ -14,6 +15,8 @@ const MAX_INLINED = 200;
 const MAX_DEPTH = 3;
 /** How often an indirect branch must have led somewhere, where that much of anything counts as often. */
 const LEAST_COUNT = 64;
+/** What is branched to once in so many calls is left out of a function that is too large with it. */
+const SELDOM = 16;
 
 /** Calls that are come back from as any other code goes on. */
 const CALLS = new Set(["BL", "BLR", "BLRAA", "BLRAAZ"]);
@@ -23,7 +26,18 @@ interface Context {
   readonly call: number;
   /** Functions that are on the way, by their beginnings in context 0. */
   readonly chain: readonly number[];
+  /** Where the function goes on too seldom to have the code, in context 0. */
+  readonly cold: ReadonlySet<number>;
 }
+
+/** How much of a function stands in place of a call. */
+interface Extent {
+  /** Instructions. */
+  readonly size: number;
+  /** See Context. */
+  readonly cold: ReadonlySet<number>;
+}
+const NOTHING: ReadonlySet<number> = new Set();
 
 export class Callees {
   private readonly contexts: Context[];
@@ -35,7 +49,7 @@ export class Callees {
     start: number,
     private readonly warm: number,
   ) {
-    this.contexts = [{ call: start, chain: [start] }];
+    this.contexts = [{ call: start, chain: [start], cold: NOTHING }];
   }
 
   /**
@@ -43,22 +57,33 @@ export class Callees {
    * is `offset` instructions from it, or of those that an indirect call led to most.
    */
   enter(call: number, offset: number | undefined): readonly number[] {
-    const back = this.pages(pageOf(call + 1));
-    if (back === undefined || pageOf(call + 1) !== pageOf(call) || !back.wasExecuted(slotOf(call + 1))) return [];
-    const heat = back.heat(slotOf(call + 1));
-    if (heat < this.warm) return [];
-    const targets = offset === undefined ? this.targetsOf(call, heat / 4) : [call + offset];
-    return targets.flatMap((target) => this.enterOne(call, ownNumber(target)) ?? []);
+    if (pageOf(call + 1) !== pageOf(call) || this.known(call + 1) === undefined) return [];
+    const calls = this.countOf(call + 1);
+    if (calls < this.warm) return [];
+    const targets = offset === undefined ? this.targetsOf(call, calls / 4) : [call + offset];
+    return targets.flatMap((target) => this.enterOne(call, ownNumber(target), calls) ?? []);
   }
 
-  private enterOne(call: number, start: number): number | undefined {
+  private enterOne(call: number, start: number, calls: number): number | undefined {
     const { chain } = this.contextAt(call);
     if (chain.length > MAX_DEPTH || chain.includes(start)) return undefined;
-    const size = this.sizeOf(start);
-    if (size === undefined || size > this.left) return undefined;
-    this.left -= size;
-    this.contexts.push({ call, chain: [...chain, start] });
+    const extent = this.extentOf(start, calls);
+    if (extent === undefined || extent.size > this.left) return undefined;
+    this.left -= extent.size;
+    this.contexts.push({ call, chain: [...chain, start], cold: extent.cold });
     return inContext(this.contexts.length - 1, start);
+  }
+
+  /** How often an instruction was branched to; where a region is entered, as often at least as made it one. */
+  private countOf(at: number): number {
+    const page = this.known(at);
+    if (page === undefined) return 0;
+    return page.isEntry(slotOf(at)) ? this.warm * WARM_PART : page.heat(slotOf(at));
+  }
+
+  /** Whether an instruction is left out of the function whose code stands there in place of a call. */
+  isCold(at: number): boolean {
+    return contextOf(at) !== 0 && this.contextAt(at).cold.has(ownNumber(at));
   }
 
   /** Where the indirect branch at `at` led so often, by numbers in context 0. */
@@ -91,15 +116,34 @@ export class Callees {
   }
 
   /**
-   * How many instructions of a function were executed; undefined for one that is too large, or that does not return by
-   * itself: whatever it goes to returns to the middle of the region then, which is no way into it.
+   * What of a function that is called so often is to stand in place of a call: all that was executed; or, if that is too
+   * much, what it does most times. How the C library's fast ways end is a branch to the slow one.
    */
-  private sizeOf(start: number): number | undefined {
+  private extentOf(start: number, calls: number): Extent | undefined {
+    const size = this.walk(start, () => false);
+    if (size !== undefined) return { size, cold: NOTHING };
+    const often = Math.max(calls, this.countOf(start));
+    const cold = new Set<number>();
+    const most = this.walk(start, (target) => {
+      if (this.countOf(target) * SELDOM > often) return false;
+      cold.add(target);
+      return true;
+    });
+    return most === undefined ? undefined : { size: most, cold };
+  }
+
+  /**
+   * How many instructions of a function were executed, without what is found cold of what it branches to; undefined for one
+   * that is too large, or that does not return by itself: whatever it goes to returns to the middle of the region then,
+   * which is no way into it.
+   */
+  private walk(start: number, findsCold: (target: number) => boolean): number | undefined {
     const seen = new Set<number>();
+    const cold = new Set<number>();
     const work = [start];
     let returns = false;
     for (let next = work.pop(); next !== undefined; next = work.pop()) {
-      for (let at = next; !seen.has(at); at++) {
+      for (let at = next; !seen.has(at) && !cold.has(at); at++) {
         const page = this.known(at);
         const form = page?.form(slotOf(at));
         if (page === undefined || form === undefined) break;
@@ -110,7 +154,10 @@ export class Callees {
         returns ||= isReturn === true;
         const targets = falls || calls || isReturn || !isVeneer(word) ? [] : this.targetsOf(at, 0);
         if (offset !== undefined && !calls) targets.push(at + offset);
-        work.push(...targets);
+        for (const target of targets) {
+          if (!seen.has(target) && this.known(target) && (cold.has(target) || findsCold(target))) cold.add(target);
+          else work.push(target);
+        }
         if (falls || CALLS.has(form.row.name)) continue;
         if (!isReturn && (calls || !targets.some((target) => this.known(target)))) return undefined;
         break;

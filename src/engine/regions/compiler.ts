@@ -135,6 +135,7 @@ export class Compiler {
       isBreakpoint: (slot) => handler(slot) === HANDLER_BREAKPOINT,
       wasExecuted: (slot) => handler(slot) !== 0,
       heat: (slot) => heatOf(slots[slot * 2] ?? 0, firstRegion),
+      isEntry: (slot) => handler(slot) >= firstRegion,
       targets: (slot) => targets.filter((target) => target.slot === slot),
       isRegion: (slot) => (beginnings.get(address + slot * SLOT_SIZE) ?? 0) >= WORTH_A_BRANCH,
     };

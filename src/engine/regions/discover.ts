@@ -20,8 +20,10 @@ export interface PageCode {
   isBreakpoint(slot: number): boolean;
   /** Whether the slot was ever executed. */
   wasExecuted(slot: number): boolean;
-  /** How often it was branched to while it was interpreted, as far as that is counted. */
+  /** How often it was branched to while it was interpreted, as far as that is counted; not where a region is entered. */
   heat(slot: number): number;
+  /** Whether a region is entered there. */
+  isEntry(slot: number): boolean;
   /** Where a slot's indirect branch led most, by numbers in context 0, and how often. */
   targets(slot: number): readonly { readonly at: number; readonly count: number }[];
   /** Whether a region begins there that is better gone to than compiled again. */
@@ -131,7 +133,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   const executed = (at: number): boolean => {
     const page = pageAt(at);
     if (page === undefined || !page.wasExecuted(slotOf(at))) return false;
-    if (contextOf(at) !== 0) return true;
+    if (contextOf(at) !== 0) return !callees.isCold(at);
     return Math.abs(pageOf(at)) <= NEIGHBOURS && (at === head || !page.isRegion(slotOf(at)));
   };
   const start = functionStart(pages, head);

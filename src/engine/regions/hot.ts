@@ -1,6 +1,9 @@
 /** What the engine remembers of a hot slot until it is compiled; apart from the compiler, which is loaded late. */
 import { CPU } from "../layout.js";
 
+/** A call's return is a way into the region when it was branched to this part as often as makes code hot. */
+export const WARM_PART = 8;
+
 /** A slot that has become hot, and where it was executed. */
 export interface HotSlot {
   readonly slot: number;

@@ -11,7 +11,7 @@ import { AREA, CODE_PAGE, GLOBAL, SLOT_SIZE } from "../layout.js";
 import { CODE_MAKER } from "../optimized-code.js";
 import { CodeCache, type Found, type KeptRegion } from "./code-cache.js";
 import type { Compiler } from "./compiler.js";
-import type { HotSlot } from "./hot.js";
+import { type HotSlot, WARM_PART } from "./hot.js";
 import { InstalledRegions } from "./installed.js";
 import {
   addressAt,
@@ -29,8 +29,6 @@ import { Snapshots } from "./snapshot.js";
 
 /** Functions of one module are compiled together (ARCHITECTURE.md, section 2: 16 is where the cost levels off). */
 const BATCH = 16;
-/** A call's return is a way into the region when it was branched to this often, as a part of what makes code hot. */
-const WARM = 1 / 8;
 /** A page that is written while it has code is looked at so often; after that it is taken for data. */
 const MAX_CHANGES = 4;
 /** Jobs that the compiler thread may have before it; what becomes hot meanwhile waits here. */
@@ -104,7 +102,7 @@ export class Regions {
     private readonly options: RegionOptions,
   ) {
     this.installed = new InstalledRegions(engine, table, host);
-    this.warm = Math.floor(engine.view.getInt32(GLOBAL.hot, true) * WARM);
+    this.warm = Math.floor(engine.view.getInt32(GLOBAL.hot, true) / WARM_PART);
     this.snapshots = new Snapshots(engine, this.installed, options.everything, this.warm);
     const { keep } = options;
     if (keep) this.cache = CodeCache.open(keep.directory, this.keyOf(keep.build));

@@ -80,7 +80,8 @@ export class Snapshots {
     for (let n = Math.max(0, first - start); n <= Math.min(SLOTS_PER_PAGE - 2, last - start); n++) {
       const word = slots[n * 2 + 1] as number;
       if (word >>> 26 === BL_OPCODE) {
-        const isWarm = heatOf(slots[n * 2 + 2] as number, firstRegion) >= this.warm;
+        const back = slots[n * 2 + 2] as number;
+        const isWarm = (back & 0xffff) >= firstRegion || heatOf(back, firstRegion) >= this.warm;
         if (isWarm) called.push(start + n + (flowOf("BL", word).offset as number));
       } else if (word >>> 25 === INDIRECT_OPCODE && !targets.some(({ slot }) => slot === n)) {
         const known = this.targetsOf(address, n, page);

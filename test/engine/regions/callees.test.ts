@@ -7,6 +7,7 @@ import { contextOf, ownNumber, pageOf, slotOf } from "../../../src/engine/region
 const [NOP, RET, BLR_X1] = [0xd503201f, 0xd65f03c0, 0xd63f0020];
 const bl = (offset: number): number => (0x94000000 | (offset & 0x3ffffff)) >>> 0;
 const b = (offset: number): number => (0x14000000 | (offset & 0x3ffffff)) >>> 0;
+const cbz = (offset: number): number => (0xb4000000 | ((offset & 0x7ffff) << 5)) >>> 0;
 const WARM = 10;
 const FORMS = allForms();
 const formOf = (word: number) => FORMS.find(({ mask, value }) => ((word & mask) ^ value) === 0);
@@ -16,6 +17,7 @@ function region(
   code: Readonly<Record<number, readonly number[]>>,
   heat: Readonly<Record<number, number>>,
   targets: readonly { slot: number; at: number; count: number }[] = [],
+  entries: readonly number[] = [],
 ) {
   const pages = (distance: number): PageCode | undefined => {
     const words = code[distance];
@@ -27,6 +29,7 @@ function region(
         isBreakpoint: () => false,
         wasExecuted: (slot) => slot < words.length,
         heat: (slot) => heat[distance * 1024 + slot] ?? 0,
+        isEntry: (slot) => entries.includes(distance * 1024 + slot),
         targets: (slot) => (distance === 0 ? targets.filter((target) => target.slot === slot) : []),
         isRegion: () => false,
       }
@@ -71,6 +74,21 @@ describe("a function", () => {
     expect(inlined(region({ 0: [bl(0), RET] }, heat))).toEqual([]);
     expect(inlined(region({ 0: [bl(2), RET, ...Array(100).fill(NOP), RET] }, heat))).toEqual([]);
     expect(inlined(region({ 0: [bl(2), RET, NOP, b(5000)] }, heat))).toEqual([]);
+  });
+
+  it("has no code of what it seldom branches to, if it is too large with it", () => {
+    const code = { 0: [bl(2), RET, cbz(3), NOP, RET, ...Array(60).fill(NOP), RET] };
+    const calls = 20 * WARM;
+    expect(inlined(region(code, { 1: calls, 5: 1 }))).toEqual([2, 3, 4]);
+    expect(inlined(region(code, { 1: calls, 5: calls / 4 }))).toEqual([]);
+    // How often that goes where a region is entered nobody knows.
+    expect(inlined(region(code, { 1: calls }, [], [5]))).toEqual([]);
+    const small = { 0: [bl(2), RET, cbz(3), NOP, RET, NOP, RET] };
+    expect(inlined(region(small, { 1: calls, 5: 1 }))).toEqual([2, 3, 4, 5, 6]);
+  });
+
+  it("is called where a region is entered behind the call, too", () => {
+    expect(inlined(region({ 0: [bl(2), RET, ...leaf] }, {}, [], [1]))).toEqual([2, 3]);
   });
 
   it("is called by an address that the call led to often, of two at most", () => {
