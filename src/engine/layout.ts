@@ -250,6 +250,9 @@ export const ALIGNED_TAG = 2n;
 export const WATCHED_BYTES = { first: 8, more: 20 } as const;
 /** Neighbouring entries of which a bank knows by one bit whether any was filled. */
 export const TLB_GROUP = TLB_ENTRIES / 64;
+/** Displaced entries that a bank keeps: two pages that want the same entry by turns need no walk each time. */
+export const VICTIMS = 256;
+export const FETCH_VICTIMS = 64;
 export const FETCH_BITS = 10;
 export const FETCH_ENTRIES = 1 << FETCH_BITS;
 export const FETCH_ENTRY = { tag: 0, codePage: 8, guarded: 12, size: 16 } as const;
@@ -260,11 +263,14 @@ export const FETCH_ENTRY = { tag: 0, codePage: 8, guarded: 12, size: 16 } as con
  */
 export const SITES = 64;
 /**
- * A bank: header (`filled` has a bit for each TLB_GROUP; `sitesClean` is non-zero while no site matches anything), data
- * entries, fetch entries, the sites' tags (64 bits each) and addends (32 bits each).
+ * A bank: header (`filled` has a bit for each TLB_GROUP; `sitesClean` is non-zero while no site matches anything,
+ * `hasVictims` once an entry was displaced), data entries, displaced ones, fetch entries, displaced ones, the
+ * sites' tags (64 bits each) and addends (32 bits each).
  */
-const fetchEntries = 64 + TLB_ENTRIES * TLB_ENTRY.size;
-const siteTags = fetchEntries + FETCH_ENTRIES * FETCH_ENTRY.size;
+const victims = 64 + TLB_ENTRIES * TLB_ENTRY.size;
+const fetchEntries = victims + VICTIMS * TLB_ENTRY.size;
+const fetchVictims = fetchEntries + FETCH_ENTRIES * FETCH_ENTRY.size;
+const siteTags = fetchVictims + FETCH_VICTIMS * FETCH_ENTRY.size;
 const siteAddends = siteTags + SITES * 8;
 export const BANK = {
   key: 0,
@@ -272,8 +278,11 @@ export const BANK = {
   lastUse: 16,
   context: 20,
   sitesClean: 24,
+  hasVictims: 28,
   data: 64,
+  victims,
   fetch: fetchEntries,
+  fetchVictims,
   siteTags,
   siteAddends,
   size: siteAddends + SITES * 4,

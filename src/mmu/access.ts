@@ -26,14 +26,17 @@ import {
 } from "../engine/layout.js";
 import {
   chooseBank,
+  copyEntry,
   entryOf,
   entryToFill,
   hasShared,
   hostBy,
   noteLargeRange,
   noteWriter,
+  pageOf,
   tagOf,
   unprivilegedContext,
+  victimOf,
 } from "./banks.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, isExternalAbort, physicalToHost, walk } from "./walk.js";
 import { ifBesideWatched, unwatchedHost, watched, watchedInPage } from "./watch.js";
@@ -45,8 +48,6 @@ const DEVICE = 1;
 /** Bits of the `flags` argument, as the interpreter passes them; above them log2 of the element plus 1, or 0. */
 const FLAG = { aligned: 1, unprivileged: 2 } as const;
 const FLAG_ELEMENT = 4;
-
-const pageOf = (va: I64): I64 => va.and(-BigInt(PAGE_SIZE));
 
 /** PC of the slot being executed, into the block. */
 function savePc(c: CpuView): void {
@@ -160,13 +161,30 @@ function unalignedOrdered(fb: FunctionBuilder, c: CpuView, context: I32): I32 {
   return controlOf(c, context).bit(6).and(isLoadExclusive(word).xor(1));
 }
 
-function copyEntry(fb: FunctionBuilder, from: I32, to: I32): void {
-  for (let at = 0; at < TLB_ENTRY.size; at += 16) fb.store("v128.store", to, fb.load("v128.load", from, at), at);
+/** Puts the entry of a page back in its place if another page has displaced it, and returns what `refill` does. */
+function takeBack(fb: FunctionBuilder, c: CpuView, context: I32, va: I64, access: I32): void {
+  const bank = fb.variable(fb.call(chooseBank, c.base, context)).get();
+  const victim = fb.variable(victimOf(bank, va)).get();
+  fb.if((fb.load("i64.load", victim, TLB_ENTRY.page) as I64).eq(pageOf(va)), () => {
+    const allowed = (fb.load("i32.load", victim, TLB_ENTRY.flags) as I32).shrU(access).and(1);
+    // While something is watched `permitWrites` gives no permission.
+    const suffices = allowed.and(access.eq(ACCESS.write).and(c.get32(CPU.watch).ne(0)).eqz());
+    const halves = [0, 16].map((at) => fb.variable(fb.load("v128.load", victim, at) as V128));
+    const goes = fb.variable(suffices);
+    fb.store("i64.store", victim, fb.i64(-1), TLB_ENTRY.page);
+    fb.if(goes.get(), () => {
+      const own = fb.variable(entryToFill(fb, bank, va)).get();
+      for (const [i, half] of halves.entries()) fb.store("v128.store", own, half.get(), i * 16);
+      c.set32(CPU.walkFault, 0);
+      fb.return(hostBy(fb, own, va));
+    });
+  });
 }
 
 /** Walks, fills the entry, returns the host address, DEVICE (walkPa holds the address) or FAILED (walkFault). */
 export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, va, access) => {
   const c = new CpuView(fb, cpu);
+  takeBack(fb, c, context, va, access);
   const mayShare = hasShared(context).and(va.bit(55));
   fb.if(mayShare, () => {
     const shared = entryOf(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), va);

@@ -5,6 +5,7 @@
  */
 import { STACK_POINTER_TRAP } from "../cpu/sysreg/traps.js";
 import { CpuView } from "../engine/cpu-view.js";
+import { fetchVictim } from "../engine/interpreter/fetch-entry.js";
 import { NO_RETURN } from "../engine/interpreter/protocol.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
@@ -20,16 +21,20 @@ import {
   CPU,
   FETCH_ENTRIES,
   FETCH_ENTRY,
+  FETCH_VICTIMS,
   GLOBAL,
   MODE,
   MODE_POINTER_AUTH,
   PAGE_BITS,
   PAGE_FLAG,
+  PAGE_SIZE,
   SEVERAL_WRITERS,
   SITES,
+  TLB_BITS,
   TLB_ENTRIES,
   TLB_ENTRY,
   TLB_GROUP,
+  VICTIMS,
   WATCHED_TAG,
 } from "../engine/layout.js";
 
@@ -70,7 +75,11 @@ const clearSites = defineFunction("clearSites", "i", "", (fb, bank) => {
 export const flushBank = defineFunction("flushBank", "i", "", (fb, bank) => {
   forEachFilledGroup(fb, bank, (group) => fb.memoryFill(group, fb.i32(INVALID_BYTE), fb.i32(GROUP_SIZE)));
   fb.store("i64.store", bank, fb.i64(0), BANK.filled);
-  fb.memoryFill(bank.add(BANK.fetch), fb.i32(INVALID_BYTE), fb.i32(FETCH_ENTRIES * FETCH_ENTRY.size));
+  fb.if(fb.load("i32.load", bank, BANK.hasVictims) as I32, () => {
+    fb.memoryFill(bank.add(BANK.victims), fb.i32(INVALID_BYTE), fb.i32(VICTIMS * TLB_ENTRY.size));
+    fb.store("i32.store", bank, fb.i32(0), BANK.hasVictims);
+  });
+  fb.memoryFill(bank.add(BANK.fetch), fb.i32(INVALID_BYTE), fb.i32((FETCH_ENTRIES + FETCH_VICTIMS) * FETCH_ENTRY.size));
   fb.call(clearSites, bank);
   fb.return();
 });
@@ -148,6 +157,13 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   return context.toI64U().or(a.shl(8)).or(v.shl(24)).or(secure.toI64U().shl(48));
 }
 
+/** The address of the page that an address is in. */
+export const pageOf = (va: I64): I64 => va.and(-BigInt(PAGE_SIZE));
+
+export function copyEntry(fb: FunctionBuilder, from: I32, to: I32): void {
+  for (let at = 0; at < TLB_ENTRY.size; at += 16) fb.store("v128.store", to, fb.load("v128.load", from, at), at);
+}
+
 /** Address of the TLB entry for a page in a bank. */
 export function entryOf(bank: I32, va: I64): I32 {
   const index = va
@@ -173,10 +189,35 @@ function holds(fb: FunctionBuilder, entry: I32): I32 {
   return (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).select(page.bit(0).eqz(), fb.i32(0));
 }
 
+/** Where a bank keeps the entry of a page if another one has displaced it. Pages of the same entry have different ones. */
+export function victimOf(bank: I32, va: I64): I32 {
+  const mixed = va.shrU(PAGE_BITS).xor(va.shrU(PAGE_BITS + TLB_BITS));
+  const index = mixed.wrap().and(VICTIMS - 1);
+  return bank.add(index.mul(TLB_ENTRY.size)).add(BANK.victims);
+}
+
+/** (bank, entry): another page takes the place of what is in an entry, which is kept, without its fast write permission. */
+const displace = defineFunction("displace", "ii", "", (fb, bank, entry) => {
+  fb.call(clearSites, bank);
+  const victim = victimOf(bank, fb.load("i64.load", entry, TLB_ENTRY.page) as I64);
+  copyEntry(fb, entry, victim);
+  // Of this one `poisonWrites` does not know.
+  fb.store("i64.store", victim, fb.i64(-1), TLB_ENTRY.write);
+  fb.store("i32.store", bank, fb.i32(1), BANK.hasVictims);
+  fb.return();
+});
+
 /** The same for an entry that is about to be filled, in place of what is there. */
 export function entryToFill(fb: FunctionBuilder, bank: I32, va: I64): I32 {
   const entry = entryOf(bank, va);
-  fb.if(holds(fb, entry), () => fb.call(clearSites, bank));
+  fb.if(holds(fb, entry), () => {
+    const isOther = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).ne(pageOf(va));
+    fb.if(
+      isOther,
+      () => fb.call(displace, bank, entry),
+      () => fb.call(clearSites, bank),
+    );
+  });
   const group = va
     .shrU(PAGE_BITS)
     .and(TLB_ENTRIES - 1)
@@ -329,7 +370,9 @@ export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (
     fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.read);
     fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.write);
     fb.store("i64.store", bank.add(data), fb.i64(-1), BANK.data + TLB_ENTRY.page);
+    fb.store("i64.store", victimOf(bank, va), fb.i64(-1), TLB_ENTRY.page);
     fb.store("i64.store", bank.add(fetch), fb.i64(-1), BANK.fetch + FETCH_ENTRY.tag);
+    fb.store("i64.store", fetchVictim(bank, va), fb.i64(-1), FETCH_ENTRY.tag);
   });
   fb.return();
 });

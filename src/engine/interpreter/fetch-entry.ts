@@ -1,6 +1,6 @@
 /** The fetch TLB, by virtual page. */
 import type { I32, I64 } from "../ir/value.js";
-import { FETCH_ENTRIES, FETCH_ENTRY, PAGE_BITS } from "../layout.js";
+import { BANK, FETCH_BITS, FETCH_ENTRIES, FETCH_ENTRY, FETCH_VICTIMS, PAGE_BITS } from "../layout.js";
 
 /** Where a bank's fetch entry for an address is, less BANK.fetch. */
 export function fetchEntry(bank: I32, address: I64): I32 {
@@ -10,4 +10,11 @@ export function fetchEntry(bank: I32, address: I64): I32 {
     .wrap()
     .and((FETCH_ENTRIES - 1) << shift);
   return bank.add(index);
+}
+
+/** Where a bank keeps the fetch entry of a page if another one has displaced it. */
+export function fetchVictim(bank: I32, address: I64): I32 {
+  const mixed = address.shrU(PAGE_BITS).xor(address.shrU(PAGE_BITS + FETCH_BITS));
+  const index = mixed.wrap().and(FETCH_VICTIMS - 1);
+  return bank.add(index.mul(FETCH_ENTRY.size)).add(BANK.fetchVictims);
 }

@@ -28,7 +28,7 @@ import {
   WHOSE_BREAKPOINTS,
 } from "../layout.js";
 import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UNDEFINED } from "./code-pages.js";
-import { fetchEntry } from "./fetch-entry.js";
+import { fetchEntry, fetchVictim } from "./fetch-entry.js";
 import { heatSlot } from "./jump.js";
 import { LANDING, landingPad } from "./landing.js";
 import { BREAKPOINT_PROGRAM, HANDLER, NO_RETURN, RETURNED } from "./protocol.js";
@@ -77,6 +77,19 @@ const abortFetch = defineFunction("abortFetch", "ii", "", (fb, cpu, fault) => {
   fb.return();
 });
 
+/** (bank, page, predecode page, guarded): fills the fetch entry of a page; what is there of another one is kept. */
+const fillFetch = defineFunction("fillFetch", "ilii", "", (fb, bank, page, code, guarded) => {
+  const entry = fetchEntry(bank, page).add(BANK.fetch);
+  const there = fb.load("i64.load", entry, FETCH_ENTRY.tag) as I64;
+  fb.if(there.bit(0).eqz().and(there.ne(page)), () => {
+    fb.store("v128.store", fetchVictim(bank, there), fb.load("v128.load", entry));
+  });
+  fb.store("i64.store", entry, page, FETCH_ENTRY.tag);
+  fb.store("i32.store", entry, code, FETCH_ENTRY.codePage);
+  fb.store("i32.store", entry, guarded, FETCH_ENTRY.guarded);
+  fb.return();
+});
+
 /** The predecode page for the virtual page of the PC in the block, or 0 with an abort or an exit set up. */
 const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
@@ -89,24 +102,23 @@ const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
   const page = pc.and(-BigInt(PAGE_SIZE));
   const context = c.get32(CPU.context);
   const mayShare = hasShared(context).and(pc.bit(55));
-  const entry = fetchEntry(c.get32(CPU.bank), page);
-  const fill = (at: I32, code: I32, guarded: I32): void => {
-    fb.store("i64.store", at, page, BANK.fetch + FETCH_ENTRY.tag);
-    fb.store("i32.store", at, code, BANK.fetch + FETCH_ENTRY.codePage);
-    fb.store("i32.store", at, guarded, BANK.fetch + FETCH_ENTRY.guarded);
-  };
+  const own = fb.variable(c.get32(CPU.bank)).get();
   const noteGuarded = (guarded: I32): void => {
     c.set32(CPU.guardedLevels, c.get32(CPU.guardedLevels).or(guarded.shl(c.get32(CPU.el))));
   };
-  fb.if(mayShare, () => {
-    const shared = fetchEntry(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), page);
-    fb.if((fb.load("i64.load", shared, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page), () => {
-      const code = fb.load("i32.load", shared, BANK.fetch + FETCH_ENTRY.codePage) as I32;
-      const guarded = fb.load("i32.load", shared, BANK.fetch + FETCH_ENTRY.guarded) as I32;
+  /** Takes over what an entry has if it is of the page. */
+  const copyFrom = (entry: I32): void => {
+    fb.if((fb.load("i64.load", entry, FETCH_ENTRY.tag) as I64).eq(page), () => {
+      const code = fb.variable(fb.load("i32.load", entry, FETCH_ENTRY.codePage) as I32).get();
+      const guarded = fb.variable(fb.load("i32.load", entry, FETCH_ENTRY.guarded) as I32).get();
       noteGuarded(guarded);
-      fill(entry, code, guarded);
+      fb.call(fillFetch, own, page, code, guarded);
       fb.return(code);
     });
+  };
+  copyFrom(fetchVictim(own, page));
+  fb.if(mayShare, () => {
+    copyFrom(fetchEntry(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), page).add(BANK.fetch));
   });
   const fault = fb.call(walk, cpu, context, pc, fb.i32(ACCESS.execute));
   const abort = (code: I32): void => {
@@ -136,9 +148,9 @@ const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
   });
   const guarded = c.get32(CPU.walkAttributes).and(ATTRIBUTE.guarded).ne(0);
   noteGuarded(guarded);
-  fill(entry, code.get(), guarded);
+  fb.call(fillFetch, own, page, code.get(), guarded);
   fb.if(mayShare.and(c.get32(CPU.walkAttributes).and(ATTRIBUTE.notGlobal).eqz()), () => {
-    fill(fetchEntry(fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), page), code.get(), guarded);
+    fb.call(fillFetch, fb.call(chooseBank, cpu, context.add(CACHE_CONTEXT.shared)), page, code.get(), guarded);
   });
   fb.return(code.get());
 });

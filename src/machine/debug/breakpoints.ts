@@ -11,6 +11,7 @@ import {
   CODE_PAGE,
   FETCH_ENTRIES,
   FETCH_ENTRY,
+  FETCH_VICTIMS,
   GLOBAL,
   PAGE_BITS,
   PAGE_SIZE,
@@ -174,9 +175,14 @@ export class Breakpoints {
   private forgetFetches(page: bigint): void {
     const { view, cpuBases } = this.engine;
     const index = Number((page >> BigInt(PAGE_BITS)) & BigInt(FETCH_ENTRIES - 1));
-    const first = view.getInt32(GLOBAL.bankBase, true) + BANK.fetch + index * FETCH_ENTRY.size + FETCH_ENTRY.tag;
-    for (let bank = 0; bank < cpuBases.length * BANKS_PER_CPU; bank++) {
-      view.setBigInt64(first + bank * BANK.size, -1n, true);
+    const banks = view.getInt32(GLOBAL.bankBase, true);
+    for (let n = 0; n < cpuBases.length * BANKS_PER_CPU; n++) {
+      const bank = banks + n * BANK.size;
+      view.setBigInt64(bank + BANK.fetch + index * FETCH_ENTRY.size + FETCH_ENTRY.tag, -1n, true);
+      // Which of these it is in costs more to find out than to fill them again.
+      for (let i = 0; i < FETCH_VICTIMS; i++) {
+        view.setBigInt64(bank + BANK.fetchVictims + i * FETCH_ENTRY.size + FETCH_ENTRY.tag, -1n, true);
+      }
     }
   }
 }

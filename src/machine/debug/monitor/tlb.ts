@@ -23,7 +23,7 @@ export const tlb: MonitorCommand = {
       // Others only fill these (CACHE_CONTEXT).
       if (key === NO_KEY || !(Number(key & 0xffn) in CONTEXT_NAMES)) continue;
       let used = 0;
-      for (let entry = bank + BANK.data; entry < bank + BANK.fetch; entry += TLB_ENTRY.size) {
+      for (let entry = bank + BANK.data; entry < bank + BANK.victims; entry += TLB_ENTRY.size) {
         const filled = view.getInt32(entry + TLB_ENTRY.flags, true) !== 0;
         if (filled && (view.getBigUint64(entry + TLB_ENTRY.page, true) & 1n) === 0n) used++;
       }
