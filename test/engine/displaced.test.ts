@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { CPU, PAGE_BITS, TLB_BITS } from "../../src/engine/layout.js";
-import { CODE, compileHot, DATA, type Machine, machine, slice, start, TABLES } from "./rig.js";
+import { compileHot, DATA, type Machine, machine, mapByPages, slice, start, TABLES, writeDoubleword } from "./rig.js";
 
 const PAGE = 0x1000n;
 /** Virtual pages whose numbers have the same low bits. */
@@ -28,18 +28,11 @@ const program = (body: readonly number[]): number[] => [
 function begin(m: Machine, body: readonly number[], registers: Readonly<Record<number, bigint>>): void {
   const { engine, vcpu } = m;
   start(m, program(body), 5);
-  const write = (at: bigint, value: bigint): void => {
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, value, true);
-    engine.writePhysical(at, bytes);
-  };
-  write(TABLES + 8n, (TABLES + PAGE) | 3n);
-  write(TABLES + PAGE, CODE | 0x701n);
-  write(TABLES + PAGE + 8n, (TABLES + 2n * PAGE) | 3n);
-  write(TABLES + PAGE + (1n + APART / 0x20_0000n) * 8n, (TABLES + 3n * PAGE) | 3n);
-  write(ENTRY, page(1n));
-  write(TABLES + 3n * PAGE + 100n * 8n, page(3n));
-  for (const [n, value] of [1n, 1000n, 3n].entries()) write(DATA + BigInt(n + 1) * PAGE, value);
+  mapByPages(m);
+  writeDoubleword(m, TABLES + PAGE + (1n + APART / 0x20_0000n) * 8n, (TABLES + 3n * PAGE) | 3n);
+  writeDoubleword(m, ENTRY, page(1n));
+  writeDoubleword(m, TABLES + 3n * PAGE + 100n * 8n, page(3n));
+  for (const [n, value] of [1n, 1000n, 3n].entries()) writeDoubleword(m, DATA + BigInt(n + 1) * PAGE, value);
   engine.exports.flushCpu(vcpu.base);
   for (const [n, value] of Object.entries(registers)) vcpu.setX(Number(n), value);
   vcpu.setX(28, BigInt(ROUNDS));

@@ -184,3 +184,15 @@ export async function compileHot({ engine }: Machine, milliseconds = 30): Promis
     setTimeout(resolve, milliseconds);
   });
 }
+
+export function writeDoubleword({ engine }: Machine, at: bigint, value: bigint): void {
+  engine.writePhysical(at, new Uint8Array(BigUint64Array.of(value).buffer));
+}
+
+/** CODE as a block, and the 2 MiB from DATA on by pages, described from TABLES + 0x2000 on. */
+export function mapByPages(m: Machine): void {
+  const [level2, level3] = [TABLES + 0x1000n, TABLES + 0x2000n];
+  writeDoubleword(m, TABLES + 8n, level2 | 3n);
+  writeDoubleword(m, level2, CODE | 0x701n);
+  writeDoubleword(m, level2 + 8n, level3 | 3n);
+}

@@ -3,7 +3,19 @@
  * under them, and no round may see the old one after TLB maintenance.
  */
 import { describe, expect, it } from "vitest";
-import { CODE, COUNTER, compileHot, DATA, type Machine, machine, slice, start, state, TABLES } from "./rig.js";
+import {
+  COUNTER,
+  compileHot,
+  DATA,
+  type Machine,
+  machine,
+  mapByPages,
+  slice,
+  start,
+  state,
+  TABLES,
+  writeDoubleword,
+} from "./rig.js";
 
 const PAGE = 0x1000n;
 const NOP = 0xd503201f;
@@ -37,15 +49,8 @@ function program(): number[] {
 function begin(m: Machine): void {
   const { engine, vcpu } = m;
   start(m, program(), 5);
-  const write = (at: bigint, value: bigint): void => {
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, value, true);
-    engine.writePhysical(at, bytes);
-  };
-  write(TABLES + 8n, (TABLES + PAGE) | 3n);
-  write(TABLES + PAGE, CODE | 0x701n);
-  write(TABLES + PAGE + 8n, (TABLES + 2n * PAGE) | 3n);
-  write(ENTRY, page(1n));
+  mapByPages(m);
+  writeDoubleword(m, ENTRY, page(1n));
   engine.exports.flushCpu(vcpu.base);
   const registers = { 0: MOVING, 2: 0n, 4: ENTRY, 5: page(1n), 6: page(1n) ^ page(2n), 7: MOVING >> 12n };
   for (const [n, value] of Object.entries(registers)) vcpu.setX(Number(n), value);

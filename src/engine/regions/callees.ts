@@ -37,7 +37,6 @@ interface Extent {
   /** See Context. */
   readonly cold: ReadonlySet<number>;
 }
-const NOTHING: ReadonlySet<number> = new Set();
 
 export class Callees {
   private readonly contexts: Context[];
@@ -49,7 +48,7 @@ export class Callees {
     start: number,
     private readonly warm: number,
   ) {
-    this.contexts = [{ call: start, chain: [start], cold: NOTHING }];
+    this.contexts = [{ call: start, chain: [start], cold: new Set() }];
   }
 
   /**
@@ -120,24 +119,15 @@ export class Callees {
    * much, what it does most times. How the C library's fast ways end is a branch to the slow one.
    */
   private extentOf(start: number, calls: number): Extent | undefined {
-    const size = this.walk(start, () => false);
-    if (size !== undefined) return { size, cold: NOTHING };
     const often = Math.max(calls, this.countOf(start));
-    const cold = new Set<number>();
-    const most = this.walk(start, (target) => {
-      if (this.countOf(target) * SELDOM > often) return false;
-      cold.add(target);
-      return true;
-    });
-    return most === undefined ? undefined : { size: most, cold };
+    return this.walk(start, () => false) ?? this.walk(start, (target) => this.countOf(target) * SELDOM <= often);
   }
 
   /**
-   * How many instructions of a function were executed, without what is found cold of what it branches to; undefined for one
-   * that is too large, or that does not return by itself: whatever it goes to returns to the middle of the region then,
-   * which is no way into it.
+   * What of a function was executed, without what it branches to seldom; undefined for one that is too large, or that does
+   * not return by itself: whatever it goes to returns to the middle of the region then, which is no way into it.
    */
-  private walk(start: number, findsCold: (target: number) => boolean): number | undefined {
+  private walk(start: number, isSeldom: (target: number) => boolean): Extent | undefined {
     const seen = new Set<number>();
     const cold = new Set<number>();
     const work = [start];
@@ -155,7 +145,7 @@ export class Callees {
         const targets = falls || calls || isReturn || !isVeneer(word) ? [] : this.targetsOf(at, 0);
         if (offset !== undefined && !calls) targets.push(at + offset);
         for (const target of targets) {
-          if (!seen.has(target) && this.known(target) && (cold.has(target) || findsCold(target))) cold.add(target);
+          if (!seen.has(target) && this.known(target) && isSeldom(target)) cold.add(target);
           else work.push(target);
         }
         if (falls || CALLS.has(form.row.name)) continue;
@@ -163,7 +153,7 @@ export class Callees {
         break;
       }
     }
-    return returns ? seen.size : undefined;
+    return returns ? { size: seen.size, cold } : undefined;
   }
 
   /** The page of an instruction that was executed. */

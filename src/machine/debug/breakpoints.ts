@@ -173,16 +173,14 @@ export class Breakpoints {
 
   /** Every vCPU looks up the predecode page of a virtual page again. */
   private forgetFetches(page: bigint): void {
-    const { view, cpuBases } = this.engine;
+    const { view, bytes, cpuBases } = this.engine;
     const index = Number((page >> BigInt(PAGE_BITS)) & BigInt(FETCH_ENTRIES - 1));
     const banks = view.getInt32(GLOBAL.bankBase, true);
     for (let n = 0; n < cpuBases.length * BANKS_PER_CPU; n++) {
       const bank = banks + n * BANK.size;
       view.setBigInt64(bank + BANK.fetch + index * FETCH_ENTRY.size + FETCH_ENTRY.tag, -1n, true);
-      // Which of these it is in costs more to find out than to fill them again.
-      for (let i = 0; i < FETCH_VICTIMS; i++) {
-        view.setBigInt64(bank + BANK.fetchVictims + i * FETCH_ENTRY.size + FETCH_ENTRY.tag, -1n, true);
-      }
+      const victims = bank + BANK.fetchVictims;
+      bytes.fill(0xff, victims, victims + FETCH_VICTIMS * FETCH_ENTRY.size);
     }
   }
 }
