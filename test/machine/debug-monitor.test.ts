@@ -68,6 +68,10 @@ describe("help", () => {
       "walk $pc",
       'refused: "$pc" is no number: 4096 or 0x1000; GDB puts one in with: eval "monitor … %#lx", (long) $pc',
     ],
+    [
+      "walk &jiffies",
+      'refused: "&jiffies" is no number: 4096 or 0x1000; GDB puts one in with: eval "monitor … %#lx", (long) &jiffies',
+    ],
     ["walk 0 el7", 'refused: no regime "el7"; there are el0, el1, el2, el3, ipa'],
     ["view el9", 'refused: no view "el9"; there are current, el0, el1, el2, el3, ipa, pa'],
     ["power on 7 0", "refused: there is no CPU7: the machine has 1, from 0"],
@@ -107,6 +111,65 @@ describe("tables", () => {
       }
     }
     expect(mappedOnes).toBeGreaterThan(3);
+  });
+
+  it("whose flags hardware keeps are read as the guest's accesses would find them", async () => {
+    const rig = await mapped({ cpu: "max" });
+    const { vcpu } = rig.machine.cores[0]!;
+    // FEAT_HAFDBS: page 5 has no access flag, page 1 is read-only and has DBM.
+    rig.setMemory(TABLE + 0x3008n, NORMAL | 0x80n | 0x40301000n | (1n << 51n), 8);
+    for (const [bits, accessed, written] of [
+      [0n, "access flag fault at stage 1", "EL1 r-x"],
+      [1n << 39n, "is at physical address 0x40305000", "EL1 r-x"],
+      [1n << 40n, "access flag fault at stage 1", "EL1 r-x"],
+      [3n << 39n, "is at physical address 0x40305000", "EL1 rwx"],
+    ] as const) {
+      vcpu.setSysreg("TCR_EL1", 0xb519_3519n | bits);
+      const finds = (page: bigint, access: number): boolean => {
+        vcpu.set32(CPU.walkQuiet, 1);
+        const fault = rig.machine.engine.exports.walk(vcpu.base, CONTEXT.el10, VIRTUAL + 0x1000n * page, access);
+        vcpu.set32(CPU.walkQuiet, 0);
+        return fault === 0;
+      };
+      const walk = (page: bigint): string => monitor(rig, `walk 0x${(VIRTUAL + 0x1000n * page).toString(16)}`);
+      expect(finds(5n, ACCESS.read), `${bits}`).toBe(!accessed.includes("fault"));
+      expect(walk(5n)).toContain(accessed);
+      expect(finds(1n, ACCESS.write), `${bits}`).toBe(written.includes("w"));
+      expect(walk(1n)).toContain(written);
+    }
+  });
+
+  it("of stage 2 forbid execution to one level alone (FEAT_XNX)", async () => {
+    const rig = await mapped({ cpu: "max", el2: "guest" });
+    const { vcpu } = rig.machine.cores[0]!;
+    // 39 bits from level 1, outputs of 40 bits; a block of 1 GiB.
+    for (const [name, value] of [
+      ["VTCR_EL2", 0x8002_3559n],
+      ["VTTBR_EL2", TABLE + 0x4000n],
+      ["HCR_EL2", 0x8000_0001n],
+    ] as const) {
+      vcpu.setSysreg(name, value);
+    }
+    vcpu.recomputeModes();
+    for (const [xn, words] of [
+      [0n, "rwx, MemAttr"],
+      [1n, "EL1 rw-, EL0 rwx, MemAttr"],
+      [2n, "rw-, MemAttr"],
+      [3n, "EL1 rwx, EL0 rw-, MemAttr"],
+    ] as const) {
+      rig.machine.engine.writePhysical(
+        TABLE + 0x4008n,
+        Buffer.from(new BigUint64Array([0x4000_07fdn | (xn << 53n)]).buffer),
+      );
+      rig.machine.engine.exports.flushCpu(vcpu.base);
+      const executes = (context: number): boolean =>
+        rig.machine.engine.exports.walk(vcpu.base, context, TEXT, ACCESS.execute) === 0;
+      expect(monitor(rig, `walk 0x${TEXT.toString(16)} ipa`)).toContain(`1 GiB, ${words}`);
+      expect([executes(CONTEXT.el10), executes(CONTEXT.el10User)]).toEqual([
+        /^(EL1 )?rwx/.test(words),
+        /^(rwx|.*EL0 rwx)/.test(words),
+      ]);
+    }
   });
 
   it("are printed level by level, both stages", async () => {

@@ -1,6 +1,6 @@
 /**
  * A breakpoint that holds the machine because its client takes no notice of it. GDB does so with a `dprintf` in agent style
- * whose arguments it can make no bytecode of, floating point above all: it sets the breakpoint without commands, says
+ * whose arguments it can make no bytecode of, floating point, arrays, texts: it sets the breakpoint without commands, says
  * nothing, takes each stop there for one that it has removed meanwhile, and has the machine continue from where it is.
  */
 
@@ -31,7 +31,8 @@ export class Standstill {
     if (this.#times !== TIMES) return undefined;
     return (
       `the breakpoint at 0x${pc?.toString(16)} stops the machine again and again, and the debugger takes no notice: ` +
-      "a dprintf in agent style with floating point? (Ctrl-C, set dprintf-style gdb)\n"
+      "a dprintf in agent style with floating point, an array or a text of its own? " +
+      "(Ctrl-C, set dprintf-style gdb; &array[0] for an array)\n"
     );
   }
 }

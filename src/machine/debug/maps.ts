@@ -2,6 +2,7 @@
 import {
   describeLeaf1,
   describeLeaf2,
+  hasTwoRanges,
   kindOf,
   levelShift,
   type Regime,
@@ -30,11 +31,10 @@ export function mapsOf(tables: Tables, regime: Regime | "ipa"): (MappedRange | s
   const { vcpu } = tables;
   if (regime === "ipa") {
     if (!stage2Applies(vcpu)) return ["stage 2 is off: intermediate addresses are physical"];
-    return collect(tables, [stage2Of(vcpu)], false, (leaf) => describeLeaf2(leaf));
+    return collect(tables, [stage2Of(vcpu)], false, (leaf) => describeLeaf2(vcpu, leaf));
   }
   if (!stage1Applies(vcpu, regime)) return [`stage 1 is off in regime ${regime}: addresses are not translated by it`];
-  const twoRanges = regime === "el1" || regime === "el20";
-  const ends = twoRanges ? [0n, (1n << 64n) - 1n] : [0n];
+  const ends = hasTwoRanges(regime) ? [0n, (1n << 64n) - 1n] : [0n];
   const stages = ends.flatMap((va) => {
     const range = stage1Of(vcpu, regime, va);
     return typeof range === "string" ? [] : [range.stage];

@@ -89,21 +89,17 @@ export class DebugMemory {
     const fault = this.walk(vcpu, context, va);
     const pa = vcpu.get64(fault === 0 ? CPU.walkPa : CPU.walkIpa) & (SECURE_ADDRESS - 1n);
     if (fault === 0) return this.placeOf(pa, va);
-    if (isMissing(fault) && this.isEmulated(pa)) return { kind: "device", address: Number(pa) };
+    if (isMissing(fault) && isEmulated(this.machine, pa)) return { kind: "device", address: Number(pa) };
     return this.explain(vcpu, context, va, fault);
   }
 
   private locateIntermediate(vcpu: Vcpu, ipa: bigint): Place | TargetError {
     const { stage2, failure, pa } = walkAll(new Tables(this.machine, vcpu), "ipa", ipa);
     if (pa !== undefined) return this.placeOf(pa, ipa);
-    if (failure?.why === TRANSLATION_FAULT && this.isEmulated(ipa)) return { kind: "device", address: Number(ipa) };
+    if (failure?.why === TRANSLATION_FAULT && isEmulated(this.machine, ipa))
+      return { kind: "device", address: Number(ipa) };
     const where = `${failure?.why} at stage 2 level ${failure?.level}${lastDescriptor(stage2)}`;
     return new TargetError(Errno.EFAULT, `IPA ${hex(ipa)}: ${where}, VTTBR_EL2 = ${hex(vcpu.sysreg("VTTBR_EL2"))}`);
-  }
-
-  /** Hosted EL2 leaves devices out of stage 2: there the intermediate address is the device's. */
-  private isEmulated(ipa: bigint): boolean {
-    return this.machine.hosted.hypervisor !== undefined && this.machine.platform.bus.find(Number(ipa)) !== undefined;
   }
 
   private placeOf(pa: bigint, from: bigint): Place | TargetError {
@@ -201,6 +197,11 @@ const FAULT_KINDS = [
 function lastDescriptor(walk: StageWalk | undefined): string {
   const step = walk?.translation.steps.at(-1);
   return step === undefined ? "" : `, descriptor ${hex(step.descriptor)} at ${hex(step.physical)}`;
+}
+
+/** Hosted EL2 leaves devices out of stage 2: there the intermediate address is the device's. */
+export function isEmulated({ hosted, platform }: Machine, ipa: bigint): boolean {
+  return hosted.hypervisor !== undefined && platform.bus.find(Number(ipa)) !== undefined;
 }
 
 /** The privileged translation context of the view, without PAN. */

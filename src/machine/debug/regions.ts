@@ -6,8 +6,22 @@
 import type { Vcpu } from "../../cpu/vcpu.js";
 import type { MemoryRegion, VirtualRange } from "../../gdb/target.js";
 import type { Machine } from "../machine.js";
-import { currentRegime } from "./memory.js";
-import { coverOf, describeLeaf1, type Regime, stage1Applies, stage1Of, Tables, walkAll } from "./tables.js";
+import { currentRegime, isEmulated } from "./memory.js";
+import {
+  coverOf,
+  type FullWalk,
+  hasTwoRanges,
+  type Regime,
+  type Rights,
+  rights1,
+  rights2,
+  stage1Applies,
+  stage1Of,
+  stage2Applies,
+  stage2Of,
+  Tables,
+  walkAll,
+} from "./tables.js";
 
 const SPACE = 1n << 64n;
 /** Leaves that are joined to one range before it is good enough. */
@@ -18,40 +32,98 @@ const FLASH_BLOCK = 0x4_0000;
 /** The range around a virtual address that is mapped alike, or the hole there. */
 export function rangeAt(machine: Machine, vcpu: Vcpu, address: bigint): VirtualRange {
   const regime = currentRegime(vcpu);
-  if (!stage1Applies(vcpu, regime)) return flatRange(machine, address);
-  const tables = new Tables(machine, vcpu);
-  const first = leafAt(tables, regime, address);
+  // What hosted EL2 shows a guest without an MMU is physical memory as it is.
+  const throughStage2 = regime === "el1" && stage2Applies(vcpu) && machine.hosted.hypervisor === undefined;
+  if (!stage1Applies(vcpu, regime) && !throughStage2) return flatRange(machine, address);
+  const leaves = new Leaves(machine, vcpu, regime);
+  const first = leaves.at(address);
   let { start, size } = first;
   for (let joined = 1; joined < MOST_LEAVES && first.permissions !== undefined; joined++) {
     const end = start + size;
     if (end >= SPACE) break;
-    const next = leafAt(tables, regime, end);
-    if (next.start !== end || next.permissions !== first.permissions) break;
+    const next = leaves.at(end);
+    if (next.start !== end || next.permissions !== first.permissions || next.name !== first.name) break;
     size += next.size;
   }
   return { ...first, start, size };
 }
 
-/** What one leaf of each stage covers, or the invalid descriptor that ended the walk would have. */
-function leafAt(tables: Tables, regime: Regime, address: bigint): VirtualRange {
-  const { vcpu } = tables;
-  const range = stage1Of(vcpu, regime, address);
-  if (typeof range === "string") return outside(vcpu, regime, address);
-  const { stage1, stage2, failure } = walkAll(tables, regime, address);
-  if (stage1 === undefined) return outside(vcpu, regime, address);
-  const size = 1n << BigInt(Math.min(coverOf(stage1), stage2 === undefined ? 64 : coverOf(stage2)));
-  const start = address - (range.va & (size - 1n));
-  if (failure !== undefined) return { start, size };
-  const words = describeLeaf1(vcpu, regime, stage1.translation.leaf, stage1.translation.tables);
-  const mode = new RegExp(`EL${vcpu.el} ([r-])([w-])([x-])`).exec(words)?.[0].slice(4) ?? "";
-  return { start, size, permissions: mode.replaceAll("-", "") };
+function least(...values: readonly bigint[]): bigint {
+  let found = SPACE;
+  for (const value of values) if (value < found) found = value;
+  return found;
+}
+
+const ALL: Rights = { read: true, write: true, execute: true };
+
+class Leaves {
+  private readonly tables: Tables;
+  private readonly regions: readonly PhysicalRegion[];
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly vcpu: Vcpu,
+    private readonly regime: Regime,
+  ) {
+    this.tables = new Tables(machine, vcpu);
+    this.regions = physicalRegions(machine);
+  }
+
+  /** What one leaf of each stage covers of one region, or the invalid descriptor that ended the walk would have. */
+  at(address: bigint): VirtualRange {
+    const { vcpu, regime } = this;
+    const range = stage1Applies(vcpu, regime) ? stage1Of(vcpu, regime, address) : { va: address };
+    const walked = walkAll(this.tables, regime, address);
+    const { stage1, stage2, failure, pa } = walked;
+    if (typeof range === "string" || (stage1 === undefined && stage2?.translation.steps.length === 0)) {
+      return outside(vcpu, regime, address);
+    }
+    const cover = Math.min(...[stage1, stage2].map((walk) => (walk === undefined ? 64 : coverOf(walk))));
+    const size = 1n << BigInt(cover);
+    const leaf = { start: address - (range.va & (size - 1n)), size };
+    if (failure === undefined && pa !== undefined) {
+      return { ...this.within(leaf, address, pa), permissions: this.permissions(walked) };
+    }
+    // Hosted EL2 leaves devices out of stage 2.
+    const ipa = stage2 && failure?.ipa;
+    if (ipa === undefined || !isEmulated(this.machine, ipa)) return leaf;
+    return { ...this.within(leaf, address, ipa), permissions: this.permissions(walked).replace("x", "") };
+  }
+
+  /** The part of a leaf that is in the same physical region as this address of it, or in the same hole between them. */
+  private within({ start, size }: VirtualRange, address: bigint, output: bigint): VirtualRange {
+    const { name, ...region } = physicalAround(this.regions, output);
+    const regionStart = address - (output - region.start);
+    const first = regionStart > start ? regionStart : start;
+    const end = least(start + size, regionStart + region.size);
+    return { start: first, size: end - first, ...(name !== undefined && { name }) };
+  }
+
+  /** What the current Exception level may do: both stages have to allow it. */
+  private permissions({ stage1, stage2, failure }: FullWalk): string {
+    const { vcpu, regime } = this;
+    const { own, el0 } = stage1
+      ? rights1(vcpu, regime, stage1.translation.leaf, stage1.translation.tables)
+      : { own: ALL, el0: ALL };
+    const first = vcpu.el === 0 && el0 !== undefined ? el0 : own;
+    const second = stage2 && failure === undefined ? rights2(vcpu, stage2.translation.leaf, vcpu.el) : ALL;
+    const letters = [
+      ["read", "r"],
+      ["write", "w"],
+      ["execute", "x"],
+    ] as const;
+    return letters.map(([right, letter]) => (first[right] && second[right] ? letter : "")).join("");
+  }
 }
 
 /** Between the ranges of the two table bases, or beyond the one that there is. */
 function outside(vcpu: Vcpu, regime: Regime, address: bigint): VirtualRange {
-  const two = regime === "el1" || regime === "el20";
+  if (!stage1Applies(vcpu, regime)) {
+    const start = 1n << BigInt(stage2Of(vcpu).inputBits);
+    return { start, size: SPACE - start };
+  }
   const low = stage1Of(vcpu, regime, 0n);
-  const high = two ? stage1Of(vcpu, regime, SPACE - 1n) : "none";
+  const high = hasTwoRanges(regime) ? stage1Of(vcpu, regime, SPACE - 1n) : "none";
   const start = typeof low === "string" ? 0n : 1n << BigInt(low.stage.inputBits);
   const end = typeof high === "string" ? SPACE : SPACE - (1n << BigInt(high.stage.inputBits));
   // An address within a range that has no tables (EPD) ends up here too.
@@ -61,19 +133,23 @@ function outside(vcpu: Vcpu, regime: Regime, address: bigint): VirtualRange {
 
 /** Without translation: physical memory, devices, and nothing between them. */
 function flatRange(machine: Machine, address: bigint): VirtualRange {
-  const regions = physicalRegions(machine);
+  const { kind, ...range } = physicalAround(physicalRegions(machine), address);
+  if (kind === undefined) return range;
+  return { ...range, permissions: kind === "device" ? "rw" : "rwx" };
+}
+
+/** The region that a physical address is in, or the hole between those next to it. */
+function physicalAround(
+  regions: readonly PhysicalRegion[],
+  address: bigint,
+): { start: bigint; size: bigint; kind?: PhysicalRegion["kind"]; name?: string } {
   const inside = regions.find(({ start, length }) => start <= address && address < start + length);
-  if (inside !== undefined) {
-    const { start, length, kind, name } = inside;
-    return { start, size: length, permissions: kind === "device" ? "rw" : "rwx", name };
-  }
+  if (inside !== undefined) return { start: inside.start, size: inside.length, kind: inside.kind, name: inside.name };
   const start = regions.reduce((most, region) => {
     const end = region.start + region.length;
     return end <= address && end > most ? end : most;
   }, 0n);
-  const end = regions.reduce((least, region) => {
-    return region.start > address && region.start < least ? region.start : least;
-  }, SPACE);
+  const end = least(...regions.flatMap((region) => (region.start > address ? [region.start] : [])));
   return { start, size: end - start };
 }
 

@@ -27,7 +27,26 @@ export interface Stage {
   readonly outputBits: number;
   /** The tables' own limits on permissions do not count (HPD). */
   readonly flatPermissions: boolean;
+  readonly hardware: HardwareFlags;
 }
+
+/** What the walk keeps up to date in descriptors by itself (FEAT_HAFDBS): TCR_ELx.HA and HD, VTCR_EL2.HA and HD. */
+interface HardwareFlags {
+  /** No access flag is no fault. */
+  readonly access: boolean;
+  /** A write to what is read-only and has DBM is no fault. */
+  readonly dirty: boolean;
+}
+
+/** HD is of effect with HA alone. */
+const hardwareFlags = (control: bigint, accessBit: number): HardwareFlags => {
+  const access = flag(control, accessBit);
+  return { access, dirty: access && flag(control, accessBit + 1) };
+};
+
+const stage1Flags = (vcpu: Vcpu, regime: Regime): HardwareFlags =>
+  hardwareFlags(vcpu.sysreg(`TCR_EL${levelOf(regime)}`), hasTwoRanges(regime) ? 39 : 21);
+const stage2Flags = (vcpu: Vcpu): HardwareFlags => hardwareFlags(vcpu.sysreg("VTCR_EL2"), 21);
 
 /** A descriptor that a walk looked at. */
 export interface Step {
@@ -91,6 +110,9 @@ export function stage1Applies(vcpu: Vcpu, regime: Regime): boolean {
   return flag(vcpu.sysreg(`SCTLR_EL${levelOf(regime)}`), 0);
 }
 
+/** Whether bit 55 of an address chooses between two bases of tables. */
+export const hasTwoRanges = (regime: Regime): boolean => regime === "el1" || regime === "el20";
+
 /** The Exception level whose registers govern the regime. */
 export const levelOf = (regime: Regime): number => (regime === "el1" ? 1 : regime === "el3" ? 3 : 2);
 
@@ -98,7 +120,7 @@ export const levelOf = (regime: Regime): number => (regime === "el1" ? 1 : regim
 export function stage1Of(vcpu: Vcpu, regime: Regime, raw: bigint): { stage: Stage; va: bigint } | string {
   const el = levelOf(regime);
   const tcr = vcpu.sysreg(`TCR_EL${el}`);
-  const twoRanges = regime === "el1" || regime === "el20";
+  const twoRanges = hasTwoRanges(regime);
   const high = twoRanges && flag(raw, 55);
   const ignored = flag(tcr, twoRanges ? (high ? 38 : 37) : 20);
   const va = !ignored ? raw : high ? BigInt.asUintN(64, BigInt.asIntN(56, raw)) : below(raw, 56);
@@ -123,6 +145,7 @@ export function stage1Of(vcpu: Vcpu, regime: Regime, raw: bigint): { stage: Stag
     bigEndian: flag(vcpu.sysreg(`SCTLR_EL${el}`), 25),
     outputBits: OUTPUT_BITS[field(tcr, twoRanges ? 32 : 16, 3)] ?? 44,
     flatPermissions: hpds && flag(tcr, twoRanges ? (high ? 42 : 41) : 24),
+    hardware: stage1Flags(vcpu, regime),
   };
   return { stage, va };
 }
@@ -144,6 +167,7 @@ export function stage2Of(vcpu: Vcpu): Stage {
     bigEndian: flag(vcpu.sysreg("SCTLR_EL2"), 25),
     outputBits: OUTPUT_BITS[field(vtcr, 16, 3)] ?? 44,
     flatPermissions: true,
+    hardware: stage2Flags(vcpu),
   };
 }
 
@@ -190,7 +214,7 @@ export class Tables {
       const output = cut(descriptor & ADDRESS, shift) | below(input, shift);
       const ipa = stage.stage === 2 ? input : undefined;
       if (output >> BigInt(stage.outputBits) !== 0n) return end(level, "address size fault", ipa);
-      if (!flag(descriptor, 10)) return end(level, "access flag fault", ipa);
+      if (!flag(descriptor, 10) && !stage.hardware.access) return end(level, "access flag fault", ipa);
       return { steps, output, leaf: descriptor, tables, size: shift };
     }
   }
@@ -218,28 +242,56 @@ export function kindOf(descriptor: bigint, level: number, granule: number): Step
   return level >= (granule === 12 ? 1 : 2) ? "block" : "invalid";
 }
 
-/** What a stage 1 leaf allows and is, in words: "EL1 rwx, EL0 ---, MAIR 0xff, not global". */
-export function describeLeaf1(vcpu: Vcpu, regime: Regime, leaf: bigint, tables: bigint): string {
-  const el = levelOf(regime);
-  const writable = !flag(leaf, 7) && !flag(tables, 62);
+/** What a level may do. */
+export interface Rights {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly execute: boolean;
+}
+
+const modeOf = ({ read, write, execute }: Rights): string =>
+  `${read ? "r" : "-"}${write ? "w" : "-"}${execute ? "x" : "-"}`;
+
+/** The leaf's dirty bit modifier: where hardware keeps it, what is read-only so far becomes writable by being written. */
+const DBM = 51;
+
+/** What a stage 1 leaf below these tables allows (D8.4): the regime's own level, and EL0 where that shares it. */
+export function rights1(vcpu: Vcpu, regime: Regime, leaf: bigint, tables: bigint): { own: Rights; el0?: Rights } {
+  const clean = stage1Flags(vcpu, regime).dirty && flag(leaf, DBM);
+  const write = (!flag(leaf, 7) || clean) && !flag(tables, 62);
   const user = flag(leaf, 6) && !flag(tables, 61);
   const uxn = flag(leaf, 54) || flag(tables, 60);
   const pxn = flag(leaf, 53) || flag(tables, 59);
-  const wxn = flag(vcpu.sysreg(`SCTLR_EL${el}`), 19);
-  const mair = field(vcpu.sysreg(`MAIR_EL${el}`), 8 * field(leaf, 2, 3), 8);
-  const memory = `MAIR 0x${mair.toString(16).padStart(2, "0")} ${(mair & 0xf0) === 0 ? "Device" : "Normal"}`;
-  const mode = (r: boolean, w: boolean, x: boolean): string => `${r ? "r" : "-"}${w ? "w" : "-"}${x ? "x" : "-"}`;
-  if (regime === "el2" || regime === "el3") {
-    return `EL${el} ${mode(true, writable, !uxn && !(wxn && writable))}, ${memory}`;
-  }
-  const privileged = mode(true, writable, !pxn && !(user && writable) && !(wxn && writable));
-  const unprivileged = mode(user, user && writable, !uxn && !(wxn && user && writable));
-  return `EL${el} ${privileged}, EL0 ${unprivileged}, ${memory}${flag(leaf, 11) ? ", not global" : ""}`;
+  const wxn = flag(vcpu.sysreg(`SCTLR_EL${levelOf(regime)}`), 19);
+  if (!hasTwoRanges(regime)) return { own: { read: true, write, execute: !uxn && !(wxn && write) } };
+  return {
+    own: { read: true, write, execute: !pxn && !(user && write) && !(wxn && write) },
+    el0: { read: user, write: user && write, execute: !uxn && !(wxn && user && write) },
+  };
 }
 
-/** As `describeLeaf1` for stage 2: "rwx, MemAttr 0xf". */
-export function describeLeaf2(leaf: bigint): string {
-  const mode = `${flag(leaf, 6) ? "r" : "-"}${flag(leaf, 7) ? "w" : "-"}${flag(leaf, 54) ? "-" : "x"}`;
+/** What a stage 2 leaf allows to an Exception level. XN[1:0]: neither, not EL1, not both, not EL0 (FEAT_XNX); else bit 1. */
+export function rights2(vcpu: Vcpu, leaf: bigint, el: number): Rights {
+  const clean = stage2Flags(vcpu).dirty && flag(leaf, DBM);
+  const xnx = (vcpu.get32(CPU.features) & CPU_FEATURE.XNX) !== 0;
+  const execute = flag(leaf, 54) === (xnx && flag(leaf, 53) && el !== 0);
+  return { read: flag(leaf, 6), write: flag(leaf, 7) || clean, execute };
+}
+
+/** What a stage 1 leaf allows and is, in words: "EL1 rwx, EL0 ---, MAIR 0xff, not global". */
+export function describeLeaf1(vcpu: Vcpu, regime: Regime, leaf: bigint, tables: bigint): string {
+  const el = levelOf(regime);
+  const { own, el0 } = rights1(vcpu, regime, leaf, tables);
+  const mair = field(vcpu.sysreg(`MAIR_EL${el}`), 8 * field(leaf, 2, 3), 8);
+  const memory = `MAIR 0x${mair.toString(16).padStart(2, "0")} ${(mair & 0xf0) === 0 ? "Device" : "Normal"}`;
+  if (el0 === undefined) return `EL${el} ${modeOf(own)}, ${memory}`;
+  return `EL${el} ${modeOf(own)}, EL0 ${modeOf(el0)}, ${memory}${flag(leaf, 11) ? ", not global" : ""}`;
+}
+
+/** As `describeLeaf1` for stage 2: "rwx, MemAttr 0xf", and of both levels where they differ: "EL1 rw-, EL0 rwx, …". */
+export function describeLeaf2(vcpu: Vcpu, leaf: bigint): string {
+  const [el1, el0] = [modeOf(rights2(vcpu, leaf, 1)), modeOf(rights2(vcpu, leaf, 0))];
+  const mode = el1 === el0 ? el1 : `EL1 ${el1}, EL0 ${el0}`;
   return `${mode}, MemAttr 0x${field(leaf, 2, 4).toString(16)}`;
 }
 

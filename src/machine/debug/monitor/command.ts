@@ -53,8 +53,8 @@ export function selected({ machine, vcpu }: MonitorContext): Core {
 /** A number of at most 64 bits, in decimal, or hexadecimal with 0x. */
 export function parseNumber(text: string): bigint | TargetError {
   if (!/^(0x[0-9a-f]{1,16}|\d{1,20})$/i.test(text)) {
-    // GDB hands the line on as it is.
-    const hint = text.startsWith("$") ? `; GDB puts one in with: eval "monitor … %#lx", (long) ${text}` : "";
+    // GDB hands the line on as it is: $pc, jiffies, &table.
+    const hint = /^[$&*(]|^[g-z_]/i.test(text) ? `; GDB puts one in with: eval "monitor … %#lx", (long) ${text}` : "";
     return refuse(`"${text}" is no number: 4096 or 0x1000${hint}`);
   }
   const value = BigInt(text);

@@ -26,7 +26,8 @@ function describeStage({ stage, translation }: StageWalk, vcpu: Vcpu, regime: Re
   });
   if (translation.failure !== undefined) return [head, ...steps];
   const { leaf, tables, output, size } = translation;
-  const attributes = number === 2 || regime === "ipa" ? describeLeaf2(leaf) : describeLeaf1(vcpu, regime, leaf, tables);
+  const attributes =
+    number === 2 || regime === "ipa" ? describeLeaf2(vcpu, leaf) : describeLeaf1(vcpu, regime, leaf, tables);
   const to = `  -> ${number === 2 ? "PA" : "output"} ${hex(output)}, ${sizeName(size)}, ${attributes}`;
   return [head, ...steps, to];
 }
