@@ -85,15 +85,47 @@ function program(random: Random, pools: Pools): number[] {
   ];
 }
 
+const SETS_FLAGS = /^(ADDS|SUBS|ANDS|BICS|CCMP|CCMN|FCMP|FCCMP)/;
+const comparing = computing.filter(({ row }) => SETS_FLAGS.test(row.name));
+
+/** Blocks that go on at random ones, both ways, by flags that other blocks may have set; many begin with such a branch. */
+function tangle(random: Random): number[] {
+  const count = 2 + random.below(9);
+  // Of one form, so that what several blocks leave is alike.
+  const compares = [comparing[random.below(comparing.length)] as Form];
+  const pick = (pool: readonly Form[]): number => instance(pool[random.below(pool.length)] as Form, random);
+  const BRANCH = -1;
+  const blocks = Array.from({ length: count }, () => [
+    ...(random.below(2) === 0 ? [BRANCH] : []),
+    ...(random.below(2) === 0 ? [pick(compares)] : []),
+    ...Array.from({ length: random.below(2) }, () => pick(computing)),
+    ...[0xd100079c, 0xb400001c, BRANCH], // sub x28, x28, #1; cbz x28, the end
+  ]);
+  const starts = blocks.map((_, i) => blocks.slice(0, i).flat().length);
+  const words = blocks.flat();
+  const end = words.length + 1;
+  words.forEach((word, at) => {
+    const to = (starts[random.below(count)] as number) - at;
+    if (word === BRANCH) words[at] = (0x54000000 | ((to & 0x7ffff) << 5) | random.below(15)) >>> 0;
+    else if (word === 0xb400001c) words[at] = (word | ((end - at) << 5)) >>> 0;
+  });
+  return [...words, (0x14000000 | (-words.length & 0x3ffffff)) >>> 0, 0x14000000]; // b the first; b .
+}
+
 /** FPCR at its default twice, then other roundings, FZ, DN, FZ16, AHP. */
 const MODES = [0, 0, 1 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 19, (1 << 24) | (1 << 25), 1 << 26];
 
-async function compare(pools: Pools, programs: number, modes: readonly number[]): Promise<void> {
+async function compare(
+  pools: Pools,
+  programs: number,
+  modes: readonly number[],
+  write: (random: Random, pools: Pools) => number[] = program,
+): Promise<void> {
   const compiled = await machine(true);
   const plain = await machine(false);
   const random = new Random(0x7a9f);
   for (let i = 0; i < programs; i++) {
-    const words = program(random, pools);
+    const words = write(random, pools);
     const seed = random.next() | 1;
     const fpcr = modes[i % modes.length] as number;
     for (const m of [compiled, plain]) {
@@ -143,24 +175,33 @@ describe("a region of two pages", () => {
 });
 
 describe("an interpreter of bytecodes", () => {
-  /** Eight bytecodes of eight instructions each; every one picks the next by what X22 has become. */
-  const words = [
-    ...[0x10000054, 0xd503201f], // adr x20, the first bytecode; nop
-    ...Array.from({ length: 8 }, (_, k) => [
-      0x91000000 | ((k + 1) << 10) | (k << 5) | k, // add xk, xk, #k + 1
-      ...[0x8b160ad6, 0x910002d6 | ((2 * k + 1) << 10)], // add x22, x22, x22, lsl #2; add x22, x22, #2k + 1
-      ...[0xd3492ed7, 0x8b171698], // ubfx x23, x22, #9, #3; add x24, x20, x23, lsl #5
-      0xd100079c, // sub x28, x28, #1
-      ...[0xb400001c | ((66 - (8 * k + 8)) << 5), 0xd61f0300], // cbz x28, the end; br x24
-    ]).flat(),
-    0x14000000, // b .
-  ];
+  /** Eight bytecodes of eight instructions, 2^`spacing` bytes apart; each picks the next by what X22 has become. */
+  function bytecodes(spacing: number): number[] {
+    const apart = 2 ** spacing / 4;
+    const end = 2 + 8 * apart;
+    return [
+      ...[0x10000054, 0xd503201f], // adr x20, the first bytecode; nop
+      ...Array.from({ length: 8 }, (_, k) => [
+        0x91000000 | ((k + 1) << 10) | (k << 5) | k, // add xk, xk, #k + 1
+        ...[0x8b160ad6, 0x910002d6 | ((2 * k + 1) << 10)], // add x22, x22, x22, lsl #2; add x22, x22, #2k + 1
+        0xd3492ed7, // ubfx x23, x22, #9, #3
+        0x8b170298 | (spacing << 10), // add x24, x20, x23, lsl #spacing
+        0xd100079c, // sub x28, x28, #1
+        ...[0xb400001c | ((end - (2 + k * apart + 6)) << 5), 0xd61f0300], // cbz x28, the end; br x24
+        ...Array(apart - 8).fill(0xd503201f),
+      ]).flat(),
+      0x14000000, // b .
+    ];
+  }
 
-  it("goes from one to the next in a region that has them all", async () => {
+  it.each([
+    ["a page", 5],
+    ["four pages", 11],
+  ])("goes from one to the next in a region that has them all, in %s", async (_, spacing) => {
     const compiled = await machine(true);
     const plain = await machine(false);
     for (const m of [compiled, plain]) {
-      start(m, words, 11);
+      start(m, bytecodes(spacing), 11);
       m.vcpu.setX(COUNTER, 1n << 40n);
     }
     for (let turn = 0; turn < 60; turn++) {
@@ -214,6 +255,9 @@ describe("random loops, compiled and interpreted", () => {
 
   it("leave the same state after every slice", async () => {
     await compare(everything, 150, [0]);
+  }, 120_000);
+  it("do so where flags come from one block or another", async () => {
+    await compare(everything, 200, [0], tangle);
   }, 120_000);
   it("of cryptographic instructions do so", async () => {
     await compare(crypto, 60, [0]);

@@ -1,6 +1,15 @@
 /** The fetch TLB, by virtual page. */
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, FETCH_BITS, FETCH_ENTRIES, FETCH_ENTRY, FETCH_VICTIMS, PAGE_BITS } from "../layout.js";
+import {
+  BANK,
+  FETCH_BITS,
+  FETCH_ENTRIES,
+  FETCH_ENTRY,
+  FETCH_VICTIMS,
+  PAGE_BITS,
+  PAGE_SIZE,
+  SLOT_SIZE,
+} from "../layout.js";
 
 /** Where a bank's fetch entry for an address is, less BANK.fetch. */
 export function fetchEntry(bank: I32, address: I64): I32 {
@@ -11,6 +20,13 @@ export function fetchEntry(bank: I32, address: I64): I32 {
     .and((FETCH_ENTRIES - 1) << shift);
   return bank.add(index);
 }
+
+/** How far into a code page the slot of an address is that is a multiple of 4. */
+export const slotOffset = (address: I64): I32 =>
+  address
+    .wrap()
+    .and(PAGE_SIZE - 1)
+    .shl(Math.log2(SLOT_SIZE / 4));
 
 /** Where a bank keeps the fetch entry of a page if another one has displaced it. */
 export function fetchVictim(bank: I32, address: I64): I32 {

@@ -15,7 +15,6 @@ import {
   BANK,
   CPU,
   PAGE_BITS,
-  PAGE_SIZE,
   SLOT_SIZE,
   SLOTS_PER_PAGE,
   SYSREG_ENTRY,
@@ -23,6 +22,7 @@ import {
   TLB_ENTRY,
 } from "../layout.js";
 import type { LoadName, StoreName } from "../wasm/opcodes.js";
+import { slotOffset } from "./fetch-entry.js";
 import { heatSlot, jump, noteTarget } from "./jump.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
@@ -347,13 +347,9 @@ export class InterpreterBuilder extends Builder {
   }
 
   branch(target: I64, type: I32 = this.i32(0)): void {
-    const within = target
-      .wrap()
-      .and(PAGE_SIZE - 1)
-      .shl(1);
     const samePage = target.xor(this.pc()).shrU(PAGE_BITS).eqz().and(target.wrap().and(3).eqz());
     this.if(samePage, () => {
-      const slot = this.state32(CPU.slotBase).add(within);
+      const slot = this.state32(CPU.slotBase).add(slotOffset(target));
       this.call(heatSlot, this.cpu, slot);
       this.return(slot);
     });

@@ -16,7 +16,7 @@ import {
   PAGE_SIZE,
   SLOT_SIZE,
 } from "../layout.js";
-import { fetchEntry } from "./fetch-entry.js";
+import { fetchEntry, slotOffset } from "./fetch-entry.js";
 import { typeOfUnknown } from "./landing.js";
 
 /**
@@ -86,12 +86,7 @@ export function slotOfAddress(c: CpuView, address: I64, type: I32, otherwise: ()
   const code = fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32;
   c.set32(CPU.slotBase, code);
   c.set64(CPU.pcBias, page.sub(code.shrU(1).toI64U()));
-  return code.add(
-    address
-      .wrap()
-      .and(PAGE_SIZE - 1)
-      .shl(1),
-  );
+  return code.add(slotOffset(address));
 }
 
 /** (cpu, address, BTYPE or 0) → `slotOfAddress`, or 0. */

@@ -28,7 +28,7 @@ import {
   WHOSE_BREAKPOINTS,
 } from "../layout.js";
 import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UNDEFINED } from "./code-pages.js";
-import { fetchEntry, fetchVictim } from "./fetch-entry.js";
+import { fetchEntry, fetchVictim, slotOffset } from "./fetch-entry.js";
 import { heatSlot } from "./jump.js";
 import { LANDING, landingPad } from "./landing.js";
 import { BREAKPOINT_PROGRAM, HANDLER, NO_RETURN, RETURNED } from "./protocol.js";
@@ -177,14 +177,7 @@ const fetch = defineFunction("fetch", "i", "i", (fb, cpu) => {
   c.set32(CPU.slotBase, code);
   // A miss may have taken the tag off the PC.
   c.set64(CPU.pcBias, c.get64(CPU.pc).and(-BigInt(PAGE_SIZE)).sub(code.shrU(1).toI64U()));
-  fb.return(
-    code.add(
-      pc
-        .wrap()
-        .and(PAGE_SIZE - 1)
-        .shl(1),
-    ),
-  );
+  fb.return(code.add(slotOffset(pc)));
 });
 
 /** Handler index of an instruction word by the decode tree (isa/decode.ts writes it). */

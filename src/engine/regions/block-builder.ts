@@ -85,6 +85,8 @@ export interface BuiltBlock {
   readonly touched: RegisterSet;
   /** Where what follows finds the flags without asking, if nothing else leads there. */
   readonly flags: FlagState;
+  /** Whether it found flags in the vCPU block and asked for them. */
+  readonly asksForFlags: boolean;
 }
 
 /** What the compiler knows of the machine it compiles for. */
@@ -159,6 +161,8 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
   private ownFlags = false;
   /** In the vCPU block they are in their own cells. */
   private flagsSettled = false;
+  /** See BuiltBlock. */
+  private asksForFlags = false;
   private scalars: Scalars = NO_SCALARS;
   /** As it was when the current instruction began. */
   private scalarsBefore = NO_SCALARS;
@@ -191,6 +195,7 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     this.beginAccesses(unsteady);
     this.touchedX = this.touchedV = this.pendingX = this.pendingV = 0;
     this.spAligned = this.pendingFlags = this.flagsSettled = false;
+    this.asksForFlags = false;
     this.flagState = flags;
     this.departures = [];
     this.firstUses = [];
@@ -218,9 +223,9 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
       }
     });
     for (const patch of this.pending) patch(length);
-    const { departures, firstUses, flagState } = this;
+    const { departures, firstUses, flagState, asksForFlags } = this;
     const touched = this.touched();
-    return { block: { start, body, length, departures, firstUses, touched, flags: flagState }, taken };
+    return { block: { start, body, length, departures, firstUses, touched, flags: flagState, asksForFlags }, taken };
   }
 
   private instruction(at: number, position: number, { word, fp, kind, inlined, body }: Buildable): boolean {
@@ -603,6 +608,7 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
   /** Before this instruction the flags are in their cells. */
   private settleFlags(): void {
     this.flushFlagsBefore();
+    this.asksForFlags = true;
     if (this.flagsSettled) return;
     this.front.push(...this.nest(() => settle(new CpuView(this, this.cpu))));
     this.flagsSettled = true;

@@ -6,7 +6,7 @@
 import type { Operand } from "../../isa/pattern.js";
 import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { system } from "../../isa/table/system.js";
-import { fetchEntry } from "../interpreter/fetch-entry.js";
+import { fetchEntry, slotOffset } from "../interpreter/fetch-entry.js";
 import { BTYPE } from "../interpreter/landing.js";
 import { RETURNED } from "../interpreter/protocol.js";
 import {
@@ -36,7 +36,15 @@ import {
   type RegionContext,
   type Way,
 } from "./block-builder.js";
-import { type Discovered, discover, type Instruction, type PageCode, type Pages } from "./discover.js";
+import {
+  type Block,
+  type Discovered,
+  discover,
+  type Instruction,
+  type PageCode,
+  type Pages,
+  readsFlags,
+} from "./discover.js";
 import { type FlagState, STORED, sameFlags } from "./flag-state.js";
 import { type BlockUse, flow } from "./flow.js";
 import type { Run } from "./job.js";
@@ -150,6 +158,8 @@ class Region {
   private readonly blocks: BuiltBlock[] = [];
   private readonly indexOf = new Map<number, number>();
   private readonly entries: number[];
+  /** The block at the head as entered from outside, where blocks of the region know more of the flags there. */
+  private headAfresh: number | undefined;
   private readonly dispatches: boolean;
   /** What is in locals at the beginning of each block. */
   private readonly kept: RegisterSet[];
@@ -185,7 +195,7 @@ class Region {
     this.build(discovered);
     this.dispatches = discovered.dispatches;
     this.entries = [source.head, ...discovered.entries.filter((at) => this.indexOf.has(at))];
-    const entryBlocks = this.entries.map((at) => this.indexOf.get(at) as number);
+    const entryBlocks = this.entries.map((at) => this.entryBlock(at));
     const uses = this.blocks.map((block): BlockUse => ({ touched: block.touched, ...this.successors(block) }));
     const graph = uses.map((u) => [...new Set([...u.successors, ...u.successorsAfresh, ...u.successorsSeldom])]);
     this.shapes = structure(graph, entryBlocks);
@@ -197,27 +207,41 @@ class Region {
 
   /** Builds all blocks; one in which an instruction is left to the interpreter becomes two. */
   private build({ blocks, entries, returns }: Discovered): void {
-    const work = blocks.map(({ start, instructions, unsteady }) => ({ start, instructions, unsteady }));
-    /** Starts of the blocks that lead to an instruction. */
+    type Work = Pick<Block, "start" | "instructions" | "unsteady">;
+    const { head } = this.source;
+    const atHead = blocks.find(({ start }) => start === head);
+    const asksAtHead = atHead?.instructions[0] !== undefined && readsFlags(atHead.instructions[0].form);
+    // The block at the head a second time, for who comes from outside.
+    const work: Work[] = asksAtHead ? [...blocks, atHead] : [...blocks];
+    this.headAfresh = asksAtHead ? blocks.length : undefined;
+    /** What leads to an instruction, by numbers of blocks. */
     const before = new Map<number, number[]>();
-    for (const { start, follows } of blocks) {
-      for (const at of follows) before.set(at, [...(before.get(at) ?? []), start]);
-    }
-    const elsewhere = new Set([this.source.head, ...entries, ...returns]);
-    /** Where blocks leave the flags, by their starts, if nothing is left to the interpreter behind them. */
-    const flags = new Map<number, FlagState>();
-    const flagsAt = (start: number): FlagState => {
-      const [first, ...rest] = (before.get(start) ?? []).map((from) => flags.get(from));
-      if (first === undefined || elsewhere.has(start)) return STORED;
+    [...blocks, ...(asksAtHead ? [atHead] : [])].forEach(({ follows }, i) => {
+      for (const at of follows) before.set(at, [...(before.get(at) ?? []), i]);
+    });
+    const elsewhere = new Set([...entries, ...returns]);
+    if (!asksAtHead) elsewhere.add(head);
+    /** Where blocks leave the flags, if nothing is left to the interpreter behind them. */
+    const flags: (FlagState | undefined)[] = [];
+    const flagsBefore = (i: number): FlagState => {
+      const { start } = work[i] as Work;
+      const [first, ...rest] = (before.get(start) ?? []).map((from) => flags[from]);
+      if (first === undefined || i === this.headAfresh || elsewhere.has(start)) return STORED;
       return rest.every((other) => other && sameFlags(first, other)) ? first : STORED;
+    };
+    /** Builds the block of `work[i]`; returns how many instructions it took. */
+    const buildOne = (i: number): number => {
+      const { start, instructions, unsteady } = work[i] as Work;
+      const { block, taken } = this.b.buildBlock(start, instructions.map(buildable), flagsBefore(i), unsteady);
+      if (block.length === instructions.length) flags[i] = block.flags;
+      this.blocks[i] = block;
+      return taken;
     };
     const starts = new Set(work.map(({ start }) => start));
     for (let i = 0; i < work.length; i++) {
-      const { start, instructions, unsteady } = work[i] as (typeof work)[number];
-      const { block, taken } = this.b.buildBlock(start, instructions.map(buildable), flagsAt(start), unsteady);
-      if (block.length === instructions.length) flags.set(start, block.flags);
-      this.indexOf.set(start, this.blocks.length);
-      this.blocks.push(block);
+      const { start, instructions, unsteady } = work[i] as Work;
+      const taken = buildOne(i);
+      if (i !== this.headAfresh) this.indexOf.set(start, i);
       this.pageSet.add(pageOf(start));
       const first = slotOf(start);
       this.runs.push({ distance: pageOf(start), first, last: first + taken - 1 });
@@ -228,6 +252,15 @@ class Region {
         work.push({ start: next, instructions: rest, unsteady });
       }
     }
+    // Where a branch back leads to, what leaves the flags there was not known yet.
+    this.blocks.forEach(({ asksForFlags }, i) => {
+      if (asksForFlags && flagsBefore(i) !== STORED) buildOne(i);
+    });
+  }
+
+  /** The block that an entry leads to. */
+  private entryBlock(at: number): number {
+    return (at === this.source.head ? this.headAfresh : undefined) ?? (this.indexOf.get(at) as number);
   }
 
   /** The block that begins at `at`, where control may stay in the region. */
@@ -341,7 +374,7 @@ class Region {
   private entryCode(): Statement[] {
     const { b } = this;
     const arms = this.entries.map((at) => {
-      const target = this.indexOf.get(at) as number;
+      const target = this.entryBlock(at);
       return b.statements(() => {
         this.unlessEnough(target, () => b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotAddress(at)));
         b.loadRegisters(this.kept[target] as RegisterSet);
@@ -442,7 +475,7 @@ class Region {
       case "indirect":
         this.goAsExpected(block, index, way, kept);
         if (way.returns) this.returnAsExpected(left(), target());
-        else if (this.dispatches) this.dispatch(left(), target());
+        else if (this.dispatches) this.dispatch(block, left(), target());
         if (way.returns) b.returnCall(returnOut, b.cpu, left(), target());
         else b.returnCall(jumpOut, b.cpu, left(), target(), way.type ?? b.i32(0));
         return;
@@ -479,17 +512,45 @@ class Region {
     });
   }
 
-  /** An indirect branch within the page: to a way in of this region or, as any branch within a page, to what is there. */
-  private dispatch(left: I32, target: I64): void {
+  /** An indirect branch: to a way in of this region, or else out of it. */
+  private dispatch(block: BuiltBlock, left: I32, target: I64): void {
+    if (this.entries.some((at) => pageOf(at) !== pageOf(block.start))) this.dispatchOverPages(target);
+    else this.dispatchWithinPage(left, target);
+  }
+
+  /** To a way in of this region in any page that the fetch TLB knows. */
+  private dispatchOverPages(target: I64): void {
+    const { b } = this;
+    // Of a misaligned address it is no page's.
+    const va = b.variable(target.and(~BigInt(PAGE_SIZE - 4)));
+    const entry = b.variable(fetchEntry(b.local32(b.bank), va.get()));
+    const isKnown = (b.load("i64.load", entry.get(), BANK.fetch + FETCH_ENTRY.tag) as I64).eq(va.get());
+    b.if(isKnown, () => {
+      const page = b.variable(b.load("i32.load", entry.get(), BANK.fetch + FETCH_ENTRY.codePage) as I32);
+      const word = b.variable(b.load("i32.load", page.get().add(slotOffset(target))) as I32);
+      b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => {
+        b.setState32(CPU.slotBase, page.get());
+        b.setState64(CPU.pcBias, va.get().sub(page.get().shrU(1).toI64U()));
+        this.dispatchTo(word.get());
+      });
+    });
+  }
+
+  /** The region begins anew, at the way in that a slot's first word says. */
+  private dispatchTo(word: I32): void {
+    const { b } = this;
+    b.writeLocal(this.which, word.shrU(16));
+    b.br(this.again);
+  }
+
+  /** Within the page: to a way in of this region or, as any branch within a page, to what is there. */
+  private dispatchWithinPage(left: I32, target: I64): void {
     const { b } = this;
     const offset = target.sub(b.page());
     b.if(offset.and(~BigInt(PAGE_SIZE - 4)).eqz(), () => {
       const slot = b.variable(b.slotAddress(0).add(offset.wrap().shl(1)));
       const word = b.variable(b.load("i32.load", slot.get()));
-      b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => {
-        b.writeLocal(this.which, word.get().shrU(16));
-        b.br(this.again);
-      });
+      b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => this.dispatchTo(word.get()));
       b.returnCall(goOut, b.cpu, left, slot.get());
     });
   }

@@ -4,9 +4,10 @@
  * blocks. Instructions are named by numbers (places.ts).
  */
 import type { Form } from "../../isa/pattern.js";
+import { SLOTS_PER_PAGE } from "../layout.js";
 import { Callees } from "./callees.js";
 import { DISPATCHES, type Flow, flowOf } from "./control-flow.js";
-import { contextOf, NEIGHBOURS, pageOf, slotOf } from "./places.js";
+import { contextOf, DISPATCH_NEIGHBOURS, NEIGHBOURS, pageOf, slotOf } from "./places.js";
 
 /** The code of one virtual page: of the hot slot, beside it, or of a function that is called from there. */
 export interface PageCode {
@@ -67,11 +68,13 @@ export interface Discovered {
   readonly dispatches: boolean;
 }
 
+/** Instructions of a region, without those of the functions called; and of one that goes from bytecode to bytecode. */
 const MAX_INSTRUCTIONS = 500;
+const MAX_DISPATCHED = 1500;
 /** How far before a hot loop the beginning of its function is looked for, in instructions. */
 const MAX_PROLOGUE = 200;
 /** How far from an indirect branch what it may lead to is looked for, in instructions; and how much makes it worth it. */
-const MAX_DISPATCH = 1024;
+const MAX_DISPATCH = DISPATCH_NEIGHBOURS * SLOTS_PER_PAGE;
 const MIN_WAYS = 4;
 /** Instructions from the first to the last block of a short loop, and how often it goes round each time, at least. */
 const SHORT_LOOP = 100;
@@ -106,6 +109,12 @@ const PROLOGUES = [
   { mask: 0xff8003ff, value: 0xd10003ff },
 ] as const;
 
+/**
+ * Whether an instruction asks for flags first of all. As a way into the region it would find them in the vCPU block only,
+ * also where the blocks before it know what they come of.
+ */
+export const readsFlags = ({ row }: Form): boolean => row.fields.some((field) => field.name === "cond");
+
 /** Instructions of the function round one that were branched to `warm` times, the nearest first. */
 function warmNear(pages: Pages, from: number, warm: number): number[] {
   const near: number[] = [];
@@ -130,11 +139,13 @@ function warmNear(pages: Pages, from: number, warm: number): number[] {
 export function discover(pages: Pages, head: number, warm: number): Discovered {
   const found = new Map<number, Instruction>();
   const pageAt = (at: number): PageCode | undefined => pages(pageOf(at));
+  let reach = NEIGHBOURS;
+  let limit = MAX_INSTRUCTIONS;
   const executed = (at: number): boolean => {
     const page = pageAt(at);
     if (page === undefined || !page.wasExecuted(slotOf(at))) return false;
     if (contextOf(at) !== 0) return !callees.isCold(at);
-    return Math.abs(pageOf(at)) <= NEIGHBOURS && (at === head || !page.isRegion(slotOf(at)));
+    return Math.abs(pageOf(at)) <= reach && (at === head || !page.isRegion(slotOf(at)));
   };
   const start = functionStart(pages, head);
   const callees = new Callees(pages, start ?? head, warm);
@@ -148,7 +159,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
   };
   /** Instructions of the region's own. */
   let own = 0;
-  const hasRoom = (at: number): boolean => contextOf(at) !== 0 || own < MAX_INSTRUCTIONS;
+  const hasRoom = (at: number): boolean => contextOf(at) !== 0 || own < limit;
   const inlinedAt = (at: number, name: string, word: number, flow: Flow): readonly number[] => {
     if (flow.returns) return callees.returnOf(at);
     if (flow.calls) return callees.enter(at, flow.offset);
@@ -169,7 +180,7 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
       const inlined = isBreakpoint ? [] : inlinedAt(at, form.row.name, word, flow);
       found.set(at, { at, word, form, isBreakpoint, inlined });
       if (contextOf(at) === 0) own++;
-      if (contextOf(at) === 0 && page.heat(slotOf(at)) >= warm) entries.add(at);
+      if (contextOf(at) === 0 && page.heat(slotOf(at)) >= warm && !readsFlags(form)) entries.add(at);
       if (DISPATCHES.has(form.row.name) && contextOf(at) === 0) dispatcher ??= at;
       if (flow.offset !== undefined && !flow.calls) lead(at + flow.offset);
       for (const target of inlined) lead(target);
@@ -188,8 +199,13 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
    * code of each behind one, and goes from one to the next in the region.
    */
   function mayLeadOn(): boolean {
-    if (dispatcher === undefined || own >= MAX_INSTRUCTIONS) return false;
+    if (dispatcher === undefined) return false;
     candidates ??= warmNear(pages, dispatcher, warm);
+    if (candidates.length > 0) {
+      reach = DISPATCH_NEIGHBOURS;
+      limit = MAX_DISPATCHED;
+    }
+    if (own >= limit) return false;
     for (let at = candidates.shift(); at !== undefined; at = candidates.shift()) {
       if (found.has(at)) continue;
       entries.add(at);

@@ -24,3 +24,6 @@ export const slotOf = (at: number): number => ownNumber(at) - pageOf(at) * SLOTS
 
 /** How many pages before and behind the hot slot's a region has code of, beside the functions that it calls. */
 export const NEIGHBOURS = 1;
+
+/** The same for a region that goes from one bytecode to the next: interpreters are large functions. */
+export const DISPATCH_NEIGHBOURS = 4;

@@ -226,7 +226,8 @@ export class Regions {
       const address = installed.pageAt(page, distance, bank);
       const isThere = address !== undefined && installed.hashOf(address).toString(16) === hash;
       // Of a function far away it is looked for the page at each call.
-      if (!isThere && Math.abs(distance) > NEIGHBOURS) continue;
+      const isEntered = region.entries.some((entry) => entry.distance === distance);
+      if (!isThere && !isEntered && Math.abs(distance) > NEIGHBOURS) continue;
       if (address === undefined) return false;
       if (!isThere) return true;
       places.set(distance, address);

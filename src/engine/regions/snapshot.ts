@@ -6,11 +6,11 @@ import { decodeIn } from "../../isa/decode.js";
 import type { Engine } from "../engine.js";
 import { HANDLER_BREAKPOINT, HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
 import { AREA, BRANCH_TARGET, BRANCH_TARGETS, CODE_PAGE, GLOBAL, SLOT_SIZE, SLOTS_PER_PAGE } from "../layout.js";
-import { flowOf } from "./control-flow.js";
+import { flowOf, isVeneer } from "./control-flow.js";
 import type { HotSlot } from "./hot.js";
 import type { InstalledRegions } from "./installed.js";
 import { type BranchTarget, heatOf, type JobSlot, type PageCopy } from "./job.js";
-import { pageOf } from "./places.js";
+import { DISPATCH_NEIGHBOURS, NEIGHBOURS, pageOf } from "./places.js";
 
 /** How far from the hot slot calls are looked for, in instructions, and in how many pages beside the first three. */
 const BEFORE = 200;
@@ -19,7 +19,7 @@ const FAR_PAGES = 8;
 /** From the beginning of a function that is called; and how often such are looked through for more. */
 const CALLEE = 100;
 const ROUNDS = 3;
-/** The first six bits of BL; the first seven of branches to what a register has. */
+/** The first six bits of BL; the first seven of branches to what a register has, of which BR has zeros in bits 23 to 21. */
 const BL_OPCODE = 0x25;
 const INDIRECT_OPCODE = 0x6b;
 
@@ -31,6 +31,22 @@ interface Range {
 
 /** A copy whose indirect branches are looked for still. */
 type PageDraft = PageCopy & { readonly targets: BranchTarget[] };
+
+/** The instructions of a page that are in a range, as slots. The last one of a page has nothing behind it. */
+function slotsIn({ distance }: PageCopy, { first, last }: Range): number[] {
+  const start = distance * SLOTS_PER_PAGE;
+  const from = Math.max(0, first - start);
+  const count = Math.min(SLOTS_PER_PAGE - 2, last - start) - from + 1;
+  return Array.from({ length: Math.max(0, count) }, (_, n) => from + n);
+}
+
+/** Whether what is of a page in a range has an indirect branch that may be an interpreter's, between bytecodes. */
+function hasDispatch(copy: PageCopy, range: Range): boolean {
+  return slotsIn(copy, range).some((n) => {
+    const word = copy.slots[n * 2 + 1] as number;
+    return word >>> 25 === INDIRECT_OPCODE && ((word >>> 21) & 7) === 0 && !isVeneer(word);
+  });
+}
 
 export class Snapshots {
   constructor(
@@ -48,10 +64,11 @@ export class Snapshots {
     const own = installed.pageOf(slot);
     if (!installed.isInterpreted(slot) || !installed.isUsable(own)) return undefined;
     const pages: PageDraft[] = [];
+    let most = 1 + 2 * DISPATCH_NEIGHBOURS;
     const add = (distance: number): boolean => {
       if (pages.some((copy) => copy.distance === distance)) return true;
       const address = distance === 0 ? own : installed.pageAt(page, distance, bank);
-      if (address === undefined || pages.length === 3 + FAR_PAGES) return false;
+      if (address === undefined || pages.length === most) return false;
       // From here on a write to it while the job is under way is heard of.
       pages.push({ distance, address, hash: installed.hashOf(address), slots: this.copy(address), targets: [] });
       return true;
@@ -59,7 +76,14 @@ export class Snapshots {
     for (const distance of [0, -1, 1]) add(distance);
     const head = (slot - own) / SLOT_SIZE;
     const seen = new Set<number>();
-    let ranges: Range[] = [{ first: head - BEFORE, last: head + BEHIND }];
+    const near = { first: head - BEFORE, last: head + BEHIND };
+    if (pages.some((copy) => hasDispatch(copy, near))) {
+      for (const side of [-1, 1]) {
+        for (let n = NEIGHBOURS + 1; n <= DISPATCH_NEIGHBOURS && add(n * side); n++);
+      }
+    }
+    most = pages.length + FAR_PAGES;
+    let ranges: Range[] = [near];
     for (let round = 0; round < ROUNDS; round++) {
       const called = ranges.flatMap((range) => pages.flatMap((copy) => this.look(copy, range, page)));
       const found = called.filter((at) => !seen.has(at) && add(pageOf(at)) && seen.add(at));
@@ -72,12 +96,12 @@ export class Snapshots {
    * Notes where the indirect branches led of what is of a page in a range, as seen from a hot slot's virtual page. Returns
    * where they and the calls lead that are come back from often.
    */
-  private look({ distance, address, slots, targets }: PageDraft, { first, last }: Range, page: bigint): number[] {
+  private look(copy: PageDraft, range: Range, page: bigint): number[] {
+    const { distance, address, slots, targets } = copy;
     const start = distance * SLOTS_PER_PAGE;
     const firstRegion = this.engine.view.getInt32(GLOBAL.firstRegion, true);
     const called: number[] = [];
-    // The last one of a page has nothing behind it.
-    for (let n = Math.max(0, first - start); n <= Math.min(SLOTS_PER_PAGE - 2, last - start); n++) {
+    for (const n of slotsIn(copy, range)) {
       const word = slots[n * 2 + 1] as number;
       if (word >>> 26 === BL_OPCODE) {
         const back = slots[n * 2 + 2] as number;
