@@ -70,6 +70,7 @@ export interface EngineExports {
   contextChanged(cpu: number): void;
   flushCpu(cpu: number): void;
   flushBank(bank: number): void;
+  forgetPage(cpu: number, va: bigint): void;
   invalidateAddress(cpu: number, va: bigint): void;
   walk(cpu: number, context: number, va: bigint, access: number): number;
   refill(cpu: number, context: number, va: bigint, access: number): number;

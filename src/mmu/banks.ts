@@ -351,17 +351,8 @@ export const noteLargeRange = defineFunction("noteLargeRange", "ill", "", (fb, c
   fb.return();
 });
 
-/** (cpu, virtual address): drops whatever may translate that page, in every bank of the vCPU. */
-export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (fb, cpu, va) => {
-  const c = new CpuView(fb, cpu);
-  for (let i = 0; i < 4; i++) {
-    const at = CPU.largeRanges + 16 * i;
-    fb.if(va.geU(c.get64(at)).and(va.ltU(c.get64(at + 8))), () => {
-      fb.call(flushCpu, cpu);
-      fb.return();
-    });
-  }
-  forgetReturns(c);
+/** (cpu, virtual address): drops the entries of that page alone, in every bank of the vCPU. */
+export const forgetPage = defineFunction("forgetPage", "il", "", (fb, cpu, va) => {
   const page = va.shrU(PAGE_BITS).wrap();
   const data = page.and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size);
   const fetch = page.and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size);
@@ -374,6 +365,21 @@ export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (
     fb.store("i64.store", bank.add(fetch), fb.i64(-1), BANK.fetch + FETCH_ENTRY.tag);
     fb.store("i64.store", fetchVictim(bank, va), fb.i64(-1), FETCH_ENTRY.tag);
   });
+  fb.return();
+});
+
+/** (cpu, virtual address): drops whatever may translate that page, in every bank of the vCPU. */
+export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (fb, cpu, va) => {
+  const c = new CpuView(fb, cpu);
+  for (let i = 0; i < 4; i++) {
+    const at = CPU.largeRanges + 16 * i;
+    fb.if(va.geU(c.get64(at)).and(va.ltU(c.get64(at + 8))), () => {
+      fb.call(flushCpu, cpu);
+      fb.return();
+    });
+  }
+  forgetReturns(c);
+  fb.call(forgetPage, cpu, va);
   fb.return();
 });
 

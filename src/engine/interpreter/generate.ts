@@ -14,7 +14,7 @@ import { buildDecodeTree } from "../../isa/decode.js";
 import type { Feature } from "../../isa/features.js";
 import { type Form, fieldsOf } from "../../isa/pattern.js";
 import { raiseDataAbort, reach, refill, touch } from "../../mmu/access.js";
-import { contextChanged, enterMode, flushBank, flushCpu, invalidateAddress } from "../../mmu/banks.js";
+import { contextChanged, enterMode, flushBank, flushCpu, forgetPage, invalidateAddress } from "../../mmu/banks.js";
 import { peekHost } from "../../mmu/peek.js";
 import { walk } from "../../mmu/walk.js";
 import { ENGINE_IMPORTS } from "../imports.js";
@@ -55,6 +55,7 @@ const EXPORTED = [
   contextChanged,
   flushCpu,
   flushBank,
+  forgetPage,
   invalidateAddress,
   walk,
   refill,

@@ -34,6 +34,8 @@ export interface WatchRow {
 }
 
 const MASK_PAGES = 64n;
+/** Of a row that came or went: emptying the TLBs is less work than going through more. */
+const MOST_PAGES = 16n;
 /** Addresses without the top byte, which may be a tag (DDI 0487, D8.9 "Address tagging"). */
 const untagged = (address: bigint): bigint => BigInt.asUintN(56, address);
 
@@ -50,9 +52,15 @@ export class WatchTable {
 
   /** Replaces the rows of an owner. */
   set(owner: keyof typeof WATCH_OWNER, rows: readonly WatchRow[]): void {
-    if (rows.length === 0 && this.rows[owner].length === 0) return;
+    const before = this.rows[owner];
+    if (rows.length === 0 && before.length === 0) return;
     this.rows[owner] = rows;
-    const { view, cpuBases, exports } = this.engine;
+    this.write();
+    this.forget([...without(before, rows), ...without(rows, before)]);
+  }
+
+  private write(): void {
+    const { view, cpuBases } = this.engine;
     let mask = 0n;
     let physical = 0;
     let at: number = AREA.watches;
@@ -74,11 +82,37 @@ export class WatchTable {
     view.setInt32(GLOBAL.watchCount, count, true);
     view.setInt32(GLOBAL.physicalWatches, physical, true);
     view.setBigUint64(GLOBAL.watchedPages, mask, true);
-    for (const base of cpuBases) {
-      view.setInt32(base + CPU.watch, count, true);
-      exports.flushCpu(base);
-    }
+    for (const base of cpuBases) view.setInt32(base + CPU.watch, count, true);
   }
+
+  /**
+   * TLB entries have what is watched in their pages: those of rows that came or went are filled anew. A kernel that debugs
+   * its processes changes its rows at every switch between them, and everything else in the TLBs stays.
+   */
+  private forget(rows: readonly WatchRow[]): void {
+    const { cpuBases, exports } = this.engine;
+    const pages = new Set<bigint>();
+    for (const row of rows) {
+      const { first, last } = pageNumbers(row);
+      if (row.physical || last < first || last - first >= MOST_PAGES) {
+        for (const base of cpuBases) exports.flushCpu(base);
+        return;
+      }
+      for (let page = first; page <= last; page++) pages.add(page);
+    }
+    for (const base of cpuBases) for (const page of pages) exports.forgetPage(base, page << BigInt(PAGE_BITS));
+  }
+}
+
+/** Rows that have no like among the others, as far as TLB entries know of them. */
+function without(rows: readonly WatchRow[], others: readonly WatchRow[]): WatchRow[] {
+  const like = (a: WatchRow, b: WatchRow): boolean =>
+    a.first === b.first &&
+    a.last === b.last &&
+    a.physical === b.physical &&
+    a.reads === b.reads &&
+    a.writes === b.writes;
+  return rows.filter((row) => !others.some((other) => like(row, other)));
 }
 
 /** A watchpoint as it was inserted. */
@@ -134,12 +168,16 @@ function rowOf({ kind, address, length }: WatchPoint): WatchRow {
   return { first: address, last: address + BigInt(length) - 1n, reads: kind !== "write", writes: kind !== "read" };
 }
 
+/** Numbers of the first page that the row lies in and of the last, which is below it for a row around the end. */
+function pageNumbers(row: WatchRow): { first: bigint; last: bigint } {
+  return { first: untagged(row.first) >> BigInt(PAGE_BITS), last: untagged(row.last) >> BigInt(PAGE_BITS) };
+}
+
 /** One bit for each page that the row lies in, by page number modulo 64. */
-function pagesOf({ first, last }: WatchRow): bigint {
-  const firstPage = untagged(first) >> BigInt(PAGE_BITS);
-  const lastPage = untagged(last) >> BigInt(PAGE_BITS);
-  if (lastPage - firstPage >= MASK_PAGES || lastPage < firstPage) return (1n << MASK_PAGES) - 1n;
+function pagesOf(row: WatchRow): bigint {
+  const { first, last } = pageNumbers(row);
+  if (last - first >= MASK_PAGES || last < first) return (1n << MASK_PAGES) - 1n;
   let mask = 0n;
-  for (let page = firstPage; page <= lastPage; page++) mask |= 1n << (page % MASK_PAGES);
+  for (let page = first; page <= last; page++) mask |= 1n << (page % MASK_PAGES);
   return mask;
 }
