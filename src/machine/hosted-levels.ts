@@ -202,7 +202,7 @@ export class HostedLevels implements PowerController {
     this.machine.resetCore(core);
     this.start(core, at);
     core.timer.restore(timers);
-    core.state = "wfi";
+    core.state = "suspended";
   }
 
   systemOff(): void {

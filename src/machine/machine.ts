@@ -292,6 +292,7 @@ export class Machine {
       hosted: (core, level) => this.hosted.handle(core, level),
       nextAlarm: () => this.alarms.next(),
       ringAlarms: () => this.alarms.ring(now()),
+      wakeRequested: (core) => this.platform.gic.cpuInterface(core.index).physical.wakeRequest,
       debugStop: (core, event) => this.debug.debugStop(core, event),
       caught: (core, exception) => this.exceptionTaken(core, exception),
       returned: (core) => this.debug.returned(core),

@@ -27,7 +27,8 @@ const EXITS_PER_LOOK = 64;
 /** The longest real wait before looking again, in milliseconds. */
 const LONGEST_WAIT = 500;
 
-export type CoreState = "running" | "wfi" | "wfe" | "off";
+/** Suspended: powered down by PSCI until an interrupt asks for the vCPU, at what it begins with then. */
+export type CoreState = "running" | "wfi" | "wfe" | "suspended" | "off";
 
 /** The PMU of a vCPU: when a counter overflows at the earliest, in instructions; and bringing it up to date. */
 export interface PmuClock {
@@ -132,6 +133,8 @@ export interface SchedulerHost {
   nextAlarm(): bigint | undefined;
   /** Virtual time has reached that deadline. */
   ringAlarms(): void;
+  /** The GIC asks for a suspended vCPU (WakeRequest). */
+  wakeRequested(core: Core): boolean;
   /** `runTurn` is to be left. */
   debugStop(core: Core, event: DebugEvent): void;
   /**
@@ -483,10 +486,11 @@ export class Scheduler {
 
   /** Whether anything can wake a waiting vCPU now. */
   private wake(core: Core): void {
-    if (core.state !== "wfi" && core.state !== "wfe") return;
+    if (core.state === "running" || core.state === "off") return;
     const { vcpu } = core;
     const pending = vcpu.get32(CPU.irqLines) !== 0 || vcpu.get32(CPU.virtualPending) !== 0;
-    if (pending || (core.stepping && core.detour === undefined)) core.state = "running";
+    const requested = core.state === "suspended" && this.host.wakeRequested(core);
+    if (pending || requested || (core.stepping && core.detour === undefined)) core.state = "running";
     else if (core.state === "wfe" && vcpu.get32(CPU.event) !== 0) {
       vcpu.set32(CPU.event, 0);
       core.state = "running";

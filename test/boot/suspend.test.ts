@@ -10,10 +10,11 @@ const MEMORY = 512 << 20;
 const CPUS = 2;
 
 /** The board's tree with an idle state in which the CPU loses all but its timers (bindings/cpu/idle-states.yaml). */
-function treeWithIdleState(): Uint8Array {
+function treeWithIdleState(el2: "hosted" | "guest"): Uint8Array {
   const description = loadMachineDescription("virt");
-  const options = { description, cpu: "cortex-a72", cpus: CPUS, memory: MEMORY, virtualization: false } as const;
-  const root = generateDeviceTree({ ...options, psci: "hvc" });
+  const virtualization = el2 === "guest";
+  const options = { description, cpu: "cortex-a72", cpus: CPUS, memory: MEMORY, virtualization } as const;
+  const root = generateDeviceTree({ ...options, psci: virtualization ? "smc" : "hvc" });
   const cpus = root.child("cpus")!;
   const phandle = 0x2000;
   for (let cpu = 0; cpu < CPUS; cpu++) cpus.child(`cpu@${cpu}`)!.set("cpu-idle-states", cells(phandle));
@@ -30,9 +31,13 @@ function treeWithIdleState(): Uint8Array {
   return writeFdt(root);
 }
 
-it("sleeps until the alarm of the real-time clock, and goes on", async () => {
+/** A Linux that has the physical GIC for its own switches off its CPU interface before it asks to be powered down. */
+const OWNERS = ["hosted", "guest"] as const;
+
+it.each(OWNERS)("sleeps until the alarm of the real-time clock, and goes on, EL2 %s", async (el2) => {
   const { console, exit, machine } = await bootLinux({
     cpus: CPUS,
+    el2,
     commands: `
       clock() { cat /sys/class/rtc/rtc0/since_epoch; }
       began=$(clock)
@@ -47,11 +52,12 @@ it("sleeps until the alarm of the real-time clock, and goes on", async () => {
   expect(machine.stats().instructions).toBeLessThan(10e9);
 });
 
-it("idles powered down, and its timers wake it", async () => {
+it.each(OWNERS)("idles powered down, and its timers wake it, EL2 %s", async (el2) => {
   const { console, exit } = await bootLinux({
     cpus: CPUS,
+    el2,
     memory: MEMORY,
-    dtb: treeWithIdleState(),
+    dtb: treeWithIdleState(el2),
     commands: `
       for round in 1 2 3 4 5; do sleep 0.2; taskset 1 true; taskset 2 true; done
       for cpu in 0 1; do cd /sys/devices/system/cpu/cpu$cpu/cpuidle/state1; echo "$(cat name) $(cat usage)"; done`,

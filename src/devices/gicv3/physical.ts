@@ -80,14 +80,29 @@ export class PhysicalInterface {
     readonly system: InterruptSystem,
   ) {}
 
+  /**
+   * WakeRequest (chapter 11.1 "Power management"): an interrupt is pending that the distributor forwards, whatever the
+   * CPU interface would make of it. Software switches that off before it has the PE powered down.
+   */
+  get wakeRequest(): boolean {
+    this.#find([true, true, true]);
+    const wanted = this.#pendingIntid !== INTID_SPURIOUS;
+    this.update();
+    return wanted;
+  }
+
   /** Finds the highest priority pending interrupt again. Call after anything that may change it. */
   update(): void {
+    this.#find(this.groupEnable);
+  }
+
+  #find(groupEnable: PhysicalInterface["groupEnable"]): void {
     const { distributor } = this.system;
     const filter = this.#filter;
     filter.oneSecurityState = distributor.oneSecurityState;
-    filter.forwarded[G0] = this.groupEnable[G0] && distributor.enables(G0);
-    filter.forwarded[G1S] = this.groupEnable[G1S] && distributor.enables(G1S);
-    filter.forwarded[G1NS] = this.groupEnable[G1NS] && distributor.enables(G1NS);
+    filter.forwarded[G0] = groupEnable[G0] && distributor.enables(G0);
+    filter.forwarded[G1S] = groupEnable[G1S] && distributor.enables(G1S);
+    filter.forwarded[G1NS] = groupEnable[G1NS] && distributor.enables(G1NS);
 
     let best = IDLE_PRIORITY;
     let found = INTID_SPURIOUS;

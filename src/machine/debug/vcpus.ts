@@ -2,7 +2,12 @@
 import type { Vcpu } from "../../gdb/target.js";
 import type { Core } from "../scheduler.js";
 
-const WAITING = { wfi: "waiting (WFI)", wfe: "waiting (WFE)", running: "running" } as const;
+const WAITING = {
+  wfi: "waiting (WFI)",
+  wfe: "waiting (WFE)",
+  suspended: "suspended (PSCI)",
+  running: "running",
+} as const;
 
 /** What a vCPU does, in words: "EL1 running". */
 export function describeState({ state, vcpu, blocked }: Core): string {
