@@ -226,6 +226,88 @@ static void long_counters(void)
     off();
 }
 
+static void spend_time(void)
+{
+    for (volatile int i = 0; i < 100000; i++)
+        ;
+}
+
+/* MDCR_EL2 written while a counter of EL2's own runs: what it has counted stays, and its interrupt goes. */
+static void control_changed(void)
+{
+    print("control changed\n");
+    u64 mdcr = read_register(mdcr_el2);
+    off();
+    write_register(mdcr_el2, (mdcr & ~MDCR_HPMN) | 1 | MDCR_HPME);
+    write_register(pmevtyper1_el0, CPU_CYCLES | here());
+    write_register(pmcntenset_el0, 2);
+    spend_time();
+    write_register(mdcr_el2, (mdcr & ~MDCR_HPMN) | 1);
+    u64 counted = read_register(pmevcntr1_el0);
+    spend_time();
+    show("counted before HPME = 0", counted > 0);
+    show("and behind", read_register(pmevcntr1_el0) - counted);
+    write_register(mdcr_el2, (mdcr & ~MDCR_HPMN) | 1 | MDCR_HPME);
+    write_register(pmintenset_el1, 2);
+    write_register(pmovsset_el0, 2);
+    show("HPME = 1: pending", is_pending(0, PMU_INTID));
+    write_register(mdcr_el2, (mdcr & ~MDCR_HPMN) | 1);
+    show("HPME = 0: pending", is_pending(0, PMU_INTID));
+    off();
+    write_register(mdcr_el2, mdcr);
+}
+
+#define MDCR3_SPME BIT(17)
+#define MDCR3_SCCD BIT(23)
+#define FILTER_M BIT(26)
+
+/*
+ * What MDCR_EL3 lets be counted at EL3 and at Secure EL1: software increments, and cycles with what PMCR_EL0.DP says of
+ * them.
+ */
+static void secure(void)
+{
+    u64 scr = read_register(scr_el3);
+    int has_sccd = (read_register(id_aa64dfr0_el1) >> 8 & 15) >= 6;
+    write_register(pmuserenr_el0, 15);
+    for (u64 i = 0; i < 16; i++) {
+        u64 mdcr3 = (i & 1 ? MDCR3_SPME : 0) | (i & 2 ? MDCR3_SCCD : 0);
+        u64 dp = i & 4 ? PMCR_DP : 0;
+        u64 ns = i & 8 ? 0 : 1;
+        if (mdcr3 & MDCR3_SCCD && !has_sccd)
+            continue;
+        print(ns ? "below EL3 Non-secure" : "below EL3 Secure");
+        print_field("spme", i & 1);
+        print_field("sccd", i >> 1 & 1);
+        print_field("dp", i >> 2 & 1);
+        for (u64 level = 1; level < 4; level += 2) {
+            off();
+            write_register(mdcr_el3, mdcr3);
+            write_register(scr_el3, (scr & ~1ul) | ns);
+            /* At the one level alone: EL3 counts where M is as P, EL1 where P is 0 and NSK as well. */
+            u64 filter = FILTER_M | FILTER_U | (level == 3 ? FILTER_P : 0);
+            write_register(pmevtyper0_el0, SW_INCR | filter);
+            write_register(pmccfiltr_el0, filter);
+            write_register(pmcntenset_el0, CYCLES | 1);
+            write_register(pmcr_el0, PMCR_E | PMCR_LC | dp);
+            if (level == 3) {
+                write_register(pmswinc_el0, 1);
+                spend_time();
+            } else {
+                run(EL1, CODE("mov x0, #1\n msr pmswinc_el0, x0\n mov x1, #10000\n 1: subs x1, x1, #1\n b.ne 1b"), 0, 0);
+            }
+            write_register(pmcr_el0, PMCR_LC);
+            print(level == 3 ? " EL3" : " EL1");
+            print_field("increments", read_register(pmevcntr0_el0));
+            print_field("cycles", read_register(pmccntr_el0) > 0);
+        }
+        print("\n");
+    }
+    write_register(scr_el3, scr);
+    write_register(mdcr_el3, 0);
+    off();
+}
+
 static u32 seen;
 static void overflowed(u32 is_fiq)
 {
@@ -371,6 +453,10 @@ void main(void *device_tree)
     print("home EL");
     print_decimal(home);
     print("\n");
+    if (home == 3) {
+        secure();
+        return;
+    }
     gic_init();
     gic_init_cpu(0);
     identification();
@@ -379,6 +465,8 @@ void main(void *device_tree)
     overflow();
     cycles();
     permissions();
+    if (home == 2)
+        control_changed();
     if ((read_register(id_aa64dfr0_el1) >> 8 & 15) >= 6)
         long_counters();
 }

@@ -3,7 +3,17 @@
  */
 import type { Feature } from "../../isa/features.js";
 import { controlChanged, secureConfigurationChanged, trapsChanged } from "./effects.js";
-import { bits, mask, NOTHING, register } from "./row.js";
+import { driveInterrupt, syncPmu } from "./pmu-counters.js";
+import { type Access, bits, mask, NOTHING, register } from "./row.js";
+
+/** MDCR_ELx say which counters run, and where: what has been retired so far is counted by the old value. */
+function writeMonitorControl(access: Access, value: bigint): void {
+  const { vcpu, host, row } = access;
+  syncPmu(vcpu, host);
+  vcpu.setSysreg(row.name, value);
+  trapsChanged(access);
+  driveInterrupt(vcpu, host);
+}
 
 type Has = (feature: Feature) => boolean;
 
@@ -70,7 +80,7 @@ export const CONTROL = [
     // HPMD, HCCD, HLP.
     writable: (has) => bits(11, 0) | (has("PMUv3p5") ? mask(17, 23, 26) : 0n),
     trap: "debug",
-    changed: trapsChanged,
+    write: writeMonitorControl,
   }),
   // With E2H = 0 bits 13, 12, 9–0 are RES1; a VHE host uses FPEN and has no RES1. Both views are stored.
   register("CPTR_EL2", [3, 4, 1, 1, 2], {
@@ -103,6 +113,6 @@ export const CONTROL = [
   register("MDCR_EL3", [3, 6, 1, 3, 1], {
     // SCCD.
     writable: (has) => mask(6, 9, 10, 16, 17, 20, 21) | bits(15, 14) | (has("PMUv3p5") ? mask(23) : 0n),
-    changed: trapsChanged,
+    write: writeMonitorControl,
   }),
 ];

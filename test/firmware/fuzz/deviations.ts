@@ -126,6 +126,38 @@ const MMU: readonly FuzzDeviation[] = [
   },
 ];
 
+const PMU: readonly FuzzDeviation[] = [
+  {
+    // HPMN is the low bits, and there are 6 counters.
+    line: /^ {2}pm\w+ el=[01] .* ns=1 mdcr=\w*[1-5] /,
+    diverges: true,
+    why: "MDCR_EL2.HPMN hides no counters from EL1 and EL0 (DDI 0487, MDCR_EL2)",
+  },
+  {
+    line: /^ {2}scr /,
+    reference: /^ {2}scr /,
+    only: ["counters", "overflow", "pending"],
+    diverges: true,
+    why: "a write of SCR_EL3 does not bring up to date what is counted by Security state",
+  },
+  {
+    line: / mdcr=\w*[1-5] /,
+    only: ["pending"],
+    why: "the interrupt of EL2's counters asks for PMCR_EL0.E and not for MDCR_EL2.HPME (DDI 0487, D13.1.1)",
+  },
+  {
+    line: /^ {2}pmcr /,
+    only: ["pending"],
+    diverges: true,
+    why: "a write of PMCR_EL0 leaves the interrupt as it is",
+  },
+  {
+    line: /^ {2}(pmswinc|count) el=(3 |\d v=\w+ ns=0 )/,
+    diverges: true,
+    why: "MDCR_EL3.SPME prohibits counting in Secure state, where it should permit it (DDI 0487, MDCR_EL3)",
+  },
+];
+
 export const programOf = ({ name, program = name }: FuzzGuest): string => `fuzz-${program}`;
 
 export const GUESTS: readonly FuzzGuest[] = [
@@ -134,4 +166,5 @@ export const GUESTS: readonly FuzzGuest[] = [
   { name: "mmu", batch: 500, deviations: MMU },
   { name: "gic", batch: 100, deviations: GIC },
   { name: "vgic", batch: 100, deviations: VGIC },
+  { name: "pmu", level: 3, batch: 100, deviations: PMU },
 ];
