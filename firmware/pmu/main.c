@@ -294,7 +294,7 @@ static void secure(void)
                 write_register(pmswinc_el0, 1);
                 spend_time();
             } else {
-                run(EL1, CODE("mov x0, #1\n msr pmswinc_el0, x0\n mov x1, #10000\n 1: subs x1, x1, #1\n b.ne 1b"), 0, 0);
+                run(EL1, CODE("msr pmswinc_el0, x0\n 1: subs x1, x1, #1\n b.ne 1b"), 1, 10000);
             }
             write_register(pmcr_el0, PMCR_LC);
             print(level == 3 ? " EL3" : " EL1");

@@ -158,6 +158,21 @@ const PMU: readonly FuzzDeviation[] = [
   },
 ];
 
+const DEBUG: readonly FuzzDeviation[] = [
+  {
+    // BT is bits 23 to 20.
+    line: / b[45]=[289a]\w{5}@/,
+    why: "breakpoints of a context without an address, and of a VMID, are not implemented",
+  },
+  {
+    // ISV is bit 24.
+    line: / esr=cb000022 elr=[1-9a-f]/,
+    reference: / esr=ca000022 /,
+    only: ["esr"],
+    why: "whether a step that ended in another exception has stepped is the implementation's (DDI 0487, SoftwareStep_DidNotStep)",
+  },
+];
+
 export const programOf = ({ name, program = name }: FuzzGuest): string => `fuzz-${program}`;
 
 export const GUESTS: readonly FuzzGuest[] = [
@@ -166,5 +181,6 @@ export const GUESTS: readonly FuzzGuest[] = [
   { name: "mmu", batch: 500, deviations: MMU },
   { name: "gic", batch: 100, deviations: GIC },
   { name: "vgic", batch: 100, deviations: VGIC },
+  { name: "debug", level: 3, batch: 1000, deviations: DEBUG },
   { name: "pmu", level: 3, batch: 100, deviations: PMU },
 ];
