@@ -132,7 +132,10 @@ void watched_accesses(void)
     write_register(mdscr_el1, 0);
 }
 
-/* Cache maintenance by address: only what invalidates counts as a store. */
+/*
+ * Cache maintenance by address: of all of it DC IVAC alone can hit, as a store, unless it is treated as a NOP (D2.9.6.2),
+ * which it is on CPUs without caches.
+ */
 void watched_maintenance(void)
 {
     write_register(mdscr_el1, MDSCR_MDE);

@@ -41,7 +41,6 @@ import { SystemRegisters } from "./debug/system-registers.js";
 import { WatchTable } from "./debug/watchpoints.js";
 import type { MachineTarget } from "./debug-target.js";
 import { affinityOf, descriptionFor } from "./description.js";
-import { PMU_PPI } from "./device-tree/generate.js";
 import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
@@ -570,6 +569,7 @@ export class Machine {
 
   private makeSysregHost(): SysregHost {
     const { exports } = this.engine;
+    const { pmuPpi } = this.config.description.cpu;
     const core = (vcpu: Vcpu): Core => this.cores[vcpu.get32(CPU.index)] as Core;
     return {
       model: this.model,
@@ -578,7 +578,7 @@ export class Machine {
       gic: (vcpu) => this.platform.gic.cpuInterface(vcpu.get32(CPU.index)) as unknown as GicCpuInterface,
       timer: (vcpu) => core(vcpu).timer,
       retired: (vcpu) => vcpu.retiredByLevel(),
-      pmuInterrupt: (vcpu, level) => this.platform.gic.ppi(vcpu.get32(CPU.index), PMU_PPI).set(level),
+      pmuInterrupt: (vcpu, level) => this.platform.gic.ppi(vcpu.get32(CPU.index), pmuPpi).set(level),
       translationChanged: (vcpu) => exports.flushCpu(vcpu.base),
       tableBaseChanged: (vcpu) => exports.contextChanged(vcpu.base),
       modesChanged: (vcpu) => exports.enterMode(vcpu.base),

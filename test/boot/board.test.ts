@@ -11,7 +11,7 @@ it("boots on the small board, with four CPUs in two clusters and the second UART
     cpus: 4,
     commands: `
 echo cluster: $(cat /sys/devices/system/cpu/cpu3/topology/cluster_cpus_list)
-grep -e pl011 -e arch_timer /proc/interrupts | tr -s ' '
+grep -e pl011 -e arch_timer -e arm-pmu /proc/interrupts | tr -s ' '
 grep -e 'System RAM' -e pl0 /proc/iomem
 hwclock -u
 sleep 1
@@ -25,6 +25,7 @@ echo $(cut -d. -f1 /proc/uptime) seconds`,
   expect(console).toMatch(/1c0a0000\.pl011: ttyAMA0 .*\(irq = \d+/);
   expect(console).toMatch(/1c090000\.pl011: ttyAMA1 /);
   expect(console).toMatch(/GICv3 38 Level uart-pl011/);
+  expect(console).toMatch(/GICv3 22 Level arm-pmu/);
   expect(console).toContain("80000000-8fffffff : System RAM");
   expect(console).toMatch(/Mon Jan {2}1 00:00:0\d 2024/);
   expect(console).toMatch(/\n[1-9] seconds/);

@@ -131,6 +131,7 @@ describe("a broken machine", () => {
     ["half a bus of ECAM", (m) => (m.devices[6].ecam.size = 0x80000), 'pcie: "ecam" has 0x100000 bytes for each bus'],
     ["no such line", (m) => (m.devices[5].powerKey = 8), '"devices.5.powerKey": expected a line, 0 to 7, found 8'],
     ["a PPI twice", (m) => (m.timer.ppi.secure = 9), "share PPI 9"],
+    ["the PMU's PPI once more", (m) => (m.timer.ppi.virtual = 7), "share PPI 7"],
     ["no room for a CPU", (m) => (m.devices[0].redistributors.size = 0x10000), "the redistributors need 0x20000 bytes"],
   ])("%s", (_, damage, message) => {
     const machine = copy();

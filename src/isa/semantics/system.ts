@@ -208,7 +208,10 @@ export function cacheByVa(b: Builder, rt: Operand, hcrBit: number, user: boolean
   b.abandonIf(b.callRuntime(probeAddress, b.X(rt), b.i32(ACCESS.read)) as I32);
 }
 
-/** DC IVAC throws data away, and so needs to be allowed to write. */
+/**
+ * DC IVAC throws data away, and so needs to be allowed to write. Here it is otherwise a NOP, as there are no caches, which
+ * hits no watchpoint (DDI 0487, D2.9.6 "Watchpoint behavior for certain instruction classes").
+ */
 export function invalidateByVa(b: Builder, rt: Operand, hcrBit: number): void {
   permit(b, hcrBit, 1, SCTLR.never);
   b.abandonIf(b.callRuntime(probeAddress, b.X(rt), b.i32(ACCESS.write)) as I32);

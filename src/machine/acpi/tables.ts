@@ -4,7 +4,6 @@
  */
 
 import { affinityOf, ECAM_BUS, gicOf, type MachineDescription } from "../description.js";
-import { PMU_PPI } from "../device-tree/generate.js";
 import { little } from "./aml.js";
 import { dsdtTerms, FIRST_SPI } from "./dsdt.js";
 
@@ -85,7 +84,7 @@ function madt({ description, cpus, virtualization }: AcpiOptions): AcpiTable {
   const maintenance = virtualization ? FIRST_PPI + gic.maintenancePpi : 0;
   const interfaces = Array.from({ length: cpus }, (_, index) => [
     ...[0x0b, 80, ...zeros(2), ...u32(index), ...u32(index), ...u32(enabled), ...zeros(4)],
-    ...[...u32(FIRST_PPI + PMU_PPI), ...zeros(32), ...u32(maintenance), ...zeros(8)],
+    ...[...u32(FIRST_PPI + description.cpu.pmuPpi), ...zeros(32), ...u32(maintenance), ...zeros(8)],
     ...[...u64(affinityOf(description, index)), ...zeros(4)],
   ]);
   const { redistributors, its } = gic;

@@ -155,7 +155,7 @@ function spisOf(device: DeviceDescription): number[] {
 }
 
 function interruptFault(description: MachineDescription): Fault | undefined {
-  const { devices, timer } = description;
+  const { devices, timer, cpu } = description;
   const gic = gicOf(description);
   if (maximumCpus(description) < 1) {
     const what = `"${gic.name}": the redistributors need ${hex(REDISTRIBUTOR_STRIDE)} bytes for each CPU`;
@@ -179,10 +179,10 @@ function interruptFault(description: MachineDescription): Fault | undefined {
       owners.set(spi, device.name);
     }
   }
-  const ppis = [...Object.values(timer.ppi), gic.maintenancePpi];
+  const ppis = [...Object.values(timer.ppi), gic.maintenancePpi, cpu.pmuPpi];
   const shared = ppis.find((ppi, index) => ppis.indexOf(ppi) !== index);
   if (shared === undefined) {
     return undefined;
   }
-  return fault(["timer", "ppi"], `two of the timers and the maintenance interrupt share PPI ${shared}`);
+  return fault(["timer", "ppi"], `two of the timers, the maintenance interrupt and the PMU share PPI ${shared}`);
 }

@@ -134,7 +134,12 @@ export const Machine = v.strictObject({
   model: v.string(),
   compatible: v.array(v.string()),
   ram: v.strictObject({ base: Address, default: Size, maximum: Size }),
-  cpu: v.strictObject({ default: v.string(), perCluster: v.pipe(Count, v.maxValue(16, "at most 16")) }),
+  cpu: v.strictObject({
+    default: v.string(),
+    perCluster: v.pipe(Count, v.maxValue(16, "at most 16")),
+    /** The PMU's overflow interrupt; without, BSA's (INTID 23). */
+    pmuPpi: v.optional(Ppi, 7),
+  }),
   timer: v.strictObject({
     /** CNTFRQ_EL0, Hz. */
     frequency: v.pipe(Count, v.maxValue(2 ** 32 - 1, "at most 4294967295, which CNTFRQ_EL0 can hold")),

@@ -37,9 +37,6 @@ const GIC_PPI = 1;
 const LEVEL_HIGH = 4;
 const EDGE_RISING = 1;
 
-/** The PMU's overflow interrupt (BSA, "PPI assignments": INTID 23). */
-export const PMU_PPI = 7;
-
 const PHANDLE_GIC = 1;
 const PHANDLE_CLOCK = 2;
 /** Above all of the CPUs' numbers. */
@@ -88,7 +85,7 @@ export function generateDeviceTree(options: DeviceTreeOptions): DeviceTreeNode {
   root
     .add("pmu")
     .set("compatible", strings("arm,armv8-pmuv3"))
-    .set("interrupts", cells(GIC_PPI, PMU_PPI, LEVEL_HIGH));
+    .set("interrupts", cells(GIC_PPI, description.cpu.pmuPpi, LEVEL_HIGH));
   addGic(root, gicOf(description), options.virtualization);
   addPrimeCells(root, description);
   addFirmwareDevices(root, description);
