@@ -84,6 +84,11 @@ export class Vcpu {
     this.view.setBigUint64(offset, value, true);
   }
 
+  /** Copies part of the block. */
+  copy(offset: number, size: number, into: Uint8Array, at: number): void {
+    into.set(this.bytes.subarray(offset, offset + size), at);
+  }
+
   /** All zeroes, but for what is the machine's: the vCPU may be in the middle of a slice. */
   clear(): void {
     const words = MACHINE_WORDS.map((offset) => this.get32(offset));

@@ -16,7 +16,16 @@ export const ATTACHMENT = [
   "qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;" +
     "QThreadEvents+;no-resumed+;memory-tagging+;xmlRegisters=i386",
   ...["vMustReplyEmpty", "QStartNoAckMode", "Hgp0.0", "qTStatus", "qTfV", "qTsV", "?"],
-  ...["qXfer:threads:read::0,1000", "qAttached:1", "Hc-1", "qOffsets", "qXfer:memory-map:read::0,1000", "g", "p0"],
+  ...[
+    "qXfer:threads:read::0,1000",
+    "qAttached:1",
+    "qXfer:exec-file:read:1:0,1000",
+    "Hc-1",
+    "qOffsets",
+    "qXfer:memory-map:read::0,1000",
+    "g",
+    "p0",
+  ],
   ...["qSymbol::", "qTfP", "vCont?", "QNonStop:0"],
   // The description in pieces.
   ...Array.from({ length: 6 }, (_, piece) => `qXfer:features:read:target.xml:${(piece * 0x1000).toString(16)},1000`),

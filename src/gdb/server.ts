@@ -132,7 +132,7 @@ export class GdbServer {
     socket.on("data", (bytes) => {
       untaken = bytes;
       pump();
-      stayAwake();
+      if (session?.hasResumed) stayAwake();
     });
     socket.on("drain", pump);
     socket.on("close", leave);

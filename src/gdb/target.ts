@@ -190,6 +190,12 @@ export interface DebugTarget {
    */
   readRegister(vcpu: number, feature: number, index: number): Uint8Array | TargetError;
 
+  /**
+   * The registers of the features marked `general`, each in that form, one behind the other: what a client reads whenever
+   * the machine stands. Left out where some of them may be refused.
+   */
+  readGeneral?(vcpu: number): Uint8Array;
+
   /** Writes one register, same form, with its architectural side effects; or says why not. */
   writeRegister(vcpu: number, feature: number, index: number, value: Uint8Array): TargetError | undefined;
 

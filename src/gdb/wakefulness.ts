@@ -1,15 +1,14 @@
 /**
  * A debugger's packets come in quick succession: each is sent when the reply to the last has arrived. A process that has
  * gone to sleep meanwhile takes tens of microseconds to wake up, six times for a single step, so for a moment after each
- * packet the event loop goes round instead.
+ * packet the event loop goes round instead. Not for long: on a machine with other work, who goes round uses up its share
+ * and is made to wait for a millisecond and more when the packet comes, where who has slept is woken at once. For the same
+ * reason not while a debugger attaches, which is a few dozen packets with GDB's own work between them.
  */
 
-/** How long, in milliseconds. */
-const MOMENT = 1;
-/**
- * A round that took so long was interrupted: somebody else wants the processor. Whoever goes round then has used up its
- * share when the packet comes, and waits for milliseconds; who sleeps is woken at once. So it sleeps for a while.
- */
+/** How long, in milliseconds: most of GDB's packets of a step come within that. */
+const MOMENT = 0.05;
+/** A round that took so many milliseconds was interrupted: somebody else wants the processor. So it sleeps for a while. */
 const INTERRUPTED = 0.5;
 const SLEEP = 100;
 

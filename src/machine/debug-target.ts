@@ -452,6 +452,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return this.registers.read(this.core(vcpu).vcpu, feature, index);
   }
 
+  readGeneral(vcpu: number): Uint8Array {
+    return this.registers.readGeneral(this.core(vcpu).vcpu);
+  }
+
   writeRegister(vcpu: number, feature: number, index: number, value: Uint8Array): TargetError | undefined {
     return this.registers.write(this.core(vcpu).vcpu, feature, index, value);
   }

@@ -19,6 +19,23 @@ describe("registers", () => {
     expect(rig.target.readRegister(0, 1, FpuRegister.v0 + 2)).toEqual(Uint8Array.of(...one, ...one));
   });
 
+  it("are read in one piece as one by one", async () => {
+    const rig = await Rig.create(assemble("nop"));
+    const { features } = rig.target;
+    const general = features.flatMap(({ general: inBlock, registers }, feature) =>
+      inBlock ? registers.map(({ bits }, index) => ({ feature, index, bits })) : [],
+    );
+    general.forEach(({ feature, index, bits }, n) => {
+      const value = Uint8Array.from({ length: bits / 8 }, (_, at) => (7 * n + at) & 0xff);
+      // cpsr, fpsr and fpcr have bits that do not exist.
+      rig.target.writeRegister(0, feature, index, bits === 32 ? Uint8Array.of(0, 0, 0, feature) : value);
+    });
+    rig.setRegister(cpsr, 0x6000_03c5n);
+    const one = general.map(({ feature, index }) => rig.target.readRegister(0, feature, index) as Uint8Array);
+    expect(Buffer.from(rig.target.readGeneral!(0)).toString("hex")).toBe(Buffer.concat(one).toString("hex"));
+    expect(new Set(one.map((bytes) => bytes.join())).size).toBe(general.length);
+  });
+
   it("are written where the guest finds them", async () => {
     const rig = await Rig.create(assemble("add x1, x2, x30\nmov x3, sp\ncset x4, cs\nfmov x5, d7\nmrs x6, fpcr\n"));
     const vcpu = rig.machine.cores[0]!.vcpu;

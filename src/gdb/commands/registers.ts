@@ -16,6 +16,8 @@ export const readAll = command({
     session.hasReadAll = true;
     const frame = selectedFrame(session);
     if (frame !== undefined) return generalOf(session, frame);
+    const block = session.target.readGeneral?.(session.general);
+    if (block !== undefined) return new HexBytes(block);
     const { general } = session.registers;
     const values = general.map((slot) => readSlot(session, slot));
     if (values.every((value) => value !== undefined)) return new HexBytes(Buffer.concat(values));

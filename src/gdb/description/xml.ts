@@ -72,6 +72,7 @@ class FeatureTexts {
 
 const standardTexts = new FeatureTexts(STANDARD);
 const usualTexts = new FeatureTexts(USUAL);
+const compactTexts = new WeakMap<readonly RegisterFeature[], string>();
 
 /**
  * The whole description in one document, for GDB, which spends most of an attachment on it: two hundred instructions for
@@ -80,11 +81,15 @@ const usualTexts = new FeatureTexts(USUAL);
  * the features are an entity: GDB looks for inclusions first, in a pass that does not expand entities (4.4).
  */
 export function compactDescription(features: readonly RegisterFeature[]): string {
+  const known = compactTexts.get(features);
+  if (known !== undefined) return known;
   const defaults = Object.entries(USUAL).map(([name, value]) => `${name} CDATA "${value}"`);
   const texts = features.map((feature) => usualTexts.of(feature));
   const subset = `<!ATTLIST reg ${defaults.join(" ")}>\n<!ENTITY f '${texts.join("\n")}'>\n`;
   const target = tag("target", { version: "1.0" }, `${tag("architecture", {}, "aarch64")}&f;`);
-  return declared("target", "gdb-target.dtd", target, subset);
+  const text = declared("target", "gdb-target.dtd", target, subset);
+  compactTexts.set(features, text);
+  return text;
 }
 
 /** The document `annex` of `qXfer:features:read`: "target.xml" or a file it includes; undefined if there is none such. */

@@ -22,12 +22,15 @@ import type { SystemRegisters } from "./system-registers.js";
 const GENERAL: readonly RegisterFeature[] = [coreFeature, fpuFeature];
 
 interface Access {
+  /** Where it is as it is in the vCPU's block. */
+  readonly at?: number;
   read(vcpu: Vcpu): bigint | TargetError;
   write(vcpu: Vcpu, value: bigint, machine: Machine): TargetError | undefined;
 }
 
 /** A cell of the vCPU's block. */
 const cell = (at: number): Access => ({
+  at,
   read: (vcpu) => vcpu.get64(at),
   write(vcpu, value) {
     vcpu.set64(at, value);
@@ -36,6 +39,7 @@ const cell = (at: number): Access => ({
 });
 
 const vector = (at: number): Access => ({
+  at,
   read: (vcpu) => vcpu.get64(at) | (vcpu.get64(at + 8) << 64n),
   write(vcpu, value) {
     vcpu.set64(at, value);
@@ -101,6 +105,34 @@ const ACCESS = GENERAL.map(({ registers }, feature) =>
   ),
 );
 
+/** Part of what `g` carries: registers that follow one another in the vCPU's block too, or one that is made up. */
+interface Piece {
+  /** Offset in the reply, and how many bytes. */
+  readonly offset: number;
+  size: number;
+  readonly access: Access;
+}
+
+const PIECES: readonly Piece[] = piecesOf(GENERAL);
+
+function piecesOf(features: readonly RegisterFeature[]): Piece[] {
+  const pieces: Piece[] = [];
+  let offset = 0;
+  features.forEach(({ registers }, feature) => {
+    registers.forEach(({ bits }, index) => {
+      const access = ACCESS[feature]?.[index] as Access;
+      const last = pieces.at(-1);
+      const size = bits / 8;
+      if (last?.access.at !== undefined && last.access.at + last.size === access.at) last.size += size;
+      else pieces.push({ offset, size, access });
+      offset += size;
+    });
+  });
+  return pieces;
+}
+
+const GENERAL_SIZE = PIECES.reduce((sum, { size }) => sum + size, 0);
+
 /** By index in `pauthFeature`: data and code of the lower half, data and code of the upper. */
 const pauthMask = (index: number): Access => ({
   read: (vcpu) => codeBits(vcpu, index < 2 ? 0 : 1, (index & 1) !== 0),
@@ -144,6 +176,17 @@ export class DebugRegisters {
     return littleEndian(value, (this.features[feature]?.registers[index]?.bits ?? 0) / 8);
   }
 
+  /** Those of the features marked `general`, one behind the other. */
+  readGeneral(vcpu: Vcpu): Uint8Array {
+    const block = new Uint8Array(GENERAL_SIZE);
+    for (const { offset, size, access } of PIECES) {
+      if (access.at !== undefined) vcpu.copy(access.at, size, block, offset);
+      // None of these refuses.
+      else block.set(littleEndian(access.read(vcpu) as bigint, size), offset);
+    }
+    return block;
+  }
+
   /** An error when the register cannot take the value. */
   write(vcpu: Vcpu, feature: number, index: number, value: Uint8Array): TargetError | undefined {
     const number = value.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
@@ -151,7 +194,7 @@ export class DebugRegisters {
   }
 }
 
-/** Of 4 bytes, or a multiple of 8. A client reads all registers whenever the machine stands. */
+/** Of 4 bytes, or a multiple of 8. */
 function littleEndian(value: bigint, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
