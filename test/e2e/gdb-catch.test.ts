@@ -1,21 +1,11 @@
 /** The real gdb-multiarch with what `monitor catch` stops at, and with steps that interrupts come to. */
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { loadKernelFile } from "../../src/index.js";
-import { buildFirmware, Session, type SessionOptions } from "./session.js";
+import { expect, it } from "vitest";
+import { FirmwareSessions, type SessionOptions } from "./session.js";
 
-let firmware: ReturnType<typeof buildFirmware>;
-beforeAll(() => {
-  firmware = buildFirmware();
-});
-afterAll(() => firmware.dispose());
-
-let session: Session | undefined;
-afterEach(() => session?.close());
+const firmware = new FirmwareSessions();
 
 async function gdb(commands: readonly string[], options: Partial<SessionOptions> = {}): Promise<string> {
-  const { file } = firmware;
-  session = await Session.start({ kernel: loadKernelFile(file), symbols: file, memory: 16 << 20, ...options });
-  return session.gdb(commands);
+  return (await firmware.start(options)).gdb(commands);
 }
 
 it("explains an exception on GDB's console, and stands at the vector", async () => {

@@ -1,29 +1,12 @@
 /** The real gdb-multiarch on the real machine, with firmware of our own: MMU off, two vCPUs, devices, an exception. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { loadKernelFile } from "../../src/index.js";
-import { buildFirmware, Session, type SessionOptions } from "./session.js";
+import { describe, expect, it } from "vitest";
+import { FirmwareSessions, type Session } from "./session.js";
 
-let firmware: ReturnType<typeof buildFirmware>;
-beforeAll(() => {
-  firmware = buildFirmware();
-});
-afterAll(() => firmware.dispose());
-
-const open: Session[] = [];
-afterEach(async () => {
-  for (const session of open.splice(0)) await session.close();
-});
-
-async function start(options: Partial<SessionOptions> = {}): Promise<Session> {
-  const { file } = firmware;
-  const session = await Session.start({ kernel: loadKernelFile(file), symbols: file, memory: 16 << 20, ...options });
-  open.push(session);
-  return session;
-}
+const firmware = new FirmwareSessions();
 
 describe("one vCPU", () => {
   it("stands at the first instruction, steps, and shows what is there", async () => {
-    const { gdb } = bind(await start());
+    const { gdb } = bind(await firmware.start());
     const text = await gdb(["info threads", "x/2i $pc", "stepi", "stepi", "p $pc", "p/x $x1", "info registers cpsr"]);
     expect(text).toMatch(/^\* 1 +Thread 1\.1 "CPU0" \(EL1 running\) _start \(\) at .*start\.S:4$/m);
     expect(text).toMatch(/=> 0x\w+ <_start>:\s+adr\s+x1, 0x\w+ <vectors>\s+0x\w+ <_start\+4>:\s+msr\s+vbar_el1, x1/);
@@ -33,7 +16,7 @@ describe("one vCPU", () => {
   });
 
   it("is debugged in its source: breakpoints, frames, variables, calls", async () => {
-    const session = await start();
+    const session = await firmware.start();
     const { gdb } = bind(session);
     const text = await gdb([
       "break fib if n == 7",
@@ -78,7 +61,7 @@ describe("one vCPU", () => {
   });
 
   it("steps into an exception and out of it", async () => {
-    const { gdb } = bind(await start());
+    const { gdb } = bind(await firmware.start());
     const text = await gdb([
       "break on_svc",
       "continue",
@@ -97,7 +80,7 @@ describe("one vCPU", () => {
   });
 
   it("is loaded from GDB, with breakpoints set before", async () => {
-    const { gdb } = bind(await start());
+    const { gdb } = bind(await firmware.start());
     const text = await gdb([
       "break transfer",
       "set var accounts[0].balance = 99",
@@ -111,7 +94,7 @@ describe("one vCPU", () => {
   });
 
   it("is reset by the monitor, and the breakpoint hits again", async () => {
-    const session = await start();
+    const session = await firmware.start();
     const text = await session.gdb([
       "break on_svc",
       "continue",
@@ -133,7 +116,7 @@ describe("one vCPU", () => {
   });
 
   it("shows devices without touching them, and says where nothing is", async () => {
-    const session = await start();
+    const session = await firmware.start();
     const text = await session.gdb([
       "x/4wx 0x09000fe0",
       "x/wx 0x09000018",
@@ -147,14 +130,14 @@ describe("one vCPU", () => {
   });
 
   it("goes off", async () => {
-    const session = await start();
+    const session = await firmware.start();
     const text = await session.gdb(["break start_second", "continue", "set var finish = 1", "delete", "continue"]);
     expect(text).toContain("[Inferior 1 (process 1) exited normally]");
     expect(await session.ended).toEqual({ reason: "system-off" });
   });
 
   it("is killed", async () => {
-    const session = await start();
+    const session = await firmware.start();
     expect(await session.gdb(["kill"])).toContain("[Inferior 1 (process 1) killed]");
     expect(await session.ended).toEqual({ reason: "killed" });
   });
@@ -164,7 +147,7 @@ describe("two vCPUs", () => {
   const both = { cpus: 2 };
 
   it("come up one after the other, and stop together", async () => {
-    const { gdb } = bind(await start(both));
+    const { gdb } = bind(await firmware.start(both));
     const text = await gdb([
       "info threads",
       "break worker",
@@ -183,7 +166,7 @@ describe("two vCPUs", () => {
   });
 
   it("step alone when the scheduler is locked", async () => {
-    const { gdb } = bind(await start(both));
+    const { gdb } = bind(await firmware.start(both));
     const text = await gdb([
       "break worker if cpu == 1",
       "continue",
@@ -202,7 +185,7 @@ describe("two vCPUs", () => {
   });
 
   it("stop before whichever of them touches what is watched", async () => {
-    const { gdb } = bind(await start(both));
+    const { gdb } = bind(await firmware.start(both));
     const text = await gdb([
       "watch rounds[1]",
       "continue",
@@ -221,7 +204,7 @@ describe("two vCPUs", () => {
   });
 
   it("are interrupted, let go, and attached to again", async () => {
-    const session = await start({ ...both, wait: false });
+    const session = await firmware.start({ ...both, wait: false });
     const interruptWhen = session.resumed();
     const first = await session.gdb(["shell sleep 0.2", "continue", "p rounds[0]", "detach"], { interruptWhen });
     expect(first).toMatch(/received signal SIGINT/);

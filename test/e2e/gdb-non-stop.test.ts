@@ -1,29 +1,15 @@
 /** Non-stop mode with the real gdb-multiarch: a vCPU that stands is not scheduled, the others run on. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { loadKernelFile } from "../../src/index.js";
+import { describe, expect, it } from "vitest";
 import { InteractiveGdb } from "../gdb/interactive.js";
-import { buildFirmware, Session } from "./session.js";
+import { FirmwareSessions } from "./session.js";
 
-let firmware: ReturnType<typeof buildFirmware>;
-beforeAll(() => {
-  firmware = buildFirmware();
-});
-afterAll(() => firmware.dispose());
-
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
+const firmware = new FirmwareSessions();
 
 /** A machine at its first instruction, and a GDB that is connected to it. */
 async function start(cpus: number, mode = "set non-stop on") {
-  const { file } = firmware;
-  const session = await Session.start({ kernel: loadKernelFile(file), symbols: file, memory: 16 << 20, cpus });
-  const gdb = new InteractiveGdb([mode, `file ${file}`]);
-  closing.push(
-    () => session.close(),
-    () => gdb.kill(),
-  );
+  const session = await firmware.start({ cpus });
+  const gdb = new InteractiveGdb([mode, `file ${firmware.file}`]);
+  firmware.finally(() => gdb.kill());
   await gdb.say(`target remote ${session.place}`, /_start \(\)[\s\S]*start\.S:4[\s\S]*\(gdb\) /);
   const number = async (expression: string): Promise<number> =>
     Number(/= (\d+)\n/.exec(await gdb.say(`p ${expression}`, /\$\d+ = \d+\n/))?.[1]);

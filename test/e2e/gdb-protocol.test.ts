@@ -1,35 +1,18 @@
 /** What only a real GDB with a real machine shows of the protocol: extended mode, info os, memory maps, searches. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { loadKernelFile } from "../../src/index.js";
+import { describe, expect, it } from "vitest";
 import { loadKernel } from "../../src/machine/loaders/kernel.js";
 import { gdb } from "../gdb/gdb-client.js";
-import { buildFirmware, Session, type SessionOptions } from "./session.js";
+import { FirmwareSessions, type Session } from "./session.js";
 
-let firmware: ReturnType<typeof buildFirmware>;
-beforeAll(() => {
-  firmware = buildFirmware();
-});
-afterAll(() => firmware.dispose());
-
-const open: Session[] = [];
-afterEach(async () => {
-  for (const session of open.splice(0)) await session.close();
-});
-
-async function start(options: Partial<SessionOptions> = {}): Promise<Session> {
-  const { file } = firmware;
-  const session = await Session.start({ kernel: loadKernelFile(file), symbols: file, memory: 16 << 20, ...options });
-  open.push(session);
-  return session;
-}
+const firmware = new FirmwareSessions();
 
 const EXTENDED = { connect: "target extended-remote" };
 
 describe("extended mode", () => {
   it("runs again after the guest has switched the machine off, with its breakpoints", async () => {
-    const session = await start();
+    const session = await firmware.start();
     const text = await session.gdb(
       ["break transfer", "continue", "set var finish = 1", "continue", "info breakpoints", "run", "bt", "p finish"],
       EXTENDED,
@@ -42,7 +25,7 @@ describe("extended mode", () => {
   });
 
   it("ends a machine that its guest has switched off once the debugger is gone", async () => {
-    const session = await start();
+    const session = await firmware.start();
     await session.gdb(["set var finish = 1", "break power_off", "continue", "set var finish = 1", "delete"], EXTENDED);
     const text = await session.gdb(["break worker", "continue", "set var finish = 1", "delete", "continue"], EXTENDED);
     expect(text).toMatch(/exited normally|Cannot|not being run/);
@@ -50,7 +33,7 @@ describe("extended mode", () => {
   });
 
   it("kills, runs, and starts at the first instruction", async () => {
-    const session = await start({ cpus: 2 });
+    const session = await firmware.start({ cpus: 2 });
     const text = await session.gdb(
       ["break on_svc", "continue", "kill", "info threads", "run", "bt 1", "starti", "p $pc", "info threads"],
       EXTENDED,
@@ -64,7 +47,7 @@ describe("extended mode", () => {
   });
 
   it("detaches, with the guest running on, and attaches again", async () => {
-    const session = await start({ cpus: 2 });
+    const session = await firmware.start({ cpus: 2 });
     const text = await session.gdb(
       ["tbreak worker", "continue", "detach", "shell sleep 0.3", "attach 1", "p rounds[0] > 100", "run 1 2"],
       EXTENDED,
@@ -76,7 +59,7 @@ describe("extended mode", () => {
   });
 
   it("keeps breakpoints over a reset that the guest asks for", async () => {
-    const session = await start();
+    const session = await firmware.start();
     const text = await session.gdb(
       ["break fib if n == 10", "continue", "monitor reset", "stepi", "continue"],
       EXTENDED,
@@ -87,7 +70,7 @@ describe("extended mode", () => {
 
 describe("a GDB without a file", () => {
   it("gets the program from the machine, with symbols and source", async () => {
-    const session = await start();
+    const session = await firmware.start();
     const text = await gdb(session.place, ["break transfer", "continue", "bt", "info files", "list transfer"]);
     expect(text).toMatch(/Reading .*firmware\.elf from remote target/);
     expect(text).toMatch(/Breakpoint 1, transfer \(from/);
@@ -96,7 +79,7 @@ describe("a GDB without a file", () => {
 
   it("gets nothing where there is nothing to read symbols from", async () => {
     const nops = new Uint8Array(Uint32Array.from({ length: 64 }, () => 0xd503201f).buffer);
-    const session = await start({ kernel: loadKernel(nops, "nops") });
+    const session = await firmware.start({ kernel: loadKernel(nops, "nops") });
     const text = await gdb(session.place, ["stepi", "remote get /etc/passwd /dev/null"]);
     expect(text).toContain('determining executable automatically.  Try using the "file" command');
     expect(text).toContain("Remote I/O error: Function not implemented");
@@ -105,7 +88,7 @@ describe("a GDB without a file", () => {
 
 describe("info os", () => {
   it("lists its tables, and vCPUs, interrupts, timers, stage 2, exits and devices", async () => {
-    const session = await start({ cpus: 2 });
+    const session = await firmware.start({ cpus: 2 });
     const tables = ["processes", "threads", "vcpus", "interrupts", "timers", "stage2", "exits", "devices"];
     const text = await session.gdb([
       "tbreak worker",
@@ -129,7 +112,7 @@ describe("info os", () => {
 
 describe("memory", () => {
   it("is all there to a GDB that takes what is in no region for unreadable", async () => {
-    const { gdb } = bind(await start());
+    const { gdb } = bind(await firmware.start());
     const text = await gdb(["info mem", "x/wx 0x09000fe0", "x/wx 0x40080000", "x/wx 0x90000000", "p *accounts"]);
     expect(text).toMatch(/Using memory regions provided by the target/);
     expect(text).toMatch(/0x9000fe0:\s+0x00000011/);
@@ -138,7 +121,7 @@ describe("memory", () => {
   });
 
   it("is searched and compared without being fetched", async () => {
-    const session = await start();
+    const session = await firmware.start();
     const text = await session.gdb([
       "set debug remote 1",
       "find &accounts, +4096, (char)\"r\"[0], (char)'i', (char)'g'",
@@ -158,7 +141,7 @@ describe("memory", () => {
   });
 
   it("is loaded and dumped in large packets", async () => {
-    const session = await start();
+    const session = await firmware.start();
     const file = join(firmware.directory, "image.bin");
     writeFileSync(file, Buffer.from(Array.from({ length: 0x5_0000 }, (_, n) => (n * 7919) >> 3)));
     const copy = join(firmware.directory, "copy.bin");

@@ -1,21 +1,11 @@
 /** System registers through the real gdb-multiarch: by name, as flags, in a group, written and refused. */
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { loadKernelFile } from "../../src/index.js";
-import { buildFirmware, Session } from "./session.js";
+import { expect, it } from "vitest";
+import { FirmwareSessions } from "./session.js";
 
-let firmware: ReturnType<typeof buildFirmware>;
-beforeAll(() => {
-  firmware = buildFirmware();
-});
-afterAll(() => firmware.dispose());
-
-let session: Session | undefined;
-afterEach(() => session?.close());
+const firmware = new FirmwareSessions();
 
 async function gdb(commands: readonly string[]): Promise<string> {
-  const { file } = firmware;
-  session = await Session.start({ kernel: loadKernelFile(file), symbols: file, memory: 16 << 20 });
-  return session.gdb(commands);
+  return (await firmware.start()).gdb(commands);
 }
 
 it("prints and sets system registers by their architectural names", async () => {
@@ -72,11 +62,12 @@ it("shows them as a group, general registers first", async () => {
 });
 
 it("leaves them out of the next connection's description when that is said", async () => {
-  await gdb(["monitor description core"]);
-  const text = (await session?.gdb(["info registers", "p $SCTLR_EL1", "monitor sysreg SCTLR_EL1"])) ?? "";
+  const session = await firmware.start();
+  await session.gdb(["monitor description core"]);
+  const text = await session.gdb(["info registers", "p $SCTLR_EL1", "monitor sysreg SCTLR_EL1"]);
   expect(text).toMatch(/^x0 [\s\S]*^cpsr [\s\S]*^fpcr [^\n]*\n\$1 = void\nSCTLR_EL1 = 0x0000000030d00980$/m);
-  expect(await session?.gdb(["monitor description all"])).toContain("all: core and system registers");
-  expect(await session?.gdb(["p/x $MIDR_EL1"])).toContain("$1 = 0x410fd083");
+  expect(await session.gdb(["monitor description all"])).toContain("all: core and system registers");
+  expect(await session.gdb(["p/x $MIDR_EL1"])).toContain("$1 = 0x410fd083");
 });
 
 it("leaves them alone when GDB calls a function of the guest", async () => {

@@ -1,31 +1,19 @@
 /** The real LLDB on the real machine: threads, frames, breakpoints, steps, registers, watchpoints, memory regions. */
 import { spawn, spawnSync } from "node:child_process";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { loadKernelFile } from "../../src/index.js";
-import { buildFirmware, Session } from "./session.js";
+import { expect, it } from "vitest";
+import { FirmwareSessions, type Session } from "./session.js";
 
 const there = spawnSync("lldb", ["--version"]).status === 0;
 if (!there) console.warn("LLDB is not installed: its sessions with the stub are NOT tested (scripts/install-tools)");
 
-let firmware: ReturnType<typeof buildFirmware>;
-beforeAll(() => {
-  firmware = buildFirmware();
-});
-afterAll(() => firmware.dispose());
-
-const open: Session[] = [];
-afterEach(async () => {
-  for (const session of open.splice(0)) await session.close();
-});
+const firmware = new FirmwareSessions();
 
 /** What LLDB prints for these commands, after it has connected. */
 async function lldb(commands: readonly string[]): Promise<{ text: string; session: Session }> {
-  const { file } = firmware;
-  const session = await Session.start({ kernel: loadKernelFile(file), symbols: file, memory: 16 << 20, cpus: 2 });
-  open.push(session);
+  const session = await firmware.start({ cpus: 2 });
   const before = ["settings set target.load-script-from-symbol-file false", `gdb-remote ${session.place}`];
   const args = [...before, ...commands].flatMap((command) => ["-o", command]);
-  const child = spawn("lldb", ["-x", "-b", file, ...args], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn("lldb", ["-x", "-b", firmware.file, ...args], { stdio: ["ignore", "pipe", "ignore"] });
   const patience = setTimeout(() => child.kill("SIGKILL"), 60_000);
   const heard: Buffer[] = [];
   child.stdout.on("data", (bytes: Buffer) => heard.push(bytes));

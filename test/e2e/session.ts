@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll } from "vitest";
 import { formatEndpoint, parseEndpoint } from "../../src/gdb/index.js";
 import {
   type LoadedKernel,
+  loadKernelFile,
   loadMachineDescription,
   Machine,
   type MachineConfig,
@@ -20,7 +22,7 @@ const PATIENCE_MS = 120_000;
 const SOURCES = fileURLToPath(new URL("./firmware", import.meta.url));
 
 /** Builds the firmware, with debug information; its ELF file. `dispose` takes it away. */
-export function buildFirmware(): { readonly file: string; readonly directory: string; dispose(): void } {
+function buildFirmware(): { readonly file: string; readonly directory: string; dispose(): void } {
   const directory = mkdtempSync(join(tmpdir(), "trapframe-firmware-"));
   const file = join(directory, "firmware.elf");
   const flags = ["-g", "-O0", "-ffreestanding", "-fno-pic", "-no-pie", "-nostdlib", "-static", "-mstrict-align"];
@@ -89,5 +91,44 @@ export class Session {
     this.machine.stop();
     await this.ended;
     await this.machine.close();
+  }
+}
+
+/** Sessions with the firmware for the tests of a file: it is built before them, and what a test has started ends with it. */
+export class FirmwareSessions {
+  private firmware = { file: "", directory: "", dispose: (): void => {} };
+  private readonly closing: (() => unknown)[] = [];
+
+  constructor() {
+    beforeAll(() => {
+      this.firmware = buildFirmware();
+    });
+    afterEach(async () => {
+      for (const close of this.closing.splice(0).reverse()) await close();
+    });
+    afterAll(() => this.firmware.dispose());
+  }
+
+  /** The firmware's ELF file. */
+  get file(): string {
+    return this.firmware.file;
+  }
+
+  /** A directory that lasts as long as the file's tests. */
+  get directory(): string {
+    return this.firmware.directory;
+  }
+
+  /** A machine of one vCPU at its first instruction, unless told otherwise. */
+  async start(options: Partial<SessionOptions> = {}): Promise<Session> {
+    const { file } = this;
+    const session = await Session.start({ kernel: loadKernelFile(file), symbols: file, memory: 16 << 20, ...options });
+    this.closing.push(() => session.close());
+    return session;
+  }
+
+  /** What is to be done at the end of the test, the last first. */
+  finally(close: () => unknown): void {
+    this.closing.push(close);
   }
 }

@@ -1,40 +1,18 @@
 /** Conditions and commands in the stub, driven by the real gdb-multiarch on the real machine. */
-import { expect, it, onTestFinished, vi } from "vitest";
-import { formatEndpoint, parseEndpoint } from "../../src/gdb/index.js";
-import { assemble, Rig } from "../machine/debug-rig.js";
-import { type GdbOptions, gdb } from "./gdb-client.js";
+import { expect, it, vi } from "vitest";
+import { counting, guestWithStub } from "./stub.js";
 
 // Other tests may have the processor.
 vi.setConfig({ testTimeout: 60_000 });
 
-const LOOP = `
-  mov x0, #0
-  adr x1, cell
-  adr x2, text
-loop:
-  add x0, x0, #1
-there:
-  str x0, [x1]
+const LOOP = counting(`
 after:
   nop
   b loop
-text: .asciz "a text"
-  .balign 8
-cell: .quad 0
-`;
-
-async function serve(source = LOOP) {
-  const rig = await Rig.create(assemble(source));
-  const warnings: string[] = [];
-  const endpoint = await rig.machine.listenGdb(parseEndpoint("0"), { wait: true, warn: (line) => warnings.push(line) });
-  onTestFinished(() => rig.machine.close());
-  const run = (commands: string[], options?: GdbOptions) =>
-    gdb(formatEndpoint(endpoint), commands, { symbols: rig.program.file, ...options });
-  return { rig, run, warnings };
-}
+`);
 
 it("evaluates conditions in the target", async () => {
-  const { run } = await serve();
+  const { run } = await guestWithStub(LOOP);
   const text = await run([
     "set breakpoint condition-evaluation target",
     "break *there if $x0 == 100000 && *(long *) $x1 == 99999",
@@ -62,7 +40,7 @@ it("evaluates conditions in the target", async () => {
 });
 
 it("stops where a condition cannot be evaluated, and GDB says why", async () => {
-  const { run } = await serve();
+  const { run } = await guestWithStub(LOOP);
   const text = await run([
     "set breakpoint condition-evaluation target",
     "break *there if *(long *) 0xdead00000000 == 1",
@@ -74,7 +52,7 @@ it("stops where a condition cannot be evaluated, and GDB says why", async () => 
 });
 
 it("prints in the target, before the stop that comes later", async () => {
-  const { run, warnings } = await serve();
+  const { run, warnings } = await guestWithStub(LOOP);
   const text = await run([
     "set dprintf-style agent",
     'dprintf *there,"x0=%d \\"%s\\" at %#lx\\n", $x0, (char *) $x2, $x1',
@@ -90,7 +68,7 @@ it("prints in the target, before the stop that comes later", async () => {
 });
 
 it("goes on printing when the debugger has gone, if it was told to", async () => {
-  const { rig, run, warnings } = await serve();
+  const { rig, run, warnings } = await guestWithStub(LOOP);
   await run([
     // Else GDB takes everything out whenever the machine stands.
     "set breakpoint always-inserted on",
@@ -113,7 +91,7 @@ it("goes on printing when the debugger has gone, if it was told to", async () =>
 });
 
 it("asks watchpoints in the target, by a command of its own", async () => {
-  const { run } = await serve();
+  const { run } = await guestWithStub(LOOP);
   const text = await run([
     "watch *(long *) $x1",
     "tbreak *there",
@@ -135,7 +113,7 @@ it("asks watchpoints in the target, by a command of its own", async () => {
 });
 
 it("says why a condition of its own stops that cannot be told", async () => {
-  const { run } = await serve();
+  const { run } = await guestWithStub(LOOP);
   const text = await run([
     'eval "monitor condition %#lx 10 / ($x0 - 3) == 5", (long) &there',
     "break *there",

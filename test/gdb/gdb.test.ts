@@ -3,34 +3,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { formatEndpoint, listenForGdb, parseEndpoint } from "../../src/gdb/index.js";
-import { Code, FakeMachine, type FakeOptions, RAM } from "./fake-machine.js";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { Code, type FakeOptions, RAM } from "./fake-machine.js";
 import { type GdbOptions, gdb } from "./gdb-client.js";
 import { InteractiveGdb } from "./interactive.js";
+import { fakeWithStub } from "./stub.js";
 
 // Other tests may have the processor.
 vi.setConfig({ testTimeout: 60_000 });
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
 async function machineWithStub(options: FakeOptions = {}, endpoint = "0") {
-  const machine = new FakeMachine({ automatic: true, ...options });
-  const warnings: string[] = [];
-  const server = await listenForGdb({
-    target: machine,
-    endpoint: parseEndpoint(endpoint),
-    warn: (text) => warnings.push(text),
-  });
-  closing.push(
-    () => machine.dispose(),
-    () => server.close(),
-    () => expect(warnings).toEqual([]),
-  );
-  const place = formatEndpoint(server.endpoint);
+  const { machine, place, warnings } = await fakeWithStub(options, endpoint);
+  onTestFinished(() => expect(warnings).toEqual([]));
   return { machine, place, gdb: (commands: string[], more?: GdbOptions) => gdb(place, commands, more) };
 }
 
@@ -226,7 +210,7 @@ describe("gdb-multiarch", () => {
 
   it("connects to a unix socket", async () => {
     const directory = mkdtempSync(join(tmpdir(), "trapframe-gdb-"));
-    closing.push(() => rmSync(directory, { recursive: true }));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
     const { gdb } = await machineWithStub({}, `unix:${join(directory, "socket")}`);
     expect(await gdb(["stepi", "p $pc"])).toContain("$1 = (void (*)()) 0x40000004");
   });

@@ -5,33 +5,16 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { EndpointError, formatEndpoint, type GdbServer, listenForGdb, parseEndpoint } from "../../src/gdb/index.js";
-import { Code, FakeMachine, type FakeOptions } from "./fake-machine.js";
+import { Code, type FakeOptions } from "./fake-machine.js";
+import { fakeWithStub } from "./stub.js";
 import { packet, payloads } from "./wire.js";
 
 // Other tests may have the processor.
 vi.setConfig({ testTimeout: 60_000 });
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function serve(endpoint = "0", options: FakeOptions = {}) {
-  const machine = new FakeMachine({ automatic: true, ...options });
-  const warnings: string[] = [];
-  const server = await listenForGdb({
-    target: machine,
-    endpoint: parseEndpoint(endpoint),
-    warn: (text) => warnings.push(text),
-  });
-  closing.push(
-    () => machine.dispose(),
-    () => server.close(),
-  );
-  return { machine, server, warnings };
-}
+const serve = (endpoint = "0", options: FakeOptions = {}) => fakeWithStub(options, endpoint);
 
 /** A client without a protocol: what it hears, and promises of hearing it. */
 class Client {
@@ -48,7 +31,7 @@ class Client {
       this.ended = true;
     });
     this.socket.on("error", () => {});
-    closing.push(() => this.socket.destroy());
+    onTestFinished(() => void this.socket.destroy());
   }
 
   async until(condition: (client: Client) => boolean): Promise<void> {
@@ -73,7 +56,7 @@ async function waitFor(condition: () => boolean): Promise<void> {
 
 function scratch(): string {
   const directory = mkdtempSync(join(tmpdir(), "trapframe-gdb-"));
-  closing.push(() => rmSync(directory, { recursive: true }));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
   return directory;
 }
 
@@ -208,7 +191,7 @@ describe("clients", () => {
     const { machine, server } = await serve();
     const path = join(scratch(), "gdb");
     const other = await listenForGdb({ target: machine, endpoint: parseEndpoint(`unix:${path}`) });
-    closing.push(() => other.close());
+    onTestFinished(() => other.close());
     expect(await new Client(server).ask("P0=0000000000000000")).toBe("OK");
     expect(await new Client(other).ask("P0=0000000000000000")).toBe("E01");
   });

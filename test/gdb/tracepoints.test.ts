@@ -1,46 +1,30 @@
 /** Tracepoints, driven by the real gdb-multiarch on the real machine. */
 import { existsSync, writeFileSync } from "node:fs";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { formatEndpoint, parseEndpoint } from "../../src/gdb/index.js";
-import { assemble, Rig } from "../machine/debug-rig.js";
-import { gdb } from "./gdb-client.js";
+import { describe, expect, it, vi } from "vitest";
+import { counting, guestWithStub } from "./stub.js";
 
 // Other tests may have the processor.
 vi.setConfig({ testTimeout: 60_000 });
 
-const LOOP = `
-  mov x0, #0
-  adr x1, cell
-  adr x2, text
-loop:
-  add x0, x0, #1
-there:
-  str x0, [x1]
+const LOOP = counting(`
   cmp x0, #20
   b.ne loop
 last:
   mov x3, #5
 done:
   b done
-text: .asciz "a text"
-  .balign 8
-cell: .quad 0
-`;
+`);
 
 async function serve() {
-  const rig = await Rig.create(assemble(LOOP));
-  const warnings: string[] = [];
-  const endpoint = await rig.machine.listenGdb(parseEndpoint("0"), { wait: true, warn: (line) => warnings.push(line) });
-  onTestFinished(() => rig.machine.close());
-  const place = formatEndpoint(endpoint);
+  const { rig, run: inGdb } = await guestWithStub(LOOP);
   let scripts = 0;
   /** A file, because actions are lines of their own. */
-  const run = (commands: string[], symbols: string | undefined = rig.program.file) => {
+  const run = (commands: string[], symbols = rig.program.file) => {
     const script = `${rig.program.file}.${++scripts}.gdb`;
     writeFileSync(script, commands.map((line) => `${line}\n`).join(""));
-    return gdb(place, [`source ${script}`], symbols === undefined ? {} : { symbols });
+    return inGdb([`source ${script}`], { symbols });
   };
-  return { rig, run, warnings };
+  return { rig, run };
 }
 
 const values = (text: string): string[] => [...text.matchAll(/^\$\d+ = (.*)$/gm)].map(([, value]) => value ?? "");
