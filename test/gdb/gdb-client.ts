@@ -15,7 +15,10 @@ export interface GdbOptions {
   readonly patience?: number;
 }
 
-/** Connects to `place`, carries out `commands`, each as `-ex`, and gives all a user would see, errors included. */
+/**
+ * Connects to `place`, carries out `commands`, each as `-ex`, and gives all a user would see, errors included. Rejects with
+ * what there is of it when that takes too long.
+ */
 export function gdb(place: string, commands: readonly string[], options: GdbOptions = {}): Promise<string> {
   const { interruptWhen, connect = "target remote", settings = [], symbols, patience: limit = 40_000 } = options;
   const file = symbols === undefined ? [] : [`file ${symbols}`];
@@ -33,7 +36,11 @@ export function gdb(place: string, commands: readonly string[], options: GdbOpti
     const child = spawn("sh", ["-c", 'exec gdb-multiarch "$@" 2>&1', "sh", ...args], {
       stdio: ["ignore", "pipe", "ignore"],
     });
-    const patience = setTimeout(() => child.kill("SIGKILL"), limit);
+    let late = false;
+    const patience = setTimeout(() => {
+      late = true;
+      child.kill("SIGKILL");
+    }, limit);
     const watch = setInterval(() => {
       if (!interruptWhen?.()) return;
       clearInterval(watch);
@@ -45,7 +52,9 @@ export function gdb(place: string, commands: readonly string[], options: GdbOpti
     child.on("close", () => {
       clearTimeout(patience);
       clearInterval(watch);
-      resolve(Buffer.concat(heard).toString());
+      const text = Buffer.concat(heard).toString();
+      if (late) reject(new Error(`GDB was not done after ${limit / 1000} s. It had said:\n${text.slice(-4000)}`));
+      else resolve(text);
     });
   });
 }
