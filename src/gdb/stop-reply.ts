@@ -7,7 +7,7 @@ import type { Session } from "./session.js";
 import { type Stop, type StopReason, TargetError, type WatchKind } from "./target.js";
 
 const NO_SIGNAL = 0;
-const SIGINT = 2;
+export const SIGINT = 2;
 export const SIGTRAP = 5;
 const SIGKILL = 9;
 

@@ -86,15 +86,10 @@ describe.each(segmentations)("an observer, packets sent %s", (segmentation) => {
     BREAK,
     "z0,40000004,4",
     "Z2,40000000,4",
-    "s",
-    "S05",
     "k",
     "vKill;1",
     "vRun;",
     "R00",
-    "vCont;s:p1.1",
-    "vCont;c",
-    "c",
     "c40000004",
     "Qqemu.PhyMemMode:1",
   ];
@@ -137,6 +132,49 @@ describe.each(segmentations)("an observer, packets sent %s", (segmentation) => {
     expect(gist(late.reply("?"))).toBe("T00thread:1;");
     expect(late.reply("D")).toBe("OK");
     expect(machine.standing).toBeUndefined();
+  });
+
+  const words = (replies: readonly string[]) =>
+    replies.map((reply) => (reply.startsWith("O") ? Buffer.from(reply.slice(1), "hex").toString() : gist(reply)));
+
+  it.each(["vCont;s:p1.1", "vCont;r40000000,40000010:p1.1", "s", "S05"])(
+    "may not send %s, and GDB's step ends",
+    (packet) => {
+      const { machine, observer } = open();
+      // An error would have GDB try again for ever.
+      expect(words(observer.ask(packet))).toEqual([
+        "step: this client observes; another one controls the machine (see: monitor control)\n",
+        "T02thread:p1.1;",
+      ]);
+      machine.slice();
+      expect(machine.retired).toBe(0);
+      expect(observer.reply("p20")).toBe("0000004000000000");
+    },
+  );
+
+  it.each(["vCont;c", "c"])(
+    "that sends %s while the machine stands does not resume it, and waits for the next stop",
+    (packet) => {
+      const { machine, controller, observer } = open();
+      expect(words(observer.ask(packet))).toEqual([
+        "the machine stands and is not resumed: this client observes; another one controls the machine (see: monitor control)\n",
+        "waiting until it has been resumed and stops again; Ctrl-C ends that\n",
+      ]);
+      machine.slice();
+      expect(machine.retired).toBe(0);
+      controller.ask(BREAK);
+      controller.ask("vCont;c");
+      machine.slice();
+      expect(observer.heard().map(gist)).toEqual(["T05thread:p1.1;swbreak:;"]);
+      observer.ask(packet);
+      expect(observer.raw("\x03")).toMatch(/^\$T02thread:p1\.1;/);
+      expect(machine.standing).toBeDefined();
+    },
+  );
+
+  it.each(["vCont;s:p1.1", "vCont;c", "s", "c"])("that is no GDB is refused %s", (packet) => {
+    const observer = new Wire(new FakeMachine(), segmentation, { observer: true });
+    expect(observer.reply(packet)).toBe("E01");
   });
 
   it("that continues while the machine runs hears of the next stop", () => {

@@ -118,10 +118,10 @@ function move(session: Session, { action, address }: Move): Reply {
   return resume(session, assignments);
 }
 
-/** All of these show an error's words. An observer may wait by `c` for what runs anyway. */
+/** All of these show an error's words. What an observer gets for them is control/observation.ts's to say. */
 export const moves = [
   command({ name: "c", observers: true, words: true, parse: parseMove("continue"), handle: move }),
   command({ name: "C", observers: true, words: true, parse: parseSignalledMove("continue"), handle: move }),
-  command({ name: "s", words: true, parse: parseMove("step"), handle: move }),
-  command({ name: "S", words: true, parse: parseSignalledMove("step"), handle: move }),
+  command({ name: "s", observers: true, words: true, parse: parseMove("step"), handle: move }),
+  command({ name: "S", observers: true, words: true, parse: parseSignalledMove("step"), handle: move }),
 ];

@@ -1,10 +1,13 @@
 /**
  * An observer in all-stop mode: the machine is another client's. It may be looked at whether it runs or stands, each
- * packet at an instruction boundary. `continue` while it runs is "tell me of the next stop"; Ctrl-C ends the waiting.
+ * packet at an instruction boundary. `continue` is "tell me of the next stop"; Ctrl-C ends the waiting.
+ *
+ * GDB takes an error in answer to a resumption for a stop without a signal, and resumes again, for ever. So it gets the words
+ * as text on its console, and what else there is to say as a stop.
  */
 
 import type { Reply } from "../commands/command.js";
-import { stopReply } from "../stop-reply.js";
+import { SIGINT, stopReply } from "../stop-reply.js";
 import type { Stop } from "../target.js";
 import { type Control, type ControlPort, hasEnded, observerRefusal, type Resumption } from "./control.js";
 
@@ -34,12 +37,19 @@ export class Observation implements Control {
   }
 
   resume({ plan }: Resumption): Reply {
-    const { target } = this.#port.session;
+    const { session } = this.#port;
+    const { target, general } = session;
     if (hasEnded(target)) return this.halted();
-    if ([...plan.values()].some(({ kind }) => kind === "step")) return observerRefusal("step");
-    if (target.vcpus().every(({ id }) => target.stopOf(id) !== undefined)) {
-      return observerRefusal("the machine stands and is not resumed");
+    const steps = [...plan.values()].some(({ kind }) => kind === "step");
+    const stands = target.vcpus().every(({ id }) => target.stopOf(id) !== undefined);
+    if (steps || stands) {
+      const refusal = observerRefusal(steps ? "step" : "the machine stands and is not resumed");
+      if (!session.isGdb) return refusal;
+      session.print(`${refusal.text}\n`);
     }
+    // Any other signal would let GDB's step go on.
+    if (steps) return stopReply(session, { vcpu: general, reason: { kind: "interrupt" } }, SIGINT);
+    if (stands) session.print("waiting until it has been resumed and stops again; Ctrl-C ends that\n");
     this.#waiting = true;
     return undefined;
   }
