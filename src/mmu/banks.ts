@@ -128,8 +128,8 @@ export function asidMask(fb: FunctionBuilder, tcr: I64): I64 {
 }
 
 /**
- * The key of a context: context number, ASID and VMID where the regime has them, Security state of EL1&0. Two states with the same key may
- * share translations.
+ * The key of a context: context number, ASID and VMID where the regime has them; of EL1&0 the Security state and which
+ * ranges TCR_EL1.EPD<n> has no walks of. Two states with the same key may share translations.
  */
 function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   const hcr = c.sys("HCR_EL2");
@@ -154,7 +154,12 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   const vmidMask = c.sys("VTCR_EL2").bit(19).select(fb.i64(0xffff), fb.i64(0xff));
   const v = vm.select(c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000), fb.i64(0));
   const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(0).eqz()).and(ofGuest);
-  return context.toI64U().or(a.shl(8)).or(v.shl(24)).or(secure.toI64U().shl(48));
+  const disabled = c
+    .sys("TCR_EL1")
+    .shrU(7)
+    .and((1n << 16n) | 1n);
+  const ranges = el10.or(sharedEl10).select(disabled, fb.i64(0));
+  return context.toI64U().or(a.shl(8)).or(v.shl(24)).or(secure.toI64U().shl(48)).or(ranges.shl(42));
 }
 
 /** The address of the page that an address is in. */

@@ -245,22 +245,44 @@ describe("VHE", () => {
 });
 
 describe("effects", () => {
-  test.each([
-    ["SCTLR_EL1", ["modes", "translation", "interrupts"]],
-    ["HCR_EL2", ["modes", "translation", "interrupts"]],
-    ["SCR_EL3", ["modes", "table base", "interrupts"]],
-    ["TCR_EL2", ["modes", "translation", "interrupts"]],
-    ["CPTR_EL2", ["modes"]],
-    ["TTBR0_EL1", ["table base"]],
-    ["VTTBR_EL2", ["table base"]],
-    ["DBGBCR0_EL1", ["debug"]],
-    ["MDSCR_EL1", ["modes", "debug"]],
-    ["TPIDR_EL0", []],
-  ])("%s tells %j", (name, told) => {
+  /** E2H is bit 34 of HCR_EL2, DC bit 12, TGE bit 27; EPD0 is bit 7 of TCR_EL1. */
+  test.each<[string, bigint, string[]]>([
+    ["SCTLR_EL1", 1n, ["modes", "translation", "interrupts"]],
+    ["HCR_EL2", 1n, ["modes", "table base", "interrupts"]],
+    ["HCR_EL2", 1n << 4n, ["modes", "table base", "interrupts"]],
+    ["HCR_EL2", 1n << 12n, ["modes", "translation", "interrupts"]],
+    ["HCR_EL2", 1n << 27n, ["modes", "translation", "interrupts"]],
+    ["SCR_EL3", 0n, ["modes", "table base", "interrupts"]],
+    ["TCR_EL1", 1n << 7n, ["table base"]],
+    ["TCR_EL1", 16n | (1n << 7n), ["modes", "translation", "interrupts"]],
+    ["TCR_EL2", 16n, ["modes", "translation", "interrupts"]],
+    ["CPTR_EL2", 0n, ["modes"]],
+    ["TTBR0_EL1", 0n, ["table base"]],
+    ["VTTBR_EL2", 0n, ["table base"]],
+    ["DBGBCR0_EL1", 0n, ["debug"]],
+    ["MDSCR_EL1", 0n, ["modes", "debug"]],
+    ["TPIDR_EL0", 0n, []],
+  ])("%s, written %s, tells %s", (name, value, told) => {
     const bench = new Bench().enter(3);
     bench.told.length = 0;
-    bench.msr(name, 0n);
+    bench.msr(name, value);
     expect(bench.told).toEqual(told);
+  });
+
+  test.each(["SCTLR_EL1", "HCR_EL2", "TCR_EL1", "TCR_EL2"])("%s, written what is there, tells nothing", (name) => {
+    const bench = new Bench().enter(3);
+    bench.msr(name, 1n);
+    bench.told.length = 0;
+    bench.msr(name, 1n);
+    expect(bench.told).toEqual([]);
+  });
+
+  test("a VHE host's TGE keeps translations", () => {
+    const bench = new Bench("max").enter(3);
+    bench.msr("HCR_EL2", 1n << 34n);
+    bench.told.length = 0;
+    bench.msr("HCR_EL2", (1n << 34n) | (1n << 27n));
+    expect(bench.told).toEqual(["modes", "table base", "interrupts"]);
   });
 
   test("a trap set by MSR takes hold at once", () => {

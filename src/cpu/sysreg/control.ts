@@ -2,7 +2,7 @@
  * System control, routing and trap registers of EL1, EL2 and EL3 (DDI 0487, D17.2).
  */
 import type { Feature } from "../../isa/features.js";
-import { controlChanged, secureConfigurationChanged, trapsChanged } from "./effects.js";
+import { controlChanged, hypervisorConfigurationChanged, secureConfigurationChanged, trapsChanged } from "./effects.js";
 import { driveInterrupt, syncPmu } from "./pmu-counters.js";
 import { type Access, bits, mask, NOTHING, register } from "./row.js";
 
@@ -72,7 +72,11 @@ export const CONTROL = [
     changed: controlChanged,
   }),
   register("ACTLR_EL2", [3, 4, 1, 0, 1], NOTHING),
-  register("HCR_EL2", [3, 4, 1, 1, 0], { reset: mask(31), writable: HCR_WRITABLE, changed: controlChanged }),
+  register("HCR_EL2", [3, 4, 1, 1, 0], {
+    reset: mask(31),
+    writable: HCR_WRITABLE,
+    changed: hypervisorConfigurationChanged,
+  }),
   // Of all the features that have bits there none is implemented.
   register("HCRX_EL2", [3, 4, 1, 2, 2], { ...NOTHING, features: ["HCX"], trap: "hypervisorExtension" }),
   register("MDCR_EL2", [3, 4, 1, 1, 1], {

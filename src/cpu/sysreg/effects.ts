@@ -9,11 +9,45 @@ export function trapsChanged({ vcpu, host }: Access): void {
   host.modesChanged(vcpu);
 }
 
-/** A register that governs translation, and may govern traps and the routing of interrupts as well. */
-export function controlChanged(access: Access): void {
+/**
+ * A register that governs translation, and may govern traps and the routing of interrupts as well. Hypervisors write what
+ * is there already, at every switch between two guests of the same kernel.
+ */
+export function controlChanged(access: Access, before: bigint): void {
+  const { vcpu, host, row } = access;
+  if (vcpu.sysreg(row.name) === before) return;
   trapsChanged(access);
-  access.host.translationChanged(access.vcpu);
-  access.host.interruptsChanged(access.vcpu);
+  host.translationChanged(vcpu);
+  host.interruptsChanged(vcpu);
+}
+
+/** EPD0 and EPD1 of TCR_EL1: in the key of TLB banks. KVM sets both on its way between guests (erratum 1319367). */
+const TCR_EL1_EPD = (1n << 7n) | (1n << 23n);
+
+/** TCR_EL1. */
+export function translationControlChanged(access: Access, before: bigint): void {
+  const changed = before ^ access.vcpu.sysreg("TCR_EL1");
+  if ((changed & ~TCR_EL1_EPD) !== 0n) controlChanged(access, before);
+  else if (changed !== 0n) tableBaseChanged(access);
+}
+
+const HCR = { TGE: 1n << 27n, E2H: 1n << 34n } as const;
+/** What TLB entries were made by: PTW, DC, CD, ID, E2H, FWB. VM is in the key of their bank, with the VMID. */
+const HCR_CACHED = (1n << 2n) | (1n << 12n) | (1n << 32n) | (1n << 33n) | HCR.E2H | (1n << 46n);
+
+/** HCR_EL2, which a hypervisor writes on its way into a guest and out of it: their translations are kept. */
+export function hypervisorConfigurationChanged(access: Access, before: bigint): void {
+  const { vcpu, host } = access;
+  const after = vcpu.sysreg("HCR_EL2");
+  const changed = before ^ after;
+  if (changed === 0n) return;
+  trapsChanged(access);
+  // TGE of a VHE host says whose EL0 is, and both have their own context; else it switches stage 1 off.
+  const isHost = (before & after & HCR.E2H) !== 0n;
+  const cached = isHost ? HCR_CACHED : HCR_CACHED | HCR.TGE;
+  if ((changed & cached) !== 0n) host.translationChanged(vcpu);
+  else host.tableBaseChanged(vcpu);
+  host.interruptsChanged(vcpu);
 }
 
 const SCR_SIF = 1n << 9n;

@@ -1,7 +1,7 @@
 /**
  * Virtual memory control registers of the four regimes and stage 2, and limited ordering regions (DDI 0487, D17.2).
  */
-import { controlChanged, tableBaseChanged } from "./effects.js";
+import { controlChanged, tableBaseChanged, translationControlChanged } from "./effects.js";
 import { bits, mask, NOTHING, register } from "./row.js";
 
 const vm = { trap: "virtualMemory" } as const;
@@ -21,7 +21,7 @@ export const TRANSLATION = [
       (has("PAuth") ? bits(52, 51) : 0n) |
       (has("E0PD") ? bits(56, 55) : 0n),
     e2h: "TCR_EL2",
-    changed: controlChanged,
+    changed: translationControlChanged,
   }),
   register("AFSR0_EL1", [3, 0, 5, 1, 0], { ...vm, ...NOTHING, e2h: "AFSR0_EL2" }),
   register("AFSR1_EL1", [3, 0, 5, 1, 1], { ...vm, ...NOTHING, e2h: "AFSR1_EL2" }),
