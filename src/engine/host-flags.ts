@@ -13,6 +13,8 @@ import { setFlagsFromString } from "node:v8";
  * know. Checks of the stack at each function and each round of a loop are not needed: calls of regions are counted
  * (interpreter/ways-out.ts), nothing else recurs, and every loop ends with the budget. A collection of young objects has
  * less than a millisecond to do: shared out, it waits until the other threads have a processor, while a debugger waits.
+ * The allocator of registers that V8 takes for functions of more than 8,192 values keeps hardly any of them in registers;
+ * an interpreter's bytecodes are such a function (regions/discover.ts).
  */
 const FLAGS = [
   { name: "--experimental-wasm-branch-hinting", until: [13, 7] },
@@ -20,6 +22,7 @@ const FLAGS = [
   { name: "--no-wasm-stack-checks", until: [11, 4] },
   { name: "--interrupt-budget=400000", until: [11, 4] },
   { name: "--no-parallel-scavenge", until: [13, 7] },
+  { name: "--no-turbo-use-mid-tier-regalloc-for-huge-functions", until: [11, 4] },
 ] as const;
 
 export function setHostFlags(): void {

@@ -10,7 +10,7 @@ import type { Callable, Linker } from "../ir/function.js";
 import { AREA, SLOT_SIZE, SYSREG_ENTRY } from "../layout.js";
 import { encodeModule, TypeTable } from "../wasm/encoder.js";
 import { type CompiledRegion, compileRegion } from "./compile.js";
-import type { PageCode, Pages } from "./discover.js";
+import type { KnownRegion, PageCode, Pages } from "./discover.js";
 import {
   type CompilerTables,
   heatOf,
@@ -37,10 +37,10 @@ const WORTH_A_BRANCH = 24;
 export class Compiler {
   private readonly forms: readonly Form[] = allForms();
   /**
-   * How many instructions the regions have that begin at slots, by address: those on their way to the machine, too. One
-   * that is not there any more must go, or its code would not be compiled again.
+   * The regions that begin at slots, by address: those on their way to the machine, too. One that is not there any more
+   * must go, or its code would not be compiled again.
    */
-  private readonly beginnings = new Map<number, number>();
+  private readonly beginnings = new Map<number, KnownRegion>();
 
   constructor(private readonly tables: CompilerTables) {}
 
@@ -51,7 +51,7 @@ export class Compiler {
     const compiled: CompiledRegion[] = [];
     if (job.dropped === "all") this.beginnings.clear();
     else for (const slot of job.dropped) this.beginnings.delete(slot);
-    for (const { slot, instructions } of job.found) this.beginnings.set(slot, instructions);
+    for (const { slots, instructions } of job.found) this.note(slots, instructions);
     job.slots.forEach((slot, number) => {
       const region = this.compile(slot, linker);
       if (region === undefined) return;
@@ -60,7 +60,7 @@ export class Compiler {
       const entries = region.entries.map(({ page, slot: n }) => ({ distance: page, slot: n }));
       const placed = { slot: number, entries, pages, instructions, runs };
       regions.push(placed);
-      for (const at of slotsOf(slot, placed)) this.beginnings.set(at, instructions);
+      this.note(slotsOf(slot, placed), instructions);
     });
     const bytes = compiled.length === 0 ? undefined : this.encode(linker, compiled);
     return {
@@ -71,6 +71,12 @@ export class Compiler {
       runtime: linker.imports.filter((f) => "build" in f).map((f) => f.name),
       milliseconds: performance.now() - start,
     };
+  }
+
+  /** A region is on its way to the machine, and entered at slots. */
+  private note(slots: readonly number[], instructions: number): void {
+    const region = { instructions };
+    for (const slot of slots) this.beginnings.set(slot, region);
   }
 
   /** A module that exports its regions by number. */
@@ -137,7 +143,10 @@ export class Compiler {
       heat: (slot) => heatOf(slots[slot * 2] ?? 0, firstRegion),
       isEntry: (slot) => handler(slot) >= firstRegion,
       targets: (slot) => targets.filter((target) => target.slot === slot),
-      isRegion: (slot) => (beginnings.get(address + slot * SLOT_SIZE) ?? 0) >= WORTH_A_BRANCH,
+      region: (slot) => {
+        const known = beginnings.get(address + slot * SLOT_SIZE);
+        return known && known.instructions >= WORTH_A_BRANCH ? known : undefined;
+      },
     };
   }
 }

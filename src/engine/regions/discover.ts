@@ -27,8 +27,13 @@ export interface PageCode {
   isEntry(slot: number): boolean;
   /** Where a slot's indirect branch led most, by numbers in context 0, and how often. */
   targets(slot: number): readonly { readonly at: number; readonly count: number }[];
-  /** Whether a region begins there that is better gone to than compiled again. */
-  isRegion(slot: number): boolean;
+  /** The region that begins there, if it is better gone to than compiled again. */
+  region(slot: number): KnownRegion | undefined;
+}
+
+/** A region that is there already, or on its way: the same object for each of its entries. */
+export interface KnownRegion {
+  readonly instructions: number;
 }
 
 /** Virtual pages by distance from the hot slot's; undefined where fetching would need the MMU. */
@@ -70,12 +75,14 @@ export interface Discovered {
 
 /** Instructions of a region, without those of the functions called; and of one that goes from bytecode to bytecode. */
 const MAX_INSTRUCTIONS = 500;
-const MAX_DISPATCHED = 1500;
+const MAX_DISPATCHED = 3000;
 /** How far before a hot loop the beginning of its function is looked for, in instructions. */
 const MAX_PROLOGUE = 200;
 /** How far from an indirect branch what it may lead to is looked for, in instructions; and how much makes it worth it. */
 const MAX_DISPATCH = DISPATCH_NEIGHBOURS * SLOTS_PER_PAGE;
 const MIN_WAYS = 4;
+/** Regions of one interpreter become one when all but the largest have so large a part of its instructions together. */
+const WORTH_ANEW = 4;
 /** Instructions from the first to the last block of a short loop, and how often it goes round each time, at least. */
 const SHORT_LOOP = 100;
 const MANY_ROUNDS = 8;
@@ -83,8 +90,9 @@ const MANY_ROUNDS = 8;
 const CALLED = 2;
 
 /**
- * The beginning of the function that `head` is in the middle of: it is branched to, and nothing falls through to it.
- * Loops get hot first; compiled with them, their function is not compiled again when its turn comes.
+ * The beginning of the function that `head` is in the middle of: it is branched to, nothing falls through to it, and it
+ * leads to `head`; another function may be in front of one that was called once. Loops get hot first; compiled with them,
+ * their function is not compiled again when its turn comes.
  */
 function functionStart(pageAt: Pages, head: number): number | undefined {
   const formAt = (at: number): Form | undefined => {
@@ -94,12 +102,31 @@ function functionStart(pageAt: Pages, head: number): number | undefined {
   for (let at = head - 1; at > head - MAX_PROLOGUE; at--) {
     const page = pageAt(pageOf(at));
     if (page === undefined) return undefined;
-    if (!page.wasExecuted(slotOf(at)) || page.heat(slotOf(at)) < CALLED || page.isRegion(slotOf(at))) continue;
+    if (!page.wasExecuted(slotOf(at)) || page.heat(slotOf(at)) < CALLED || page.region(slotOf(at))) continue;
     const before = formAt(at - 1);
     const flow = before && flowOf(before.row.name, 0);
-    if (flow === undefined || (!flow.falls && !flow.calls)) return at;
+    if ((flow === undefined || (!flow.falls && !flow.calls)) && leads(pageAt, at, head)) return at;
   }
   return undefined;
+}
+
+/** Whether executed code leads from one instruction to another within a function. */
+function leads(pages: Pages, from: number, to: number): boolean {
+  const seen = new Set<number>();
+  const work = [from];
+  for (let next = work.pop(); next !== undefined; next = work.pop()) {
+    for (let at = next; !seen.has(at) && seen.size < MAX_INSTRUCTIONS; at++) {
+      const page = pages(pageOf(at));
+      const form = page?.wasExecuted(slotOf(at)) ? page.form(slotOf(at)) : undefined;
+      if (page === undefined || form === undefined) break;
+      if (at === to) return true;
+      seen.add(at);
+      const { offset, falls, calls } = flowOf(form.row.name, page.word(slotOf(at)));
+      if (offset !== undefined && !calls) work.push(at + offset);
+      if (!falls && !calls) break;
+    }
+  }
+  return false;
 }
 
 /** What moves SP down as functions do when they begin: STP and STR with write-back, SUB. */
@@ -115,9 +142,18 @@ const PROLOGUES = [
  */
 export const readsFlags = ({ row }: Form): boolean => row.fields.some((field) => field.name === "cond");
 
-/** Instructions of the function round one that were branched to `warm` times, the nearest first. */
-function warmNear(pages: Pages, from: number, warm: number): number[] {
+/** What of the function round an indirect branch it may lead to. */
+interface Ways {
+  /** Instructions that were branched to often, the nearest first. */
+  readonly near: readonly number[];
+  /** Regions that have some of these. */
+  readonly regions: ReadonlySet<KnownRegion>;
+}
+
+/** The ways from the indirect branch at `from` to what was branched to `warm` times, or is an entry of `overtaken`. */
+function waysFrom(pages: Pages, from: number, warm: number, overtaken: ReadonlySet<KnownRegion>): Ways {
   const near: number[] = [];
+  const regions = new Set<KnownRegion>();
   for (const step of [1, -1]) {
     for (let at = from + step; Math.abs(at - from) <= MAX_DISPATCH; at += step) {
       const page = pages(pageOf(at));
@@ -125,11 +161,13 @@ function warmNear(pages: Pages, from: number, warm: number): number[] {
       if (!page.wasExecuted(slotOf(at))) continue;
       const word = page.word(slotOf(at));
       if (PROLOGUES.some(({ mask, value }) => (word & mask) >>> 0 === value)) break;
-      if (page.heat(slotOf(at)) >= warm && !page.isRegion(slotOf(at))) near.push(at);
+      const region = page.region(slotOf(at));
+      if (region) regions.add(region);
+      if (region ? overtaken.has(region) : page.heat(slotOf(at)) >= warm) near.push(at);
     }
   }
-  if (near.length < MIN_WAYS) return [];
-  return near.sort((a, b) => Math.abs(a - from) - Math.abs(b - from));
+  if (near.length < MIN_WAYS) return { near: [], regions };
+  return { near: near.sort((a, b) => Math.abs(a - from) - Math.abs(b - from)), regions };
 }
 
 /**
@@ -137,6 +175,23 @@ function warmNear(pages: Pages, from: number, warm: number): number[] {
  * `warm` times is a way in as well.
  */
 export function discover(pages: Pages, head: number, warm: number): Discovered {
+  const first = discoverOnce(pages, head, warm, new Set());
+  const known = [...first.beside].map(({ instructions }) => instructions);
+  const largest = Math.max(0, ...known);
+  const gained = known.reduce((sum, n) => sum + n, first.own) - largest;
+  // From one to the other it is a branch out of the region: what began as several becomes one when that has grown.
+  if (largest === 0 || gained < largest / WORTH_ANEW || largest + gained > MAX_DISPATCHED) return first;
+  const anew = discoverOnce(pages, head, warm, first.beside);
+  return anew.dispatches ? anew : first;
+}
+
+/** The same; regions that are `overtaken` are compiled again as part of this one. */
+function discoverOnce(
+  pages: Pages,
+  head: number,
+  warm: number,
+  overtaken: ReadonlySet<KnownRegion>,
+): Discovered & { readonly own: number; readonly beside: ReadonlySet<KnownRegion> } {
   const found = new Map<number, Instruction>();
   const pageAt = (at: number): PageCode | undefined => pages(pageOf(at));
   let reach = NEIGHBOURS;
@@ -145,7 +200,8 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
     const page = pageAt(at);
     if (page === undefined || !page.wasExecuted(slotOf(at))) return false;
     if (contextOf(at) !== 0) return !callees.isCold(at);
-    return Math.abs(pageOf(at)) <= reach && (at === head || !page.isRegion(slotOf(at)));
+    const region = page.region(slotOf(at));
+    return Math.abs(pageOf(at)) <= reach && (at === head || region === undefined || overtaken.has(region));
   };
   const start = functionStart(pages, head);
   const callees = new Callees(pages, start ?? head, warm);
@@ -166,7 +222,8 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
     return DISPATCHES.has(name) ? callees.throughVeneer(at, word) : [];
   };
   let dispatcher: number | undefined;
-  let candidates: number[] | undefined;
+  let ways: Ways | undefined;
+  let nextWay = 0;
   let dispatches = false;
   // Nearest first, so that what is cut off by the limit is far away.
   for (let next = 0; next < work.length || mayLeadOn(); next++) {
@@ -180,7 +237,9 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
       const inlined = isBreakpoint ? [] : inlinedAt(at, form.row.name, word, flow);
       found.set(at, { at, word, form, isBreakpoint, inlined });
       if (contextOf(at) === 0) own++;
-      if (contextOf(at) === 0 && page.heat(slotOf(at)) >= warm && !readsFlags(form)) entries.add(at);
+      const region = page.region(slotOf(at));
+      const isWarm = page.heat(slotOf(at)) >= warm || (region !== undefined && overtaken.has(region));
+      if (contextOf(at) === 0 && isWarm && !readsFlags(form)) entries.add(at);
       if (DISPATCHES.has(form.row.name) && contextOf(at) === 0) dispatcher ??= at;
       if (flow.offset !== undefined && !flow.calls) lead(at + flow.offset);
       for (const target of inlined) lead(target);
@@ -200,13 +259,14 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
    */
   function mayLeadOn(): boolean {
     if (dispatcher === undefined) return false;
-    candidates ??= warmNear(pages, dispatcher, warm);
-    if (candidates.length > 0) {
+    ways ??= waysFrom(pages, dispatcher, warm, overtaken);
+    const { near } = ways;
+    if (near.length > 0) {
       reach = DISPATCH_NEIGHBOURS;
       limit = MAX_DISPATCHED;
     }
-    if (own >= limit) return false;
-    for (let at = candidates.shift(); at !== undefined; at = candidates.shift()) {
+    while (own < limit && nextWay < near.length) {
+      const at = near[nextWay++] as number;
       if (found.has(at)) continue;
       entries.add(at);
       lead(at);
@@ -243,6 +303,8 @@ export function discover(pages: Pages, head: number, warm: number): Discovered {
     entries: [...entries].filter((at) => found.has(at)),
     returns,
     dispatches,
+    own,
+    beside: ways?.regions ?? new Set(),
   };
 }
 

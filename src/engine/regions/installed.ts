@@ -26,6 +26,7 @@ const CODE_LIMIT = 96 << 20;
 export interface Placed {
   readonly slots: readonly number[];
   readonly pages: readonly number[];
+  readonly instructions: number;
   /** What it has of shadows, by their addresses: first and last slot of each run. */
   readonly runs?: readonly { readonly page: number; readonly first: number; readonly last: number }[];
 }
@@ -39,6 +40,8 @@ export class InstalledRegions {
   private nextIndex: number;
   /** By the predecode pages that they have code of. */
   private readonly byPage = new Map<number, Set<Installed>>();
+  /** Instructions of the regions by index, less the first one's. */
+  private sizes: number[] = [];
   private liveBytes = 0;
   private nextShadowHash = 2n;
 
@@ -67,11 +70,13 @@ export class InstalledRegions {
     }).exports;
   }
 
-  add(region: unknown, { slots, pages, runs = [] }: Placed): void {
+  /** Slots at which another region begins are the new one's from now on. */
+  add(region: unknown, { slots, pages, instructions, runs = [] }: Placed): void {
     const { view } = this.engine;
     const index = this.nextIndex++;
     if (index >= this.table.length) this.table.grow(index + 64 - this.table.length);
     this.table.set(index, region);
+    this.sizes[index - this.firstIndex] = instructions;
     slots.forEach((slot, number) => {
       view.setUint16(slot, index, true);
       view.setUint16(slot + 2, number, true);
@@ -80,7 +85,7 @@ export class InstalledRegions {
       const word = view.getUint32(view.getUint32(page + CODE_PAGE.host, true) + (slot - page) / 2, true);
       view.setUint32(slot + 4, word, true);
     });
-    const installed = { index, slots, pages, runs: runs.filter(({ page }) => this.isShadow(page)) };
+    const installed = { index, slots, pages, instructions, runs: runs.filter(({ page }) => this.isShadow(page)) };
     for (const page of pages) {
       const there = this.byPage.get(page);
       if (there) there.add(installed);
@@ -119,6 +124,7 @@ export class InstalledRegions {
   /** All predecode pages were dropped. */
   reset(): void {
     this.byPage.clear();
+    this.sizes = [];
     for (let i = this.firstIndex; i < Math.min(this.nextIndex, this.table.length); i++) this.table.set(i, null);
     this.nextIndex = this.firstIndex;
     this.liveBytes = 0;
@@ -138,6 +144,11 @@ export class InstalledRegions {
   /** Whether no region begins at a slot. */
   isFree(slot: number): boolean {
     return this.engine.view.getUint16(slot, true) < this.firstIndex;
+  }
+
+  /** Instructions of the region that begins at a slot, or 0. */
+  sizeAt(slot: number): number {
+    return this.sizes[this.engine.view.getUint16(slot, true) - this.firstIndex] ?? 0;
   }
 
   /** The predecode page that a slot is of. */

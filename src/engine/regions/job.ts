@@ -38,9 +38,9 @@ export interface PageCopy {
 /** How often a slot was branched to while it was interpreted, by the first of its words. */
 export const heatOf = (word: number, firstRegion: number): number => ((word & 0xffff) < firstRegion ? word >>> 16 : 0);
 
-/** Where a region begins: the slot's address. */
+/** Where a region begins: addresses of slots. */
 export interface Beginning {
-  readonly slot: number;
+  readonly slots: readonly number[];
   readonly instructions: number;
 }
 

@@ -26,4 +26,4 @@ export const slotOf = (at: number): number => ownNumber(at) - pageOf(at) * SLOTS
 export const NEIGHBOURS = 1;
 
 /** The same for a region that goes from one bytecode to the next: interpreters are large functions. */
-export const DISPATCH_NEIGHBOURS = 4;
+export const DISPATCH_NEIGHBOURS = 8;

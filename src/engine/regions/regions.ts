@@ -195,7 +195,7 @@ export class Regions {
   /** Slots at which regions are gone: what becomes hot there is to be compiled again. */
   private forget(slots: readonly number[]): void {
     if (this.dropped !== "all") this.dropped.push(...slots);
-    this.found = this.found.filter(({ slot }) => !slots.includes(slot));
+    this.found = this.found.filter((one) => !one.slots.some((slot) => slots.includes(slot)));
   }
 
   // --- what was kept ---------------------------------------------------------------------------------------------------
@@ -207,7 +207,8 @@ export class Regions {
     if (cache === undefined || !installed.isUsable(own) || (this.changes.get(own) ?? 0) > MAX_CHANGES) return;
     let awaited = this.awaited.get(own);
     if (awaited === undefined) {
-      awaited = [...cache.find(installed.hashOf(own))];
+      // The largest first: it may have the code of others, too.
+      awaited = cache.find(installed.hashOf(own)).toSorted((a, b) => b.region.instructions - a.region.instructions);
       this.awaited.set(own, awaited);
     }
     if (awaited.length === 0) return;
@@ -237,11 +238,11 @@ export class Regions {
     if (kept === undefined) return true;
     const at = (distance: number): number => places.get(distance) as number;
     const slots = region.entries.map(({ distance, slot }) => at(distance) + slot * SLOT_SIZE);
-    // One that was compiled in this run has the better choice of entries.
-    if (!slots.every((slot) => this.installed.isFree(slot))) return true;
-    installed.add(kept.exports[region.number], { slots, pages: [...places.values()] });
     const { instructions } = region;
-    for (const slot of slots) this.found.push({ slot, instructions });
+    // One that was compiled in this run has the better choice of entries, unless it is part of the other.
+    if (!slots.every((slot) => installed.sizeAt(slot) < instructions)) return true;
+    installed.add(kept.exports[region.number], { slots, pages: [...places.values()], instructions });
+    this.found.push({ slots, instructions });
     this.total.regions++;
     this.total.kept++;
     this.total.instructions += instructions;
@@ -326,6 +327,7 @@ export class Regions {
       this.total.instructions += region.instructions;
       this.installed.add(exports[i], {
         slots,
+        instructions: region.instructions,
         pages: region.pages.map((distance) => addressAt(slot, distance)),
         runs: region.runs.map(({ distance, first, last }) => ({ page: addressAt(slot, distance), first, last })),
       });

@@ -1,43 +1,21 @@
 /** Which functions stand in place of their calls. */
 import { describe, expect, it } from "vitest";
-import { allForms } from "../../../src/engine/interpreter/forms.js";
-import { discover, type PageCode } from "../../../src/engine/regions/discover.js";
 import { contextOf, ownNumber, pageOf, slotOf } from "../../../src/engine/regions/places.js";
+import { discovered, WARM } from "./pages.js";
 
 const [NOP, RET, BLR_X1] = [0xd503201f, 0xd65f03c0, 0xd63f0020];
 const bl = (offset: number): number => (0x94000000 | (offset & 0x3ffffff)) >>> 0;
 const b = (offset: number): number => (0x14000000 | (offset & 0x3ffffff)) >>> 0;
 const cbz = (offset: number): number => (0xb4000000 | ((offset & 0x7ffff) << 5)) >>> 0;
-const WARM = 10;
-const FORMS = allForms();
-const formOf = (word: number) => FORMS.find(({ mask, value }) => ((word & mask) ^ value) === 0);
 
-/** Pages of code by distance; all of it was executed, and branched to as often as `heat` says by number. */
-function region(
-  code: Readonly<Record<number, readonly number[]>>,
+/** The instructions of a region. */
+const region = (
+  code: Parameters<typeof discovered>[0],
   heat: Readonly<Record<number, number>>,
   targets: readonly { slot: number; at: number; count: number }[] = [],
   entries: readonly number[] = [],
-) {
-  const pages = (distance: number): PageCode | undefined => {
-    const words = code[distance];
-    return (
-      words && {
-        hash: 1n,
-        word: (slot) => (words[slot] ?? 0) | 0,
-        form: (slot) => formOf(words[slot] ?? 0),
-        isBreakpoint: () => false,
-        wasExecuted: (slot) => slot < words.length,
-        heat: (slot) => heat[distance * 1024 + slot] ?? 0,
-        isEntry: (slot) => entries.includes(distance * 1024 + slot),
-        targets: (slot) => (distance === 0 ? targets.filter((target) => target.slot === slot) : []),
-        isRegion: () => false,
-      }
-    );
-  };
-  const { blocks } = discover(pages, 0, WARM);
-  return blocks.flatMap(({ instructions }) => instructions);
-}
+  head = 0,
+) => discovered(code, { heat, targets, entries }, head).blocks.flatMap(({ instructions }) => instructions);
 
 /** Numbers of what a region has of functions in place of calls, in context 0. */
 const inlined = (instructions: ReturnType<typeof region>): number[] =>
@@ -74,6 +52,11 @@ describe("a function", () => {
     expect(inlined(region({ 0: [bl(0), RET] }, heat))).toEqual([]);
     expect(inlined(region({ 0: [bl(2), RET, ...Array(100).fill(NOP), RET] }, heat))).toEqual([]);
     expect(inlined(region({ 0: [bl(2), RET, NOP, b(5000)] }, heat))).toEqual([]);
+  });
+
+  it("is not taken for the one behind it that was called once", () => {
+    const code = { 0: [...leaf, NOP, bl(-3), cbz(-1), RET] };
+    expect(inlined(region(code, { 0: WARM, 3: WARM, 4: WARM }, [], [], 3))).toEqual([0, 1]);
   });
 
   it("has no code of what it seldom branches to, if it is too large with it", () => {

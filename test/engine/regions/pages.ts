@@ -1,0 +1,44 @@
+/** Code by pages, as the compiler sees it. */
+import { allForms } from "../../../src/engine/interpreter/forms.js";
+import { discover, type KnownRegion, type PageCode } from "../../../src/engine/regions/discover.js";
+
+export const WARM = 10;
+const FORMS = allForms();
+const formOf = (word: number) => FORMS.find(({ mask, value }) => ((word & mask) ^ value) === 0);
+
+interface Known {
+  /** How often instructions were branched to, by number. */
+  readonly heat?: Readonly<Record<number, number>>;
+  /** Where indirect branches of page 0 led. */
+  readonly targets?: readonly { slot: number; at: number; count: number }[];
+  /** Where regions are entered, by number. */
+  readonly entries?: readonly number[];
+  /** Regions that are worth a branch, by the numbers of their entries. */
+  readonly regions?: Readonly<Record<number, KnownRegion>>;
+}
+
+/** What a region at `head` has; the code is pages by distance, all of it executed. */
+export function discovered(
+  code: Readonly<Record<number, readonly number[]>>,
+  { heat = {}, targets = [], entries = [], regions = {} }: Known,
+  head = 0,
+) {
+  const pages = (distance: number): PageCode | undefined => {
+    const words = code[distance];
+    const at = (slot: number): number => distance * 1024 + slot;
+    return (
+      words && {
+        hash: 1n,
+        word: (slot) => (words[slot] ?? 0) | 0,
+        form: (slot) => formOf(words[slot] ?? 0),
+        isBreakpoint: () => false,
+        wasExecuted: (slot) => slot < words.length,
+        heat: (slot) => heat[at(slot)] ?? 0,
+        isEntry: (slot) => entries.includes(at(slot)) || at(slot) in regions,
+        targets: (slot) => (distance === 0 ? targets.filter((target) => target.slot === slot) : []),
+        region: (slot) => regions[at(slot)],
+      }
+    );
+  };
+  return discover(pages, head, WARM);
+}
