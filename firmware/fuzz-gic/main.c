@@ -3,6 +3,7 @@
  * a line shows what the CPU interface, PSTATE's view of it and the pending and active bits are.
  */
 #include "../fuzz/fuzz.h"
+#include "../fuzz/held.h"
 #include "gic.h"
 
 #define STEPS 40
@@ -15,13 +16,6 @@
 #define BANK (GICR(0) + SGI_FRAME)
 
 static const u32 intids[] = {0, 3, 9, 15, 20, 22, 31, 48, 50, 63, 64, 70};
-
-/* What was acknowledged and not ended yet, with the group it was acknowledged as. */
-static struct {
-    u32 intid;
-    u32 group;
-} held[8];
-static u32 held_count;
 
 /* A register of one bit for each INTID: of the redistributor for the first 32, else of the distributor. */
 static volatile u32 *bits(u32 offset, u32 index)
@@ -149,15 +143,6 @@ static u64 control(u32 intid)
     return read_register(icc_ctlr_el1) & 3;
 }
 
-static u64 hold(u32 intid, u32 group)
-{
-    if (intid < 1020 && held_count < sizeof held / sizeof held[0]) {
-        held[held_count].intid = intid;
-        held[held_count++].group = group;
-    }
-    return intid;
-}
-
 static u64 acknowledge_0(u32 intid)
 {
     (void)intid;
@@ -174,14 +159,14 @@ static u64 acknowledge_1(u32 intid)
 static u64 end_last(u32 intid)
 {
     (void)intid;
-    if (held_count == 0)
+    const struct held *last = release();
+    if (!last)
         return SPURIOUS;
-    u32 last = held[--held_count].intid;
-    if (held[held_count].group)
-        write_register(icc_eoir1_el1, last);
+    if (last->group)
+        write_register(icc_eoir1_el1, last->intid);
     else
-        write_register(icc_eoir0_el1, last);
-    return last;
+        write_register(icc_eoir0_el1, last->intid);
+    return last->intid;
 }
 
 static u64 deactivate(u32 intid)
@@ -230,7 +215,7 @@ static const struct step steps[] = {
 
 static void reset(void)
 {
-    held_count = 0;
+    forget_held();
     write_register(icc_igrpen1_el1, 0);
     write_register(icc_igrpen0_el1, 0);
     write_register(icc_ctlr_el1, 0);

@@ -4,6 +4,7 @@
  * active in the physical GIC, whose interrupts a list register can end.
  */
 #include "../fuzz/fuzz.h"
+#include "../fuzz/held.h"
 #include "gic.h"
 
 #define STEPS 40
@@ -28,13 +29,6 @@
 #define VMCR_BPR (0x3ful << 18)
 
 u64 enter(u64 pstate, const void *code, u64 x0, u64 x1, u64 x2, u64 x3);
-
-/* What the guest acknowledged and has not ended yet, with the group it was acknowledged as. */
-static struct {
-    u32 intid;
-    u32 group;
-} held[8];
-static u32 held_count;
 
 /* x0 behind code at EL1, which has interrupts masked. */
 #define at_el1(instructions, value)                                                                                    \
@@ -116,7 +110,7 @@ static u64 switch_guest(u32 n)
     (void)n;
     write_register(ich_ap0r0_el2, 0);
     write_register(ich_ap1r0_el2, 0);
-    held_count = 0;
+    forget_held();
     return 0;
 }
 
@@ -157,15 +151,6 @@ static u64 control(u32 n)
     return at_el1("msr icc_ctlr_el1, x0\n isb\n mrs x0, icc_ctlr_el1", draw_below(4)) & 3;
 }
 
-static u64 hold(u32 intid, u32 group)
-{
-    if (intid < 1020 && held_count < sizeof held / sizeof held[0]) {
-        held[held_count].intid = intid;
-        held[held_count++].group = group;
-    }
-    return intid;
-}
-
 static u64 acknowledge_0(u32 n)
 {
     (void)n;
@@ -191,10 +176,8 @@ static u64 end_as(u32 group, u32 intid)
 static u64 end_last(u32 n)
 {
     (void)n;
-    if (held_count == 0)
-        return SPURIOUS;
-    held_count--;
-    return end_as(held[held_count].group, held[held_count].intid);
+    const struct held *last = release();
+    return last ? end_as(last->group, last->intid) : SPURIOUS;
 }
 
 /* What may be in no list register any more. */
@@ -242,7 +225,7 @@ static const struct step steps[] = {
 
 static void reset(void)
 {
-    held_count = 0;
+    forget_held();
     write_register(ich_hcr_el2, HCR_EN);
     write_register(ich_vmcr_el2, 0xf8ul << 24 | VMCR_ENABLES);
     write_register(ich_ap0r0_el2, 0);

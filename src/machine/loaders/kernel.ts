@@ -4,7 +4,7 @@
  */
 import { ConfigError } from "../errors.js";
 import { HEADER_SIZE, isArm64Image, parseArm64Image } from "./arm64-image.js";
-import { compressionOf, decompress } from "./compression.js";
+import { type Compression, compressionOf, decompress } from "./compression.js";
 import { bytesOf, type Content, FileContent } from "./content.js";
 import { isElf, parseElf } from "./elf.js";
 import { whatElse } from "./foreign.js";
@@ -46,13 +46,16 @@ export function loadKernelFile(path: string): LoadedKernel {
   const content = FileContent.open(path, "the kernel");
   if (content instanceof FileContent) {
     const beginning = content.beginning(HEADER_SIZE);
-    if (isPlainImage(beginning)) return parseArm64Image(beginning, content, path);
+    if (formatOf(beginning) === "image") return parseArm64Image(beginning, content, path);
   }
   return loadKernel(bytesOf(content), path);
 }
 
-/** Not one that is an EFI program of the same beginning with the real one inside. */
-const isPlainImage = (bytes: Uint8Array): boolean => isArm64Image(bytes) && !isZboot(bytes);
+/** By its beginning. An EFI zboot Image has the header of an Image as well. */
+function formatOf(bytes: Uint8Array): "zboot" | Compression | "image" | "elf" | "other" {
+  if (isZboot(bytes)) return "zboot";
+  return compressionOf(bytes) ?? (isArm64Image(bytes) ? "image" : isElf(bytes) ? "elf" : "other");
+}
 
 /** @throws ConfigError NOT_A_KERNEL, BAD_KERNEL: one line that begins with `name`. */
 export function loadKernel(bytes: Uint8Array, name: string): LoadedKernel {
@@ -60,26 +63,26 @@ export function loadKernel(bytes: Uint8Array, name: string): LoadedKernel {
 }
 
 function unwrap(bytes: Uint8Array, name: string, nesting: number): LoadedKernel {
-  if (isZboot(bytes)) {
-    return unwrap(unpackZboot(bytes, name), name, nesting);
-  }
-  const compression = compressionOf(bytes);
-  if (compression) {
-    if (nesting === 0) {
-      throw new ConfigError("NOT_A_KERNEL", `${name}: compressed more than ${MAX_NESTING} times over`);
+  const format = formatOf(bytes);
+  switch (format) {
+    case "zboot":
+      return unwrap(unpackZboot(bytes, name), name, nesting);
+    case "image":
+      return parseArm64Image(bytes, bytes, name);
+    case "elf":
+      return { ...parseElf(bytes, name), elf: bytes };
+    case "other": {
+      const foreign = whatElse(bytes);
+      if (foreign) {
+        throw new ConfigError("NOT_A_KERNEL", `${name}: not an AArch64 kernel: ${foreign}`);
+      }
+      const entry: KernelAddress = { base: "ram", offset: RAW_OFFSET };
+      return { kind: "raw", name, segments: [{ address: entry, bytes, memorySize: bytes.length }], entry };
     }
-    return unwrap(decompress(bytes, compression, name), name, nesting - 1);
+    default:
+      if (nesting === 0) {
+        throw new ConfigError("NOT_A_KERNEL", `${name}: compressed more than ${MAX_NESTING} times over`);
+      }
+      return unwrap(decompress(bytes, format, name), name, nesting - 1);
   }
-  if (isArm64Image(bytes)) {
-    return parseArm64Image(bytes, bytes, name);
-  }
-  if (isElf(bytes)) {
-    return { ...parseElf(bytes, name), elf: bytes };
-  }
-  const foreign = whatElse(bytes);
-  if (foreign) {
-    throw new ConfigError("NOT_A_KERNEL", `${name}: not an AArch64 kernel: ${foreign}`);
-  }
-  const entry: KernelAddress = { base: "ram", offset: RAW_OFFSET };
-  return { kind: "raw", name, segments: [{ address: entry, bytes, memorySize: bytes.length }], entry };
 }
