@@ -1,5 +1,6 @@
 /** Debian's kernel under a debugger that looks at every exception and some registers' accesses: the run is the same. */
 import { expect, it } from "vitest";
+import type { ResumeAction } from "../../src/gdb/target.js";
 import { MachineTarget } from "../../src/machine/debug-target.js";
 import { bootLinux } from "./guest.js";
 
@@ -46,7 +47,7 @@ it("is the same run when 5000 instructions of it are stepped, interrupts among t
     onConsole: (text, machine) => {
       if (text.length !== 5000) return;
       const target = new MachineTarget(machine, { wait: false });
-      const others = machine.cores.map(({ index }) => [index, { kind: "continue" }] as const);
+      const others = machine.cores.map(({ index }) => [index, { kind: "continue" }] as [number, ResumeAction]);
       target.listen({
         stopped({ vcpu, reason }) {
           if (reason.kind === "exited") return;

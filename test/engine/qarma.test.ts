@@ -7,7 +7,7 @@ beforeAll(async () => {
   const module = new ModuleBuilder([]);
   module.export(qarma5);
   const bytes = module.finish([], { initial: 1, maximum: 1 });
-  const { instance } = await WebAssembly.instantiate(bytes, {
+  const instance = await WebAssembly.instantiate(new WebAssembly.Module(bytes), {
     env: { memory: new WebAssembly.Memory({ initial: 1, maximum: 1 }) },
   });
   const { qarma5: run } = instance.exports as { qarma5: typeof cipher };

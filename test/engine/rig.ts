@@ -3,7 +3,7 @@ import { cpuModel } from "../../src/cpu/model.js";
 import { buildSysregIndex } from "../../src/cpu/sysreg/engine-index.js";
 import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
 import { Vcpu } from "../../src/cpu/vcpu.js";
-import { Engine, type EngineHost, type EngineOptions } from "../../src/engine/engine.js";
+import { Engine, type EngineHost } from "../../src/engine/engine.js";
 import { CPU } from "../../src/engine/layout.js";
 
 export const RAM = 0x4000_0000n;
@@ -42,7 +42,7 @@ interface RigOptions {
 }
 
 export async function machine(
-  compile: EngineOptions["compile"],
+  compile: boolean | "all",
   { create = Engine.create, keepCode, host }: RigOptions = {},
 ): Promise<Machine> {
   const engine = await create(

@@ -91,6 +91,15 @@ export class FakePower implements PowerController {
   systemReset = (kind: string): void => void this.calls.push(`system-reset ${kind}`);
 }
 
+/** How a load or store is made; `wide` (to an X register) where that does not follow from the width in bytes. */
+interface MmioOptions {
+  readonly width?: number;
+  readonly reg?: number;
+  readonly signed?: boolean;
+  readonly wide?: boolean;
+  readonly cpu?: number;
+}
+
 export interface RigOptions extends Partial<HypervisorConfig> {
   readonly cpus?: number;
   readonly affinities?: readonly bigint[];
@@ -239,18 +248,14 @@ export class Machine {
   }
 
   /** A load or store with a full syndrome. */
-  mmio(
-    addr: number,
-    write: boolean,
-    { width = 4, reg = 0, signed = false, wide = (width as number) === 8, cpu = 0 } = {},
-  ): Outcome {
+  mmio(addr: number, write: boolean, { width = 4, reg = 0, signed = false, wide, cpu = 0 }: MmioOptions = {}): Outcome {
     const sas = BigInt(Math.log2(width));
     const iss =
       (1n << 24n) |
       (sas << 22n) |
       (BigInt(signed) << 21n) |
       (BigInt(reg) << 16n) |
-      (BigInt(wide) << 15n) |
+      (BigInt(wide ?? width === 8) << 15n) |
       (BigInt(write) << 6n) |
       0x07n;
     return this.trap((0x24n << 26n) | (1n << 25n) | iss, { far: BigInt(addr), ipa: addr, cpu });

@@ -277,9 +277,9 @@ describe("a breakpoint", () => {
     expect(await rig.continue()).toEqual(breakpoint());
     expect(rig.pc()).toBe(8n);
     const { machine } = rig;
-    const executed = machine.stats.instructions;
+    const executed = machine.stats().instructions;
     expect(await rig.continue()).toEqual(breakpoint());
-    expect([rig.pc(), machine.stats.instructions]).toEqual([8n, executed]);
+    expect([rig.pc(), machine.stats().instructions]).toEqual([8n, executed]);
     await rig.step();
     expect(rig.pc()).toBe(rig.program.at("current"));
     expect(machine.cores[0]?.vcpu.sysreg("FAR_EL1")).toBe(8n);

@@ -1,5 +1,6 @@
 /** Registers, memory and watchpoints of the real machine, as a debugger sees and changes them. */
 import { describe, expect, it, vi } from "vitest";
+import type { Pl011 } from "../../src/devices/pl011/pl011.js";
 import { CoreRegister, FpuRegister, TargetError, type WatchKind } from "../../src/gdb/index.js";
 import { assemble, Rig, TABLE, TCR, TEXT } from "./debug-rig.js";
 
@@ -225,7 +226,7 @@ describe("memory", () => {
     // UARTPeriphID0 to 3 and UARTFR; then a byte in the FIFO, which a real read of UARTDR would take.
     expect(rig.memory(page(5) + 0xfe0n, 4)).toBe(0x11n);
     expect(rig.memory(page(5) + 0xfe0n, 16)).toBe(0x11n | (0x10n << 32n) | (0x34n << 64n));
-    const uart = rig.machine.platform.console!;
+    const uart = rig.machine.platform.console as Pl011;
     uart.write(0x30, 4, 0x301n);
     uart.write(0x2c, 4, 0x70n);
     uart.receive(Uint8Array.of(0x41));

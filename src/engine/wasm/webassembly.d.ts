@@ -20,6 +20,7 @@ declare namespace WebAssembly {
     grow(delta: number): number;
     set(index: number, value: unknown): void;
   }
+  function validate(bytes: Uint8Array): boolean;
   function compile(bytes: Uint8Array): Promise<Module>;
   function instantiate(module: Module, imports: Record<string, ModuleImports>): Promise<Instance>;
 }

@@ -28,7 +28,7 @@ export class FpModule {
         return exact(...args);
       },
     };
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource), { host, env: { memory } });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { host, env: { memory } });
     this.view = new DataView(memory.buffer);
     this.functions = callees.map((_, i) => instance.exports[`f${i}`] as Exported);
   }

@@ -78,7 +78,7 @@ describe("rare branches", () => {
   it("go where the condition says all the same", () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
     const host = { cold: (value: bigint) => -value };
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource), {
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       env: { memory },
       host,
     });

@@ -55,7 +55,7 @@ describe("compressed kernels", () => {
   ])("unpacks %s", (_, bytes) => {
     const kernel = loadKernel(bytes, "x");
     expect(kernel.kind).toBe("image");
-    expect(Buffer.from(kernel.segments[0]!.bytes)).toEqual(image);
+    expect(Buffer.from(kernel.segments[0]!.bytes as Uint8Array)).toEqual(image);
   });
 
   it("says how to unpack what it does not", () => {
@@ -95,7 +95,7 @@ describe("ELF", () => {
       [0x4000_0000, 100],
       [0x4010_0000, 4],
     ]);
-    expect(Buffer.from(kernel.segments[0]!.bytes)).toEqual(code);
+    expect(Buffer.from(kernel.segments[0]!.bytes as Uint8Array)).toEqual(code);
   });
 
   it("places a Linux vmlinux, whose physical addresses are virtual ones, by its Image header", () => {
