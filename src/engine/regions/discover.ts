@@ -308,20 +308,58 @@ function discoverOnce(
   };
 }
 
-/** The X register that an instruction sets to something that is not it with a constant added, as a set. */
-function movedBy({ form, word }: Instruction): number {
+/**
+ * X registers that an instruction sets, as a set, and those of which it is a sum or an extension: it moves by constants
+ * if these do, and it is none of them.
+ */
+interface Move {
+  readonly to: number;
+  readonly sources: number;
+}
+const NO_MOVE: Move = { to: 0, sources: 0 };
+/** What an instruction sets that is no sum of others moves anyhow. */
+const ANYHOW = -1;
+const ZERO_REGISTER = 31;
+
+/** Adding a constant to a register moves it by one. */
+const CONSTANT_STEPS = new Set(["ADD_imm", "SUB_imm"]);
+/** Rows of sums and extensions, by the names of their sources. */
+const SUMS = new Map<string, readonly ("Rn" | "Rm")[]>([
+  ...[...CONSTANT_STEPS, "SBFM_W", "SBFM_X", "UBFM_W", "UBFM_X"].map((name) => [name, ["Rn"]] as const),
+  ...["ADD", "SUB"].flatMap((name) =>
+    ["shift_W", "shift_X", "ext"].map((kind) => [`${name}_${kind}`, ["Rn", "Rm"]] as const),
+  ),
+]);
+
+function movedBy({ form, word }: Instruction): Move {
   const { name, options, fields } = form.row;
-  if (options.fp === true) return 0;
-  const rd = word & 31;
-  const rn = (word >>> 5) & 31;
+  if (options.fp === true) return NO_MOVE;
+  const [rd, rn, rm] = [word & 31, (word >>> 5) & 31, (word >>> 16) & 31];
   if (name.startsWith("LD")) {
     const second = fields.some((field) => field.name === "Rt2") ? 1 << ((word >>> 10) & 31) : 0;
-    return (1 << rd) | second;
+    return { to: (1 << rd) | second, sources: ANYHOW };
   }
-  if (!fields.some((field) => field.name === "Rd")) return 0;
-  return CONSTANT_STEPS.has(name) && rd === rn ? 0 : 1 << rd;
+  if (!fields.some((field) => field.name === "Rd")) return NO_MOVE;
+  if (CONSTANT_STEPS.has(name) && rd === rn) return NO_MOVE;
+  // MOV is ORR with XZR.
+  const isMove = name.startsWith("ORR_shift") && rn === ZERO_REGISTER;
+  const sources = (isMove ? ["Rm"] : SUMS.get(name))?.map((source) => (source === "Rn" ? rn : rm));
+  if (sources === undefined || sources.includes(rd)) return { to: 1 << rd, sources: ANYHOW };
+  return { to: 1 << rd, sources: sources.reduce((set, n) => (n === ZERO_REGISTER ? set : set | (1 << n)), 0) };
 }
-const CONSTANT_STEPS = new Set(["ADD_imm", "SUB_imm"]);
+
+/** X registers that do not move by constants from one round of such instructions to the next. */
+function unsteadyIn(instructions: readonly Instruction[]): number {
+  const moves = instructions.map(movedBy);
+  for (let unsteady = 0; ; ) {
+    const more = moves.reduce(
+      (set, { to, sources }) => (sources === ANYHOW || sources & set ? set | to : set),
+      unsteady,
+    );
+    if (more === unsteady) return unsteady;
+    unsteady = more;
+  }
+}
 
 /**
  * `Block.unsteady` of those blocks, which come in the order of their numbers, between a branch back and its target, with
@@ -351,8 +389,7 @@ function inShortLoops(
   for (const { first, last, body } of loops) {
     const around = loops.filter((other) => other.first < first && other.last >= last).map((other) => heat(other.first));
     if (heat(first) < MANY_ROUNDS * Math.min(...around, around.length > 0 ? Infinity : called)) continue;
-    let unsteady = 0;
-    for (const { instructions } of body) for (const instruction of instructions) unsteady |= movedBy(instruction);
+    const unsteady = unsteadyIn(body.flatMap(({ instructions }) => instructions));
     for (const { start } of body) found.set(start, unsteady);
   }
   return found;
