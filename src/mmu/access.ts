@@ -167,7 +167,7 @@ function takeBack(fb: FunctionBuilder, c: CpuView, context: I32, va: I64, access
   const victim = fb.variable(victimOf(bank, va)).get();
   fb.if((fb.load("i64.load", victim, TLB_ENTRY.page) as I64).eq(pageOf(va)), () => {
     const allowed = (fb.load("i32.load", victim, TLB_ENTRY.flags) as I32).shrU(access).and(1);
-    // While something is watched `permitWrites` gives no permission.
+    // What of the page is watched, if anything is, takes a walk.
     const suffices = allowed.and(access.eq(ACCESS.write).and(c.get32(CPU.watch).ne(0)).eqz());
     const halves = [0, 16].map((at) => fb.variable(fb.load("v128.load", victim, at) as V128));
     const goes = fb.variable(suffices);
@@ -273,15 +273,19 @@ function ifAlignedSuffices(
 
 /**
  * An entry that allows writes is given the fast permission that it was refused while its page was HEARD_OF; which would
- * else be until the entry is filled anew, for pages of a kernel's data perhaps never. What is watched stays slow, and so
- * does what is not quick to read either.
+ * else be until the entry is filled anew, for pages of a kernel's data perhaps never. While something is watched that is
+ * done: what of the page is, takes its physical address. What is not quick to read either stays slow.
  */
-const permitWrites = defineFunction("permitWrites", "iil", "", (fb, cpu, entry, va) => {
+const permitWrites = defineFunction("permitWrites", "iiil", "", (fb, cpu, context, entry, va) => {
   const quick = tagOf(fb, entry, fb.i32(ACCESS.read));
   const refused = tagOf(fb, entry, fb.i32(ACCESS.write)).eq(-1n).and(quick.ne(-1n));
-  fb.if(refused.and(new CpuView(fb, cpu).get32(CPU.watch).eqz()), () => {
+  fb.if(refused, () => {
     const hostPage = fb.variable(hostBy(fb, entry, pageOf(va))).get();
     fb.if(pageFlags(fb, hostPage).and(HEARD_OF).eqz(), () => {
+      fb.if(new CpuView(fb, cpu).get32(CPU.watch), () => {
+        fb.variable(fb.call(refill, cpu, context, va, fb.i32(ACCESS.write)));
+        fb.return();
+      });
       fb.store("i64.store", entry, quick, TLB_ENTRY.write);
       noteWriter(fb, hostPage, va);
     });
@@ -304,7 +308,7 @@ const touchSlow = defineFunction("touchSlow", "ilii", "i", (fb, cpu, va, size, a
     fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(fb.i32(TOUCHED.page)));
   });
   fb.if(access.eq(ACCESS.write), () => {
-    fb.call(permitWrites, cpu, entry, va);
+    fb.call(permitWrites, cpu, c.get32(CPU.context), entry, va);
     fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(fb.i32(TOUCHED.page)));
   });
   ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
@@ -351,7 +355,7 @@ export const resolve = defineFunction("resolve", "iili", "i", (fb, cpu, context,
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(pageOf(va));
   const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access).and(1);
   fb.if(known.and(allowed), () => {
-    fb.if(access.eq(ACCESS.write), () => fb.call(permitWrites, cpu, entry, va));
+    fb.if(access.eq(ACCESS.write), () => fb.call(permitWrites, cpu, context, entry, va));
     fb.return(hostBy(fb, entry, va));
   });
   fb.return(fb.call(refill, cpu, context, va, access));

@@ -69,13 +69,17 @@ describe("memory that is kept for a reset", () => {
     }
   });
 
-  it("is written as quickly as any once that is noted", async () => {
+  it.each([
+    ["", 0],
+    [", while something is watched", 1],
+  ])("is written as quickly as any once that is noted%s", async (_, watch) => {
     const m = await machine(true);
     start(m, [0xf9000001, 0xf9400002, 0xd100079c, 0xb5ffffbc, 0x14000000], 7); // str x1, [x0]; ldr x2, [x0]; x28 rounds
     m.engine.keepMemory(DATA, 0x1000);
     m.engine.dropCode();
     m.vcpu.setX(0, DATA);
     m.vcpu.setX(COUNTER, 1n << 40n);
+    m.vcpu.set32(CPU.watch, watch);
     const bails = (): number => Number(m.vcpu.get64(CPU.statBails + 8 * BAIL.memory));
     for (let turn = 0; turn < 20; turn++) {
       slice(m, 10_000);
