@@ -207,18 +207,19 @@ class Region {
 
   /** Builds all blocks; one in which an instruction is left to the interpreter becomes two. */
   private build({ blocks, entries, returns }: Discovered): void {
-    type Work = Pick<Block, "start" | "instructions" | "unsteady">;
     const { head } = this.source;
     const atHead = blocks.find(({ start }) => start === head);
     const asksAtHead = atHead?.instructions[0] !== undefined && readsFlags(atHead.instructions[0].form);
     // The block at the head a second time, for who comes from outside.
-    const work: Work[] = asksAtHead ? [...blocks, atHead] : [...blocks];
+    const whole = asksAtHead ? [...blocks, atHead] : blocks;
     this.headAfresh = asksAtHead ? blocks.length : undefined;
     /** What leads to an instruction, by numbers of blocks. */
     const before = new Map<number, number[]>();
-    [...blocks, ...(asksAtHead ? [atHead] : [])].forEach(({ follows }, i) => {
+    whole.forEach(({ follows }, i) => {
       for (const at of follows) before.set(at, [...(before.get(at) ?? []), i]);
     });
+    type Work = Pick<Block, "start" | "instructions" | "unsteady">;
+    const work: Work[] = [...whole];
     const elsewhere = new Set([...entries, ...returns]);
     if (!asksAtHead) elsewhere.add(head);
     /** Where blocks leave the flags, if nothing is left to the interpreter behind them. */
@@ -529,8 +530,7 @@ class Region {
       const page = b.variable(b.load("i32.load", entry.get(), BANK.fetch + FETCH_ENTRY.codePage) as I32);
       const word = b.variable(b.load("i32.load", page.get().add(slotOffset(target))) as I32);
       b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => {
-        b.setState32(CPU.slotBase, page.get());
-        b.setState64(CPU.pcBias, va.get().sub(page.get().shrU(1).toI64U()));
+        this.enterPage(va.get(), page.get());
         this.dispatchTo(word.get());
       });
     });
@@ -654,10 +654,16 @@ class Region {
       const page = b.variable(b.load("i32.load", entry.get(), BANK.fetch + FETCH_ENTRY.codePage) as I32);
       const is = b.load("i64.load", page.get(), CODE_PAGE.hash) as I64;
       b.ifRare(is.ne(b.i64(hash)), () => b.br(otherwise));
-      b.setState32(CPU.slotBase, page.get());
-      b.setState64(CPU.pcBias, va.get().sub(page.get().shrU(1).toI64U()));
+      this.enterPage(va.get(), page.get());
       go();
     });
     b.append([Control.scope(otherwise, code)]);
+  }
+
+  /** From here on instructions are of the page at `va`, whose code page is at `page`. */
+  private enterPage(va: I64, page: I32): void {
+    const { b } = this;
+    b.setState32(CPU.slotBase, page);
+    b.setState64(CPU.pcBias, va.sub(page.shrU(1).toI64U()));
   }
 }

@@ -89,21 +89,21 @@ const MANY_ROUNDS = 8;
 /** Branches to what is taken for the beginning of a function. */
 const CALLED = 2;
 
+/** The form of an instruction that was executed. */
+const formAt = (page: PageCode | undefined, at: number): Form | undefined =>
+  page?.wasExecuted(slotOf(at)) ? page.form(slotOf(at)) : undefined;
+
 /**
  * The beginning of the function that `head` is in the middle of: it is branched to, nothing falls through to it, and it
  * leads to `head`; another function may be in front of one that was called once. Loops get hot first; compiled with them,
  * their function is not compiled again when its turn comes.
  */
 function functionStart(pageAt: Pages, head: number): number | undefined {
-  const formAt = (at: number): Form | undefined => {
-    const page = pageAt(pageOf(at));
-    return page?.wasExecuted(slotOf(at)) ? page.form(slotOf(at)) : undefined;
-  };
   for (let at = head - 1; at > head - MAX_PROLOGUE; at--) {
     const page = pageAt(pageOf(at));
     if (page === undefined) return undefined;
     if (!page.wasExecuted(slotOf(at)) || page.heat(slotOf(at)) < CALLED || page.region(slotOf(at))) continue;
-    const before = formAt(at - 1);
+    const before = formAt(pageAt(pageOf(at - 1)), at - 1);
     const flow = before && flowOf(before.row.name, 0);
     if ((flow === undefined || (!flow.falls && !flow.calls)) && leads(pageAt, at, head)) return at;
   }
@@ -117,7 +117,7 @@ function leads(pages: Pages, from: number, to: number): boolean {
   for (let next = work.pop(); next !== undefined; next = work.pop()) {
     for (let at = next; !seen.has(at) && seen.size < MAX_INSTRUCTIONS; at++) {
       const page = pages(pageOf(at));
-      const form = page?.wasExecuted(slotOf(at)) ? page.form(slotOf(at)) : undefined;
+      const form = formAt(page, at);
       if (page === undefined || form === undefined) break;
       if (at === to) return true;
       seen.add(at);

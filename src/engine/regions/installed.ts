@@ -40,8 +40,8 @@ export class InstalledRegions {
   private nextIndex: number;
   /** By the predecode pages that they have code of. */
   private readonly byPage = new Map<number, Set<Installed>>();
-  /** Instructions of the regions by index, less the first one's. */
-  private sizes: number[] = [];
+  /** By index, less the first one's; also those that are not there any more. */
+  private all: Installed[] = [];
   private liveBytes = 0;
   private nextShadowHash = 2n;
 
@@ -76,7 +76,6 @@ export class InstalledRegions {
     const index = this.nextIndex++;
     if (index >= this.table.length) this.table.grow(index + 64 - this.table.length);
     this.table.set(index, region);
-    this.sizes[index - this.firstIndex] = instructions;
     slots.forEach((slot, number) => {
       view.setUint16(slot, index, true);
       view.setUint16(slot + 2, number, true);
@@ -86,6 +85,7 @@ export class InstalledRegions {
       view.setUint32(slot + 4, word, true);
     });
     const installed = { index, slots, pages, instructions, runs: runs.filter(({ page }) => this.isShadow(page)) };
+    this.all.push(installed);
     for (const page of pages) {
       const there = this.byPage.get(page);
       if (there) there.add(installed);
@@ -124,7 +124,7 @@ export class InstalledRegions {
   /** All predecode pages were dropped. */
   reset(): void {
     this.byPage.clear();
-    this.sizes = [];
+    this.all = [];
     for (let i = this.firstIndex; i < Math.min(this.nextIndex, this.table.length); i++) this.table.set(i, null);
     this.nextIndex = this.firstIndex;
     this.liveBytes = 0;
@@ -148,7 +148,7 @@ export class InstalledRegions {
 
   /** Instructions of the region that begins at a slot, or 0. */
   sizeAt(slot: number): number {
-    return this.sizes[this.engine.view.getUint16(slot, true) - this.firstIndex] ?? 0;
+    return this.all[this.engine.view.getUint16(slot, true) - this.firstIndex]?.instructions ?? 0;
   }
 
   /** The predecode page that a slot is of. */
