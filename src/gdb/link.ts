@@ -49,7 +49,8 @@ export class Link {
   receive(bytes: Uint8Array): number {
     let taken = 0;
     while (taken < bytes.length && !this.#transport.congested && this.#open) {
-      const event = this.#parser.push(bytes[taken++] as number);
+      let event: ParserEvent | undefined;
+      while (event === undefined && taken < bytes.length) event = this.#parser.push(bytes[taken++] as number);
       if (event !== undefined) this.#heard(event);
     }
     return taken;

@@ -132,7 +132,7 @@ export class GdbServer {
     socket.on("data", (bytes) => {
       untaken = bytes;
       pump();
-      if (session?.hasResumed) stayAwake();
+      if (session !== undefined && session.resumptions > 0) stayAwake(session.resumptions);
     });
     socket.on("drain", pump);
     socket.on("close", leave);

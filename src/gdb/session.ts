@@ -54,8 +54,8 @@ export class Session {
   clientFeatures: ReadonlySet<string> = new Set();
   /** It has read the registers of `g`. */
   hasReadAll = false;
-  /** It has let vCPUs run: it may be stepping. */
-  hasResumed = false;
+  /** How often it has let vCPUs run: it may be stepping. */
+  resumptions = 0;
   /** What an LLDB has asked for. */
   readonly lldb = { threadSuffix: false, threadsInStops: false, errorStrings: false };
   /** The vCPU of registers and memory (`Hg`); a stop selects its own. */
@@ -179,7 +179,7 @@ export class Session {
   }
 
   resume(resumption: Resumption): Reply {
-    this.hasResumed = true;
+    this.resumptions++;
     return this.#control?.resume(resumption);
   }
 

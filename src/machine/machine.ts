@@ -428,10 +428,12 @@ export class Machine {
         if (this.paused) {
           this.debug.paused();
           if (this.paused) this.wallIdle += await this.sleep(undefined);
+          else await nextTurn();
           continue;
         }
         if (this.scheduler.runTurn(stop) === "idle" && !stop()) await this.idle();
-        else await nextTurn();
+        // Who has asked for the pause waits to hear of it.
+        else if (!this.paused) await nextTurn();
       }
       this.debug.ended(this.exit);
       while (this.exit !== undefined && !this.stopping && this.debug.keeps(this.exit)) await this.sleep(undefined);

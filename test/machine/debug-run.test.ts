@@ -56,6 +56,24 @@ describe("standing", () => {
   });
 });
 
+describe("a debugger that resumes whenever it is told of a stop", () => {
+  it("leaves the event loop its turns", async () => {
+    const rig = await Rig.create(assemble(COUNT));
+    const MOST = 20_000;
+    let done = false;
+    rig.target.listen({
+      stopped: () => {
+        if (!done && rig.stops.length < MOST) rig.target.resume(new Map([[0, { kind: "step" }]]));
+      },
+    });
+    const turn = new Promise((resolve) => setTimeout(resolve, 1));
+    await rig.step();
+    await turn;
+    done = true;
+    expect(rig.stops.length).toBeLessThan(MOST);
+  });
+});
+
 describe("a step", () => {
   it("executes exactly one instruction", async () => {
     const rig = await Rig.create(assemble(COUNT));

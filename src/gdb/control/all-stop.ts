@@ -71,7 +71,7 @@ export class AllStop implements Control {
     }
     this.#state = { name: "running", resumption };
     this.#taken = false;
-    this.#standstill.leaving(target, target.standing?.vcpu ?? 0);
+    this.#standstill.leaving(target, target.standing);
     target.resume(resumption.plan);
     if (this.#interrupted) target.interrupt();
     return undefined;

@@ -19,9 +19,9 @@ export class Standstill {
   #from: { readonly vcpu: number; readonly pc: bigint | undefined } | undefined;
   #times = 0;
 
-  /** The machine is about to continue from a stop of this vCPU's. */
-  leaving(target: DebugTarget, vcpu: number): void {
-    this.#from = { vcpu, pc: pcOf(target, vcpu) };
+  /** The machine is about to continue from a stop. */
+  leaving(target: DebugTarget, stop: Stop | undefined): void {
+    this.#from = stop?.reason.kind === "breakpoint" ? { vcpu: stop.vcpu, pc: pcOf(target, stop.vcpu) } : undefined;
   }
 
   /** The machine has stopped. Gives a line for the client's console where it does not get on, once. */

@@ -171,9 +171,15 @@ export class DebugRegisters {
   }
 
   read(vcpu: Vcpu, feature: number, index: number): Uint8Array | TargetError {
-    const value = this.accessOf(feature, index).read(vcpu);
-    if (value instanceof TargetError) return value;
-    return littleEndian(value, (this.features[feature]?.registers[index]?.bits ?? 0) / 8);
+    const access = this.accessOf(feature, index);
+    const size = (this.features[feature]?.registers[index]?.bits ?? 0) / 8;
+    if (access.at !== undefined) {
+      const bytes = new Uint8Array(size);
+      vcpu.copy(access.at, size, bytes, 0);
+      return bytes;
+    }
+    const value = access.read(vcpu);
+    return value instanceof TargetError ? value : littleEndian(value, size);
   }
 
   /** Those of the features marked `general`, one behind the other. */
