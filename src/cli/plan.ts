@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import type { Endpoint } from "../gdb/endpoint.js";
 import { cacheDirectory } from "../guests/cache.js";
-import type { FlashImage } from "../machine/boot.js";
 import { CPU_MODELS } from "../machine/cpu-models.js";
 import { loadMachineDescription } from "../machine/description.js";
 import { ConfigError } from "../machine/errors.js";
@@ -11,7 +10,7 @@ import { loadKernelFile } from "../machine/loaders/kernel.js";
 import type { BootArguments } from "./arguments.js";
 import { openDrive } from "./drive.js";
 import { choiceFlag, countFlag, gdbFlag, type SerialChoice, serialFlag, sizeFlag } from "./flags.js";
-import { openFlash } from "./flash.js";
+import { openFlashBanks } from "./flash.js";
 import { openFwCfgFile } from "./fw-cfg.js";
 import type { MachineOptions } from "./machine-api.js";
 import { openModule } from "./module.js";
@@ -45,10 +44,15 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       "nothing to boot: give --kernel FILE or --bios FILE (or 'trapframe start' for Debian's kernel)",
     );
   }
-  const flash = (file: string | undefined): FlashImage | undefined =>
-    file === undefined ? undefined : openFlash(file, warn);
   const semihosting = planSemihosting(args);
   const el3 = choiceFlag("el3", args.el3, ["hosted", "guest"]);
+  const kernel = args.kernel === undefined ? undefined : loadKernelFile(args.kernel);
+  if (el3 === "guest" && firmware === undefined && (kernel?.kind === "image" || kernel?.kind === "vmlinux")) {
+    warn(
+      `${kernel.name}: begins at EL3 with --el3 guest, where Linux's boot protocol has an Image begin at EL2 or EL1; ` +
+        "firmware that starts it from there is given with --bios",
+    );
+  }
   const idle = args.idle ?? (onTerminal && serial.kind === "stdio" ? "realtime" : "skip");
   return {
     serial,
@@ -74,8 +78,10 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       ...(args.module === undefined ? {} : { modules: args.module.map(openModule) }),
       ...(args.dtb === undefined ? {} : { dtb: bytesOf(FileContent.open(args.dtb, "the device tree")) }),
       ...(args.initrd === undefined ? {} : { initrd: FileContent.open(args.initrd, "the initrd") }),
-      ...(args.kernel === undefined ? {} : { kernel: loadKernelFile(args.kernel) }),
-      ...(firmware === undefined && args.flash1 === undefined ? {} : { flash: [firmware, args.flash1].map(flash) }),
+      ...(kernel === undefined ? {} : { kernel }),
+      ...(firmware === undefined && args.flash1 === undefined
+        ? {}
+        : { flash: openFlashBanks([firmware, args.flash1], warn) }),
     },
   };
 }

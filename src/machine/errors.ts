@@ -7,6 +7,7 @@ export type ConfigErrorCode =
   | "USAGE"
   | "FILE_UNREADABLE"
   | "NOT_A_KERNEL"
+  | "NOT_FIRMWARE"
   | "BAD_KERNEL"
   | "BAD_SYMBOLS"
   | "BAD_DEVICE_TREE"

@@ -38,6 +38,10 @@ import {
   WATCHED_TAG,
 } from "../engine/layout.js";
 
+/** Bits of HCR_EL2. */
+const HCR_PTW = 2;
+const HCR_FWB = 46;
+
 /** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
 const INVALID_BYTE = 0xff;
 
@@ -129,7 +133,8 @@ export function asidMask(fb: FunctionBuilder, tcr: I64): I64 {
 
 /**
  * The key of a context: context number, ASID and VMID where the regime has them; of EL1&0 the Security state and which
- * ranges TCR_EL1.EPD<n> has no walks of. Two states with the same key may share translations.
+ * ranges TCR_EL1.EPD<n> has no walks of; with stage 2, HCR_EL2.PTW and FWB, which a hypervisor may set for its guests
+ * alone (KVM does). Two states with the same key may share translations.
  */
 function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   const hcr = c.sys("HCR_EL2");
@@ -146,13 +151,16 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
     .eq(CACHE_CONTEXT.shared + CONTEXT.el10)
     .or(context.eq(CACHE_CONTEXT.shared + CONTEXT.el10Pan));
   const ofGuest = el10.or(sharedEl10).or(context.eq(CACHE_CONTEXT.stage2));
-  const vm = ofGuest.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0));
+  // With DC the PE behaves as if VM were 1.
+  const vm = ofGuest.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0).or(hcr.bit(12)));
   const a = el10.select(
     asid("TCR_EL1", "TTBR0_EL1", "TTBR1_EL1"),
     el20.select(asid("TCR_EL2", "TTBR0_EL2", "TTBR1_EL2"), fb.i64(0)),
   );
   const vmidMask = c.sys("VTCR_EL2").bit(19).select(fb.i64(0xffff), fb.i64(0xff));
-  const v = vm.select(c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000), fb.i64(0));
+  const stage2 = hcr.shrU(HCR_PTW).and(1).shl(17).or(hcr.shrU(HCR_FWB).and(1).shl(19));
+  const vmid = c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000);
+  const v = vm.select(vmid.or(stage2), fb.i64(0));
   const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(0).eqz()).and(ofGuest);
   const disabled = c
     .sys("TCR_EL1")

@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openFlash } from "../../src/cli/flash.js";
+import { openFlashBanks } from "../../src/cli/flash.js";
 import { fetchDebian } from "../../src/guests/debian.js";
 import { fetchFirmware } from "../../src/guests/firmware.js";
 import { buildInitramfs } from "../../src/guests/initramfs.js";
@@ -28,7 +28,7 @@ async function options(commands: string, bank1: string): Promise<RunOptions> {
   const { kernel, busybox, release } = await fetchDebian();
   const files = await fetchKernelModules(release, ["efivarfs", "qemu_fw_cfg"]);
   return {
-    flash: [openFlash(await fetchFirmware("edk2-code"), warn), openFlash(bank1, warn)],
+    flash: openFlashBanks([await fetchFirmware("edk2-code"), bank1], warn),
     memory: 1 << 30,
     kernel: loadKernelFile(kernel),
     initrd: buildInitramfs({ busybox: readFileSync(busybox), init: initScript(commands), files }),

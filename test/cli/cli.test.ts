@@ -49,6 +49,8 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
     ["boot --kernel", "--kernel needs a value; see trapframe boot --help"],
     ["boot --bios @none", "none: cannot read the flash image: no such file or directory"],
     ["boot --bios @raw --flash1 @none,rw", "none: cannot open the flash image for reading and writing: no such file"],
+    ["boot --bios @text", "text: not firmware for AArch64: a text file"],
+    ["boot --flash0 @raw --flash1 @raw,rw", "raw: the file of both flash banks, and written; give each a copy"],
     ["boot --bios @raw --flash0 @raw", "--bios and --flash0 are the same flash bank: give one of them"],
     ["boot --kernel @Image --semihosting-dir @raw", "--semihosting-dir without --semihosting"],
     ["boot --kernel @Image --semihosting --semihosting-dir @raw", "raw: it is not a directory"],
@@ -176,6 +178,13 @@ describe("boot", () => {
       acpi: false,
     });
     expect(bytesOf(factory.created?.initrd as Content)).toEqual(new TextEncoder().encode("an initrd"));
+  });
+
+  it("warns of an Image that would begin at EL3, where firmware does not start it", async () => {
+    const { status, stderr } = await run("boot --kernel @Image --el3 guest");
+    expect([status, stderr]).toEqual([0, expect.stringContaining("Image: begins at EL3 with --el3 guest")]);
+    expect((await run("boot --kernel @Image --el3 guest --bios @raw")).stderr).toBe("");
+    expect((await run("boot --kernel @raw --el3 guest")).stderr).toBe("");
   });
 
   it("fills the flash banks: read-only, or with what the guest writes kept in the file", async () => {

@@ -245,10 +245,11 @@ describe("VHE", () => {
 });
 
 describe("effects", () => {
-  /** E2H is bit 34 of HCR_EL2, DC bit 12, TGE bit 27; EPD0 is bit 7 of TCR_EL1. */
+  /** E2H is bit 34 of HCR_EL2, PTW bit 2, DC bit 12, TGE bit 27; EPD0 is bit 7 of TCR_EL1. */
   test.each<[string, bigint, string[]]>([
     ["SCTLR_EL1", 1n, ["modes", "translation", "interrupts"]],
     ["HCR_EL2", 1n, ["modes", "table base", "interrupts"]],
+    ["HCR_EL2", 1n << 2n, ["modes", "table base", "interrupts"]],
     ["HCR_EL2", 1n << 4n, ["modes", "table base", "interrupts"]],
     ["HCR_EL2", 1n << 12n, ["modes", "translation", "interrupts"]],
     ["HCR_EL2", 1n << 27n, ["modes", "translation", "interrupts"]],

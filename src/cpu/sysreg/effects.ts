@@ -32,8 +32,8 @@ export function translationControlChanged(access: Access, before: bigint): void 
 }
 
 const HCR = { TGE: 1n << 27n, E2H: 1n << 34n } as const;
-/** What TLB entries were made by: PTW, DC, CD, ID, E2H, FWB. VM is in the key of their bank, with the VMID. */
-const HCR_CACHED = (1n << 2n) | (1n << 12n) | (1n << 32n) | (1n << 33n) | HCR.E2H | (1n << 46n);
+/** What TLB entries were made by: DC, CD, ID, E2H. VM, PTW and FWB are in the key of their bank, with the VMID. */
+const HCR_CACHED = (1n << 12n) | (1n << 32n) | (1n << 33n) | HCR.E2H;
 
 /** HCR_EL2, which a hypervisor writes on its way into a guest and out of it: their translations are kept. */
 export function hypervisorConfigurationChanged(access: Access, before: bigint): void {
