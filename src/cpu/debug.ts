@@ -4,7 +4,8 @@
  * AArch64.StateMatch and BreakpointValueMatch). Functions of a vCPU's registers; who asks, and when, is the machine's.
  */
 import { CPU } from "../engine/layout.js";
-import { MDCR2, SCR } from "./sysreg/controls.js";
+import { SCR } from "./sysreg/bits.js";
+import { MDCR2 } from "./sysreg/controls.js";
 import { inHost } from "./sysreg/traps.js";
 import type { Vcpu } from "./vcpu.js";
 

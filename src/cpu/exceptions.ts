@@ -8,6 +8,7 @@ import { type DefinedFunction, defineFunction } from "../engine/ir/module.js";
 import type { I32, I64 } from "../engine/ir/value.js";
 import { CONTEXT, CPU, CPU_FEATURE, DEBUG_EXIT, DEBUG_EXIT_SHIFT, Exit, IRQ_LINE } from "../engine/layout.js";
 import { enterMode } from "../mmu/banks.js";
+import { HCR_EL2 as HCR, SCR_EL3 as SCR } from "./sysreg/bits.js";
 import { sysregOffset } from "./sysreg/table.js";
 
 const VBAR = ["VBAR_EL1", "VBAR_EL2", "VBAR_EL3"] as const;
@@ -39,22 +40,6 @@ export const EC = {
   watchpoint: 0x34,
   brk: 0x3c,
 } as const;
-
-const HCR = {
-  FMO: 3,
-  IMO: 4,
-  AMO: 5,
-  VF: 6,
-  VI: 7,
-  VSE: 8,
-  TWI: 13,
-  TWE: 14,
-  TSC: 19,
-  TGE: 27,
-  HCD: 29,
-  E2H: 34,
-} as const;
-const SCR = { NS: 0, IRQ: 1, FIQ: 2, EA: 3, SMD: 7, HCE: 8, TWI: 12, TWE: 13 } as const;
 
 /** IFSC of debug exceptions. */
 const FSC_DEBUG = 0x22;

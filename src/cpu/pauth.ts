@@ -10,6 +10,7 @@ import type { I32, I64 } from "../engine/ir/value.js";
 import { CPU, KEY_ENABLED, KEY_USE_TRAPPED } from "../engine/layout.js";
 import { tagIgnored, translationControl } from "../mmu/walk.js";
 import { EC, eretTo, raise, raiseUndefined } from "./exceptions.js";
+import { HCR_EL2 as HCR } from "./sysreg/bits.js";
 
 /** The keys by what CPU.pointerAuth enables them with; those for data know no TBID. */
 export const KEY = {
@@ -87,14 +88,12 @@ export const strip = defineFunction("strip", "ili", "l", (fb, cpu, pointer, data
   fb.return(extended(fb, pointer, layout(fb, cpu, pointer, half, data), half));
 });
 
-const HCR_API = 41;
-
 /** TrapPACUse: to EL2 by HCR_EL2.API where that governs, else to EL3 by SCR_EL3.API. */
 export const trapPacUse = defineFunction("trapPacUse", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   const hcr = c.sys("HCR_EL2");
-  const host = hcr.bit(27).and(hcr.bit(34)).and(c.get32(CPU.el).eqz());
-  const to2 = c.get32(CPU.el).leU(1).and(c.get32(CPU.el2Enabled)).and(hcr.bit(HCR_API).eqz()).and(host.eqz());
+  const host = hcr.bit(HCR.TGE).and(hcr.bit(HCR.E2H)).and(c.get32(CPU.el).eqz());
+  const to2 = c.get32(CPU.el).leU(1).and(c.get32(CPU.el2Enabled)).and(hcr.bit(HCR.API).eqz()).and(host.eqz());
   fb.call(raise, cpu, to2.select(fb.i32(2), fb.i32(3)), fb.i32(EC.pacTrap), fb.i32(0), c.get64(CPU.pc));
   fb.return();
 });

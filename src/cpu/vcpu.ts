@@ -5,7 +5,8 @@
 import { BAIL } from "../engine/bails.js";
 import { fpFastOf } from "../engine/fp/mode.js";
 import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE, MODE_POINTER_AUTH } from "../engine/layout.js";
-import { type Controls, HCR, readControls, SCR } from "./sysreg/controls.js";
+import { HCR, SCR } from "./sysreg/bits.js";
+import { type Controls, readControls } from "./sysreg/controls.js";
 import { sysregOffset } from "./sysreg/table.js";
 import {
   activeTraps,

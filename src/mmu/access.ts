@@ -4,6 +4,7 @@
  * exception from a Data Abort").
  */
 import { EC, raiseWithFar } from "../cpu/exceptions.js";
+import { HCR_EL2, SCR_EL3 } from "../cpu/sysreg/bits.js";
 import { CpuView } from "../engine/cpu-view.js";
 import { ioAccess } from "../engine/imports.js";
 import { announceWrite, pageFlags } from "../engine/interpreter/code-pages.js";
@@ -89,9 +90,9 @@ const accessSyndrome = defineFunction("accessSyndrome", "i", "i", (fb, word) => 
  */
 export function abortTarget(c: CpuView, fault: I32): I32 {
   const external = isExternalAbort(fault);
-  const monitor = external.and(c.sys("SCR_EL3").bit(3)).and(c.get32(CPU.hasEl3));
+  const monitor = external.and(c.sys("SCR_EL3").bit(SCR_EL3.EA)).and(c.get32(CPU.hasEl3));
   const below = c.get32(CPU.el).leU(1).and(c.get32(CPU.el2Enabled));
-  const hypervisor = external.and(below).and(c.sys("HCR_EL2").bit(37));
+  const hypervisor = external.and(below).and(c.sys("HCR_EL2").bit(HCR_EL2.TEA));
   return monitor.select(c.fb.i32(3), fault.and(FAULT.stage2).ne(0).or(hypervisor).shl(1));
 }
 

@@ -3,6 +3,7 @@
  * change of context is a change of base pointer (ARCHITECTURE.md, section 3). TLB maintenance works on banks.
  * Arm DDI 0487, D8.13 "Translation Lookaside Buffers", D8.14 "TLB maintenance".
  */
+import { HCR_EL2 as HCR } from "../cpu/sysreg/bits.js";
 import { STACK_POINTER_TRAP } from "../cpu/sysreg/traps.js";
 import { CpuView } from "../engine/cpu-view.js";
 import { fetchVictim } from "../engine/interpreter/fetch-entry.js";
@@ -37,10 +38,6 @@ import {
   VICTIMS,
   WATCHED_TAG,
 } from "../engine/layout.js";
-
-/** Bits of HCR_EL2. */
-const HCR_PTW = 2;
-const HCR_FWB = 46;
 
 /** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
 const INVALID_BYTE = 0xff;
@@ -152,13 +149,13 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
     .or(context.eq(CACHE_CONTEXT.shared + CONTEXT.el10Pan));
   const ofGuest = el10.or(sharedEl10).or(context.eq(CACHE_CONTEXT.stage2));
   // With DC the PE behaves as if VM were 1.
-  const vm = ofGuest.and(c.get32(CPU.el2Enabled)).and(hcr.bit(0).or(hcr.bit(12)));
+  const vm = ofGuest.and(c.get32(CPU.el2Enabled)).and(hcr.bit(HCR.VM).or(hcr.bit(HCR.DC)));
   const a = el10.select(
     asid("TCR_EL1", "TTBR0_EL1", "TTBR1_EL1"),
     el20.select(asid("TCR_EL2", "TTBR0_EL2", "TTBR1_EL2"), fb.i64(0)),
   );
   const vmidMask = c.sys("VTCR_EL2").bit(19).select(fb.i64(0xffff), fb.i64(0xff));
-  const stage2 = hcr.shrU(HCR_PTW).and(1).shl(17).or(hcr.shrU(HCR_FWB).and(1).shl(19));
+  const stage2 = hcr.shrU(HCR.PTW).and(1).shl(17).or(hcr.shrU(HCR.FWB).and(1).shl(19));
   const vmid = c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000);
   const v = vm.select(vmid.or(stage2), fb.i64(0));
   const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(0).eqz()).and(ofGuest);

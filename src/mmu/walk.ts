@@ -2,6 +2,7 @@
  * The translation table walk as wasm functions: stage 1 of every regime, stage 2, their faults, attributes and
  * permissions (DDI 0487, D8 "The AArch64 Virtual Memory System Architecture"; AArch64.S1Translate, S2Translate).
  */
+import { HCR_EL2 as HCR } from "../cpu/sysreg/bits.js";
 import { CpuView } from "../engine/cpu-view.js";
 import { announceWrite } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
@@ -46,8 +47,6 @@ export const ATTRIBUTE = { read: 1, write: 2, execute: 4, device: 8, notGlobal: 
 
 /** Where `walkStage2` gets that the access is as from EL0: the bit above the kind. */
 const USER = 4;
-/** HCR_EL2.FWB: stage 2 says the memory type. */
-const HCR_FWB = 46;
 
 /** In walkAttributes after stage 2: MemAttr[3:0] and SH[1:0] of its descriptor. */
 const MEM_ATTR = 8;
@@ -399,8 +398,8 @@ function stage2On(c: CpuView, el10: I32): I32 {
   const hcr = c.sys("HCR_EL2");
   return el10
     .and(c.get32(CPU.el2Enabled))
-    .and(hcr.bit(0).or(hcr.bit(12)))
-    .and(hcr.bit(27).eqz());
+    .and(hcr.bit(HCR.VM).or(hcr.bit(HCR.DC)))
+    .and(hcr.bit(HCR.TGE).eqz());
 }
 
 /**
@@ -421,7 +420,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const sctlr = byRegime("SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3");
   const hcr = c.sys("HCR_EL2");
   const el2Enabled = c.get32(CPU.el2Enabled);
-  const dc = el10.and(el2Enabled).and(hcr.bit(12));
+  const dc = el10.and(el2Enabled).and(hcr.bit(HCR.DC));
   const s2 = stage2On(c, el10);
   const user = context.eq(CONTEXT.el10User).or(context.eq(CONTEXT.el20User));
   const isExecute = access.eq(ACCESS.execute);
@@ -439,7 +438,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     .bit(0)
     .eqz()
     .or(dc)
-    .or(el10.and(el2Enabled).and(hcr.bit(27)).and(hcr.bit(34).eqz()));
+    .or(el10.and(el2Enabled).and(hcr.bit(HCR.TGE)).and(hcr.bit(HCR.E2H).eqz()));
   fb.if(off, () => {
     const flat = tbi.select(rawVa.and(TOP_BYTE_MASK), rawVa);
     fb.if(flat.shrU(PHYSICAL_BITS).ne(0), () => fault(fb.i32(FSC.addressSize)));
@@ -505,7 +504,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
       const walkFault = fb.call(throughStage2, cpu, place.get(), fb.i32(ACCESS.read), s2);
       fb.if(walkFault, () => fb.return(walkFault.or(FAULT.onWalk)));
       // HCR_EL2.PTW: a table in what stage 2 calls Device is a Permission fault.
-      fb.if(s2.and(hcr.bit(2)).and(c.get32(CPU.walkAttributes).shrU(3)), () => {
+      fb.if(s2.and(hcr.bit(HCR.PTW)).and(c.get32(CPU.walkAttributes).shrU(3)), () => {
         c.set64(CPU.walkIpa, address);
         fb.return(
           fb
@@ -609,7 +608,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   });
   c.set64(CPU.walkIpa, ipa);
   const second = c.get32(CPU.walkAttributes);
-  const forced = hcr.bit(HCR_FWB);
+  const forced = hcr.bit(HCR.FWB);
   fb.if(s2, () => {
     const combined = forced.select(fb.call(forceMemory, memory, second), fb.call(combineMemory, memory, second));
     c.set32(CPU.walkMemory, combined);

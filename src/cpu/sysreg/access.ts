@@ -4,7 +4,7 @@
  */
 import { CPU } from "../../engine/layout.js";
 import type { Vcpu } from "../vcpu.js";
-import { HCR, SCR } from "./controls.js";
+import { HCR, SCR } from "./bits.js";
 import type { SyncException, SysregHost } from "./host.js";
 import { inFeatureIdSpace } from "./identification.js";
 import { modelSysregs } from "./model-table.js";

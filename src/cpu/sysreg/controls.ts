@@ -4,49 +4,10 @@
  */
 import { CPU } from "../../engine/layout.js";
 import type { Vcpu } from "../vcpu.js";
+import { HCR, HCR_HIGH, SCR, SCR_HIGH } from "./bits.js";
 
 const bit = (n: number): number => 1 << n;
 
-export const HCR = {
-  FMO: bit(3),
-  IMO: bit(4),
-  AMO: bit(5),
-  VF: bit(6),
-  VI: bit(7),
-  VSE: bit(8),
-  TID1: bit(16),
-  TID2: bit(17),
-  TID3: bit(18),
-  TIDCP: bit(20),
-  TACR: bit(21),
-  TVM: bit(26),
-  TGE: bit(27),
-  TDZ: bit(28),
-  TRVM: bit(30),
-} as const;
-/** HCR_EL2[63:32]. */
-export const HCR_HIGH = {
-  E2H: bit(34 - 32),
-  TLOR: bit(35 - 32),
-  TERR: bit(36 - 32),
-  APK: bit(40 - 32),
-  API: bit(41 - 32),
-  EnSCXT: bit(53 - 32),
-} as const;
-export const SCR = {
-  NS: bit(0),
-  IRQ: bit(1),
-  FIQ: bit(2),
-  EA: bit(3),
-  ST: bit(11),
-  TLOR: bit(14),
-  TERR: bit(15),
-  APK: bit(16),
-  API: bit(17),
-  EnSCXT: bit(25),
-} as const;
-/** SCR_EL3[63:32]. */
-export const SCR_HIGH = { HXEn: bit(38 - 32) } as const;
 export const SCTLR = {
   UMA: bit(9),
   EnDB: bit(13),

@@ -1,6 +1,7 @@
 /**
  * What follows when a control register has changed, beyond its slot.
  */
+import { HCR_MASK as HCR, SCR_MASK } from "./bits.js";
 import type { Access } from "./row.js";
 
 /** A bit that traps, enables or redirects accesses. */
@@ -31,9 +32,8 @@ export function translationControlChanged(access: Access, before: bigint): void 
   else if (changed !== 0n) tableBaseChanged(access);
 }
 
-const HCR = { TGE: 1n << 27n, E2H: 1n << 34n } as const;
 /** What TLB entries were made by: DC, CD, ID, E2H. VM, PTW and FWB are in the key of their bank, with the VMID. */
-const HCR_CACHED = (1n << 12n) | (1n << 32n) | (1n << 33n) | HCR.E2H;
+const HCR_CACHED = HCR.DC | HCR.CD | HCR.ID | HCR.E2H;
 
 /** HCR_EL2, which a hypervisor writes on its way into a guest and out of it: their translations are kept. */
 export function hypervisorConfigurationChanged(access: Access, before: bigint): void {
@@ -50,13 +50,11 @@ export function hypervisorConfigurationChanged(access: Access, before: bigint): 
   host.interruptsChanged(vcpu);
 }
 
-const SCR_SIF = 1n << 9n;
-
 /** SCR_EL3: TLBs are tagged with the Security state, so a change of world keeps what they hold. */
 export function secureConfigurationChanged(access: Access, before: bigint): void {
   const { vcpu, host } = access;
   trapsChanged(access);
-  if (((before ^ vcpu.sysreg("SCR_EL3")) & SCR_SIF) !== 0n) host.translationChanged(vcpu);
+  if (((before ^ vcpu.sysreg("SCR_EL3")) & SCR_MASK.SIF) !== 0n) host.translationChanged(vcpu);
   else host.tableBaseChanged(vcpu);
   host.interruptsChanged(vcpu);
 }

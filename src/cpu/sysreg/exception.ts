@@ -2,7 +2,7 @@
  * Exception handling registers, stack pointers, reset vectors and thread identifiers (DDI 0487, D17.2), and those that
  * only AArch32 state would fill: firmware saves them without asking whether AArch32 is there.
  */
-import { HCR, SCR } from "./controls.js";
+import { HCR, SCR } from "./bits.js";
 import { type Access, hiddenSlot, mask, type RowOptions, register } from "./row.js";
 
 export const EXCEPTION = [

@@ -2,7 +2,7 @@
  * The GICv3 CPU interface: physical (ICC_*), virtual (ICV_*, the same encodings) and hypervisor control (ICH_*)
  * registers (IHI 0069, chapter 12). The model of the interface is in devices/gicv3; rows here say who gets to it.
  */
-import { HCR, SCR } from "./controls.js";
+import { HCR, SCR } from "./bits.js";
 import { trapsChanged } from "./effects.js";
 import type { GicAccess } from "./host.js";
 import { type Access, type RowOptions, register, type SysregRow } from "./row.js";

@@ -4,6 +4,7 @@
  * live in their slots and are brought up to date before each access to the PMU.
  */
 import type { Vcpu } from "../vcpu.js";
+import { SCR } from "./bits.js";
 import type { SysregHost } from "./host.js";
 
 export const PMCR = { E: 1n, P: 2n, C: 4n, DP: 1n << 5n, LC: 1n << 6n, LP: 1n << 7n, N: 11n } as const;
@@ -108,7 +109,7 @@ const counterOf = (position: number): string =>
 
 /** Where the vCPU is, as `SysregHost.retired` numbers it. */
 function levelOf(vcpu: Vcpu): number {
-  const secure = vcpu.el <= 1 && (vcpu.sysregLow("SCR_EL3") & 1) === 0;
+  const secure = vcpu.el <= 1 && (vcpu.sysregLow("SCR_EL3") & SCR.NS) === 0;
   return vcpu.el + (secure ? 4 : 0);
 }
 

@@ -4,19 +4,8 @@
  * trap. Checks run in the architecture's order: EL0 enables, traps to EL2, traps to EL3.
  */
 import { KEY_ENABLED, KEY_USE_TRAPPED } from "../../engine/layout.js";
-import {
-  type Controls,
-  CPTR_EL2,
-  CPTR3,
-  HCR,
-  HCR_HIGH,
-  ICH_HCR,
-  MDCR2,
-  MDCR3,
-  SCR,
-  SCR_HIGH,
-  SCTLR,
-} from "./controls.js";
+import { HCR, HCR_HIGH, SCR, SCR_HIGH } from "./bits.js";
+import { type Controls, CPTR_EL2, CPTR3, ICH_HCR, MDCR2, MDCR3, SCTLR } from "./controls.js";
 
 /** EL that takes the trap; 0 when the access goes on. */
 export type TrapTarget = 0 | 1 | 2 | 3;

@@ -3,6 +3,7 @@
  * seed's run loop). One object serves all vCPUs of a machine.
  */
 import { requireVersion, type Snapshot, type Stateful } from "../../bus/contract.js";
+import { HCR_MASK as HCR } from "../../cpu/sysreg/bits.js";
 import type { Firmware } from "../el3/atf.js";
 import { programEl3, SCTLR_OFF } from "../el3/monitor.js";
 import type { PowerController, PowerUp } from "../el3/power.js";
@@ -30,19 +31,6 @@ import { Abort, EC, exceptionClass, iss, Spsr, SysReg } from "./syndrome.js";
 import { SYSREG_TRAPS, type SysregTrapRow } from "./sysreg-traps.js";
 import { type VirtualInterruptState, VirtualInterrupts } from "./virtual-interrupts.js";
 
-/** HCR_EL2. */
-const HCR = {
-  VM: 1n << 0n,
-  FMO: 1n << 3n,
-  IMO: 1n << 4n,
-  AMO: 1n << 5n,
-  VSE: 1n << 8n,
-  TSC: 1n << 19n,
-  RW: 1n << 31n,
-  APK: 1n << 40n,
-  API: 1n << 41n,
-  EnSCXT: 1n << 53n,
-} as const;
 /** CNTHCTL_EL2: EL1PCTEN and EL1PCEN, the physical counter and timer belong to the guest. */
 const CNTHCTL_UNTRAPPED = 3n;
 /** VMPIDR_EL2.RES1. */

@@ -2,28 +2,20 @@
  * Hosted EL3 when EL2 is the guest's or absent: SMC and what else SCR_EL3 routes there (DDI 0487, D1.3; DEN0028 for the
  * calls themselves).
  */
+import { HCR_MASK, SCR_MASK as SCR } from "../../cpu/sysreg/bits.js";
 import { injectSError, injectSync, injectUndefined } from "../el2/inject.js";
 import { Abort, EC, exceptionClass, iss, Spsr } from "../el2/syndrome.js";
 import { type HostedCpu, type HostedLog, indexOf, type Outcome, RESUME, type Vcpu, whereabouts } from "../ports.js";
 import type { Firmware } from "./atf.js";
 import type { PowerUp } from "./power.js";
 
-/** SCR_EL3: Non-secure below, AArch64, HVC and SMC (SMD = 0) enabled; features that are trapped by default are not. */
-const SCR = {
-  NS: 1n << 0n,
-  RES1: 3n << 4n,
-  HCE: 1n << 8n,
-  RW: 1n << 10n,
-  APK: 1n << 16n,
-  API: 1n << 17n,
-  EnSCXT: 1n << 25n,
-  HXEn: 1n << 38n,
-} as const;
-const SCR_NORMAL_WORLD = SCR.NS | SCR.RES1 | SCR.HCE | SCR.RW | SCR.APK | SCR.API | SCR.EnSCXT | SCR.HXEn;
+/** SCR_EL3[5:4]. */
+const SCR_RES1 = 3n << 4n;
+/** Non-secure below, AArch64, HVC and SMC (SMD = 0) enabled; features that are trapped by default are not. */
+const SCR_NORMAL_WORLD = SCR.NS | SCR_RES1 | SCR.HCE | SCR.RW | SCR.APK | SCR.API | SCR.EnSCXT | SCR.HXEn;
 
 /** SCTLR_ELx with MMU and caches off: the RES1 bits of EL2 and EL3 (DDI 0487, "SCTLR_EL2"). */
 export const SCTLR_OFF = 0x30c5_0830n;
-const HCR_RW = 1n << 31n;
 
 const VECTOR_KIND = 0x180;
 const SYNC = 0x000;
@@ -60,7 +52,7 @@ export class HostedMonitor {
     vcpu.pstate = Number(Spsr.DAIF) | 0xd;
     programEl3(vcpu, cpu);
     // Below EL2 nothing says that EL1 is AArch64 but HCR_EL2.RW; firmware leaves it set.
-    vcpu.setSysreg("HCR_EL2", HCR_RW);
+    vcpu.setSysreg("HCR_EL2", HCR_MASK.RW);
     vcpu.setSysreg("SCTLR_EL2", SCTLR_OFF);
     vcpu.setSysreg("SPSR_EL3", Spsr.DAIF | (guestLevel === 2 ? Spsr.EL2h : Spsr.EL1h));
     vcpu.setSysreg("ELR_EL3", at.entry);

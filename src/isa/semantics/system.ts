@@ -3,6 +3,7 @@
  * translation (DDI 0487, C5 "The A64 System Instruction Class", D8.14 TLB maintenance).
  */
 import { EC, raise, switchStack, trapWait } from "../../cpu/exceptions.js";
+import { HCR_EL2 as HCR } from "../../cpu/sysreg/bits.js";
 import type { Builder } from "../../engine/builder.js";
 import { CpuView } from "../../engine/cpu-view.js";
 import { sysregAccess } from "../../engine/imports.js";
@@ -256,7 +257,7 @@ const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, v
       () => fb.call(invalidateAddress, cpu, operandVa(value)),
       () => {
         const c = new CpuView(fb, cpu);
-        const host = c.sys("HCR_EL2").bit(34).and(c.sys("HCR_EL2").bit(27));
+        const host = c.sys("HCR_EL2").bit(HCR.E2H).and(c.sys("HCR_EL2").bit(HCR.TGE));
         const mask = asidMask(fb, host.select(c.sys("TCR_EL2"), c.sys("TCR_EL1")));
         fb.call(invalidateBanks, cpu, fb.i64(0xffffn << 8n), value.shrU(48).and(mask).shl(8));
       },
@@ -293,7 +294,7 @@ const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, v
 const invalidateLocal = defineFunction("invalidateLocal", "iil", "", (fb, cpu, kind, value) => {
   // HCR_EL2.FB makes EL1's local invalidations Inner Shareable.
   const c = new CpuView(fb, cpu);
-  const broadcast = c.sys("HCR_EL2").bit(9).and(c.get32(CPU.el2Enabled)).and(c.get32(CPU.el).eq(1));
+  const broadcast = c.sys("HCR_EL2").bit(HCR.FB).and(c.get32(CPU.el2Enabled)).and(c.get32(CPU.el).eq(1));
   fb.if(
     broadcast,
     () => fb.call(invalidateEverywhere, cpu, kind, value),
@@ -360,8 +361,8 @@ const translateToPar = defineFunction("translateToPar", "iilii", "i", (fb, cpu, 
 const atContext = defineFunction("atContext", "iii", "i", (fb, cpu, which, withPan) => {
   const c = new CpuView(fb, cpu);
   const hcr = c.sys("HCR_EL2");
-  const e2h = hcr.bit(34);
-  const host = e2h.and(hcr.bit(27)).and(c.get32(CPU.el2Enabled));
+  const e2h = hcr.bit(HCR.E2H);
+  const host = e2h.and(hcr.bit(HCR.TGE)).and(c.get32(CPU.el2Enabled));
   const pan = withPan.and(c.get32(CPU.pan));
   const el1 = host.select(fb.i32(CONTEXT.el20).add(pan), fb.i32(CONTEXT.el10).add(pan));
   const el0 = host.select(fb.i32(CONTEXT.el20User), fb.i32(CONTEXT.el10User));

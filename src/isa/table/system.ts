@@ -5,6 +5,7 @@
 
 import { brk, eret, errorBarrier, hlt, hvc, smc, svc } from "../../cpu/exceptions.js";
 import { KEY } from "../../cpu/pauth.js";
+import { HCR_EL2 as HCR } from "../../cpu/sysreg/bits.js";
 import { CPU } from "../../engine/layout.js";
 import { type Row, row } from "../pattern.js";
 import { leaveAuthenticated } from "../semantics/pointer-authentication.js";
@@ -105,8 +106,8 @@ const bits = (value: number, width: number): string => value.toString(2).padStar
 const sysPattern = (op1: number, crn: number, crm: number, op2: number): "sys Rt:5" =>
   `${sys(op1, crn, crm, op2)} Rt:5` as "sys Rt:5";
 
-/** HCR_EL2 bits that trap SYS instructions at EL1 (and EL0 where they are allowed there); `never` is RES0. */
-const HCR = { TSW: 22, TPC: 23, TPU: 24, TTLB: 25, TDZ: 28, never: 63 } as const;
+/** A bit of HCR_EL2 for what none of its bits traps: RES0. */
+const UNTRAPPED = 63;
 
 const cache = [
   row("IC_IALLUIS", sysPattern(0, 7, 1, 0), {}, (b) => cacheMaintenance(b, HCR.TPU)),
@@ -125,9 +126,9 @@ const cache = [
 ];
 
 const prediction = [
-  row("CFP_RCTX", sysPattern(3, 7, 3, 4), { feature: "SPECRES" }, (b) => predictionRestriction(b, HCR.never)),
-  row("DVP_RCTX", sysPattern(3, 7, 3, 5), { feature: "SPECRES" }, (b) => predictionRestriction(b, HCR.never)),
-  row("CPP_RCTX", sysPattern(3, 7, 3, 7), { feature: "SPECRES" }, (b) => predictionRestriction(b, HCR.never)),
+  row("CFP_RCTX", sysPattern(3, 7, 3, 4), { feature: "SPECRES" }, (b) => predictionRestriction(b, UNTRAPPED)),
+  row("DVP_RCTX", sysPattern(3, 7, 3, 5), { feature: "SPECRES" }, (b) => predictionRestriction(b, UNTRAPPED)),
+  row("CPP_RCTX", sysPattern(3, 7, 3, 7), { feature: "SPECRES" }, (b) => predictionRestriction(b, UNTRAPPED)),
 ];
 
 /** Kinds of TLB invalidation as `tlbInvalidate` takes them. */
