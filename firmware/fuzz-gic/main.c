@@ -264,22 +264,16 @@ static void print_state(void)
     print("\n");
 }
 
+static u32 draw_intid(void)
+{
+    return intids[draw_below(sizeof intids / sizeof intids[0])];
+}
+
 static void one(void)
 {
     reset();
     print_state();
-    for (u32 n = 0; n < STEPS; n++) {
-        const struct step *step = draw_step(steps, sizeof steps / sizeof steps[0]);
-        u32 intid = intids[draw_below(sizeof intids / sizeof intids[0])];
-        u64 value = step->act(intid);
-        asm volatile("dsb sy\n\tisb" ::: "memory");
-        print("  ");
-        print(step->name);
-        print(" ");
-        print_decimal(intid);
-        print_field("v", value);
-        print_state();
-    }
+    take_steps(STEPS, steps, sizeof steps / sizeof steps[0], draw_intid, print_state);
 }
 
 void main(void *device_tree)

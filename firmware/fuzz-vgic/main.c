@@ -261,21 +261,16 @@ static void print_state(void)
     print("\n");
 }
 
+static u32 draw_list_register(void)
+{
+    return draw_below(LIST_REGISTERS);
+}
+
 static void one(void)
 {
     reset();
     print_state();
-    for (u32 i = 0; i < STEPS; i++) {
-        const struct step *step = draw_step(steps, sizeof steps / sizeof steps[0]);
-        u32 n = draw_below(LIST_REGISTERS);
-        u64 value = step->act(n);
-        print("  ");
-        print(step->name);
-        print(" ");
-        print_decimal(n);
-        print_field("v", value);
-        print_state();
-    }
+    take_steps(STEPS, steps, sizeof steps / sizeof steps[0], draw_list_register, print_state);
 }
 
 void main(void *device_tree)

@@ -44,6 +44,23 @@ const struct step *draw_step(const struct step *steps, u32 count)
     return &steps[i];
 }
 
+void take_steps(u32 length, const struct step *steps, u32 count, u32 (*about)(void), void (*print_state)(void))
+{
+    while (length--) {
+        const struct step *step = draw_step(steps, count);
+        u32 number = about();
+        u64 value = step->act(number);
+        /* What it wrote to a device has been done when the state is read. */
+        asm volatile("dsb sy\n\tisb" ::: "memory");
+        print("  ");
+        print(step->name);
+        print(" ");
+        print_decimal(number);
+        print_field("v", value);
+        print_state();
+    }
+}
+
 static void select_item(u16 key)
 {
     *(volatile u16 *)(FW_CFG + FW_CFG_SELECTOR) = __builtin_bswap16(key);

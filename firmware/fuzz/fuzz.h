@@ -24,6 +24,9 @@ struct step {
 
 const struct step *draw_step(const struct step *steps, u32 count);
 
+/* So many steps, each about what `about` draws: a line with its name, what it was about and its value, and the state then. */
+void take_steps(u32 length, const struct step *steps, u32 count, u32 (*about)(void), void (*print_state)(void));
+
 /*
  * Runs the cases that the file opt/trapframe/cases of fw_cfg asks for: the seed, the number of the first and how many,
  * in decimal. Each begins its first line with "#" and its number; what else it prints up to the next is its outcome.

@@ -45,9 +45,11 @@ interface Source {
  */
 export function checkMachineDescription(json: unknown, source: string | Source): MachineDescription {
   const from = typeof source === "string" ? { name: source } : source;
-  const result = v.safeParse(Machine, json, { abortEarly: true });
+  const result = v.safeParse(Machine, json);
   if (!result.success) {
-    const issue = result.issues[0];
+    // A field that is missing is often there under a wrong name, and that is the line to point at.
+    const first = result.issues[0];
+    const issue = isMissing(first) ? (result.issues.find(isUnknown) ?? first) : first;
     const dots = v.getDotPath(issue);
     const path = (issue.path ?? []).map(({ key }) => key as PropertyKey);
     throw broken(from, path, `${dots ? `"${dots}": ` : ""}${issueText(issue)}`);
@@ -104,9 +106,12 @@ function broken({ name, lineOf }: Source, path: Path, what: string): ConfigError
   return new ConfigError("BAD_MACHINE", `${name}${line}: broken machine file: ${what}`);
 }
 
+const isUnknown = ({ type, expected }: v.BaseIssue<unknown>): boolean =>
+  type === "strict_object" && expected === "never";
+const isMissing = (issue: v.BaseIssue<unknown>): boolean => issue.type === "strict_object" && !isUnknown(issue);
+
 function issueText(issue: v.BaseIssue<unknown>): string {
-  if (issue.type === "strict_object") {
-    return issue.expected === "never" ? "there is no such field" : "this field is missing";
-  }
+  if (isUnknown(issue)) return "there is no such field";
+  if (isMissing(issue)) return "this field is missing";
   return `expected ${issue.message.startsWith("Invalid") ? issue.expected : issue.message}, found ${issue.received}`;
 }

@@ -57,6 +57,11 @@ describe("a broken machine", () => {
   it.each<[string, (machine: Breakable) => void, string]>([
     ["a field missing", (m) => delete m.ram, '"ram": this field is missing'],
     ["a field unknown", (m) => (m.rom = 1), '"rom": there is no such field'],
+    [
+      "a field misspelled",
+      (m) => delete Object.assign(m.ram, { defualt: m.ram.default }).default,
+      '"ram.defualt": there is no such',
+    ],
     ["a nested field unknown", (m) => (m.ram.speed = 1), '"ram.speed": there is no such field'],
     [
       "a bad address",
