@@ -45,6 +45,20 @@ it("prints and sets system registers by their architectural names", async () => 
   ]);
 });
 
+it("lets scripts reckon with addresses", async () => {
+  const text = await gdb([
+    "set $SP_EL0 = 0xffff000002651040",
+    "p $SP_EL0 >> 63",
+    "set $TPIDR_EL1 = 0xffff80000a000007",
+    "p/x $TPIDR_EL1 & ~7",
+    "set $FAR_EL1 = 0x12345678",
+    "p/x $FAR_EL1 % 4096",
+    "p *(unsigned int *) $ELR_EL2 == *(unsigned int *) ($ELR_EL2 + 0)",
+  ]);
+  const lines = text.split("\n").filter((line) => line.startsWith("$"));
+  expect(lines).toEqual(["$1 = 1", "$2 = 0xffff80000a000000", "$3 = 0x678", "$4 = 1"]);
+});
+
 it("says why a register is not written", async () => {
   const text = await gdb(["set $MIDR_EL1 = 1", "p/x $MIDR_EL1", "set $SCTLR_EL1 |= 0x40000000000000"]);
   expect(text).toContain("'E.MIDR_EL1 is read-only'");

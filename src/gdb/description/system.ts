@@ -67,7 +67,11 @@ const types: readonly RegisterType[] = [
   ),
 ];
 
-/** What a register's value is, by name. EL2's SCTLR and TCR are shown in the layout of HCR_EL2.E2H = 0. */
+/**
+ * What a register's value is, by name. EL2's SCTLR and TCR are shown in the layout of HCR_EL2.E2H = 0. Addresses are
+ * numbers, but for those of code, which are shown with its name: GDB shifts and masks no pointers, and scripts do
+ * (Linux's scripts/gdb/linux/cpus.py: `$SP_EL0 >> 63`).
+ */
 const TYPE_OF: readonly (readonly [RegExp, string])[] = [
   [/^SPSR_EL/, "spsr_flags"],
   [/^ESR_EL/, "esr_flags"],
@@ -79,7 +83,6 @@ const TYPE_OF: readonly (readonly [RegExp, string])[] = [
   [/^TCR_EL/, "tcr_flags"],
   [/^VTCR_EL2$/, "vtcr_flags"],
   [/^(ELR|VBAR|RVBAR)_EL/, "code_ptr"],
-  [/^(SP|FAR|TPIDR|TPIDRRO)_EL/, "data_ptr"],
 ];
 
 /** The group of `info registers GROUP`. */
