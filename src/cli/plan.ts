@@ -4,6 +4,7 @@ import type { Endpoint } from "../gdb/endpoint.js";
 import { cacheDirectory } from "../guests/cache.js";
 import { CPU_MODELS } from "../machine/cpu-models.js";
 import { loadMachineDescription } from "../machine/description.js";
+import { readFdt } from "../machine/device-tree/fdt.js";
 import { ConfigError } from "../machine/errors.js";
 import { bytesOf, FileContent } from "../machine/loaders/content.js";
 import { loadKernelFile } from "../machine/loaders/kernel.js";
@@ -76,7 +77,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
       acpi: choiceFlag("acpi", args.acpi ?? "on", ["on", "off"]) === "on",
       ...(args.fwCfg === undefined ? {} : { fwCfg: args.fwCfg.map(openFwCfgFile) }),
       ...(args.module === undefined ? {} : { modules: args.module.map(openModule) }),
-      ...(args.dtb === undefined ? {} : { dtb: bytesOf(FileContent.open(args.dtb, "the device tree")) }),
+      ...(args.dtb === undefined ? {} : { dtb: openDeviceTree(args.dtb) }),
       ...(args.initrd === undefined ? {} : { initrd: FileContent.open(args.initrd, "the initrd") }),
       ...(kernel === undefined ? {} : { kernel }),
       ...(firmware === undefined && args.flash1 === undefined
@@ -84,4 +85,11 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
         : { flash: openFlashBanks([firmware, args.flash1], warn) }),
     },
   };
+}
+
+/** @throws ConfigError FILE_UNREADABLE, BAD_DEVICE_TREE: with the file's name, which the machine does not know. */
+function openDeviceTree(file: string): Uint8Array {
+  const bytes = bytesOf(FileContent.open(file, "the device tree"));
+  readFdt(bytes, file);
+  return bytes;
 }

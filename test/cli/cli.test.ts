@@ -59,6 +59,7 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
     ["boot --kernel @none", "none: cannot read the kernel: no such file or directory"],
     ["boot --kernel @text", "text: not an AArch64 kernel: a text file"],
     ["boot --kernel @Image --initrd @none", "none: cannot read the initrd: no such file or directory"],
+    ["boot --kernel @Image --dtb @text", "text: not a usable device tree: "],
     ["boot --kernel @Image --dtb @none", "none: cannot read the device tree: no such file or directory"],
     [
       "boot --kernel @Image --module @initrd",
