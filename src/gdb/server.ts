@@ -123,6 +123,7 @@ export class GdbServer {
       withdraw();
       if (session !== undefined) clients.leave(session);
     };
+    let resumptions = 0;
     let untaken: Uint8Array = new Uint8Array(0);
     const pump = (): void => {
       if (session !== undefined || !open) untaken = untaken.subarray(open ? session?.receive(untaken) : untaken.length);
@@ -132,7 +133,9 @@ export class GdbServer {
     socket.on("data", (bytes) => {
       untaken = bytes;
       pump();
-      if (session !== undefined && session.resumptions > 0) stayAwake(session.resumptions);
+      if (session === undefined || session.resumptions === 0) return;
+      stayAwake(session.resumptions !== resumptions);
+      resumptions = session.resumptions;
     });
     socket.on("drain", pump);
     socket.on("close", leave);

@@ -63,16 +63,14 @@ export class WayToWait {
 
 const waiting = new WayToWait();
 let lastStep = 0;
-let resumptions = 0;
 let until = 0;
 let awake = false;
 
-/** A packet has been dealt with, of a client that has resumed the machine so many times. */
-export function stayAwake(resumed: number): void {
+/** A packet has been dealt with, of a client that may be stepping; `resumed`: the machine, by this one. */
+export function stayAwake(resumed: boolean): void {
   const now = performance.now();
-  if (resumed !== resumptions) {
+  if (resumed) {
     waiting.took(now - lastStep);
-    resumptions = resumed;
     lastStep = now;
   }
   if (waiting.way === "sleep") return;
