@@ -20,7 +20,7 @@ const FLAGS = [
   { name: "--experimental-wasm-branch-hinting", until: [13, 7] },
   { name: "--experimental-wasm-relaxed-simd", until: [11, 4] },
   { name: "--no-wasm-stack-checks", until: [11, 4] },
-  { name: "--interrupt-budget=400000", until: [11, 4] },
+  { name: "--interrupt-budget=150000", until: [11, 4] },
   { name: "--no-parallel-scavenge", until: [13, 7] },
   { name: "--no-turbo-use-mid-tier-regalloc-for-huge-functions", until: [11, 4] },
 ] as const;

@@ -56,6 +56,16 @@ const floats: Pools = {
   computing: computing.filter(({ row }) => row.options.fp && /^([SU]CVTF|F|MOVI|DUP|INS|ORR_vector)/.test(row.name)),
   accessing: accessing.filter(({ row }) => row.options.fp && /^(LD|ST)[UPR]/.test(row.name)),
 };
+/** What one instruction leaves in a register's upper half is what another one need not clear. */
+const integers: Pools = {
+  computing: computing.filter(
+    ({ row }) =>
+      /^(AND|BIC|OR|EO|ADD|SUB|[SU]BFM|EXTR|CSEL|MOV|MADD|REV|CL)/.test(row.name) &&
+      !row.options.fp &&
+      row.fields.some(({ name }) => name === "Rd"),
+  ),
+  accessing: accessing.filter(({ row }) => /^LDU?R/.test(row.name) && !row.options.fp),
+};
 const crypto: Pools = {
   computing: computing.filter(({ row }) => /^(AES|SHA|SM[34]|CRC|PMULL|EOR3|BCAX|RAX1|XAR)/.test(row.name)),
   accessing: floats.accessing,
@@ -87,6 +97,44 @@ function program(random: Random, pools: Pools): number[] {
 
 const SETS_FLAGS = /^(ADDS|SUBS|ANDS|BICS|CCMP|CCMN|FCMP|FCCMP)/;
 const comparing = computing.filter(({ row }) => SETS_FLAGS.test(row.name));
+
+/**
+ * A short loop within another one: flags come into it, and its accesses go over a page's end now and then, which is the
+ * interpreter's work. What the loop had not stored by then must be there.
+ */
+function straddling(random: Random, pools: Pools): number[] {
+  const [ROUNDS, ADDRESS] = [24, 25];
+  const mine = (word: number, form: Form): boolean =>
+    ["Rd", "Rt", "Rt2", "Ra", "Rs"].every((name) => {
+      const f = field(form, name);
+      return f === undefined || ((word >>> f.lo) & 31) < ROUNDS;
+    });
+  const pick = (pool: readonly Form[]): number => {
+    for (;;) {
+      const form = pool[random.below(pool.length)] as Form;
+      const word = instance(form, random);
+      if (!mine(word, form) || word === 0xd503201f) continue;
+      if (!MEMORY.test(form.row.name)) return word;
+      // At the address itself.
+      const offset = form.row.fields.find(({ name }) => name.startsWith("imm"));
+      const [n, bits] = [field(form, "Rn")?.lo ?? 0, offset ? ((1 << offset.width) - 1) << offset.lo : 0];
+      return ((word & ~(31 << n) & ~bits) | (ADDRESS << n)) >>> 0;
+    }
+  };
+  const again = (counter: number, length: number): number => (0xb5000000 | ((-length & 0x7ffff) << 5) | counter) >>> 0; // cbnz
+  const selecting = computing.filter(({ row }) => row.name.startsWith("CS"));
+  const round = [
+    ...[0x9100175a, 0x92401759, 0x8b1b0339], // add x26, x26, #5; and x25, x26, #0x3f; add x25, x25, x27
+    ...Array.from({ length: random.below(4) }, () => pick(random.below(2) === 0 ? pools.accessing : pools.computing)),
+    // What comes between two comparisons, of one kind or of two, wants to know the first one's flags.
+    ...[comparing, pools.accessing, selecting, comparing].map(pick),
+    0xd1000718, // sub x24, x24, #1
+  ];
+  const inner = [0xd2800198, ...round, again(ROUNDS, round.length)]; // movz x24, #12
+  const outer = [pick(comparing), ...inner, 0xd100079c]; // sub x28, x28, #1
+  // movz x27, #0x4020, lsl #16; add x27, x27, #2, lsl #12; add x27, x27, #0xfc0
+  return [0xd2a8041b, 0x91400b7b, 0x913f037b, ...outer, again(COUNTER, outer.length), 0x14000000];
+}
 
 /** Blocks that go on at random ones, both ways, by flags that other blocks may have set; many begin with such a branch. */
 function tangle(random: Random): number[] {
@@ -270,6 +318,13 @@ describe("random loops, compiled and interpreted", () => {
   }, 120_000);
   it("do so where flags come from one block or another", async () => {
     await compare(everything, 200, [0], tangle);
+  }, 120_000);
+  it("of integers in registers of both widths do so", async () => {
+    await compare(integers, 150, [0]);
+  }, 120_000);
+  it("do so where accesses go over a page's end now and then", async () => {
+    await compare(integers, 200, [0], straddling);
+    await compare(floats, 50, MODES, straddling);
   }, 120_000);
   it("of cryptographic instructions do so", async () => {
     await compare(crypto, 60, [0]);

@@ -50,7 +50,9 @@ const UNARY: Record<string, (a: bigint) => bigint> = {
 const isZero = (constant: Node["constant"]): boolean => constant === 0 || constant === 0n;
 
 const ZERO_AT_ZERO = new Set(["and", "mul"]);
-const IDENTITY_AT_ZERO = new Set(["add", "sub", "or", "xor", "shl", "shr_s", "shr_u", "rotr", "rotl"]);
+const IDENTITY_AT_ZERO = new Set(["add", "sub", "or", "xor"]);
+/** Their amounts count modulo the width: UBFM shifts left by the complement of `imms`. */
+const SHIFTS = new Set(["shl", "shr_s", "shr_u", "rotr", "rotl"]);
 
 interface Rule {
   readonly unary: ((a: bigint) => bigint) | undefined;
@@ -58,6 +60,7 @@ interface Rule {
   readonly bits: number;
   readonly identityAtZero: boolean;
   readonly zeroAtZero: boolean;
+  readonly shifts: boolean;
 }
 
 /** By instruction name: compiling asks for every node, and few have anything known. */
@@ -74,6 +77,7 @@ function ruleOf(name: OpName): Rule {
     bits: type === "i32" ? 32 : 64,
     identityAtZero: integer && IDENTITY_AT_ZERO.has(operation),
     zeroAtZero: integer && ZERO_AT_ZERO.has(operation),
+    shifts: integer && SHIFTS.has(operation),
   };
   RULES.set(name, rule);
   return rule;
@@ -87,7 +91,7 @@ export function fold(name: OpName, args: readonly Node[]): bigint | Node | undef
   const [left, right] = args;
   if (left === undefined || (left.constant === undefined && right?.constant === undefined)) return undefined;
   if (left.type !== "i" && left.type !== "l") return undefined;
-  const { unary, binary, bits, identityAtZero, zeroAtZero } = ruleOf(name);
+  const { unary, binary, bits, identityAtZero, zeroAtZero, shifts } = ruleOf(name);
   if (unary) {
     const a = known(left.constant);
     return a === undefined ? undefined : unary(a);
@@ -96,6 +100,7 @@ export function fold(name: OpName, args: readonly Node[]): bigint | Node | undef
   if (zeroAtZero && isZero(left.constant)) return 0n;
   if (right.constant === undefined) return undefined;
   if (identityAtZero && isZero(right.constant)) return left;
+  if (shifts && amount(known(right.constant) as bigint, bits) === 0n) return left;
   if (zeroAtZero && isZero(right.constant)) return 0n;
   if (binary === undefined || left.constant === undefined) return undefined;
   const [a, b] = [known(left.constant), known(right.constant)];

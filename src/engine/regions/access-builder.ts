@@ -10,7 +10,7 @@ import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
 import type { Statement } from "../ir/function.js";
 import type { F32, F64, I32, I64, Node, V128, Value } from "../ir/value.js";
 import { BANK, PAGE_BITS, PAGE_SIZE, SITES, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
-import { CONTROL, LOADS, type LoadName, OPS, type StoreName } from "../wasm/opcodes.js";
+import { CONTROL, LOADS, type LoadName, OPS, type OpName, type StoreName } from "../wasm/opcodes.js";
 import { slotOf } from "./places.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
@@ -63,8 +63,9 @@ export abstract class AccessBuilder extends Builder {
    */
   private origins: number[] = [];
   private nextOrigin = 0;
-  /** Bits that each register's value has at most. */
+  /** Bits that each register's value has at most; and what of registers with less than 64 was read, which stays so. */
   private widths: number[] = [];
+  private readonly narrowReads = new Map<Node, number>();
   private readonly pages = new Map<number, FoundPage>();
   /** Block.unsteady of the block. */
   private unsteady: number | undefined;
@@ -84,6 +85,7 @@ export abstract class AccessBuilder extends Builder {
     this.origins = Array.from({ length: 32 }, (_, n) => n);
     this.nextOrigin = 32;
     this.widths = Array.from({ length: 32 }, () => 64);
+    this.narrowReads.clear();
     this.pages.clear();
     this.borrowed.i.lent = this.borrowed.l.lent = 0;
   }
@@ -91,7 +93,13 @@ export abstract class AccessBuilder extends Builder {
   /** Register `n` is about to be written. */
   protected noteAddress(n: number, value: I64): void {
     this.origins[n] = (this.certain ? this.originOf(value) : undefined) ?? this.nextOrigin++;
-    this.widths[n] = this.certain && this.unsteady !== undefined ? this.widthOf(value.node) : 64;
+    this.widths[n] = this.certain ? this.widthOf(value.node) : 64;
+  }
+
+  /** Register `n` was read, as this value. */
+  protected noteRead(n: number, { node }: I64): void {
+    const width = this.widths[n] as number;
+    if (width < 64) this.narrowReads.set(node, width);
   }
 
   /** The register that a value is, give or take a constant. */
@@ -153,29 +161,40 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /** Bits that a value has at most. */
-  private widthOf({ opcode, args, immediates }: Node): number {
+  private widthOf(node: Node): number {
+    const { opcode, args, constant, type } = node;
+    const own = type === "i" ? 32 : 64;
+    if (typeof constant === "bigint" || typeof constant === "number") {
+      return BigInt.asUintN(own, BigInt(constant)).toString(2).length;
+    }
     const [a, b] = args;
-    const mask = b?.constant;
     switch (opcode) {
-      case CONTROL["local.get"]: {
-        const n = this.registerOfLocal.get(immediates[0] as number);
-        return n === undefined ? 64 : (this.widths[n] as number);
-      }
+      case CONTROL["local.get"]:
+        return this.narrowReads.get(node) ?? own;
       case LOADS["i64.load8_u"][0]:
         return 8;
       case LOADS["i64.load16_u"][0]:
         return 16;
+      case LOADS["i64.load32_u"][0]:
+        return 32;
       case OPS["i64.and"][0]:
       case OPS["i32.and"][0]:
-        return typeof mask === "bigint" || typeof mask === "number"
-          ? BigInt.asUintN(64, BigInt(mask)).toString(2).length
-          : 64;
+        return Math.min(this.widthOf(a as Node), this.widthOf(b as Node));
+      case OPS["i64.or"][0]:
+      case OPS["i64.xor"][0]:
+        return Math.max(this.widthOf(a as Node), this.widthOf(b as Node));
       case OPS["i64.extend_i32_u"][0]:
       case OPS["i32.wrap_i64"][0]:
         return Math.min(32, this.widthOf(a as Node));
       default:
-        return 64;
+        return own;
     }
+  }
+
+  /** Nothing is cleared where the upper half of a W register is empty already. */
+  override op(name: OpName, a: Value, b?: Value, c?: Value): Value {
+    const inner = name === "i64.extend_i32_u" && a.node.opcode === OPS["i32.wrap_i64"][0] ? a.node.args[0] : undefined;
+    return inner && this.widthOf(inner) <= 32 ? this.wrap(inner) : super.op(name, a, b, c);
   }
 
   /** At a site, or else by the TLB. */

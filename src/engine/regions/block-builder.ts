@@ -13,11 +13,11 @@ import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import { Control, type FunctionBuilder, type Linker, type Statement } from "../ir/function.js";
 import { type F32, F64, type I32, type I64, type V128, type Value } from "../ir/value.js";
 import { CPU, SLOT_SIZE } from "../layout.js";
-import { OPS, type StoreName } from "../wasm/opcodes.js";
+import { OPS } from "../wasm/opcodes.js";
 import { AccessBuilder, NOT_COMPILABLE } from "./access-builder.js";
 import { conditionOf, FLAGS, type FlagState, holds, type SourceLetter, STORED } from "./flag-state.js";
 import { pageOf, slotOf } from "./places.js";
-import { bitsOf, type RegisterSet } from "./registers.js";
+import { bitsOf, NONE, type RegisterSet, union } from "./registers.js";
 
 /** Slot of SP in the vCPU block's X registers, and its bit in register sets. */
 const SP_SLOT = 32;
@@ -87,6 +87,15 @@ export interface BuiltBlock {
   readonly flags: FlagState;
   /** Whether it found flags in the vCPU block and asked for them. */
   readonly asksForFlags: boolean;
+  readonly written: Written;
+  /** Whether what it writes is stored only where it is left for something else than another round of it. */
+  readonly deferred: boolean;
+}
+
+/** What a block writes. */
+export interface Written extends RegisterSet {
+  /** If it leaves flags by what they come of: the type of that. `false` if it wants to see the cells of flags as well. */
+  readonly flags: SourceLetter | false | undefined;
 }
 
 /** What the compiler knows of the machine it compiles for. */
@@ -105,6 +114,14 @@ interface Scalars {
   readonly stale: ReadonlySet<number>;
 }
 const NO_SCALARS: Scalars = { letters: new Map(), stale: new Set() };
+
+/** How what flags come of is loaded and stored, by its type. */
+const SOURCE_LOAD = { l: "i64.load", i: "i32.load", d: "f64.load", f: "f32.load" } as const;
+const SOURCE_STORE = { l: "i64.store", i: "i32.store", d: "f64.store", f: "f32.store" } as const;
+
+/** What CPU.flagSource says of it. */
+const sourceNumber = (op: FlagSource["op"], letter: SourceLetter): number =>
+  (FLAG_SOURCE[op] as Partial<Record<SourceLetter, number>>)[letter] as number;
 
 /** The scalar whose bits these are: a single where they say so, else a double. */
 function floatOf(fb: FunctionBuilder, value: I64): F32 | F64 {
@@ -168,6 +185,15 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
   private scalarsBefore = NO_SCALARS;
   private readonly scalarLocals: Record<ScalarLetter, Map<number, number>> = { d: new Map(), f: new Map() };
   private ended = false;
+  /** What the block stores where it is left, if it does not store registers as it writes them; and whether it may not. */
+  private deferred: Written | undefined;
+  private undeferrable = false;
+  private start = 0;
+  private written = NONE;
+  private flagsWritten: Written["flags"];
+  private seesFlagCells = false;
+  /** FLAG_SOURCE of what is in the locals that flags come of, where storing that is put off. */
+  private readonly flagSource = this.newLocal("i");
   usesFp = false;
   /** See engine/fp/mode.ts; as long as code of the region runs, only its own operations can end the doubt. */
   private readonly doubt = this.newLocal("i");
@@ -184,15 +210,23 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
 
   /**
    * Builds the block of `instructions`. Returns it, and how many instructions it took: fewer than there are when one
-   * is left to the interpreter, which then ends the block.
+   * is left to the interpreter, which then ends the block. With `deferred`, all that it writes, it stores these where it
+   * is left only; BuiltBlock.deferred says whether it could.
    */
   buildBlock(
     start: number,
     instructions: readonly Buildable[],
     flags: FlagState,
     unsteady: number | undefined,
+    deferred?: Written,
   ): { block: BuiltBlock; taken: number } {
     this.beginAccesses(unsteady);
+    this.start = start;
+    this.deferred = deferred;
+    this.undeferrable = false;
+    this.written = NONE;
+    this.flagsWritten = undefined;
+    this.seesFlagCells = false;
     this.touchedX = this.touchedV = this.pendingX = this.pendingV = 0;
     this.spAligned = this.pendingFlags = this.flagsSettled = false;
     this.asksForFlags = false;
@@ -224,8 +258,25 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     });
     for (const patch of this.pending) patch(length);
     const { departures, firstUses, flagState, asksForFlags } = this;
+    const written: Written = { ...this.written, flags: this.seesFlagCells ? false : this.flagsWritten };
     const touched = this.touched();
-    return { block: { start, body, length, departures, firstUses, touched, flags: flagState, asksForFlags }, taken };
+    const isDeferred = deferred !== undefined && !this.undeferrable;
+    this.deferred = undefined;
+    return {
+      block: {
+        start,
+        body,
+        length,
+        departures,
+        firstUses,
+        touched,
+        flags: flagState,
+        asksForFlags,
+        written,
+        deferred: isDeferred,
+      },
+      taken,
+    };
   }
 
   private instruction(at: number, position: number, { word, fp, kind, inlined, body }: Buildable): boolean {
@@ -255,6 +306,7 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
       this.forget();
       this.pendingX |= this.ownX;
       this.pendingV |= this.ownV;
+      this.written = union(this.written, { x: this.ownX, v: this.ownV });
       this.pendingFlags ||= this.ownFlags;
       this.ownX = this.ownV = 0;
       this.ownFlags = false;
@@ -291,7 +343,40 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     // Blocks of the region go on with vectors; everything else finds registers in the vCPU block.
     const mayStay = way.kind === "to" || ("expected" in way && way.expected.length > 0);
     if (mayStay) for (const n of this.scalars.stale) this.refresh(n);
-    this.departures.push({ way, touched, code: this.placeholder() });
+    const code = this.placeholder();
+    if (this.deferred !== undefined) {
+      // Behind a call, and where the interpreter carries something out, registers are those of the block.
+      if (way.kind !== "bail" && way.kind !== "to") this.undeferrable = true;
+      if (way.kind !== "to" || way.at !== this.start) {
+        const { deferred } = this;
+        code.push(...this.nest(() => this.storeDeferred(deferred, this.scalars, this.flagsWritten !== undefined)));
+      }
+    }
+    this.departures.push({ way, touched, code });
+  }
+
+  /** Of a block that puts that off, stores all that it writes: as it stands where this is carried out. */
+  storeDeferred({ x, v, flags }: Written, scalars = NO_SCALARS, flagsAreOwn = false): void {
+    this.storeRegisters(x, v, scalars);
+    if (!flags) return;
+    if (flagsAreOwn) {
+      this.storeFlags(this.flagState);
+      return;
+    }
+    // The last round's, or those from before all of them.
+    const [first, second] = this.sourceInLocals(flags);
+    this.store(SOURCE_STORE[flags], this.cpu, first, CPU.flagX);
+    this.store(SOURCE_STORE[flags], this.cpu, second, CPU.flagY);
+    this.setState32(CPU.flagSource, this.local32(this.flagSource));
+  }
+
+  /** In front of such a block: what the flags come of is in locals. */
+  loadDeferred({ flags }: Written): void {
+    if (!flags) return;
+    const [first, second] = this.sourceLocals(flags);
+    this.writeLocal(first, this.load(SOURCE_LOAD[flags], this.cpu, CPU.flagX));
+    this.writeLocal(second, this.load(SOURCE_LOAD[flags], this.cpu, CPU.flagY));
+    this.writeLocal(this.flagSource, this.state32(CPU.flagSource));
   }
 
   /** The same with what this instruction has done. */
@@ -299,33 +384,41 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     if (this.certain) this.flush();
     else {
       this.flushBefore();
-      this.storeRegisters(this.ownX, this.ownV, this.scalars);
-      if (this.ownFlags) this.storeFlags(this.flagState);
+      if (this.deferred === undefined) this.storeRegisters(this.ownX, this.ownV, this.scalars);
+      if (this.ownFlags && !this.deferred?.flags) this.storeFlags(this.flagState);
     }
     this.depart(way, this.touched());
   }
 
   private flush(): void {
-    this.storeRegisters(this.pendingX | this.ownX, this.pendingV | this.ownV, this.scalars);
+    if (this.deferred === undefined) {
+      this.storeRegisters(this.pendingX | this.ownX, this.pendingV | this.ownV, this.scalars);
+    }
     this.pendingX = this.pendingV = this.ownX = this.ownV = 0;
-    if (this.pendingFlags || this.ownFlags) this.storeFlags(this.flagState);
+    if ((this.pendingFlags || this.ownFlags) && !this.deferred?.flags) this.storeFlags(this.flagState);
     this.pendingFlags = this.ownFlags = false;
   }
 
   /** Stores in front of this instruction what was written before it. */
   private flushBefore(): void {
-    this.front.push(...this.nest(() => this.storeRegisters(this.pendingX, this.pendingV, this.scalarsBefore)));
+    if (this.deferred === undefined) {
+      this.front.push(...this.nest(() => this.storeRegisters(this.pendingX, this.pendingV, this.scalarsBefore)));
+    }
     this.pendingX = this.pendingV = 0;
     this.flushFlagsBefore();
   }
 
   private flushFlagsBefore(): void {
-    if (this.pendingFlags) this.front.push(...this.nest(() => this.storeFlags(this.flagStateBefore)));
+    if (this.pendingFlags && !this.deferred?.flags) {
+      this.front.push(...this.nest(() => this.storeFlags(this.flagStateBefore)));
+    }
     this.pendingFlags = false;
   }
 
   /** Goes back to the interpreter before this instruction, which carries it out. */
   protected bail(cause: BailCause): void {
+    // Registers are as the instruction found them, or in the block as it did.
+    if (this.ownX !== 0 || this.ownV !== 0 || this.ownFlags) this.undeferrable = true;
     this.flushBefore();
     const way = { kind: "bail" as const, at: this.at, cause, refund: 0 };
     const { position } = this;
@@ -393,7 +486,9 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     const bit = 1 << n;
     if (!(this.touchedX & bit)) this.firstUse("x", n);
     this.touchedX |= bit;
-    return this.readLocal(this.xLocal(n), "l") as I64;
+    const value = this.readLocal(this.xLocal(n), "l") as I64;
+    this.noteRead(n, value);
+    return value;
   }
 
   private set(n: number, value: I64): void {
@@ -542,6 +637,7 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
   // --- flags ----------------------------------------------------------------------------------------------------------
 
   setFlags(n: I64, z: I64, c: I32, v: I64): void {
+    this.seesFlagCells = true;
     if (!this.certain) {
       // Where they may be set or not they are in their cells, before and after.
       this.settleFlags();
@@ -575,6 +671,8 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
   private noteFlagSource({ op, x, y }: FlagSource, otherwise: number | undefined): void {
     const { letter } = x;
     const locals = this.sourceLocals(letter);
+    this.flagsWritten = otherwise === undefined ? letter : false;
+    if (this.deferred?.flags === letter) this.writeLocal(this.flagSource, this.i32(sourceNumber(op, letter)));
     this.writeLocal(locals[0], x);
     if (y) this.writeLocal(locals[1], y);
     this.flagState = { kind: "source", op, letter, otherwise };
@@ -609,6 +707,7 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
   private settleFlags(): void {
     this.flushFlagsBefore();
     this.asksForFlags = true;
+    this.seesFlagCells = true;
     if (this.flagsSettled) return;
     this.front.push(...this.nest(() => settle(new CpuView(this, this.cpu))));
     this.flagsSettled = true;
@@ -773,7 +872,8 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     for (const n of bitsOf(v)) this.writeLocal(this.vLocal(n), this.load("v128.load", this.cpu, CPU.v + 16 * n));
   }
 
-  private storeRegisters(x: number, v: number, scalars: Scalars): void {
+  /** Scalars are those of a block's beginning where nothing is said. */
+  storeRegisters(x: number, v: number, scalars = NO_SCALARS): void {
     for (const n of bitsOf(x)) {
       this.setState64(BlockBuilder.xOffset(n), this.readLocal(this.xLocal(n), "l") as I64);
     }
@@ -800,9 +900,9 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     }
     this.flagsSettled = false;
     const { op, letter, otherwise } = state;
-    const number = (FLAG_SOURCE[op] as Partial<Record<SourceLetter, number>>)[letter] as number;
+    const number = sourceNumber(op, letter);
     const [x, y] = this.sourceInLocals(letter);
-    const store: StoreName = ({ l: "i64.store", i: "i32.store", d: "f64.store", f: "f32.store" } as const)[letter];
+    const store = SOURCE_STORE[letter];
     if (op !== "sign") this.store(store, this.cpu, y, CPU.flagY);
     if (otherwise === undefined) {
       this.store(store, this.cpu, x, CPU.flagX);

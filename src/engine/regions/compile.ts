@@ -49,7 +49,7 @@ import { type FlagState, STORED, sameFlags } from "./flag-state.js";
 import { type BlockUse, flow } from "./flow.js";
 import type { Run } from "./job.js";
 import { pageOf, slotOf } from "./places.js";
-import { difference, NONE, type RegisterSet, union } from "./registers.js";
+import { bitsOf, difference, NONE, type RegisterSet, union } from "./registers.js";
 import { blocksOf, type Loop, type Shape, structure } from "./structure.js";
 
 /** What the compiler is told of the machine. */
@@ -153,9 +153,20 @@ interface LoopLabels {
   readonly dispatch: number | undefined;
 }
 
+/** What a block was built of. */
+interface BlockParts {
+  readonly instructions: readonly Instruction[];
+  readonly flags: FlagState;
+  readonly unsteady: number | undefined;
+}
+
+/** Stores at all the ways out of a loop, at most, that are not made in each of its rounds. */
+const MAX_DEFERRED = 100;
+
 class Region {
   private readonly b: BlockBuilder;
   private readonly blocks: BuiltBlock[] = [];
+  private readonly parts: BlockParts[] = [];
   private readonly indexOf = new Map<number, number>();
   private readonly entries: number[];
   /** The block at the head as entered from outside, where blocks of the region know more of the flags there. */
@@ -201,6 +212,7 @@ class Region {
     this.shapes = structure(graph, entryBlocks);
     this.reached = blocksOf(this.shapes);
     this.kept = flow(uses, this.shapes, entryBlocks);
+    this.deferStores();
     this.blockLabels = this.blocks.map(() => new Label("block"));
     this.noteLoops(this.shapes);
   }
@@ -233,9 +245,11 @@ class Region {
     /** Builds the block of `work[i]`; returns how many instructions it took. */
     const buildOne = (i: number): number => {
       const { start, instructions, unsteady } = work[i] as Work;
-      const { block, taken } = this.b.buildBlock(start, instructions.map(buildable), flagsBefore(i), unsteady);
+      const before = flagsBefore(i);
+      const { block, taken } = this.b.buildBlock(start, instructions.map(buildable), before, unsteady);
       if (block.length === instructions.length) flags[i] = block.flags;
       this.blocks[i] = block;
+      this.parts[i] = { instructions: instructions.slice(0, taken), flags: before, unsteady };
       return taken;
     };
     const starts = new Set(work.map(({ start }) => start));
@@ -256,6 +270,23 @@ class Region {
     // Where a branch back leads to, what leaves the flags there was not known yet.
     this.blocks.forEach(({ asksForFlags }, i) => {
       if (asksForFlags && flagsBefore(i) !== STORED) buildOne(i);
+    });
+  }
+
+  /**
+   * Builds the blocks again that are a short loop by themselves and have all that they write in locals from the beginning:
+   * they need not store it in each round.
+   */
+  private deferStores(): void {
+    this.blocks.forEach(({ start, written, departures }, i) => {
+      const { instructions, flags, unsteady } = this.parts[i] as BlockParts;
+      const isLoop = departures.some(({ way }) => way.kind === "to" && way.at === start);
+      const missing = difference(written, this.kept[i] as RegisterSet);
+      if (unsteady === undefined || !isLoop || missing.x !== 0 || missing.v !== 0 || i === this.headAfresh) return;
+      const stores = bitsOf(written.x).length + bitsOf(written.v).length + (written.flags ? 3 : 0);
+      if (stores * departures.length > MAX_DEFERRED) return;
+      const { block } = this.b.buildBlock(start, instructions.map(buildable), flags, unsteady, written);
+      if (block.deferred) this.blocks[i] = block;
     });
   }
 
@@ -425,6 +456,8 @@ class Region {
   /** From block `from` (−1: from outside) to the beginning of a block, everything being as that expects. */
   private jumpTo(from: number, target: number): void {
     const { b } = this;
+    const { deferred, written } = this.blocks[target] as BuiltBlock;
+    if (deferred && from !== target) b.loadDeferred(written);
     const loops = this.loops.get(target) ?? [];
     const first = loops.findIndex(({ loop }) => !loop.blocks.includes(from) || loop.rounds.includes(target));
     if (first < 0) {
@@ -453,9 +486,10 @@ class Region {
     block.body.unshift(
       ...b.statements(() => {
         if (this.loops.has(index)) {
-          b.ifRare(b.local32(b.left).ltS(Math.max(this.longest(index), 1)), () =>
-            b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotAddress(block.start)),
-          );
+          b.ifRare(b.local32(b.left).ltS(Math.max(this.longest(index), 1)), () => {
+            if (block.deferred) b.storeDeferred(block.written);
+            b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotAddress(block.start));
+          });
         }
         if (block.length > 0) b.writeLocal(b.left, b.local32(b.left).sub(block.length));
       }),
