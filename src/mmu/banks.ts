@@ -3,7 +3,7 @@
  * change of context is a change of base pointer (ARCHITECTURE.md, section 3). TLB maintenance works on banks.
  * Arm DDI 0487, D8.13 "Translation Lookaside Buffers", D8.14 "TLB maintenance".
  */
-import { HCR_EL2 as HCR } from "../cpu/sysreg/bits.js";
+import { HCR_EL2 as HCR, SCR_EL3 } from "../cpu/sysreg/bits.js";
 import { STACK_POINTER_TRAP } from "../cpu/sysreg/traps.js";
 import { CpuView } from "../engine/cpu-view.js";
 import { fetchVictim } from "../engine/interpreter/fetch-entry.js";
@@ -158,7 +158,7 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   const stage2 = hcr.shrU(HCR.PTW).and(1).shl(17).or(hcr.shrU(HCR.FWB).and(1).shl(19));
   const vmid = c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000);
   const v = vm.select(vmid.or(stage2), fb.i64(0));
-  const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(0).eqz()).and(ofGuest);
+  const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(SCR_EL3.NS).eqz()).and(ofGuest);
   const disabled = c
     .sys("TCR_EL1")
     .shrU(7)

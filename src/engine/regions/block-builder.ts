@@ -370,7 +370,17 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     this.setState32(CPU.flagSource, this.local32(this.flagSource));
   }
 
-  /** In front of such a block: what the flags come of is in locals. */
+  /** Stores registers that were written, unless the block puts that off. */
+  private storeWritten(x: number, v: number, scalars: Scalars): void {
+    if (this.deferred === undefined) this.storeRegisters(x, v, scalars);
+  }
+
+  /** The same of flags. */
+  private storeSetFlags(state: FlagState): void {
+    if (!this.deferred?.flags) this.storeFlags(state);
+  }
+
+  /** In front of a block that puts it off: what the flags come of is in locals. */
   loadDeferred({ flags }: Written): void {
     if (!flags) return;
     const [first, second] = this.sourceLocals(flags);
@@ -384,34 +394,28 @@ export class BlockBuilder extends AccessBuilder implements ModeKeeper {
     if (this.certain) this.flush();
     else {
       this.flushBefore();
-      if (this.deferred === undefined) this.storeRegisters(this.ownX, this.ownV, this.scalars);
-      if (this.ownFlags && !this.deferred?.flags) this.storeFlags(this.flagState);
+      this.storeWritten(this.ownX, this.ownV, this.scalars);
+      if (this.ownFlags) this.storeSetFlags(this.flagState);
     }
     this.depart(way, this.touched());
   }
 
   private flush(): void {
-    if (this.deferred === undefined) {
-      this.storeRegisters(this.pendingX | this.ownX, this.pendingV | this.ownV, this.scalars);
-    }
+    this.storeWritten(this.pendingX | this.ownX, this.pendingV | this.ownV, this.scalars);
     this.pendingX = this.pendingV = this.ownX = this.ownV = 0;
-    if ((this.pendingFlags || this.ownFlags) && !this.deferred?.flags) this.storeFlags(this.flagState);
+    if (this.pendingFlags || this.ownFlags) this.storeSetFlags(this.flagState);
     this.pendingFlags = this.ownFlags = false;
   }
 
   /** Stores in front of this instruction what was written before it. */
   private flushBefore(): void {
-    if (this.deferred === undefined) {
-      this.front.push(...this.nest(() => this.storeRegisters(this.pendingX, this.pendingV, this.scalarsBefore)));
-    }
+    this.front.push(...this.nest(() => this.storeWritten(this.pendingX, this.pendingV, this.scalarsBefore)));
     this.pendingX = this.pendingV = 0;
     this.flushFlagsBefore();
   }
 
   private flushFlagsBefore(): void {
-    if (this.pendingFlags && !this.deferred?.flags) {
-      this.front.push(...this.nest(() => this.storeFlags(this.flagStateBefore)));
-    }
+    if (this.pendingFlags) this.front.push(...this.nest(() => this.storeSetFlags(this.flagStateBefore)));
     this.pendingFlags = false;
   }
 

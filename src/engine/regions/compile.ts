@@ -280,9 +280,10 @@ class Region {
   private deferStores(): void {
     this.blocks.forEach(({ start, written, departures }, i) => {
       const { instructions, flags, unsteady } = this.parts[i] as BlockParts;
-      const isLoop = departures.some(({ way }) => way.kind === "to" && way.at === start);
+      if (unsteady === undefined || i === this.headAfresh) return;
+      if (!departures.some(({ way }) => way.kind === "to" && way.at === start)) return;
       const missing = difference(written, this.kept[i] as RegisterSet);
-      if (unsteady === undefined || !isLoop || missing.x !== 0 || missing.v !== 0 || i === this.headAfresh) return;
+      if (missing.x !== 0 || missing.v !== 0) return;
       const stores = bitsOf(written.x).length + bitsOf(written.v).length + (written.flags ? 3 : 0);
       if (stores * departures.length > MAX_DEFERRED) return;
       const { block } = this.b.buildBlock(start, instructions.map(buildable), flags, unsteady, written);

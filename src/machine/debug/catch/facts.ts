@@ -1,5 +1,6 @@
 /** An exception that has just been entered, as plain facts, and those facts in words (DDI 0487, D1.3). */
 
+import { HCR_MASK } from "../../../cpu/sysreg/bits.js";
 import { TargetError } from "../../../gdb/target.js";
 import { Abort, EC, faultIpa, faultKind, SysReg } from "../../../hosted/el2/syndrome.js";
 import { psciRow } from "../../../hosted/el3/psci-functions.js";
@@ -43,7 +44,6 @@ export interface ExceptionFacts {
 /** Exceptions whose ELR_ELx is behind the instruction. */
 const BEHIND: readonly number[] = [EC.SVC64, EC.HVC64];
 const FIRST_SPECIAL_INTID = 1020n;
-const HCR_TGE = 1n << 27n;
 
 export function factsOf(
   machine: Machine,
@@ -90,7 +90,7 @@ function stage2Address(
   const { level, ec, iss, far } = abort;
   if (level !== 2 || (ec !== EC.DataAbortLower && ec !== EC.InstructionAbortLower)) return undefined;
   const kind = faultKind(Abort.fsc(iss));
-  if (kind === "external" || kind === "other" || (vcpu.sysreg("HCR_EL2") & HCR_TGE) !== 0n) return undefined;
+  if (kind === "external" || kind === "other" || (vcpu.sysreg("HCR_EL2") & HCR_MASK.TGE) !== 0n) return undefined;
   if (kind !== "permission" || Abort.s1ptw(iss)) return BigInt(faultIpa(far, vcpu.sysreg("HPFAR_EL2")));
   // A permission fault leaves HPFAR_EL2 without meaning.
   const { stage1 } = walkAll(new Tables(machine, vcpu), "el1", far);
