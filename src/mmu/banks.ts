@@ -39,6 +39,15 @@ import {
   WATCHED_TAG,
 } from "../engine/layout.js";
 
+/**
+ * Registers that the translations of a bank were made by besides what its key says, in the bank's header; 0 where they are
+ * of no effect. A hypervisor or monitor changes them at each switch between what is below it.
+ */
+const CONTROLS = ["SCTLR_EL1", "TCR_EL1", "VTCR_EL2"] as const;
+const CONTROLS_AT = 32;
+if (BANK.hasVictims >= CONTROLS_AT || CONTROLS_AT + 8 * CONTROLS.length > BANK.data)
+  throw new RangeError("bank header");
+
 /** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
 const INVALID_BYTE = 0xff;
 
@@ -128,12 +137,18 @@ export function asidMask(fb: FunctionBuilder, tcr: I64): I64 {
   return tcr.bit(36).select(fb.i64(0xffff), fb.i64(0xff));
 }
 
+/** What a bank is found by: its key, and what its CONTROLS say. */
+interface Identity {
+  readonly key: I64;
+  readonly controls: readonly I64[];
+}
+
 /**
- * The key of a context: context number, ASID and VMID where the regime has them; of EL1&0 the Security state and which
- * ranges TCR_EL1.EPD<n> has no walks of; with stage 2, HCR_EL2.PTW and FWB, which a hypervisor may set for its guests
- * alone (KVM does). Two states with the same key may share translations.
+ * That of a context. The key: context number, ASID and VMID where the regime has them; of EL1&0 the Security state; with
+ * stage 2, HCR_EL2.PTW and FWB, which a hypervisor may set for its guests alone (KVM does). Two states with the same
+ * identity may share translations.
  */
-function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
+function identify(fb: FunctionBuilder, c: CpuView, context: I32): Identity {
   const hcr = c.sys("HCR_EL2");
   const asid = (tcr: string, ttbr0: string, ttbr1: string): I64 =>
     c
@@ -159,12 +174,12 @@ function bankKey(fb: FunctionBuilder, c: CpuView, context: I32): I64 {
   const vmid = c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000);
   const v = vm.select(vmid.or(stage2), fb.i64(0));
   const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(SCR_EL3.NS).eqz()).and(ofGuest);
-  const disabled = c
-    .sys("TCR_EL1")
-    .shrU(7)
-    .and((1n << 16n) | 1n);
-  const ranges = el10.or(sharedEl10).select(disabled, fb.i64(0));
-  return context.toI64U().or(a.shl(8)).or(v.shl(24)).or(secure.toI64U().shl(48)).or(ranges.shl(42));
+  const controlled = (applies: I32, name: string): I64 => applies.select(c.sys(name), fb.i64(0));
+  const stage1 = el10.or(sharedEl10);
+  return {
+    key: context.toI64U().or(a.shl(8)).or(v.shl(24)).or(secure.toI64U().shl(48)),
+    controls: CONTROLS.map((name) => fb.variable(controlled(name === "VTCR_EL2" ? vm : stage1, name)).get()),
+  };
 }
 
 /** The address of the page that an address is in. */
@@ -237,20 +252,26 @@ export function entryToFill(fb: FunctionBuilder, bank: I32, va: I64): I32 {
   return entry;
 }
 
-/** (cpu, context) → its bank: the one in the table, a kept one with the same key, or the least recently used emptied. */
+/** (cpu, context) → its bank: the one in the table, a kept one of the same identity, or the least recently used emptied. */
 export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, context) => {
   const c = new CpuView(fb, cpu);
   const cell = cpu.add(context.shl(2));
   const known = fb.load("i32.load", cell, CPU.contextBanks) as I32;
   fb.if(known, () => fb.return(known));
-  const key = bankKey(fb, c, context);
+  const { key, controls } = identify(fb, c, context);
   const clock = c.get32(CPU.bankClock).add(1);
   c.set32(CPU.bankClock, clock);
   const oldest = fb.variable(fb.i32(0));
   const leastUse = fb.variable(fb.i32(-1));
   const found = fb.variable(fb.i32(0));
   forEachBank(fb, cpu, (bank) => {
-    fb.if((fb.load("i64.load", bank, BANK.key) as I64).eq(key), () => found.set(bank));
+    fb.if((fb.load("i64.load", bank, BANK.key) as I64).eq(key), () => {
+      const same = controls.map((value, i) => (fb.load("i64.load", bank, CONTROLS_AT + 8 * i) as I64).eq(value));
+      fb.if(
+        same.reduce((all, one) => all.and(one)),
+        () => found.set(bank),
+      );
+    });
     const use = fb.load("i32.load", bank, BANK.lastUse) as I32;
     // The bank in use is never given away.
     fb.if(use.ltU(leastUse.get()).and(bank.ne(c.get32(CPU.bank))), () => {
@@ -263,6 +284,7 @@ export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, cont
     found.set(victim);
     fb.call(flushBank, victim);
     fb.store("i64.store", victim, key, BANK.key);
+    for (const [i, value] of controls.entries()) fb.store("i64.store", victim, value, CONTROLS_AT + 8 * i);
     // No context may go on pointing to the bank it lost.
     for (let i = 0; i < CONTEXTS; i++) {
       const at = CPU.contextBanks + 4 * i;
@@ -306,7 +328,7 @@ export const contextChanged = defineFunction("contextChanged", "i", "", (fb, cpu
   fb.return();
 });
 
-/** Empties all banks of one vCPU: a register changed that the keys do not hold. */
+/** Empties all banks of one vCPU: a register changed that is in no bank's identity. */
 export const flushCpu = defineFunction("flushCpu", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   forEachBank(fb, cpu, (bank) => {

@@ -245,17 +245,18 @@ describe("VHE", () => {
 });
 
 describe("effects", () => {
-  /** E2H is bit 34 of HCR_EL2, PTW bit 2, DC bit 12, TGE bit 27; EPD0 is bit 7 of TCR_EL1. */
+  /** E2H is bit 34 of HCR_EL2, PTW bit 2, DC bit 12, TGE bit 27. */
   test.each<[string, bigint, string[]]>([
-    ["SCTLR_EL1", 1n, ["modes", "translation", "interrupts"]],
+    ["SCTLR_EL1", 1n, ["modes", "table base", "interrupts"]],
     ["HCR_EL2", 1n, ["modes", "table base", "interrupts"]],
     ["HCR_EL2", 1n << 2n, ["modes", "table base", "interrupts"]],
     ["HCR_EL2", 1n << 4n, ["modes", "table base", "interrupts"]],
     ["HCR_EL2", 1n << 12n, ["modes", "translation", "interrupts"]],
     ["HCR_EL2", 1n << 27n, ["modes", "translation", "interrupts"]],
     ["SCR_EL3", 0n, ["modes", "table base", "interrupts"]],
-    ["TCR_EL1", 1n << 7n, ["table base"]],
-    ["TCR_EL1", 16n | (1n << 7n), ["modes", "translation", "interrupts"]],
+    ["SCTLR_EL2", 1n, ["modes", "translation", "interrupts"]],
+    ["TCR_EL1", 16n, ["modes", "table base", "interrupts"]],
+    ["VTCR_EL2", 16n, ["modes", "table base", "interrupts"]],
     ["TCR_EL2", 16n, ["modes", "translation", "interrupts"]],
     ["CPTR_EL2", 0n, ["modes"]],
     ["TTBR0_EL1", 0n, ["table base"]],
@@ -270,12 +271,22 @@ describe("effects", () => {
     expect(bench.told).toEqual(told);
   });
 
-  test.each(["SCTLR_EL1", "HCR_EL2", "TCR_EL1", "TCR_EL2"])("%s, written what is there, tells nothing", (name) => {
-    const bench = new Bench().enter(3);
-    bench.msr(name, 1n);
+  test.each(["SCTLR_EL1", "HCR_EL2", "TCR_EL1", "TCR_EL2", "VTCR_EL2"])(
+    "%s, written what is there, tells nothing",
+    (name) => {
+      const bench = new Bench().enter(3);
+      bench.msr(name, 1n);
+      bench.told.length = 0;
+      bench.msr(name, 1n);
+      expect(bench.told).toEqual([]);
+    },
+  );
+
+  test.each(["SCTLR_EL1", "TCR_EL1"])("%s, written by EL1 itself, empties the TLBs", (name) => {
+    const bench = new Bench();
     bench.told.length = 0;
     bench.msr(name, 1n);
-    expect(bench.told).toEqual([]);
+    expect(bench.told).toEqual(["modes", "translation", "interrupts"]);
   });
 
   test("a VHE host's TGE keeps translations", () => {

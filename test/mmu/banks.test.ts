@@ -1,23 +1,32 @@
-/** Which translations of a hypervisor's guests are kept over its switches: those of a bank of their own (mmu/banks.ts). */
+/** Which translations are kept over a hypervisor's switches: those of a bank of their own (mmu/banks.ts). */
 import { expect, it } from "vitest";
-import { CPU } from "../../src/engine/layout.js";
+import { BANK, BANKS_PER_CPU, CPU } from "../../src/engine/layout.js";
 import { type Machine, machine, start } from "../engine/rig.js";
 
 const [VM, PTW, DC, FWB] = [1n << 0n, 1n << 2n, 1n << 12n, 1n << 46n];
+const RW = 1n << 31n;
 
-/** The address of the bank that EL1 has when HCR_EL2 is so. */
-function bankWith({ engine, vcpu }: Machine, hcr: bigint): number {
-  vcpu.setSysreg("HCR_EL2", (1n << 31n) | hcr);
+type Controls = Readonly<Record<string, bigint>>;
+
+/** The address of the bank that EL1 has when HCR_EL2 and other registers are so. */
+function bankWith({ engine, vcpu }: Machine, hcr: bigint, controls: Controls = {}): number {
+  vcpu.setSysreg("HCR_EL2", RW | hcr);
+  for (const [name, value] of Object.entries(controls)) vcpu.setSysreg(name, value);
   vcpu.recomputeModes();
   engine.exports.contextChanged(vcpu.base);
   return vcpu.get32(CPU.bank);
 }
 
-it("a guest's bank is by HCR_EL2.PTW and FWB too, which say nothing without stage 2", async () => {
+async function withEl2(): Promise<Machine> {
   const m = await machine(false);
   start(m, [0x14000000], 1);
   m.vcpu.set32(CPU.hasEl2, 1);
   m.vcpu.setSysreg("SCR_EL3", 1n);
+  return m;
+}
+
+it("a guest's bank is by HCR_EL2.PTW and FWB too, which say nothing without stage 2", async () => {
+  const m = await withEl2();
   const guests = [VM, VM | PTW, VM | FWB, VM | PTW | FWB].map((hcr) => bankWith(m, hcr));
   expect(new Set(guests).size).toBe(4);
   const host = bankWith(m, 0n);
@@ -26,4 +35,33 @@ it("a guest's bank is by HCR_EL2.PTW and FWB too, which say nothing without stag
   expect(bankWith(m, VM | PTW)).toBe(guests[1]);
   // With DC the PE behaves as if VM were 1.
   expect(bankWith(m, DC | PTW)).toBe(guests[1]);
+});
+
+it.each(["SCTLR_EL1", "TCR_EL1"])("what %s says is part of which bank EL1 has", async (name) => {
+  const m = await withEl2();
+  const [one, other] = [m.vcpu.sysreg(name) | 1n, m.vcpu.sysreg(name) & ~1n];
+  for (const hcr of [0n, VM]) {
+    const bank = bankWith(m, hcr, { [name]: one });
+    expect(bankWith(m, hcr, { [name]: other })).not.toBe(bank);
+    expect(bankWith(m, hcr, { [name]: one })).toBe(bank);
+  }
+});
+
+it("what VTCR_EL2 says is part of it with stage 2 alone", async () => {
+  const m = await withEl2();
+  const guest = bankWith(m, VM, { VTCR_EL2: 24n });
+  const host = bankWith(m, 0n);
+  expect(bankWith(m, 0n, { VTCR_EL2: 25n })).toBe(host);
+  expect(bankWith(m, VM)).not.toBe(guest);
+  expect(bankWith(m, VM, { VTCR_EL2: 24n })).toBe(guest);
+});
+
+it("a bank that others have had meanwhile is empty", async () => {
+  const m = await withEl2();
+  const { view } = m.engine;
+  const withTcr = (n: number): number => bankWith(m, 0n, { TCR_EL1: BigInt(n) });
+  view.setBigUint64(withTcr(0) + BANK.filled, 3n, true);
+  expect(view.getBigUint64(withTcr(0) + BANK.filled, true)).toBe(3n);
+  for (let n = 1; n <= BANKS_PER_CPU; n++) withTcr(n);
+  expect(view.getBigUint64(withTcr(0) + BANK.filled, true)).toBe(0n);
 });

@@ -2,7 +2,13 @@
  * System control, routing and trap registers of EL1, EL2 and EL3 (DDI 0487, D17.2).
  */
 import type { Feature } from "../../isa/features.js";
-import { controlChanged, hypervisorConfigurationChanged, secureConfigurationChanged, trapsChanged } from "./effects.js";
+import {
+  controlChanged,
+  hypervisorConfigurationChanged,
+  secureConfigurationChanged,
+  trapsChanged,
+  worldChanged,
+} from "./effects.js";
 import { driveInterrupt, syncPmu } from "./pmu-counters.js";
 import { type Access, bits, mask, NOTHING, register } from "./row.js";
 
@@ -57,7 +63,7 @@ export const CONTROL = [
     writable: sctlrWithEl0,
     trap: "virtualMemory",
     e2h: "SCTLR_EL2",
-    changed: controlChanged,
+    changed: worldChanged,
   }),
   register("ACTLR_EL1", [3, 0, 1, 0, 1], { ...NOTHING, trap: "auxiliary" }),
   register("CPACR_EL1", [3, 0, 1, 0, 2], {

@@ -22,14 +22,19 @@ export function controlChanged(access: Access, before: bigint): void {
   host.interruptsChanged(vcpu);
 }
 
-/** EPD0 and EPD1 of TCR_EL1: in the key of TLB banks. KVM sets both on its way between guests (erratum 1319367). */
-const TCR_EL1_EPD = (1n << 7n) | (1n << 23n);
-
-/** TCR_EL1. */
-export function translationControlChanged(access: Access, before: bigint): void {
-  const changed = before ^ access.vcpu.sysreg("TCR_EL1");
-  if ((changed & ~TCR_EL1_EPD) !== 0n) controlChanged(access, before);
-  else if (changed !== 0n) tableBaseChanged(access);
+/**
+ * SCTLR_EL1, TCR_EL1 and VTCR_EL2, by which TLB banks are told apart (mmu/banks.ts): those above change them on their way
+ * between two worlds, whose translations are kept. EL1 itself may have no TLBI behind a change, though the architecture
+ * wants one (D8.14), and gets what it would have of most CPUs.
+ */
+export function worldChanged(access: Access, before: bigint): void {
+  const { vcpu, host, row } = access;
+  if (vcpu.el < 2) controlChanged(access, before);
+  else if (vcpu.sysreg(row.name) !== before) {
+    trapsChanged(access);
+    host.tableBaseChanged(vcpu);
+    host.interruptsChanged(vcpu);
+  }
 }
 
 /** What TLB entries were made by: DC, CD, ID, E2H. VM, PTW and FWB are in the key of their bank, with the VMID. */

@@ -1,7 +1,7 @@
 /**
  * Virtual memory control registers of the four regimes and stage 2, and limited ordering regions (DDI 0487, D17.2).
  */
-import { controlChanged, tableBaseChanged, translationControlChanged } from "./effects.js";
+import { controlChanged, tableBaseChanged, worldChanged } from "./effects.js";
 import { bits, mask, NOTHING, register } from "./row.js";
 
 const vm = { trap: "virtualMemory" } as const;
@@ -21,7 +21,7 @@ export const TRANSLATION = [
       (has("PAuth") ? bits(52, 51) : 0n) |
       (has("E0PD") ? bits(56, 55) : 0n),
     e2h: "TCR_EL2",
-    changed: translationControlChanged,
+    changed: worldChanged,
   }),
   register("AFSR0_EL1", [3, 0, 5, 1, 0], { ...vm, ...NOTHING, e2h: "AFSR0_EL2" }),
   register("AFSR1_EL1", [3, 0, 5, 1, 1], { ...vm, ...NOTHING, e2h: "AFSR1_EL2" }),
@@ -59,7 +59,7 @@ export const TRANSLATION = [
       (has("VMID16") ? mask(19) : 0n) |
       (has("HAFDBS") ? bits(22, 21) : 0n) |
       (has("HPDS") ? bits(28, 25) : 0n),
-    changed: controlChanged,
+    changed: worldChanged,
   }),
   register("AFSR0_EL2", [3, 4, 5, 1, 0], NOTHING),
   register("AFSR1_EL2", [3, 4, 5, 1, 1], NOTHING),
