@@ -78,24 +78,36 @@ export class AddressSpace {
 
   /** A real read: the zero-extended value, or why there is none. Never throws a guest's mistake. */
   read(address: number, width: Width, secure = false): bigint | AccessFault {
-    const window = this.#windowOf(address, width, secure);
-    if (window === undefined) return this.#report(unmapped("read", address, width));
-    try {
-      return window.device.read(address - window.base, width, secure);
-    } catch (error) {
-      return this.#report(deviceFault(error, window, "read", address, width));
-    }
+    const result = this.attemptRead(address, width, secure);
+    return typeof result === "bigint" ? result : this.#report(result);
   }
 
   /** A real write: `undefined` when it was carried out. */
   write(address: number, width: Width, value: bigint, secure = false): AccessFault | undefined {
+    const fault = this.attemptWrite(address, width, value, secure);
+    return fault && this.#report(fault);
+  }
+
+  /** `read` for one who will try again in another way: `onFault` does not hear of it. */
+  attemptRead(address: number, width: Width, secure = false): bigint | AccessFault {
     const window = this.#windowOf(address, width, secure);
-    if (window === undefined) return this.#report(unmapped("write", address, width));
+    if (window === undefined) return unmapped("read", address, width);
+    try {
+      return window.device.read(address - window.base, width, secure);
+    } catch (error) {
+      return deviceFault(error, window, "read", address, width);
+    }
+  }
+
+  /** `write` for one who will try again in another way. */
+  attemptWrite(address: number, width: Width, value: bigint, secure = false): AccessFault | undefined {
+    const window = this.#windowOf(address, width, secure);
+    if (window === undefined) return unmapped("write", address, width);
     try {
       window.device.write(address - window.base, width, value, secure);
       return undefined;
     } catch (error) {
-      return this.#report(deviceFault(error, window, "write", address, width));
+      return deviceFault(error, window, "write", address, width);
     }
   }
 

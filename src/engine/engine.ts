@@ -48,6 +48,7 @@ export interface Region extends RegionSpec {
 /** What TypeScript supplies to the running guest; the shapes are those of engine/imports.ts. */
 export interface EngineHost {
   ioAccess(cpu: number, size: number, access: number): number;
+  hostedAccess(cpu: number): number;
   sysregAccess(cpu: number, encoding: number, isRead: number, rt: number): void;
   shadowPage(cpu: number, page: bigint, shared: number): number;
   breakpointHit(cpu: number, pc: bigint, whose: number): number;

@@ -4,6 +4,11 @@ import { importFunction } from "./ir/module.js";
 
 /** Device access at walkPa: (cpu, size, is write) → 0, or 1 when nothing answers. The value is in CPU.bounce. */
 export const ioAccess = importFunction("ioAccess", "iii", "i");
+/**
+ * A device access that faulted at hosted EL2's stage 2 and that EL2's registers describe: (cpu) → 1 when EL2 has carried
+ * it out, 0 when nothing has happened. The value is in CPU.bounce.
+ */
+export const hostedAccess = importFunction("hostedAccess", "i", "i");
 /** MRS/MSR that wasm does not do itself: (cpu, 16-bit encoding, is read, Rt). Moves the PC on itself. */
 export const sysregAccess = importFunction("sysregAccess", "iiii", "");
 /** The predecode page to use for a virtual page while breakpoints exist: (cpu, virtual page, shared page) → page. */
@@ -37,6 +42,7 @@ export const ENGINE_IMPORTS = [
   dropRegions,
   saveKept,
   ioAccess,
+  hostedAccess,
   sysregAccess,
   shadowPage,
   breakpointHit,

@@ -151,6 +151,11 @@ export class HostedLevels implements PowerController {
       : { kind: "failed", what: "an exception was taken to hosted EL2, but EL2 is the guest's" };
   }
 
+  /** A device access of the guest's that hosted EL2 carries out while the engine waits. */
+  access(vcpu: Vcpu): boolean {
+    return this.hypervisor?.access(vcpu) ?? false;
+  }
+
   /** An interrupt's wire may have fallen without an exit: what is held for the guest is looked at again. */
   resample(vcpu: Vcpu): void {
     this.hypervisor?.resample(vcpu);

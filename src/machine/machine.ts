@@ -630,7 +630,7 @@ export class Machine {
   }
 
   private coreAt(base: number): Core {
-    return this.cores.find((core) => core.vcpu.base === base) as Core;
+    return this.cores[this.engine.view.getInt32(base + CPU.index, true)] as Core;
   }
 
   /** A device access by a guest that reaches physical memory itself (no hosted EL2 in between). */
@@ -652,6 +652,13 @@ export class Machine {
     this.log("mmio", () => `${whereabouts(vcpu)} reads ${describeAccess(address, width, result)}`);
     vcpu.set64(CPU.bounce, result);
     return 0;
+  }
+
+  /** A device access that hosted EL2 is to carry out. */
+  hostedAccess(cpu: number): number {
+    if (!this.hosted.access(this.coreAt(cpu).vcpu)) return 0;
+    this.scheduler.engineLeft();
+    return 1;
   }
 
   /** From the serial line; `undefined` at its end. A semihosting call that waits comes before the UART. */
@@ -736,6 +743,7 @@ function nextTurn(): Promise<void> {
 function engineHost(machine: () => Machine): EngineHost {
   return {
     ioAccess: (cpu, size, access) => machine().ioAccess(cpu, size, access === 1),
+    hostedAccess: (cpu) => machine().hostedAccess(cpu),
     sysregAccess: (cpu, encoding, isRead, rt) => machine().accessSysreg(cpu, encoding, isRead !== 0, rt),
     shadowPage: (_cpu, page, shared) => machine().breakpoints.shadowPage(page, shared),
     breakpointHit: (cpu, pc, whose) => machine().breakpointHit(cpu, pc, whose),

@@ -3,10 +3,10 @@
  * accesses over a page border, and aborts with their syndromes (DDI 0487, D1.3.5 and ESR_ELx "ISS encoding for an
  * exception from a Data Abort").
  */
-import { EC, raiseWithFar } from "../cpu/exceptions.js";
+import { EC, packPstate, raiseWithFar } from "../cpu/exceptions.js";
 import { HCR_EL2, SCR_EL3 } from "../cpu/sysreg/bits.js";
 import { CpuView } from "../engine/cpu-view.js";
-import { ioAccess } from "../engine/imports.js";
+import { hostedAccess, ioAccess } from "../engine/imports.js";
 import { announceWrite, pageFlags } from "../engine/interpreter/code-pages.js";
 import type { FunctionBuilder } from "../engine/ir/function.js";
 import { defineFunction } from "../engine/ir/module.js";
@@ -142,6 +142,48 @@ export const bigEndian = defineFunction("bigEndian", "i", "i", (fb, cpu) => {
   const context = c.get32(CPU.context);
   const control = controlOf(c, context);
   fb.return(isUser(context).select(control.bit(24), control.bit(25)));
+});
+
+/** What EL2 returns to after an instruction that it has carried out. */
+const INSTRUCTION_SIZE = 4n;
+
+/**
+ * The exception that a device access takes to hosted EL2, and the return from it, in one: (cpu, VA, size, access) → 1
+ * with the value in the bounce buffer, or 0 and the exception is to be taken. Consoles are written by these, a character
+ * at a time. Everything that the two leave behind is there: EL2's registers, the monitor, the event register. The way
+ * round is for whoever is to see the exception, and for what is no single access of one register.
+ */
+const accessThroughEl2 = defineFunction("accessThroughEl2", "ilii", "i", (fb, cpu, va, size, access) => {
+  const c = new CpuView(fb, cpu);
+  const fault = c.get32(CPU.walkFault);
+  const unmapped = fault.and(FAULT.stage2 | FAULT.onWalk | 0x3c).eq(FAULT.stage2 | FSC.translation);
+  const hosted = c.get32(CPU.hosted).shrU(2).and(1);
+  fb.if(unmapped.and(hosted).eqz(), () => fb.return(fb.i32(0)));
+  const stepped = c.get32(CPU.softwareStep).or(c.get32(CPU.ss));
+  const seen = c.get32(CPU.catchLevels).or(c.get32(CPU.returnLevels)).or(stepped);
+  const whole = va.wrap().and(size.sub(1)).eqz();
+  fb.if(seen.or(fb.call(bigEndian, cpu)).or(whole.eqz()), () => fb.return(fb.i32(0)));
+  const syndrome = fb.variable(fb.call(accessSyndrome, fb.load("i32.load", c.get32(CPU.ip), 4) as I32)).get();
+  fb.if(syndrome.eqz(), () => fb.return(fb.i32(0)));
+  savePc(c);
+  const wnr = access.eq(ACCESS.write).shl(6);
+  const esr = fb
+    .i32((EC.dataAbort << 26) | (1 << 25))
+    .or(syndrome)
+    .or(wnr)
+    .or(fault.and(0x3f));
+  c.setSys("ESR_EL2", esr.toI64U());
+  c.setSys("FAR_EL2", va);
+  c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4));
+  c.setSys("SPSR_EL2", fb.call(packPstate, cpu));
+  c.setSys("ELR_EL2", c.get64(CPU.pc));
+  fb.if(fb.call(hostedAccess, cpu).eqz(), () => fb.return(fb.i32(0)));
+  c.setSys("ELR_EL2", c.get64(CPU.pc).add(INSTRUCTION_SIZE));
+  c.count(CPU.statExceptions);
+  c.set32(CPU.exclusive, 0);
+  c.set32(CPU.event, 1);
+  c.set32(CPU.stepSyndrome, 0);
+  fb.return(fb.i32(1));
 });
 
 /** Whether an access by way of a context may be big-endian: of EL0's, for LDTR and STTR, by EE as well. */
@@ -527,7 +569,10 @@ export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, si
   };
   fb.if(crosses.eqz(), () => {
     const host = fb.call(resolve, cpu, context, va, read);
-    fb.if(host.eq(FAILED), () => fail(va));
+    fb.if(host.eq(FAILED), () => {
+      fb.if(fb.call(accessThroughEl2, cpu, va, size, read), () => fb.return(bounce));
+      fail(va);
+    });
     fb.if(host.eq(DEVICE), () => {
       fb.if(misalignment(fb, va, size, flags), () => {
         c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
@@ -597,7 +642,10 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
     },
     () => {
       const host = fb.call(resolve, cpu, context, va, write);
-      fb.if(host.eq(FAILED), () => fail(va));
+      fb.if(host.eq(FAILED), () => {
+        fb.if(fb.call(accessThroughEl2, cpu, va, size, write), () => fb.return(fb.i32(0)));
+        fail(va);
+      });
       fb.if(host.eq(DEVICE), () => {
         fb.if(unaligned, () => misaligned(va));
         deviceAccess(fb, c, va, size, ACCESS.write);

@@ -101,6 +101,7 @@ export class Ours {
     };
     const host = {
       ioAccess: unexpected("a device"),
+      hostedAccess: unexpected("a device"),
       sysregAccess: unexpected("a system register"),
       shadowPage: unexpected("a breakpoint's page"),
       breakpointHit: unexpected("a breakpoint"),

@@ -56,6 +56,7 @@ export async function machine(
     },
     {
       ioAccess: () => 1,
+      hostedAccess: () => 0,
       sysregAccess: () => {
         throw new Error("no system registers here");
       },

@@ -34,6 +34,7 @@ const SHIFTS = [0n, 32n] as const;
 /** Nothing here reaches devices, system registers or breakpoints. */
 const unused = {
   ioAccess: () => 0,
+  hostedAccess: () => 0,
   sysregAccess: () => {},
   shadowPage: () => 0,
   breakpointHit: () => 0,

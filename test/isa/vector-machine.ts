@@ -26,6 +26,7 @@ export class VectorMachine {
       {
         // Nothing answers outside the RAM: an external abort.
         ioAccess: () => 1,
+        hostedAccess: () => 0,
         sysregAccess: unexpected("a system register"),
         shadowPage: unexpected("a breakpoint's page"),
         breakpointHit: unexpected("a breakpoint"),

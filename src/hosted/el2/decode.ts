@@ -134,9 +134,14 @@ function decodeDataAbort(s: number, trap: Trap): VcpuExit {
   if (Abort.cm(s)) return { reason: "CacheMaintenance", addr };
   if (kind === "address size" || kind === "access flag") return { reason: "NestedPageFault", addr, access };
   if (!Abort.isv(s)) return { reason: "UnsyndromedAccess", addr, va: trap.far, write };
+  return deviceAccess(s, addr, trap.vcpu);
+}
+
+/** The exit of a device access that its syndrome describes in full. */
+export function deviceAccess(s: number, addr: number, vcpu: Pick<Vcpu, "x">): ExitOf<"MmioRead" | "MmioWrite"> {
   const width = (1 << Abort.sas(s)) as Width;
   const reg = Abort.srt(s);
-  if (write) return { reason: "MmioWrite", addr, width, data: BigInt.asUintN(8 * width, trap.vcpu.x(reg)) };
+  if (Abort.wnr(s)) return { reason: "MmioWrite", addr, width, data: BigInt.asUintN(8 * width, vcpu.x(reg)) };
   return { reason: "MmioRead", addr, width, reg, regWidth: Abort.sf(s) ? 8 : 4, signedExt: Abort.sse(s) };
 }
 

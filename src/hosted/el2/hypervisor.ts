@@ -4,6 +4,7 @@
  */
 import { requireVersion, type Snapshot, type Stateful } from "../../bus/contract.js";
 import { HCR_MASK as HCR } from "../../cpu/sysreg/bits.js";
+import { sysregOffset } from "../../cpu/sysreg/table.js";
 import type { Firmware } from "../el3/atf.js";
 import { programEl3, SCTLR_OFF } from "../el3/monitor.js";
 import type { PowerController, PowerUp } from "../el3/power.js";
@@ -20,14 +21,14 @@ import {
   type Vcpu,
   whereabouts,
 } from "../ports.js";
-import { decodeSync, trapOf } from "./decode.js";
+import { decodeSync, deviceAccess, trapOf } from "./decode.js";
 import type { Call, ExitObserver, ExitOf, ExitReason, VcpuExit } from "./exits.js";
 import { EL2_ACCESS, GicFrames, type GicLayout } from "./gic-access.js";
 import { injectExternalAbort, injectSError, injectSync, injectUndefined } from "./inject.js";
 import { Mmio } from "./mmio.js";
 import { sgiRegisterAt } from "./sgi.js";
 import type { Stage2Tables } from "./stage2.js";
-import { Abort, EC, exceptionClass, iss, Spsr, SysReg } from "./syndrome.js";
+import { Abort, EC, exceptionClass, faultIpaOf, iss, Spsr, SysReg } from "./syndrome.js";
 import { SYSREG_TRAPS, type SysregTrapRow } from "./sysreg-traps.js";
 import { type VirtualInterruptState, VirtualInterrupts } from "./virtual-interrupts.js";
 
@@ -36,6 +37,8 @@ const CNTHCTL_UNTRAPPED = 3n;
 /** VMPIDR_EL2.RES1. */
 const MPIDR_RES1 = 1n << 31n;
 const GPR_COUNT = 31;
+/** What is looked at for each character of a console: where they are in a vCPU's block. */
+const [ESR_EL2, FAR_EL2, HPFAR_EL2] = [sysregOffset("ESR_EL2"), sysregOffset("FAR_EL2"), sysregOffset("HPFAR_EL2")];
 
 /** Exception classes that come with FAR_ELx. */
 const HAS_FAR: ReadonlySet<number> = new Set([
@@ -250,6 +253,21 @@ export class HostedHypervisor implements Stateful<HypervisorState> {
       case "Nothing":
         return RESUME;
     }
+  }
+
+  /**
+   * A device access that the engine waits for in the middle of the instruction: ESR, FAR, HPFAR, SPSR and ELR_EL2 describe
+   * it, and CPU.bounce has the value or gets it. Whether it was carried out; if not, the exception is taken.
+   */
+  access(vcpu: Vcpu): boolean {
+    const address = faultIpaOf(vcpu.get32(FAR_EL2), vcpu.get32(HPFAR_EL2), vcpu.get32(HPFAR_EL2 + 4));
+    if (!this.config.bus.find(address)) return false;
+    const exit = deviceAccess(vcpu.get32(ESR_EL2), address, vcpu);
+    this.#beforeDevice(address);
+    const carriedOut = this.#mmio.answer(vcpu, exit);
+    if (carriedOut) this.#observe(vcpu, exit);
+    this.#afterDevice(address, exit.reason === "MmioWrite");
+    return carriedOut;
   }
 
   #handleMmio(vcpu: Vcpu, exit: ExitOf<"MmioRead" | "MmioWrite">): Outcome {

@@ -3,6 +3,7 @@
  * the load or store would have it (DDI 0487, "ISS encoding for an exception from a Data Abort": SAS, SSE, SF).
  */
 import type { AccessFault } from "../../bus/address-space.js";
+import { CPU } from "../../engine/layout.js";
 import type { AddressSpace, GuestTranslation, PhysicalMemory, Vcpu, Width } from "../ports.js";
 import type { ExitOf, VcpuExit } from "./exits.js";
 import type { GicFrames } from "./gic-access.js";
@@ -46,6 +47,21 @@ export class Mmio {
     const data = swap ? reverse(value, exit.width) : value;
     vcpu.setX(exit.reg, extendTo(data, exit.width, exit.signedExt, exit.regWidth));
     return undefined;
+  }
+
+  /**
+   * The same of a little-endian guest that the engine waits for, with the value in `CPU.bounce` in place of the register.
+   * Whether it was carried out; if not, the guest's exception is taken.
+   */
+  answer(vcpu: Vcpu, exit: ExitOf<"MmioRead" | "MmioWrite">): boolean {
+    const { addr, width } = exit;
+    if (exit.reason === "MmioWrite") {
+      return this.bus.attemptWrite(addr, width, this.#toDevice(addr, width, exit.data)) === undefined;
+    }
+    const value = this.bus.attemptRead(addr, width);
+    if (typeof value !== "bigint") return false;
+    vcpu.set64(CPU.bounce, this.#fromDevice(addr, value));
+    return true;
   }
 
   /**
@@ -144,11 +160,19 @@ export class Mmio {
 
   #readDevice(address: number, width: Width): bigint | AccessFault {
     const value = this.bus.read(address, width);
-    return typeof value === "bigint" ? (this.frames?.filterRead(address, value) ?? value) : value;
+    return typeof value === "bigint" ? this.#fromDevice(address, value) : value;
   }
 
   #writeDevice(address: number, width: Width, value: bigint): AccessFault | undefined {
-    return this.bus.write(address, width, this.frames?.filterWrite(address, width, value) ?? value);
+    return this.bus.write(address, width, this.#toDevice(address, width, value));
+  }
+
+  #fromDevice(address: number, value: bigint): bigint {
+    return this.frames?.filterRead(address, value) ?? value;
+  }
+
+  #toDevice(address: number, width: Width, value: bigint): bigint {
+    return this.frames?.filterWrite(address, width, value) ?? value;
   }
 }
 

@@ -122,7 +122,12 @@ export const wfxInstruction = (s: number): number => field(s, 1, 0);
 
 /** The IPA of a stage 2 fault: FIPA of HPFAR_EL2 is its bits 47:12, FAR_EL2 has the offset in the page. */
 export function faultIpa(far: bigint, hpfar: bigint): number {
-  return Number((((hpfar >> 4n) & 0xf_ffff_ffffn) << 12n) | (far & 0xfffn));
+  return faultIpaOf(Number(far & 0xfffn), Number(hpfar & 0xffff_ffffn), Number(hpfar >> 32n));
+}
+
+/** The same of the lower words of FAR_EL2 and HPFAR_EL2 and the upper one of the latter, as unsigned numbers. */
+export function faultIpaOf(far: number, hpfarLow: number, hpfarHigh: number): number {
+  return ((hpfarHigh & 0xff) * 2 ** 28 + (hpfarLow >>> 4)) * 4096 + (far & 0xfff);
 }
 
 /** PAR_EL1 after an address translation instruction (DDI 0487, D24.2 "PAR_EL1"). */

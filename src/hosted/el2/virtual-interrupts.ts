@@ -148,8 +148,9 @@ export class VirtualInterrupts {
   resample(): void {
     const { cpu, frames } = this.config;
     const fallen = (held: Held): boolean => !held.latched && !frames.isPending(cpu, held.intid);
-    this.#inList.forEach((held, n) => {
-      if (held === undefined) return;
+    for (let n = 0; n < this.#inList.length; n++) {
+      const held = this.#inList[n];
+      if (held === undefined) continue;
       if (this.#readLr(n).state !== LrState.pending) {
         this.#inList[n] = undefined;
       } else if (fallen(held)) {
@@ -157,7 +158,7 @@ export class VirtualInterrupts {
         this.#write(listRegister(n), 0n);
         this.#write("ICC_DIR_EL1", BigInt(held.intid));
       }
-    });
+    }
     if (this.#queue.length === 0) return;
     for (const held of this.#queue.filter(fallen)) this.#write("ICC_DIR_EL1", BigInt(held.intid));
     this.#queue = this.#queue.filter((held) => !fallen(held));
