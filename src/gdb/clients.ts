@@ -6,7 +6,7 @@
 import { Session, type Transport } from "./session.js";
 import type { DebugTarget } from "./target.js";
 
-/** How long a newcomer waits for the controlling client to go before it observes, in milliseconds. */
+/** Enough for the end of a connection to be seen. */
 const TURN_MS = 250;
 
 /** Observers at a time; each costs a packet's buffer. */
@@ -31,6 +31,8 @@ export class Clients {
     return clients;
   }
 
+  /** How long a newcomer waits for the controlling client to go before it observes, in milliseconds; with 0 not at all. */
+  patience = TURN_MS;
   readonly #target: DebugTarget;
   #controller: Session | undefined;
   readonly #observers = new Set<Session>();
@@ -40,24 +42,22 @@ export class Clients {
     this.#target = target;
   }
 
-  /** Seats a newcomer, at once or after a moment. Gives what takes the application back. */
-  apply(applicant: Applicant): () => void {
-    if (this.#controller === undefined) this.#control(applicant);
+  /**
+   * Seats a newcomer, at once or after a moment. Gives what takes the application back. One that is `own` is no client: it
+   * is seated at once, and the machine does not notice.
+   */
+  apply(applicant: Applicant, own = false): () => void {
+    if (own) this.#rehearse(applicant);
+    else if (this.#controller === undefined) this.#control(applicant);
+    else if (this.patience === 0) this.#observe(applicant);
     else {
       const observe = (): void => {
         this.#waiting.delete(applicant);
         this.#observe(applicant);
       };
-      this.#waiting.set(applicant, setTimeout(observe, TURN_MS));
+      this.#waiting.set(applicant, setTimeout(observe, this.patience));
     }
     return () => this.#withdraw(applicant);
-  }
-
-  /** Seats one that is no client at once. The machine does not notice. */
-  rehearse({ transport, seated }: Applicant): () => void {
-    const runs = this.#target.standing === undefined;
-    seated(new Session(this.#target, transport, runs ? { observer: true } : { rehearsal: true }));
-    return () => {};
   }
 
   /** A session is over; who waits for its place gets it. */
@@ -69,6 +69,11 @@ export class Clients {
     if (this.#controller !== undefined || next === undefined) return;
     this.#withdraw(next);
     this.#control(next);
+  }
+
+  #rehearse({ transport, seated }: Applicant): void {
+    const runs = this.#target.standing === undefined;
+    seated(new Session(this.#target, transport, runs ? { observer: true } : { rehearsal: true }));
   }
 
   #withdraw(applicant: Applicant): void {

@@ -34,7 +34,7 @@ export const ATTACHMENT = [
 const OF_STANDING = ["m40080000,4", "m40080000,40"];
 
 /** How often all of it is asked. A machine that runs has better things to do. */
-const ROUNDS = { standing: 30, running: 2 } as const;
+const ROUNDS = { standing: 300, running: 2 } as const;
 
 const ANSWER = /\$[^#]*#[0-9a-f]{2}$/;
 /** From which question on answers are not acknowledged any more. */

@@ -105,9 +105,6 @@ export class GdbServer {
 
   #connected(socket: Socket): void {
     this.#sockets.set(socket, undefined);
-    // A connection that breaks also closes: that is where it is dealt with.
-    socket.on("error", () => {});
-    socket.on("close", () => this.#sockets.delete(socket));
     this.#serve(socket);
   }
 
@@ -118,6 +115,7 @@ export class GdbServer {
     let session: Session | undefined;
     let open = true;
     const leave = (): void => {
+      this.#sockets.delete(socket);
       if (!open) return;
       open = false;
       withdraw();
@@ -138,6 +136,8 @@ export class GdbServer {
       resumptions = session.resumptions;
     });
     socket.on("drain", pump);
+    // A connection that breaks also closes: that is where it is dealt with.
+    socket.on("error", () => {});
     socket.on("close", leave);
 
     const transport = new SocketTransport(socket, leave, warn);
@@ -153,7 +153,7 @@ export class GdbServer {
         refuse(socket, untaken);
       },
     };
-    const withdraw = own ? clients.rehearse(applicant) : clients.apply(applicant);
+    const withdraw = clients.apply(applicant, own);
   }
 }
 

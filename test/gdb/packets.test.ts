@@ -304,6 +304,17 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     expect(map).toContain('length="0x4000000"><property name="blocksize">0x40000</property>');
   });
 
+  it("tells each client what goes with what that one says of itself, and the next of its kind the same", () => {
+    const { machine, wire } = open({}, "");
+    const [plain, gdb] = [wire.reply("qSupported:swbreak+"), wire.reply(GDB)];
+    expect(gdb).not.toBe(plain);
+    for (const said of ["qSupported:swbreak+", GDB, GDB]) {
+      const next = new Wire(machine, segmentation);
+      expect(next.reply(said)).toBe(said === GDB ? gdb : plain);
+      expect(next.reply("?")).toMatch(said === GDB ? /thread:p1.1;/ : /thread:1;/);
+    }
+  });
+
   it("prints what a monitor command says, in packets a client can take", () => {
     const { wire } = open();
     const text = Buffer.from("CPU0 of 2\nnaïve\n").toString("hex");

@@ -2,6 +2,7 @@
 
 import { MAX_PACKET } from "../limits.js";
 import type { Session } from "../session.js";
+import type { DebugTarget } from "../target.js";
 import { tracepointFeatures } from "../tracepoints/index.js";
 import { command } from "./command.js";
 
@@ -37,16 +38,36 @@ const features: readonly Feature[] = [
   { text: "qXfer:memory-map:read+", when: ({ target }) => target.memoryMap !== undefined },
 ];
 
+/** What a client has been told in answer to what it said of itself. */
+interface Told {
+  readonly said: string;
+  readonly clientFeatures: ReadonlySet<string>;
+  readonly reply: string;
+}
+
+/** The last answer, by target: every GDB of a version says the same of itself, and waits for this first of all answers. */
+const told = new WeakMap<DebugTarget, Told>();
+
+function tell(session: Session, said: string): Told {
+  const offered = said.split(";");
+  session.clientFeatures = new Set(offered);
+  const reply = features
+    .filter(({ text, mutual, when }) => (!mutual || offered.includes(text)) && (when?.(session) ?? true))
+    .map(({ text }) => text)
+    .join(";");
+  return { said, clientFeatures: session.clientFeatures, reply };
+}
+
 export const qSupported = command({
   name: "qSupported",
   observers: true,
   always: true,
-  parse: (args) => (args.accept(":") ? args.rest().split(";") : []),
-  handle(session, offered) {
-    session.clientFeatures = new Set(offered);
-    return features
-      .filter(({ text, mutual, when }) => (!mutual || offered.includes(text)) && (when?.(session) ?? true))
-      .map(({ text }) => text)
-      .join(";");
+  parse: (args) => (args.accept(":") ? args.rest() : ""),
+  handle(session, said) {
+    const before = told.get(session.target);
+    const now = before?.said === said ? before : tell(session, said);
+    if (now !== before) told.set(session.target, now);
+    session.clientFeatures = now.clientFeatures;
+    return now.reply;
   },
 });

@@ -47,7 +47,7 @@ export class AllStop implements Control {
     const stop = session.target.standing;
     if (stop !== undefined) {
       this.#stand(stop);
-      return stopReply(session, stop);
+      return announce ? stopReply(session, stop) : undefined;
     }
     this.#state = { name: "attaching", announce };
     session.target.interrupt();
