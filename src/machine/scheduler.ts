@@ -17,7 +17,7 @@ const QUANTUM_SHARED = 50_000n;
 const QUANTUM_ALONE = 1_000_000n;
 /** CPU.levelMark has 32 bits. */
 const MOST_UNCOUNTED = 2 ** 30;
-/** How long the event loop is kept waiting, in milliseconds. */
+/** How long the event loop is kept waiting, in milliseconds, unless somebody wants it otherwise. */
 const TURN = 8;
 /**
  * Exits to TypeScript between two looks at the clock: a guest that polls a device leaves the engine every few
@@ -196,6 +196,8 @@ export class Scheduler {
   private loopWaitsUntil = 0;
   private exitsToLook = EXITS_PER_LOOK;
   observer: SliceObserver | undefined;
+  /** How long the event loop is kept waiting, in milliseconds; with 0 it has its turn after each slice. */
+  patience = TURN;
   readonly counters: SchedulerCounters = { exits: {}, instructions: 0n, idle: 0n };
   stepMode: StepMode = DEFAULT_STEP_MODE;
   private caught = 0;
@@ -509,7 +511,7 @@ export class Scheduler {
    * whether there is more to run at once.
    */
   runTurn(stop: () => boolean): "more" | "idle" {
-    this.loopWaitsUntil = performance.now() + TURN;
+    this.loopWaitsUntil = performance.now() + this.patience;
     while (!stop()) {
       const turn = this.takeTurn();
       if (turn === undefined) return "idle";

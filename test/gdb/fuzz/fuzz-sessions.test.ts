@@ -11,6 +11,7 @@ it.each([1, 2, 3, 4])("takes mutated sessions and serves the next client, seed %
   const fuzzer = new Fuzzer(seed, fakeSubject);
   await fuzzer.run(40_000);
   expect(fuzzer.sessions).toBeGreaterThan(100);
+  expect(fuzzer.observed).toBeGreaterThan(10);
 });
 
 it("takes them with the real machine", async () => {
@@ -21,7 +22,8 @@ it("takes them with the real machine", async () => {
     machines.push(subject);
     return subject;
   });
-  await fuzzer.run(800);
-  expect(fuzzer.packets).toBeGreaterThanOrEqual(800);
+  await fuzzer.run(8_000);
+  expect(fuzzer.packets).toBeGreaterThanOrEqual(8_000);
+  expect(fuzzer.observed).toBeGreaterThan(10);
   await machines.pop()?.close();
 });

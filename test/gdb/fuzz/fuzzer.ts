@@ -77,6 +77,9 @@ const NUMBERS = [
 /** Ends of the machine are rare, or nothing else would be tested. */
 const DEADLY = /^(k|vKill)/;
 
+/** Longer than a session takes. */
+const PATIENCE_MS = 10_000;
+
 class Client {
   readonly transport = {
     congested: false,
@@ -123,6 +126,8 @@ export class Fuzzer {
   /** Packets sent, and sessions begun. */
   packets = 0;
   sessions = 0;
+  /** Sessions in which a second client has looked on. */
+  observed = 0;
   /** The last bytes sent, for the report of a failure. */
   readonly last: string[] = [];
   private readonly random: () => number;
@@ -161,7 +166,10 @@ export class Fuzzer {
     this.sessions++;
     const clients = Clients.of(subject.target);
     const client = this.join(clients);
+    // A session is over long before a newcomer that waits for its end would observe; some wait all the same.
+    clients.patience = this.chance(4) ? PATIENCE_MS : 0;
     const second = this.chance(4) ? this.join(clients) : undefined;
+    if (second?.session !== undefined) this.observed++;
     const script = this.pick(SESSIONS);
     const end = 5 + this.below(script.length);
     for (let n = 0; n < end && !subject.over && !client.ended; n++) {

@@ -1,32 +1,30 @@
 /** `scripts/fuzz-stub`: packets by the million; a report of a failure, and whether memory grows. */
 
-import { parseArgs } from "node:util";
 import { Fuzzer, type Subject } from "./fuzzer.js";
+import { type Plan, planOf, type SubjectName, USAGE } from "./plan.js";
 import { fakeSubject, machineSubject } from "./subjects.js";
-
-const { values } = parseArgs({
-  options: {
-    packets: { type: "string", default: "1000000" },
-    seed: { type: "string", default: "1" },
-    target: { type: "string", default: "both" },
-  },
-});
 
 /** Packets between two looks at the memory, and how many megabytes it may have grown since the first look. */
 const ROUND = 50_000;
 const GROWTH_MB = 48;
 
-/** The real machine is slower; it gets a tenth of the packets. */
-const plans = [
-  { name: "fake", share: 1, make: fakeSubject as () => Subject | Promise<Subject> },
-  { name: "machine", share: 10, make: machineSubject },
-].filter(({ name }) => values.target === "both" || values.target === name);
+const subjects: Record<SubjectName, () => Subject | Promise<Subject>> = { fake: fakeSubject, machine: machineSubject };
 
-const megabytes = (): number => {
+function ask(): Plan {
+  try {
+    return planOf(process.argv.slice(2).filter((argument) => argument !== "--"));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+/** What the program's objects take, and the whole process with the memories of its machines. */
+function megabytes(): { readonly kept: number; readonly process: number } {
   globalThis.gc?.();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return (heapUsed + arrayBuffers) / 2 ** 20;
-};
+  const { heapUsed, arrayBuffers, rss } = process.memoryUsage();
+  return { kept: (heapUsed + arrayBuffers) / 2 ** 20, process: rss / 2 ** 20 };
+}
 
 /** Ends real machines that the fuzzer has done with, so that only one is there at a time. */
 function oneAtATime(make: () => Subject | Promise<Subject>): () => Promise<Subject> {
@@ -39,21 +37,25 @@ function oneAtATime(make: () => Subject | Promise<Subject>): () => Promise<Subje
   };
 }
 
-for (const { name, share, make } of plans) {
-  const total = Math.ceil(Number(values.packets) / share);
-  const fuzzer = new Fuzzer(Number(values.seed), oneAtATime(make));
+const { seed, packets } = ask();
+for (const [name, total] of packets) {
+  const fuzzer = new Fuzzer(seed, oneAtATime(subjects[name]));
   let first: number | undefined;
   try {
     for (let done = 0; done < total; ) {
-      done = Math.min(done + Math.ceil(ROUND / share), total);
+      done = Math.min(done + ROUND, total);
       await fuzzer.run(done);
-      const now = megabytes();
-      first ??= now;
-      console.log(`${name}: ${fuzzer.packets} packets, ${fuzzer.sessions} sessions, ${now.toFixed(1)} MB`);
-      if (now - first > GROWTH_MB) throw new Error(`memory has grown from ${first.toFixed(1)} to ${now.toFixed(1)} MB`);
+      const { kept, process } = megabytes();
+      first ??= kept;
+      console.log(
+        `${name}: ${fuzzer.packets} of ${total} packets, ${fuzzer.sessions} sessions (${fuzzer.observed} observed), ${kept.toFixed(1)} MB kept, ` +
+          `${process.toFixed(0)} MB resident`,
+      );
+      if (kept - first > GROWTH_MB)
+        throw new Error(`memory has grown from ${first.toFixed(1)} to ${kept.toFixed(1)} MB`);
     }
   } catch (error) {
-    console.error(`${name}: after packet ${fuzzer.packets} of seed ${values.seed}:`, error);
+    console.error(`${name}: after packet ${fuzzer.packets} of seed ${seed}:`, error);
     console.error("the last packets were:");
     for (const packet of fuzzer.last) console.error(JSON.stringify(packet));
     process.exit(1);

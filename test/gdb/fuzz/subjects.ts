@@ -26,7 +26,16 @@ export function fakeSubject(): Subject {
 /** ADR X1, . + 0x1000; then for ever ADD X0, X0, #1; STR X0, [X1]; LDR X2, [X1]; */
 const GUEST = Uint32Array.of(0x10008001, 0x91000400, 0xf9000020, 0xf9400022, 0x17fffffd);
 
-/** The machine of the product, its vCPUs in turns of the event loop. */
+/**
+ * Instructions that the guest makes between two looks at the event loop. Not as many as it can: a guest whose code or
+ * tables a packet has overwritten takes one exception after the other, a hundred times as slow as others.
+ */
+const SLICE = 1_000n;
+
+/**
+ * The machine of the product, its vCPUs in turns of the event loop: by instructions, not by the clock, which would
+ * give it eight milliseconds for each packet.
+ */
 export async function machineSubject(): Promise<Subject & { close(): Promise<void> }> {
   const serial: ConsoleBackend = { transmit() {}, onReceive() {} };
   const machine = await Machine.create({
@@ -41,6 +50,8 @@ export async function machineSubject(): Promise<Subject & { close(): Promise<voi
     idle: "skip",
     noReboot: false,
   });
+  machine.scheduler.patience = 0;
+  machine.scheduler.observer = { remaining: () => SLICE, sliceEnded() {} };
   const target = new MachineTarget(machine, { wait: true });
   const run = machine.run();
   return {
