@@ -20,7 +20,7 @@ export interface BootArguments {
   readonly acpi?: string | undefined;
   readonly dtb?: string | undefined;
   readonly dumpDtb?: string | undefined;
-  readonly gdb?: string | undefined;
+  readonly gdb?: readonly string[] | undefined;
   readonly wait: boolean;
   readonly serial: string;
   readonly el2?: string | undefined;
@@ -100,7 +100,10 @@ const BOOT_OPTIONS: Readonly<Record<string, Option>> = {
   },
   dtb: { describe: "FILE with a device tree, in place of the generated one" },
   "dump-dtb": { describe: "Write the device tree to FILE and exit" },
-  gdb: { describe: "GDB stub: [HOST:]PORT (0: any), unix:PATH, none" },
+  gdb: {
+    describe: "GDB stub: [HOST:]PORT (0: any), unix:PATH. Again for each place; none: not at those before",
+    repeatable: true,
+  },
   wait: { describe: "Stand at the first instruction until a debugger continues", flag: true },
   serial: { describe: "stdio, null, file:PATH, tcp:[HOST:]PORT", default: "stdio" },
   el2: { describe: "Who owns EL2: hosted, guest (without: hosted, or guest when EL3 is the guest's)" },

@@ -41,9 +41,9 @@ export function listFlag(option: string, text: string, known: readonly string[])
   return text.split(",").map((name) => choiceFlag(option, name.trim(), known));
 }
 
-/** [HOST:]PORT, unix:PATH, none. */
-export function gdbFlag(text: string): Endpoint | undefined {
-  return text === "none" ? undefined : endpoint("gdb", text);
+/** [HOST:]PORT, unix:PATH, for each time it is said; none takes back what was said before. */
+export function gdbFlag(texts: readonly string[]): Endpoint[] {
+  return texts.slice(texts.lastIndexOf("none") + 1).map((text) => endpoint("gdb", text));
 }
 
 /** stdio, null, file:PATH, tcp:[HOST:]PORT */

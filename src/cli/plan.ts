@@ -20,7 +20,8 @@ import { planSemihosting } from "./semihosting.js";
 export interface BootPlan {
   readonly options: Omit<MachineOptions, "serial" | "log">;
   readonly serial: SerialChoice;
-  readonly gdb: Endpoint | undefined;
+  /** Where the stub listens: nowhere, at one place or at several. */
+  readonly gdb: readonly Endpoint[];
   readonly wait: boolean;
 }
 
@@ -31,8 +32,8 @@ export interface BootPlan {
 export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: string) => void): BootPlan {
   const description = loadMachineDescription(args.machine);
   const serial = serialFlag(args.serial);
-  const gdb = gdbFlag(args.gdb ?? "none");
-  if (args.wait && !gdb) {
+  const gdb = gdbFlag(args.gdb ?? []);
+  if (args.wait && gdb.length === 0) {
     throw new ConfigError("USAGE", "--wait waits for a debugger, and there is none without --gdb");
   }
   if (args.bios !== undefined && args.flash0 !== undefined) {

@@ -42,6 +42,11 @@ export class Clients {
     this.#target = target;
   }
 
+  /** Nobody is connected, by any socket. */
+  get none(): boolean {
+    return this.#controller === undefined && this.#observers.size === 0 && this.#waiting.size === 0;
+  }
+
   /**
    * Seats a newcomer, at once or after a moment. Gives what takes the application back. One that is `own` is no client: it
    * is seated at once, and the machine does not notice.

@@ -45,12 +45,17 @@ function frame(question: string): string {
   return `$${question}#${hexByte(checksum(Buffer.from(question)))}`;
 }
 
+/** Machines that have been rehearsed with: one that listens at several places is one all the same. */
+const rehearsed = new WeakSet<DebugTarget>();
+
 /** `serve` takes the stub's end of a connection. It goes on while `alone` says that nobody else has come. */
 export async function rehearse(
   target: DebugTarget,
   serve: (socket: Socket) => void,
   alone: () => boolean,
 ): Promise<void> {
+  if (rehearsed.has(target)) return;
+  rehearsed.add(target);
   // V8 makes code for sockets that are set as these are, and would make it anew for others.
   const stage = createServer(SOCKETS);
   try {

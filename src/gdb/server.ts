@@ -79,7 +79,7 @@ export class GdbServer {
     this.#server = server;
     this.#options = options;
     const { target } = options;
-    const alone = (): boolean => server.listening && this.#sockets.size === 0;
+    const alone = (): boolean => server.listening && Clients.of(target).none;
     const pause = REHEARSAL_MS[target.standing === undefined ? "running" : "standing"];
     this.#rehearsal = setTimeout(() => rehearse(target, (socket) => this.#serve(socket, true), alone), pause).unref();
     server.on("connection", (socket) => this.#connected(socket));

@@ -237,6 +237,11 @@ describe("boot", () => {
     );
   });
 
+  it("listens at each --gdb", async () => {
+    const { stderr } = await run("boot --kernel @Image --gdb none --gdb 0 --gdb unix:/tmp/stub --wait");
+    expect(stderr).toMatch(/^trapframe: GDB stub on 127.0.0.1:45678; .*\ntrapframe: GDB stub on \/tmp\/stub; .*\n$/);
+  });
+
   it("passes standard input through, and ends when the guest does", async () => {
     factory = new FakeFactory("", false);
     expect(await run("boot --kernel @Image", "a\x01x\x03 off")).toEqual({

@@ -38,16 +38,23 @@ describe("counts and lists", () => {
 
 describe("--gdb", () => {
   it.each([
-    ["none", undefined],
     ["1234", { kind: "tcp", host: "127.0.0.1", port: 1234 }],
     [":0", { kind: "tcp", host: "127.0.0.1", port: 0 }],
     ["localhost:1", { kind: "tcp", host: "localhost", port: 1 }],
     ["[::1]:65535", { kind: "tcp", host: "::1", port: 65535 }],
     ["unix:/tmp/stub", { kind: "unix", path: "/tmp/stub" }],
-  ])("%s", (text, address) => expect(gdbFlag(text)).toEqual(address));
+  ])("%s", (text, address) => expect(gdbFlag([text])).toEqual([address]));
+
+  it("listens at each place that is said after the last none", () => {
+    expect(gdbFlag(["1234", "none"])).toEqual([]);
+    expect(gdbFlag(["1", "none", "unix:/tmp/stub", "2"])).toEqual([
+      { kind: "unix", path: "/tmp/stub" },
+      { kind: "tcp", host: "127.0.0.1", port: 2 },
+    ]);
+  });
 
   it.each(["", "65536", "host", "host:", "unix:", "::1:1234", "12x"])("%s is refused", (text) => {
-    expect(() => gdbFlag(text)).toThrow(/^--gdb /);
+    expect(() => gdbFlag([text])).toThrow(/^--gdb /);
   });
 });
 

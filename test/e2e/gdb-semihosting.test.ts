@@ -139,3 +139,24 @@ it("leaves them alone when it is told to", async () => {
   expect(readFileSync(join(directory, "made"), "utf8")).toBe("hello ");
   expect((await ended).status).toBe(7);
 });
+
+it.each([
+  ["runs a command where GDB is, which its user has allowed", ["set remote system-call-allowed 1"], "03"],
+  ["runs no command that GDB's user has not allowed", [], "0377"],
+])("%s", async (_what, allowed, status) => {
+  const { program, place } = await start(`
+      adr   x1, command
+      mov   w0, #0x12
+      hlt   #0xf000
+      adr   x1, command
+      ldr   x2, =0x20026
+      stp   x2, x0, [x1]
+      mov   w0, #0x18
+      hlt   #0xf000
+      .balign 8
+command: .quad 1f, 6
+1:    .asciz "exit 3"
+`);
+  const text = await gdb(place, [...allowed, "continue"], { symbols: program.file });
+  expect(text).toContain(`exited with code ${status}`);
+});

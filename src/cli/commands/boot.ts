@@ -80,9 +80,9 @@ async function runMachine(
     const calls = semihosting && console ? { semihosting: { ...semihosting, console } } : {};
     machine = await factory.create({ ...plan.options, serial, ...logOption, ...calls });
     await profile?.start(machine);
-    if (plan.gdb) {
+    for (const place of plan.gdb) {
       const warn = (line: string) => say(environment, line);
-      const where = formatEndpoint(await machine.listenGdb(plan.gdb, { wait: plan.wait, warn }));
+      const where = formatEndpoint(await machine.listenGdb(place, { wait: plan.wait, warn }));
       say(environment, `GDB stub on ${where}; attach: gdb-multiarch -ex 'target remote ${where}'`);
     }
     if (ended === undefined) {

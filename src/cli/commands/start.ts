@@ -10,7 +10,7 @@ import { fetchGuest } from "./fetch.js";
 /** A raw binary of our own, which needs nothing from anywhere. */
 export const BUNDLED_FIRMWARE = fileURLToPath(new URL("../../../firmware/hello/hello.bin", import.meta.url));
 
-const DEFAULTS = { cpus: "2", gdb: "127.0.0.1:1234" };
+const DEFAULTS = { cpus: "2", gdb: ["127.0.0.1:1234"] };
 
 /** @param bundled the raw binary to boot where no Debian guest can be had. */
 export async function start(

@@ -146,7 +146,7 @@ function exit(caller: Caller, context: CallContext): CallResult {
 
 function commandLine(caller: Caller, { commandLine: text }: CallContext): CallResult {
   const bytes = Buffer.from(`${text}\0`);
-  if (BigInt(bytes.length) > field(caller, 1)) throw new SemihostingError(ERRNO.EINVAL);
+  if (BigInt(bytes.length) > field(caller, 1)) throw new SemihostingError(ERRNO.E2BIG);
   caller.write(field(caller, 0), bytes);
   caller.write(caller.argument + 8n, word(BigInt(bytes.length - 1)));
   return 0n;
@@ -256,7 +256,7 @@ export const OPERATIONS: readonly Operation[] = [
     number: 0x12,
     name: "SYS_SYSTEM",
     run() {
-      // A guest runs no commands on the host.
+      // A guest runs no commands on the host that the machine is on.
       throw new SemihostingError(ERRNO.EPERM);
     },
   },

@@ -130,6 +130,8 @@ const CALLS: Readonly<Record<string, (call: RemoteCall) => boolean>> = {
     });
   },
   SYS_REMOVE: ({ field, ask, answer }) => ask(`unlink,${text(field(0), field(1))}`, answer),
+  // On the host of a person who may be asked: GDB wants `set remote system-call-allowed 1`, and refuses without.
+  SYS_SYSTEM: ({ field, ask, answer }) => ask(`system,${text(field(0), field(1))}`, answer),
   SYS_RENAME: ({ field, ask, answer }) => ask(`rename,${text(field(0), field(1))},${text(field(2), field(3))}`, answer),
 };
 
