@@ -73,10 +73,12 @@ const DIGEST = 20;
 /** Bytes of modules and code in a file; what was not used in the last runs goes first. */
 const FILE_LIMIT = 96 << 20;
 /**
- * New modules are written when they have more than this part of the bytes of those that were there, and the others again
- * when V8 has optimised more than this part of their functions since they were.
+ * New modules are written when they have more than this part of the bytes of those that were there: few of them have the
+ * compiler's thread started in each run.
  */
-const WORTH_SAVING = 1 / 40;
+const NEW_PART = 1 / 200;
+/** And the others again when V8 has optimised more than this part of their functions since they were. */
+const OPTIMIZED_PART = 1 / 40;
 /** Bytes of modules that a process holds to save them, without V8's code, which is up to twice as long. */
 const ADDED_LIMIT = FILE_LIMIT / 3;
 const SUFFIX = ".regions";
@@ -222,13 +224,13 @@ export class CodeCache {
 
   private isWorthSaving(live: readonly LiveModule[]): boolean {
     const bytes = live.reduce((sum, { wire }) => sum + wire.length, 0);
-    if (this.addedBytes > bytes * WORTH_SAVING) return true;
+    if (this.addedBytes > bytes * NEW_PART) return true;
     const functions = live.flatMap(({ exports }) => Object.values(exports));
     const before = [...this.loaded].reduce(
       (sum, [number, module]) => sum + (module ? (this.kept[number] as KeptModule).optimized : 0),
       0,
     );
-    return countOptimized(functions) - before > functions.length * WORTH_SAVING;
+    return countOptimized(functions) - before > functions.length * OPTIMIZED_PART;
   }
 
   /** Whoever reads meanwhile has the old file or the new one. */

@@ -30,7 +30,7 @@ import { Snapshots } from "./snapshot.js";
 /** Functions of one module are compiled together (ARCHITECTURE.md, section 2: 16 is where the cost levels off). */
 const BATCH = 16;
 /** A page that is written while it has code is looked at so often; after that it is taken for data. */
-const MAX_CHANGES = 4;
+const MAX_CHANGES = 64;
 /** Jobs that the compiler thread may have before it; what becomes hot meanwhile waits here. */
 const JOBS_AHEAD = 2;
 
@@ -155,9 +155,10 @@ export class Regions {
     };
   }
 
-  /** A slot to be compiled. */
+  /** A slot to be compiled, unless that was kept: its region may have wanted pages that nobody had executed by then. */
   note(hot: HotSlot): void {
-    this.pending.push(hot);
+    this.look(hot);
+    if (this.installed.isFree(hot.slot)) this.pending.push(hot);
   }
 
   /** All decoded code was dropped: indices may be used again. */
@@ -229,8 +230,8 @@ export class Regions {
       // Of a function far away it is looked for the page at each call.
       const isEntered = region.entries.some((entry) => entry.distance === distance);
       if (!isThere && !isEntered && Math.abs(distance) > NEIGHBOURS) continue;
-      if (address === undefined) return false;
-      if (!isThere) return true;
+      // Not executed yet, or not written yet as it will be.
+      if (address === undefined || !isThere) return false;
       places.set(distance, address);
     }
     if (installed.isFull(1)) return true;
@@ -264,7 +265,7 @@ export class Regions {
     exports: Record<string, unknown>,
   ): void {
     const { job } = running;
-    if (module === undefined || regions.some((region) => isStale(running, region))) return;
+    if (module === undefined) return;
     const hashOf = (region: JobRegion, distance: number): string => {
       const page = job.slots[region.slot]?.pages.find((copy) => copy.distance === distance);
       return (page as PageCopy).hash.toString(16);

@@ -1,0 +1,95 @@
+/**
+ * Which regions of an earlier run are taken: also of pages that have been written often, whose neighbour was not yet what
+ * it became, and that were written while the region was compiled.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { Engine } from "../../../src/engine/engine.js";
+import { CODE, COUNTER, compileHot, type Machine, machine, slice, start } from "../rig.js";
+
+const NOP = 0xd503201f;
+const OTHER_PAGE = CODE + 0x1000n;
+/** An instruction of a page that nobody executes. */
+const UNUSED = 0x800n;
+/** A loop over the border between the pages; it begins in the first one, the rest is in the other. */
+const LOOP = OTHER_PAGE - 4n;
+const SPINS = 0x14000000;
+const REST = [0xd1000400 | (COUNTER << 5) | COUNTER, 0xb5ffffc0 | COUNTER, SPINS];
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "trapframe-kept-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function write({ engine }: Machine, at: bigint, ...words: number[]): void {
+  engine.writePhysical(at, new Uint8Array(Uint32Array.from(words).buffer));
+}
+
+function run(m: Machine, rounds: bigint): void {
+  m.vcpu.setX(COUNTER, rounds);
+  m.vcpu.pc = LOOP;
+  slice(m, Number(rounds) * 8);
+}
+
+/** Runs the guest on a machine that keeps code, until `prepare` and a thousand rounds behind it are done with. */
+async function measure(prepare: (m: Machine) => void | Promise<void>): Promise<Engine["compiled"]> {
+  // Only the build has a thread to compile on, and a name for what it keeps.
+  const built = pathToFileURL(join(import.meta.dirname, "../../../dist/engine/engine.js")).href;
+  const { Engine: Built } = (await import(built)) as { Engine: typeof Engine };
+  const m = await machine(true, { create: Built.create.bind(Built), keepCode: directory });
+  start(m, [SPINS], 1);
+  write(m, LOOP, NOP, ...REST);
+  // What keeps code is loaded when it is first wanted.
+  slice(m, 8);
+  await compileHot(m, 200);
+  await prepare(m);
+  for (let i = 0; i < 40 && m.engine.compiled.regions === 0; i++) {
+    run(m, 1000n);
+    await compileHot(m, 50);
+  }
+  m.engine.saveCode();
+  return m.engine.compiled;
+}
+
+it.each([
+  [
+    "have been written often",
+    (m: Machine) => {
+      for (let i = 1; i <= 10; i++) {
+        write(m, CODE + UNUSED, i);
+        write(m, OTHER_PAGE, ...REST, i);
+        run(m, 4n);
+      }
+    },
+  ],
+  [
+    "have a neighbour that is written behind the first look",
+    (m: Machine) => {
+      write(m, OTHER_PAGE, ...REST, 1);
+      run(m, 4n);
+      write(m, OTHER_PAGE, ...REST, 2);
+    },
+  ],
+])("takes those of pages that %s", async (_, prepare) => {
+  expect((await measure(prepare)).regions).toBeGreaterThan(0);
+  const { regions, kept, milliseconds } = await measure(prepare);
+  expect(kept).toBeGreaterThan(0);
+  expect({ regions, milliseconds }).toEqual({ regions: kept, milliseconds: 0 });
+});
+
+it("takes those of pages that were written while they were compiled", async () => {
+  const other = (m: Machine): void => write(m, OTHER_PAGE, ...REST, 1);
+  await measure(async (m) => {
+    other(m);
+    run(m, 1000n);
+    m.engine.compileHot();
+    write(m, OTHER_PAGE, ...REST, 2);
+    await compileHot(m, 300);
+    expect(m.engine.compiled).toMatchObject({ regions: 0 });
+  });
+  expect(await measure(other)).toMatchObject({ regions: 1, kept: 1, milliseconds: 0 });
+});
