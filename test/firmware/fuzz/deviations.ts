@@ -152,6 +152,12 @@ const PMU: readonly FuzzDeviation[] = [
     why: "a write of PMCR_EL0 leaves the interrupt as it is",
   },
   {
+    line: /^ {2}mdcr_el2 /,
+    only: ["pending"],
+    diverges: true,
+    why: "and so does a write of MDCR_EL2, which says by HPMN and HPME whose each counter is and whether it counts",
+  },
+  {
     line: /^ {2}(pmswinc|count) el=(3 |\d v=\w+ ns=0 )/,
     diverges: true,
     why: "MDCR_EL3.SPME prohibits counting in Secure state, where it should permit it (DDI 0487, MDCR_EL3)",
