@@ -146,10 +146,14 @@ export class Watchpoints {
     this.change(this.points.map((watch) => ({ ...watch, program: programOf(watch.point) })));
   }
 
-  /** What an access at an address, in the row's own space, found in a row of the table. */
+  /**
+   * What an access at an address, in the row's own space, found in a row of the table. The address is the watchpoint's or
+   * one behind it, without the access's tag: GDB ignores a stop at an address that it does not know.
+   */
   hit(row: number, at: bigint): WatchHit {
     const { kind, address } = (this.points[row] as Watch).point;
-    return { kind, address: untagged(address) > untagged(at) ? address : BigInt.asUintN(64, at) };
+    const behind = untagged(at) - untagged(address);
+    return { kind, address: behind > 0n ? BigInt.asUintN(64, address + behind) : address };
   }
 
   /** Those that watch such accesses. */

@@ -1,8 +1,11 @@
-/* Where programs of GDB's testsuite begin: EL1, MMU off, floating point allowed, .bss as the machine left it: zero. */
+/* Where programs of GDB's testsuite begin: EL1, MMU off, floating point allowed, addresses with tags as Linux has them
+   (TCR_EL1.TBI0), .bss as the machine left it: zero. */
         .section .text.start, "ax"
         .global _start
 _start: mov     x1, #(3 << 20)
         msr     cpacr_el1, x1
+        mov     x1, #(1 << 37)
+        msr     tcr_el1, x1
         isb
         ldr     x1, =__stack
         mov     sp, x1
