@@ -56,7 +56,7 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
       for (let n = 0; n < 100; n++) go();
       const said = heard.filter((reply) => reply.startsWith("O"));
       expect(said.map((reply) => Buffer.from(reply.slice(1), "hex").toString())).toEqual([
-        expect.stringMatching(/^the breakpoint at 0x40000004 stops the machine again and again, .*\n$/),
+        expect.stringMatching(/^the breakpoint at 0x40000004 stops the machine again and again, .*\$x0 for \$w0\)\n$/),
       ]);
       expect(heard).toHaveLength(101);
       expect(machine.retired).toBe(1);

@@ -1,7 +1,7 @@
 /**
  * A breakpoint that holds the machine because its client takes no notice of it. GDB does so with a `dprintf` in agent style
- * whose arguments it can make no bytecode of, floating point, arrays, texts: it sets the breakpoint without commands, says
- * nothing, takes each stop there for one that it has removed meanwhile, and has the machine continue from where it is.
+ * whose arguments it can make no bytecode of, floating point, arrays, texts, and registers that it makes of others ($w0, $d0:
+ * aarch64-tdep.c has no gdbarch_ax_pseudo_register_collect): it sets the breakpoint without commands, says nothing, takes each stop there for one that it has removed meanwhile, and has the machine continue from where it is.
  */
 
 import { CORE, CoreRegister } from "../description/core.js";
@@ -31,8 +31,8 @@ export class Standstill {
     if (this.#times !== TIMES) return undefined;
     return (
       `the breakpoint at 0x${pc?.toString(16)} stops the machine again and again, and the debugger takes no notice: ` +
-      "a dprintf in agent style with floating point, an array or a text of its own? " +
-      "(Ctrl-C, set dprintf-style gdb; &array[0] for an array)\n"
+      "a dprintf in agent style with floating point, an array, a text of its own or a part of a register? " +
+      "(Ctrl-C, set dprintf-style gdb; &array[0] for an array, (int) $x0 for $w0)\n"
     );
   }
 }
