@@ -27,15 +27,8 @@ import type { I32, I64 } from "../ir/value.js";
 import { BANK, CODE_PAGE, CPU, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
 import { NOT_COMPILABLE } from "./access-builder.js";
-import {
-  BlockBuilder,
-  type BranchKind,
-  type Buildable,
-  type BuiltBlock,
-  type Departure,
-  type RegionContext,
-  type Way,
-} from "./block-builder.js";
+import { BlockBuilder } from "./block-builder.js";
+import type { BranchKind, Buildable, BuiltBlock, Departure, RegionContext, Way } from "./built-block.js";
 import {
   type Block,
   type Discovered,
