@@ -94,8 +94,9 @@ const fillFetch = defineFunction("fillFetch", "ilii", "", (fb, bank, page, code,
 const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   c.count(CPU.statFetchMiss);
-  // Only an address without its tag is ever in the fetch TLB, so that a tagged one always comes here.
-  fb.if(c.get64(CPU.pc).bits(56, 8).ne(0), () => {
+  // Only an address without its tag is ever in the fetch TLB, so that a tagged one always comes here: also one of the upper
+  // range whose tag is 0.
+  fb.if(c.get64(CPU.pc).bits(55, 9).ne(0), () => {
     c.set64(CPU.pc, fb.call(branchAddress, cpu, c.get32(CPU.context), c.get64(CPU.pc)));
   });
   const pc = c.get64(CPU.pc);
