@@ -1,11 +1,8 @@
 /**
  * From a hot slot to a wasm function: the blocks are built one by one (block-builder.ts), then it is settled which
- * registers are in locals where (flow.ts) and which loops there are (structure.ts), then all is put together here.
+ * registers are in locals where (flow.ts) and which loops there are (structure.ts; region-layout.ts), then all is put
+ * together here, with the ways in, from block to block, and out.
  */
-
-import type { Operand } from "../../isa/pattern.js";
-import { type Form, fieldsOf } from "../../isa/pattern.js";
-import { system } from "../../isa/table/system.js";
 import { fetchEntry, slotOffset } from "../interpreter/fetch-entry.js";
 import { BTYPE } from "../interpreter/landing.js";
 import { RETURNED } from "../interpreter/protocol.js";
@@ -26,34 +23,12 @@ import { Control, Label, type Linker, type Statement } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";
 import { BANK, CODE_PAGE, CPU, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
-import { NOT_COMPILABLE } from "./access-builder.js";
-import { BlockBuilder } from "./block-builder.js";
-import type { BranchKind, Buildable, BuiltBlock, Departure, RegionContext, Way } from "./built-block.js";
-import {
-  type Block,
-  type Discovered,
-  discover,
-  type Instruction,
-  type PageCode,
-  type Pages,
-  readsFlags,
-} from "./discover.js";
-import { type FlagState, STORED, sameFlags } from "./flag-state.js";
-import { type BlockUse, flow } from "./flow.js";
+import type { BuiltBlock, Departure, Way } from "./built-block.js";
+import { discover, type PageCode } from "./discover.js";
 import type { Run } from "./job.js";
 import { pageOf, slotOf } from "./places.js";
-import { bitsOf, difference, NONE, type RegisterSet, union } from "./registers.js";
-import { blocksOf, type Loop, type Shape, structure } from "./structure.js";
-
-/** What the compiler is told of the machine. */
-export interface RegionSource {
-  readonly pages: Pages;
-  /** Slot of the hot instruction in page 0. */
-  readonly head: number;
-  /** Heat from which a call's return is a way into the region. */
-  readonly warm: number;
-  readonly sysregEntry: RegionContext["sysregEntry"];
-}
+import { RegionLayout, type RegionSource } from "./region-layout.js";
+import { difference, NONE, type RegisterSet, union } from "./registers.js";
 
 /** A slot by the distance of its virtual page from the hot slot's, and its number in it. */
 export interface Place {
@@ -73,62 +48,8 @@ export interface CompiledRegion {
   readonly runs: readonly Run[];
 }
 
-/** System instructions whose bodies a region can hold; every other one is the interpreter's. */
-const PLAIN_SYSTEM = new Set([
-  "HINT",
-  "DSB",
-  "DMB",
-  "ISB",
-  "SB",
-  "CLREX",
-  "SEVL",
-  "MRS",
-  "MSR_reg",
-  "MSR_DAIF",
-  "MSR_imm_DAIFSet",
-  "MSR_imm_DAIFClr",
-  "MSR_imm_SSBS",
-  "MSR_imm_DIT",
-  "DC_ZVA",
-]);
-const INTERPRETED = new Set(system.map((row) => row.name).filter((name) => !PLAIN_SYSTEM.has(name)));
-const KINDS = new Map<string, BranchKind>([
-  ["BL", "call"],
-  ["BLR", "call"],
-  ["BLRAA", "call"],
-  ["BLRAAZ", "call"],
-  ["RET", "return"],
-  ["RETAA", "return"],
-]);
-
 /** X30, which calls leave the address behind them in. */
 const LINK_REGISTER = 30;
-
-const notCompilable = (): never => {
-  throw NOT_COMPILABLE;
-};
-
-/** Fields by form, made once. */
-const fieldsByForm = new Map<Form, Record<string, number | Operand>>();
-function fieldsFor(form: Form): Record<string, number | Operand> {
-  let fields = fieldsByForm.get(form);
-  if (fields === undefined) {
-    fields = fieldsOf(form);
-    fieldsByForm.set(form, fields);
-  }
-  return fields;
-}
-
-function buildable({ word, form, isBreakpoint, inlined }: Instruction): Buildable {
-  const { row } = form;
-  return {
-    word,
-    inlined,
-    fp: row.options.fp === true,
-    kind: KINDS.get(row.name) ?? "branch",
-    body: isBreakpoint || INTERPRETED.has(row.name) ? notCompilable : (b) => row.body(b, fieldsFor(form)),
-  };
-}
 
 /** The region round `source.head`; undefined where nothing can be compiled. */
 export function compileRegion(source: RegionSource, linker: Linker): CompiledRegion | undefined {
@@ -137,199 +58,7 @@ export function compileRegion(source: RegionSource, linker: Linker): CompiledReg
   return region.finish();
 }
 
-interface LoopLabels {
-  readonly loop: Loop;
-  /** In front of it, and at its top. */
-  readonly start: Label;
-  readonly again: Label;
-  /** The number of the head to go to, if there are several. */
-  readonly dispatch: number | undefined;
-}
-
-/** What a block was built of. */
-interface BlockParts {
-  readonly instructions: readonly Instruction[];
-  readonly flags: FlagState;
-  readonly unsteady: number | undefined;
-}
-
-/** Stores at all the ways out of a loop, at most, that are not made in each of its rounds. */
-const MAX_DEFERRED = 100;
-
-class Region {
-  private readonly b: BlockBuilder;
-  private readonly blocks: BuiltBlock[] = [];
-  private readonly parts: BlockParts[] = [];
-  private readonly indexOf = new Map<number, number>();
-  private readonly entries: number[];
-  /** The block at the head as entered from outside, where blocks of the region know more of the flags there. */
-  private headAfresh: number | undefined;
-  private readonly dispatches: boolean;
-  /** What is in locals at the beginning of each block. */
-  private readonly kept: RegisterSet[];
-  private readonly shapes: Shape[];
-  /** Blocks that an entry leads to. */
-  private readonly reached: readonly number[];
-  /** Labels in front of plain blocks; of loops, in front and at the top. */
-  private readonly blockLabels: Label[];
-  /** By the heads of each, from the outside in. */
-  private readonly loops = new Map<number, LoopLabels[]>();
-  /** Instructions from a block's beginning to the next place at which the budget is looked at, at most. */
-  private readonly lengths = new Map<number, number>();
-  private readonly which: number;
-  /** The region's own number as a handler. */
-  private readonly self: number;
-  /** In front of the ways in, for indirect branches that lead to one of them. */
-  private readonly again = new Label("loop");
-  private readonly nextSlot: number;
-  /** Goes back to whom the region came from, with `nextSlot`, all being in the block. */
-  private readonly back = new Label("block");
-  private readonly pageSet = new Set<number>();
-  private readonly runs: Run[] = [];
-
-  constructor(
-    private readonly source: RegionSource,
-    discovered: Discovered,
-    linker: Linker,
-  ) {
-    this.b = new BlockBuilder(linker, { sysregEntry: source.sysregEntry });
-    this.which = this.b.newLocal("i");
-    this.self = this.b.newLocal("i");
-    this.nextSlot = this.b.newLocal("i");
-    this.build(discovered);
-    this.dispatches = discovered.dispatches;
-    this.entries = [source.head, ...discovered.entries.filter((at) => this.indexOf.has(at))];
-    const entryBlocks = this.entries.map((at) => this.entryBlock(at));
-    const uses = this.blocks.map((block): BlockUse => ({ touched: block.touched, ...this.successors(block) }));
-    const graph = uses.map((u) => [...new Set([...u.successors, ...u.successorsAfresh, ...u.successorsSeldom])]);
-    this.shapes = structure(graph, entryBlocks);
-    this.reached = blocksOf(this.shapes);
-    this.kept = flow(uses, this.shapes, entryBlocks);
-    this.deferStores();
-    this.blockLabels = this.blocks.map(() => new Label("block"));
-    this.noteLoops(this.shapes);
-  }
-
-  /** Builds all blocks; one in which an instruction is left to the interpreter becomes two. */
-  private build({ blocks, entries, returns }: Discovered): void {
-    const { head } = this.source;
-    const atHead = blocks.find(({ start }) => start === head);
-    const asksAtHead = atHead?.instructions[0] !== undefined && readsFlags(atHead.instructions[0].form);
-    // The block at the head a second time, for who comes from outside.
-    const whole = asksAtHead ? [...blocks, atHead] : blocks;
-    this.headAfresh = asksAtHead ? blocks.length : undefined;
-    /** What leads to an instruction, by numbers of blocks. */
-    const before = new Map<number, number[]>();
-    whole.forEach(({ follows }, i) => {
-      for (const at of follows) before.set(at, [...(before.get(at) ?? []), i]);
-    });
-    type Work = Pick<Block, "start" | "instructions" | "unsteady">;
-    const work: Work[] = [...whole];
-    const elsewhere = new Set([...entries, ...returns]);
-    if (!asksAtHead) elsewhere.add(head);
-    /** Where blocks leave the flags, if nothing is left to the interpreter behind them. */
-    const flags: (FlagState | undefined)[] = [];
-    const flagsBefore = (i: number): FlagState => {
-      const { start } = work[i] as Work;
-      const [first, ...rest] = (before.get(start) ?? []).map((from) => flags[from]);
-      if (first === undefined || i === this.headAfresh || elsewhere.has(start)) return STORED;
-      return rest.every((other) => other && sameFlags(first, other)) ? first : STORED;
-    };
-    /** Builds the block of `work[i]`; returns how many instructions it took. */
-    const buildOne = (i: number): number => {
-      const { start, instructions, unsteady } = work[i] as Work;
-      const before = flagsBefore(i);
-      const { block, taken } = this.b.buildBlock(start, instructions.map(buildable), before, unsteady);
-      if (block.length === instructions.length) flags[i] = block.flags;
-      this.blocks[i] = block;
-      this.parts[i] = { instructions: instructions.slice(0, taken), flags: before, unsteady };
-      return taken;
-    };
-    const starts = new Set(work.map(({ start }) => start));
-    for (let i = 0; i < work.length; i++) {
-      const { start, instructions, unsteady } = work[i] as Work;
-      const taken = buildOne(i);
-      if (i !== this.headAfresh) this.indexOf.set(start, i);
-      this.pageSet.add(pageOf(start));
-      const first = slotOf(start);
-      this.runs.push({ distance: pageOf(start), first, last: first + taken - 1 });
-      const rest = instructions.slice(taken);
-      const next = start + taken;
-      if (rest.length > 0 && !starts.has(next)) {
-        starts.add(next);
-        work.push({ start: next, instructions: rest, unsteady });
-      }
-    }
-    // Where a branch back leads to, what leaves the flags there was not known yet.
-    this.blocks.forEach(({ asksForFlags }, i) => {
-      if (asksForFlags && flagsBefore(i) !== STORED) buildOne(i);
-    });
-  }
-
-  /**
-   * Builds the blocks again that are a short loop by themselves and have all that they write in locals from the beginning:
-   * they need not store it in each round.
-   */
-  private deferStores(): void {
-    this.blocks.forEach(({ start, written, departures }, i) => {
-      const { instructions, flags, unsteady } = this.parts[i] as BlockParts;
-      if (unsteady === undefined || i === this.headAfresh) return;
-      if (!departures.some(({ way }) => way.kind === "to" && way.at === start)) return;
-      const missing = difference(written, this.kept[i] as RegisterSet);
-      if (missing.x !== 0 || missing.v !== 0) return;
-      const stores = bitsOf(written.x).length + bitsOf(written.v).length + (written.flags ? 3 : 0);
-      if (stores * departures.length > MAX_DEFERRED) return;
-      const { block } = this.b.buildBlock(start, instructions.map(buildable), flags, unsteady, written);
-      if (block.deferred) this.blocks[i] = block;
-    });
-  }
-
-  /** The block that an entry leads to. */
-  private entryBlock(at: number): number {
-    return (at === this.source.head ? this.headAfresh : undefined) ?? (this.indexOf.get(at) as number);
-  }
-
-  /** The block that begins at `at`, where control may stay in the region. */
-  private inside(at: number): number | undefined {
-    return this.indexOf.get(at);
-  }
-
-  /** The instructions at which control may go on in the region with all that is in locals. */
-  private staysAt(way: Way): readonly number[] {
-    if (way.kind === "to") return this.indexOf.has(way.at) ? [way.at] : [];
-    return way.kind === "indirect" || way.kind === "call" ? way.expected.filter((at) => this.indexOf.has(at)) : [];
-  }
-
-  private successors({ departures }: BuiltBlock): Omit<BlockUse, "touched"> {
-    const successors: number[] = [];
-    const successorsAfresh: number[] = [];
-    const successorsSeldom: number[] = [];
-    for (const { way } of departures) {
-      const expected = this.staysAt(way);
-      for (const at of expected) successors.push(this.inside(at) as number);
-      if (way.kind === "interpret" || way.kind === "call") {
-        const target = this.goesOn(way.kind === "call" ? way.back - 1 : way.at);
-        if (target !== undefined) (expected.length > 0 ? successorsSeldom : successorsAfresh).push(target);
-      }
-    }
-    return { successors, successorsAfresh, successorsSeldom };
-  }
-
-  /** The block behind an instruction that something else carries out, if it is of the same page. */
-  private goesOn(at: number): number | undefined {
-    return pageOf(at + 1) === pageOf(at) ? this.inside(at + 1) : undefined;
-  }
-
-  private noteLoops(shapes: readonly Shape[]): void {
-    for (const shape of shapes) {
-      if (typeof shape === "number") continue;
-      const dispatch = shape.heads.length > 1 ? this.b.newLocal("i") : undefined;
-      const labels = { loop: shape, start: new Label("block"), again: new Label("loop"), dispatch };
-      for (const head of shape.heads) this.loops.set(head, [...(this.loops.get(head) ?? []), labels]);
-      this.noteLoops(shape.body);
-    }
-  }
-
+class Region extends RegionLayout {
   finish(): CompiledRegion | undefined {
     const head = this.blocks[this.indexOf.get(this.source.head) ?? -1];
     const asks = this.source.pages(0)?.isBreakpoint(this.source.head);
@@ -351,34 +80,6 @@ class Region {
       instructions: this.reached.reduce((n, i) => n + (this.blocks[i] as BuiltBlock).length, 0),
       runs: this.runs,
     };
-  }
-
-  // --- the budget --------------------------------------------------------------------------------------------------------
-
-  /**
-   * The budget is looked at where the region is entered and at each loop's head, and must do to the next such place on
-   * the longest way; if it does not, the interpreter carries on. So it never ends in between.
-   */
-  private longest(index: number): number {
-    const known = this.lengths.get(index);
-    if (known !== undefined) return known;
-    const { length, departures } = this.blocks[index] as BuiltBlock;
-    let rest = 0;
-    for (const { way } of departures) {
-      for (const at of this.staysAt(way)) {
-        const target = this.inside(at) as number;
-        if (!this.loops.has(target)) rest = Math.max(rest, this.longest(target));
-      }
-    }
-    this.lengths.set(index, length + rest);
-    return length + rest;
-  }
-
-  /** Runs `otherwise` if the budget does not do for what begins with a block, unless that looks itself. */
-  private unlessEnough(index: number, otherwise: () => void): void {
-    const { b } = this;
-    const needed = this.loops.has(index) ? 0 : this.longest(index);
-    if (needed > 0) b.ifRare(b.local32(b.left).ltS(needed), otherwise);
   }
 
   // --- the way in --------------------------------------------------------------------------------------------------------
@@ -417,53 +118,6 @@ class Region {
   }
 
   // --- blocks ----------------------------------------------------------------------------------------------------------
-
-  /** Shapes one behind the other; each can be reached from those before it. `first` comes before all. */
-  private sequence(shapes: readonly Shape[], first: Statement[]): Statement[] {
-    const { b } = this;
-    let code = first;
-    for (const shape of shapes) {
-      if (typeof shape === "number") {
-        code = [Control.scope(this.blockLabels[shape] as Label, code), ...(this.blocks[shape] as BuiltBlock).body];
-        continue;
-      }
-      const ofHead = this.loops.get(shape.heads[0] as number) as LoopLabels[];
-      const { start, again, dispatch } = ofHead.find(({ loop }) => loop === shape) as LoopLabels;
-      const labels = shape.heads.map((h) => this.labelInside(shape, h));
-      const dispatcher = b.statements(() => {
-        if (dispatch === undefined) b.br(labels[0] as Label);
-        else b.table(b.local32(dispatch), labels, labels[0] as Label);
-      });
-      const body = this.sequence(shape.body, dispatcher);
-      code = [Control.scope(start, code), Control.scope(again, body)];
-    }
-    return code;
-  }
-
-  /** In front of a head of a loop, as seen from the beginning of its round: the head may be a loop's inside as well. */
-  private labelInside(loop: Loop, head: number): Label {
-    const loops = this.loops.get(head) as LoopLabels[];
-    const inner = loops[loops.findIndex((l) => l.loop === loop) + 1];
-    return inner?.start ?? (this.blockLabels[head] as Label);
-  }
-
-  /** From block `from` (−1: from outside) to the beginning of a block, everything being as that expects. */
-  private jumpTo(from: number, target: number): void {
-    const { b } = this;
-    const { deferred, written } = this.blocks[target] as BuiltBlock;
-    if (deferred && from !== target) b.loadDeferred(written);
-    const loops = this.loops.get(target) ?? [];
-    const first = loops.findIndex(({ loop }) => !loop.blocks.includes(from) || loop.rounds.includes(target));
-    if (first < 0) {
-      b.br(this.blockLabels[target] as Label);
-      return;
-    }
-    for (const { loop, dispatch } of loops.slice(first)) {
-      if (dispatch !== undefined) b.writeLocal(dispatch, b.i32(loop.heads.indexOf(target)));
-    }
-    const { loop, start, again } = loops[first] as LoopLabels;
-    b.br(loop.blocks.includes(from) ? again : start);
-  }
 
   /** Fills in what was left open in a block. */
   private complete(block: BuiltBlock, index: number): void {
