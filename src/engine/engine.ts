@@ -232,7 +232,8 @@ export class Engine {
   /** Compiles what has become hot, or has it compiled. Cheap when there is nothing; called between slices. */
   compileHot(): void {
     if (this.interpretOnly) this.hot.length = 0;
-    if (this.hot.length === 0) return;
+    const isWaiting = typeof this.compiler === "object" && this.compiler.isWaiting;
+    if (this.hot.length === 0 && !isWaiting) return;
     const regions = this.loadedRegions();
     if (regions === undefined) return;
     for (const slot of this.hot.splice(0)) regions.note(slot);

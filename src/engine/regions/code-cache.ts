@@ -50,6 +50,13 @@ interface KeptModule {
   readonly digest: string;
 }
 
+/** What a file begins with. */
+interface Index {
+  readonly modules: readonly KeptModule[];
+  /** Slots at which nothing can begin, by CODE_PAGE.hash. */
+  readonly barren: readonly (readonly [hash: string, slots: readonly number[]])[];
+}
+
 /** A module in use. */
 export interface LiveModule {
   /** Its regions, by number. */
@@ -68,7 +75,7 @@ export interface Found {
   readonly module: number;
 }
 
-const MAGIC = Buffer.from("trapframe regions 2\n");
+const MAGIC = Buffer.from("trapframe regions 3\n");
 const DIGEST = 20;
 /** Bytes of modules and code in a file; what was not used in the last runs goes first. */
 const FILE_LIMIT = 96 << 20;
@@ -101,6 +108,8 @@ export class CodeCache {
   private readonly loaded = new Map<number, LiveModule | undefined>();
   private readonly added: LiveModule[] = [];
   private addedBytes = 0;
+  private readonly barren = new Map<string, Set<number>>();
+  private barrenAdded = false;
 
   private constructor(private readonly path: string) {}
 
@@ -131,7 +140,9 @@ export class CodeCache {
     const index = this.read({ at: head.length, length });
     if (index === undefined || !digestOf(index).equals(head.subarray(MAGIC.length + 4)))
       throw new Error("a damaged index");
-    this.kept = JSON.parse(index.toString()) as KeptModule[];
+    const { modules, barren } = JSON.parse(index.toString()) as Index;
+    this.kept = modules;
+    for (const [hash, slots] of barren) this.barren.set(hash, new Set(slots));
     this.blobsAt = head.length + length;
     this.kept.forEach(({ regions }, module) => {
       for (const region of regions) {
@@ -146,6 +157,20 @@ export class CodeCache {
   /** Regions whose heads are in a page of this content. */
   find(hash: bigint): readonly Found[] {
     return this.byHash.get(hash.toString(16)) ?? [];
+  }
+
+  /** Whether an earlier run has found that nothing can begin at a slot of a page. */
+  isBarren(hash: bigint, slot: number): boolean {
+    return this.barren.get(hash.toString(16))?.has(slot) === true;
+  }
+
+  /** Nothing can begin at a slot of a page. */
+  addBarren(hash: bigint, slot: number): void {
+    const name = hash.toString(16);
+    const there = this.barren.get(name);
+    if (there) there.add(slot);
+    else this.barren.set(name, new Set([slot]));
+    this.barrenAdded = true;
   }
 
   /** The module of a region; undefined when it is damaged. `instantiate` makes its exports, once. */
@@ -219,12 +244,13 @@ export class CodeCache {
       const there = this.blobsOf(module);
       if (there) keep(module, there.wire, there.code);
     });
-    this.write(Buffer.from(JSON.stringify(modules)), blobs);
+    const index: Index = { modules, barren: [...this.barren].map(([hash, slots]) => [hash, [...slots]]) };
+    this.write(Buffer.from(JSON.stringify(index)), blobs);
   }
 
   private isWorthSaving(live: readonly LiveModule[]): boolean {
     const bytes = live.reduce((sum, { wire }) => sum + wire.length, 0);
-    if (this.addedBytes > bytes * NEW_PART) return true;
+    if (this.barrenAdded || this.addedBytes > bytes * NEW_PART) return true;
     const functions = live.flatMap(({ exports }) => Object.values(exports));
     const before = [...this.loaded].reduce(
       (sum, [number, module]) => sum + (module ? (this.kept[number] as KeptModule).optimized : 0),

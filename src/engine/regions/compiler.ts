@@ -12,6 +12,7 @@ import { encodeModule, TypeTable } from "../wasm/encoder.js";
 import { type CompiledRegion, compileRegion } from "./compile.js";
 import type { KnownRegion, PageCode, Pages } from "./discover.js";
 import {
+  addressAt,
   type CompilerTables,
   heatOf,
   type Job,
@@ -48,13 +49,18 @@ export class Compiler {
     const start = performance.now();
     const linker = new RegionLinker();
     const regions: JobRegion[] = [];
+    const barren: number[] = [];
     const compiled: CompiledRegion[] = [];
     if (job.dropped === "all") this.beginnings.clear();
     else for (const slot of job.dropped) this.beginnings.delete(slot);
     for (const { slots, instructions } of job.found) this.note(slots, instructions);
     job.slots.forEach((slot, number) => {
+      if (this.isBegun(slot)) return;
       const region = this.compile(slot, linker);
-      if (region === undefined) return;
+      if (region === undefined) {
+        barren.push(number);
+        return;
+      }
       compiled.push(region);
       const { pages, instructions, runs } = region;
       const entries = region.entries.map(({ page, slot: n }) => ({ distance: page, slot: n }));
@@ -66,6 +72,7 @@ export class Compiler {
     return {
       id: job.id,
       regions,
+      barren,
       module: bytes && new WebAssembly.Module(bytes),
       wire: bytes ?? new Uint8Array(),
       runtime: linker.imports.filter((f) => "build" in f).map((f) => f.name),
@@ -96,10 +103,12 @@ export class Compiler {
     });
   }
 
+  /** Whether a slot was compiled with another one while it waited. */
+  private isBegun(slot: JobSlot): boolean {
+    return this.beginnings.has(addressAt(slot, 0) + slot.head * SLOT_SIZE);
+  }
+
   private compile({ head, pages }: JobSlot, linker: RegionLinker): CompiledRegion | undefined {
-    // Compiled with another one while it waited.
-    const own = pages.find(({ distance }) => distance === 0) as PageCopy;
-    if (this.beginnings.has(own.address + head * SLOT_SIZE)) return undefined;
     const { warm, sysregIndex } = this.tables;
     const known = new Map(pages.map((page) => [page.distance, this.pageCode(page)]));
     const pageAt: Pages = (distance) => known.get(distance);

@@ -81,6 +81,8 @@ export interface JobResult {
   readonly id: number;
   /** Regions in the order of their table indices. */
   readonly regions: readonly JobRegion[];
+  /** Slots of the job at which nothing can begin: the instruction there is the interpreter's. */
+  readonly barren: readonly number[];
   /** Absent when nothing could be compiled. */
   readonly module: WebAssembly.Module | undefined;
   /** What it was made from. */

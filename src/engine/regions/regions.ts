@@ -17,6 +17,7 @@ import {
   addressAt,
   type Beginning,
   type CompilerTables,
+  heatOf,
   type Job,
   type JobRegion,
   type JobResult,
@@ -33,6 +34,13 @@ const BATCH = 16;
 const MAX_CHANGES = 64;
 /** Jobs that the compiler thread may have before it; what becomes hot meanwhile waits here. */
 const JOBS_AHEAD = 2;
+
+/**
+ * The compiler's thread takes 40 MB and 0.2 s to start. A few slots are worth that when they have been branched to so many
+ * times as often as makes code hot.
+ */
+const FEW = 4;
+const MUCH_HOTTER = 4;
 
 /** Where it says which instructions and registers the model of CPU has. */
 const MODEL_AREAS = [
@@ -158,7 +166,15 @@ export class Regions {
   /** A slot to be compiled, unless that was kept: its region may have wanted pages that nobody had executed by then. */
   note(hot: HotSlot): void {
     this.look(hot);
-    if (this.installed.isFree(hot.slot)) this.pending.push(hot);
+    if (this.installed.isFree(hot.slot) && !this.isBarren(hot)) this.pending.push(hot);
+  }
+
+  /** Whether an earlier run has tried it in vain. The compiler's thread is not started for that. */
+  private isBarren({ slot }: HotSlot): boolean {
+    const { cache, installed } = this;
+    const own = installed.pageOf(slot);
+    if (cache === undefined || !installed.isUsable(own)) return false;
+    return cache.isBarren(installed.hashOf(own), (slot - own) / SLOT_SIZE);
   }
 
   /** All decoded code was dropped: indices may be used again. */
@@ -193,8 +209,9 @@ export class Regions {
     for (const { stale } of this.running.values()) stale.add(page);
   }
 
-  /** Slots at which regions are gone: what becomes hot there is to be compiled again. */
+  /** Slots at which regions are gone: what becomes hot there is to be compiled again, or another one that was kept is taken. */
   private forget(slots: readonly number[]): void {
+    for (const slot of slots) this.awaited.delete(this.installed.pageOf(slot));
     if (this.dropped !== "all") this.dropped.push(...slots);
     this.found = this.found.filter((one) => !one.slots.some((slot) => slots.includes(slot)));
   }
@@ -282,16 +299,36 @@ export class Regions {
     if (kept.length > 0) this.cache?.add({ module, exports, wire, runtime, regions: kept });
   }
 
+  private keepBarren({ head, pages }: JobSlot): void {
+    for (const { distance, address, hash } of pages) {
+      if (distance === 0 && !this.installed.isShadow(address)) this.cache?.addBarren(hash, head);
+    }
+  }
+
   /** Writes what was compiled to where it is kept. Throws what the file system says. */
   save(): void {
     this.cache?.save();
+  }
+
+  /** Whether slots wait for a compiler that has not been started. `dispatch` is to be called from time to time. */
+  get isWaiting(): boolean {
+    return this.pending.length > 0 && this.compiler === undefined && this.worker === undefined;
+  }
+
+  private isWorthStarting(): boolean {
+    if (this.options.where === "here" || this.pending.length >= FEW) return true;
+    const { view } = this.engine;
+    const firstRegion = view.getInt32(GLOBAL.firstRegion, true);
+    const enough = MUCH_HOTTER * view.getInt32(GLOBAL.hot, true);
+    return this.pending.some(({ slot }) => heatOf(view.getUint32(slot, true), firstRegion) >= enough);
   }
 
   // --- what is compiled ------------------------------------------------------------------------------------------------
 
   /** Compiles what has become hot since the last call, or has it compiled. */
   dispatch(): void {
-    if (this.pending.length > 0 && this.compiler === undefined && this.worker === undefined) this.startCompiler();
+    if (this.isWaiting && this.isWorthStarting()) this.startCompiler();
+    if (this.compiler === undefined && this.worker === undefined) return;
     if (this.compiler === "loading") return;
     while (this.pending.length > 0 && this.running.size < JOBS_AHEAD) {
       if (this.installed.isFull(BATCH)) {
@@ -310,11 +347,13 @@ export class Regions {
   }
 
   private finished(result: JobResult): void {
-    const { id, regions, module, wire, runtime, milliseconds } = result;
+    const { id, regions, barren, module, wire, runtime, milliseconds } = result;
     const running = this.running.get(id) as Running;
     this.running.delete(id);
     this.total.milliseconds += milliseconds;
-    if (module === undefined || running.generation !== this.generation) return;
+    if (running.generation !== this.generation) return;
+    for (const slot of barren) this.keepBarren(running.job.slots[slot] as JobSlot);
+    if (module === undefined) return;
     const exports = this.instantiate(module, runtime, wire.length);
     regions.forEach((region, i) => {
       const slot = running.job.slots[region.slot] as JobSlot;

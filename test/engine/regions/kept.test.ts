@@ -32,15 +32,19 @@ function write({ engine }: Machine, at: bigint, ...words: number[]): void {
 function run(m: Machine, rounds: bigint): void {
   m.vcpu.setX(COUNTER, rounds);
   m.vcpu.pc = LOOP;
-  slice(m, Number(rounds) * 8);
+  slice(m, Number(rounds) * 3);
+}
+
+async function machineThatKeeps(): Promise<Machine> {
+  // Only the build has a thread to compile on, and a name for what it keeps.
+  const built = pathToFileURL(join(import.meta.dirname, "../../../dist/engine/engine.js")).href;
+  const { Engine: Built } = (await import(built)) as { Engine: typeof Engine };
+  return machine(true, { create: Built.create.bind(Built), keepCode: directory });
 }
 
 /** Runs the guest on a machine that keeps code, until `prepare` and a thousand rounds behind it are done with. */
 async function measure(prepare: (m: Machine) => void | Promise<void>): Promise<Engine["compiled"]> {
-  // Only the build has a thread to compile on, and a name for what it keeps.
-  const built = pathToFileURL(join(import.meta.dirname, "../../../dist/engine/engine.js")).href;
-  const { Engine: Built } = (await import(built)) as { Engine: typeof Engine };
-  const m = await machine(true, { create: Built.create.bind(Built), keepCode: directory });
+  const m = await machineThatKeeps();
   start(m, [SPINS], 1);
   write(m, LOOP, NOP, ...REST);
   // What keeps code is loaded when it is first wanted.
@@ -85,11 +89,39 @@ it("takes those of pages that were written while they were compiled", async () =
   const other = (m: Machine): void => write(m, OTHER_PAGE, ...REST, 1);
   await measure(async (m) => {
     other(m);
-    run(m, 1000n);
+    run(m, 2000n);
     m.engine.compileHot();
     write(m, OTHER_PAGE, ...REST, 2);
     await compileHot(m, 300);
     expect(m.engine.compiled).toMatchObject({ regions: 0 });
   });
   expect(await measure(other)).toMatchObject({ regions: 1, kept: 1, milliseconds: 0 });
+});
+
+it("does not start the compiler for one slot that is only just hot, nor for one that was tried in vain", async () => {
+  const AT_S1E1R = 0xd5087802;
+  const milliseconds: number[][] = [];
+  for (const first of [NOP, AT_S1E1R]) {
+    for (const _run of [0, 1]) {
+      const m = await machineThatKeeps();
+      start(m, [SPINS], 1);
+      write(m, LOOP, first, ...REST);
+      slice(m, 8);
+      await compileHot(m, 200);
+      const taken: number[] = [];
+      for (const rounds of [600n, 1800n]) {
+        run(m, rounds);
+        await compileHot(m, 300);
+        taken.push(Math.sign(m.engine.compiled.milliseconds));
+      }
+      milliseconds.push(taken);
+      m.engine.saveCode();
+    }
+  }
+  expect(milliseconds).toEqual([
+    [0, 1],
+    [0, 0],
+    [0, 1],
+    [0, 0],
+  ]);
 });
