@@ -6,7 +6,7 @@ import { importFunction } from "./ir/module.js";
 export const ioAccess = importFunction("ioAccess", "iii", "i");
 /**
  * A device access that faulted at hosted EL2's stage 2 and that EL2's registers describe: (cpu) → 1 when EL2 has carried
- * it out, 0 when nothing has happened. The value is in CPU.bounce.
+ * it out, 0 when nothing has happened. What is read is in CPU.bounce.
  */
 export const hostedAccess = importFunction("hostedAccess", "i", "i");
 /** MRS/MSR that wasm does not do itself: (cpu, 16-bit encoding, is read, Rt). Moves the PC on itself. */

@@ -1,8 +1,4 @@
-/**
- * What the Builder of compiled regions is given, instruction by instruction, and what it makes of a block. What depends on
- * the region as a whole (which registers are in locals already, where branches lead) is left open as placeholders, and
- * filled in by compile.ts.
- */
+/** What the Builder of compiled regions is given, instruction by instruction, and what it makes of a block. */
 import type { BailCause } from "../bails.js";
 import type { Builder } from "../builder.js";
 import type { Statement } from "../ir/function.js";

@@ -80,12 +80,12 @@ const DIGEST = 20;
 /** Bytes of modules and code in a file; what was not used in the last runs goes first. */
 const FILE_LIMIT = 96 << 20;
 /**
- * New modules are written when they have more than this part of the bytes of those that were there: few of them have the
- * compiler's thread started in each run.
+ * New modules are always written: a program's hot loop is a small part of what its kernel has, and would be compiled in each
+ * run. What was there is written again when V8 has optimised more than this part of its functions since.
  */
-const NEW_PART = 1 / 200;
-/** And the others again when V8 has optimised more than this part of their functions since they were. */
 const OPTIMIZED_PART = 1 / 40;
+/** Pages with slots at which nothing can begin in a file: those that were asked for last. */
+const BARREN_PAGES = 4096;
 /** Bytes of modules that a process holds to save them, without V8's code, which is up to twice as long. */
 const ADDED_LIMIT = FILE_LIMIT / 3;
 const SUFFIX = ".regions";
@@ -161,15 +161,21 @@ export class CodeCache {
 
   /** Whether an earlier run has found that nothing can begin at a slot of a page. */
   isBarren(hash: bigint, slot: number): boolean {
-    return this.barren.get(hash.toString(16))?.has(slot) === true;
+    const name = hash.toString(16);
+    const there = this.barren.get(name);
+    if (there === undefined) return false;
+    // Those of pages that nobody asks for any more are the first.
+    this.barren.delete(name);
+    this.barren.set(name, there);
+    return there.has(slot);
   }
 
   /** Nothing can begin at a slot of a page. */
   addBarren(hash: bigint, slot: number): void {
     const name = hash.toString(16);
-    const there = this.barren.get(name);
-    if (there) there.add(slot);
-    else this.barren.set(name, new Set([slot]));
+    const there = this.barren.get(name) ?? new Set();
+    if (there.has(slot)) return;
+    this.barren.set(name, there.add(slot));
     this.barrenAdded = true;
   }
 
@@ -210,7 +216,7 @@ export class CodeCache {
 
   /**
    * Writes what is in use, with all the code that V8 has made by now, and as much of the rest as there is room for.
-   * Does nothing when little or nothing was compiled. Throws what the file system says.
+   * Does nothing when there is nothing new. Throws what the file system says.
    */
   save(): void {
     const live = [...this.loaded.values()].filter((module) => module !== undefined);
@@ -244,13 +250,16 @@ export class CodeCache {
       const there = this.blobsOf(module);
       if (there) keep(module, there.wire, there.code);
     });
-    const index: Index = { modules, barren: [...this.barren].map(([hash, slots]) => [hash, [...slots]]) };
+    const index: Index = { modules, barren: this.barrenToKeep() };
     this.write(Buffer.from(JSON.stringify(index)), blobs);
   }
 
+  private barrenToKeep(): Index["barren"] {
+    return [...this.barren].slice(-BARREN_PAGES).map(([hash, slots]) => [hash, [...slots]]);
+  }
+
   private isWorthSaving(live: readonly LiveModule[]): boolean {
-    const bytes = live.reduce((sum, { wire }) => sum + wire.length, 0);
-    if (this.barrenAdded || this.addedBytes > bytes * NEW_PART) return true;
+    if (this.barrenAdded || this.addedBytes > 0) return true;
     const functions = live.flatMap(({ exports }) => Object.values(exports));
     const before = [...this.loaded].reduce(
       (sum, [number, module]) => sum + (module ? (this.kept[number] as KeptModule).optimized : 0),

@@ -36,11 +36,11 @@ const MAX_CHANGES = 64;
 const JOBS_AHEAD = 2;
 
 /**
- * The compiler's thread takes 40 MB and 0.2 s to start. A few slots are worth that when they have been branched to so many
- * times as often as makes code hot.
+ * The compiler's thread takes 40 MB and 0.2 s of a processor to start: so many hot slots are worth that, or one that has been
+ * branched to so many times as often as makes code hot.
  */
-const FEW = 4;
-const MUCH_HOTTER = 4;
+const ENOUGH = 4;
+const HOTTER = 1.5;
 
 /** Where it says which instructions and registers the model of CPU has. */
 const MODEL_AREAS = [
@@ -211,8 +211,11 @@ export class Regions {
 
   /** Slots at which regions are gone: what becomes hot there is to be compiled again, or another one that was kept is taken. */
   private forget(slots: readonly number[]): void {
+    if (slots.length === 0) return;
     for (const slot of slots) this.awaited.delete(this.installed.pageOf(slot));
-    if (this.dropped !== "all") this.dropped.push(...slots);
+    // A compiler that has not been started knows of none.
+    const hasCompiler = this.compiler !== undefined || this.worker !== undefined;
+    if (this.dropped !== "all" && hasCompiler) this.dropped.push(...slots);
     this.found = this.found.filter((one) => !one.slots.some((slot) => slots.includes(slot)));
   }
 
@@ -243,6 +246,7 @@ export class Regions {
     for (const { distance, hash } of region.pages) {
       if (distance === 0) continue;
       const address = installed.pageAt(page, distance, bank);
+      if (address !== undefined && (this.changes.get(address) ?? 0) > MAX_CHANGES) return true;
       const isThere = address !== undefined && installed.hashOf(address).toString(16) === hash;
       // Of a function far away it is looked for the page at each call.
       const isEntered = region.entries.some((entry) => entry.distance === distance);
@@ -252,13 +256,13 @@ export class Regions {
       places.set(distance, address);
     }
     if (installed.isFull(1)) return true;
-    const kept = this.cache?.module(number, this.instantiate);
-    if (kept === undefined) return true;
     const at = (distance: number): number => places.get(distance) as number;
     const slots = region.entries.map(({ distance, slot }) => at(distance) + slot * SLOT_SIZE);
     const { instructions } = region;
     // One that was compiled in this run has the better choice of entries, unless it is part of the other.
-    if (!slots.every((slot) => installed.sizeAt(slot) < instructions)) return true;
+    if (!slots.every((slot) => installed.sizeAt(slot) < instructions)) return false;
+    const kept = this.cache?.module(number, this.instantiate);
+    if (kept === undefined) return true;
     installed.add(kept.exports[region.number], { slots, pages: [...places.values()], instructions });
     this.found.push({ slots, instructions });
     this.total.regions++;
@@ -316,10 +320,24 @@ export class Regions {
   }
 
   private isWorthStarting(): boolean {
-    if (this.options.where === "here" || this.pending.length >= FEW) return true;
+    if (this.options.where === "here") return true;
+    if (!this.hasEnough()) return false;
+    // They may have waited long: a region that was kept may be there now, or their pages may be gone.
+    const slots = new Set<number>();
+    for (const hot of this.pending) this.look(hot);
+    this.pending = this.pending.filter(({ slot }) => {
+      if (slots.has(slot) || !this.installed.isInterpreted(slot)) return false;
+      slots.add(slot);
+      return true;
+    });
+    return this.hasEnough();
+  }
+
+  private hasEnough(): boolean {
+    if (this.pending.length >= ENOUGH) return true;
     const { view } = this.engine;
     const firstRegion = view.getInt32(GLOBAL.firstRegion, true);
-    const enough = MUCH_HOTTER * view.getInt32(GLOBAL.hot, true);
+    const enough = HOTTER * view.getInt32(GLOBAL.hot, true);
     return this.pending.some(({ slot }) => heatOf(view.getUint32(slot, true), firstRegion) >= enough);
   }
 

@@ -85,7 +85,7 @@ export interface HypervisorState extends Snapshot {
 const VECTOR = { sync: 0x400, irq: 0x480, fiq: 0x500, serror: 0x580 } as const;
 
 export class HostedHypervisor implements Stateful<HypervisorState> {
-  /** Hear of every exit, before it is handled. */
+  /** Hear of every exit before it is handled, but of those of `access` behind that. */
   readonly observers: ExitObserver[] = [];
   /** Exits so far by reason. */
   readonly counters: Partial<Record<ExitReason, number>> = {};
@@ -257,7 +257,7 @@ export class HostedHypervisor implements Stateful<HypervisorState> {
 
   /**
    * A device access that the engine waits for in the middle of the instruction: ESR, FAR, HPFAR, SPSR and ELR_EL2 describe
-   * it, and CPU.bounce has the value or gets it. Whether it was carried out; if not, the exception is taken.
+   * it, and CPU.bounce gets what is read. Whether it was carried out; if not, the exception is taken.
    */
   access(vcpu: Vcpu): boolean {
     const address = faultIpaOf(vcpu.get32(FAR_EL2), vcpu.get32(HPFAR_EL2), vcpu.get32(HPFAR_EL2 + 4));

@@ -29,6 +29,11 @@ function write({ engine }: Machine, at: bigint, ...words: number[]): void {
   engine.writePhysical(at, new Uint8Array(Uint32Array.from(words).buffer));
 }
 
+/** Waits until the compiler has had something to do, ten seconds at most. */
+async function hasCompiled(m: Machine): Promise<void> {
+  for (let i = 0; i < 200 && m.engine.compiled.milliseconds === 0; i++) await compileHot(m, 50);
+}
+
 function run(m: Machine, rounds: bigint): void {
   m.vcpu.setX(COUNTER, rounds);
   m.vcpu.pc = LOOP;
@@ -92,7 +97,7 @@ it("takes those of pages that were written while they were compiled", async () =
     run(m, 2000n);
     m.engine.compileHot();
     write(m, OTHER_PAGE, ...REST, 2);
-    await compileHot(m, 300);
+    await hasCompiled(m);
     expect(m.engine.compiled).toMatchObject({ regions: 0 });
   });
   expect(await measure(other)).toMatchObject({ regions: 1, kept: 1, milliseconds: 0 });
@@ -102,19 +107,18 @@ it("does not start the compiler for one slot that is only just hot, nor for one 
   const AT_S1E1R = 0xd5087802;
   const milliseconds: number[][] = [];
   for (const first of [NOP, AT_S1E1R]) {
-    for (const _run of [0, 1]) {
+    for (const again of [false, true]) {
       const m = await machineThatKeeps();
       start(m, [SPINS], 1);
       write(m, LOOP, first, ...REST);
       slice(m, 8);
       await compileHot(m, 200);
-      const taken: number[] = [];
-      for (const rounds of [600n, 1800n]) {
-        run(m, rounds);
-        await compileHot(m, 300);
-        taken.push(Math.sign(m.engine.compiled.milliseconds));
-      }
-      milliseconds.push(taken);
+      run(m, 500n);
+      await compileHot(m, 300);
+      const atFirst = m.engine.compiled.milliseconds;
+      run(m, 1800n);
+      await (again ? compileHot(m, 300) : hasCompiled(m));
+      milliseconds.push([atFirst, Math.sign(m.engine.compiled.milliseconds)]);
       m.engine.saveCode();
     }
   }
