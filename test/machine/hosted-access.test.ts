@@ -42,6 +42,36 @@ const GUEST = `
       mov   x6, #0x18
       ldr   w3, [x1, x6]
       note  x3
+      ldtr  w3, [x1, #0x18]
+      note  x3
+      sttr  w4, [x1]
+// Compiled, and left for each access.
+      mov   w10, #3000
+1:    ldr   w3, [x1, #0x18]
+      note  x3
+      subs  w10, w10, #1
+      b.ne  1b
+// The timer is due and masked; EL2 holds it for the guest, gives it back before the look at the GIC, and takes it again.
+      ldr   x11, =0x080a0000 + 0x10000
+      mov   w12, #1 << 27
+      str   w12, [x11, #0x80]
+      str   w12, [x11, #0x100]
+      mov   w12, #3
+      str   w12, [x2]
+      mov   x13, #0xff
+      msr   icc_pmr_el1, x13
+      mov   x13, #1
+      msr   icc_igrpen1_el1, x13
+      msr   cntv_tval_el0, xzr
+      msr   cntv_ctl_el0, x13
+      isb
+      ldr   w3, [x11, #0x200]
+      note  x3
+      mrs   x3, isr_el1
+      note  x3
+      msr   daifclr, #2
+      nop
+      msr   daifset, #2
 // An exception return clears the monitor.
       ldr   x7, =stack
       ldxr  w3, [x7]
@@ -70,6 +100,12 @@ vectors:
       add   x9, x9, #4
       msr   elr_el1, x9
       eret
+      .balign 0x80
+      mrs   x9, icc_iar1_el1
+      note  x9
+      msr   cntv_ctl_el0, xzr
+      msr   icc_eoir1_el1, x9
+      eret
       .balign 16
       .space 256
 stack: .space 16
@@ -84,19 +120,19 @@ it.each(["cortex-a72", "max"] as const)("leaves the same state as the exception,
     if (seen) rig.machine.switchLog("exceptions", true);
     await rig.continue();
     const { vcpu } = rig.machine.cores[0] as (typeof rig.machine.cores)[0];
-    const { MmioRead, MmioWrite, UnsyndromedAccess } = rig.machine.stats().exits;
+    const { MmioRead, MmioWrite, UnsyndromedAccess, ExternalInterrupt } = rig.machine.stats().exits;
     const state = {
       sum: vcpu.x(20),
       syndrome: vcpu.sysreg("ESR_EL1"),
       hash: rig.machine.stateHash(),
       time: rig.machine.scheduler.now(),
-      exits: { MmioRead, MmioWrite, UnsyndromedAccess },
+      exits: { MmioRead, MmioWrite, UnsyndromedAccess, ExternalInterrupt },
       log: lines.filter((line) => !line.startsWith("exceptions:")),
     };
     return { state, exceptions: rig.machine.scheduler.counters.exits.hosted2 ?? 0 };
   };
   const [direct, seen] = [await run(false), await run(true)];
   expect(seen.state).toEqual(direct.state);
-  expect(seen.exceptions - direct.exceptions).toBe(12);
-  expect(direct.state.exits).toEqual({ MmioRead: 12, MmioWrite: 5, UnsyndromedAccess: 2 });
+  expect(seen.exceptions - direct.exceptions).toBe(3018);
+  expect(direct.state.exits).toEqual({ MmioRead: 3014, MmioWrite: 9, UnsyndromedAccess: 2, ExternalInterrupt: 2 });
 });
