@@ -96,12 +96,17 @@ export function abortTarget(c: CpuView, fault: I32): I32 {
   return monitor.select(c.fb.i32(3), fault.and(FAULT.stage2).ne(0).or(hypervisor).shl(1));
 }
 
+/** HPFAR_EL2 after a stage-2 fault: the page of the intermediate address that the walk has come to. */
+export function noteFaultIpa(c: CpuView): void {
+  c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4));
+}
+
 /** (cpu, VA, fault word, ISS bits besides the code): Data Abort at the PC in the block. */
 export const raiseDataAbort = defineFunction("raiseDataAbort", "ilii", "", (fb, cpu, va, fault, iss) => {
   const c = new CpuView(fb, cpu);
   const stage2 = fault.and(FAULT.stage2);
   const s1ptw = fault.and(FAULT.onWalk).ne(0).shl(7);
-  fb.if(stage2, () => c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4)));
+  fb.if(stage2, () => noteFaultIpa(c));
   const target = abortTarget(c, fault);
   fb.call(raiseWithFar, cpu, target, fb.i32(EC.dataAbort), iss.or(s1ptw).or(fault.and(0x3f)), c.get64(CPU.pc), va);
   fb.return();
@@ -144,9 +149,6 @@ export const bigEndian = defineFunction("bigEndian", "i", "i", (fb, cpu) => {
   fb.return(isUser(context).select(control.bit(24), control.bit(25)));
 });
 
-/** What EL2 returns to after an instruction that it has carried out. */
-const INSTRUCTION_SIZE = 4n;
-
 /**
  * The exception that a device access takes to hosted EL2, and the return from it, in one: (cpu, VA, size, access) → 1
  * with the value in the bounce buffer, or 0 and the exception is to be taken. Consoles are written by these, a character
@@ -174,11 +176,11 @@ const accessThroughEl2 = defineFunction("accessThroughEl2", "ilii", "i", (fb, cp
     .or(fault.and(0x3f));
   c.setSys("ESR_EL2", esr.toI64U());
   c.setSys("FAR_EL2", va);
-  c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4));
+  noteFaultIpa(c);
   c.setSys("SPSR_EL2", fb.call(packPstate, cpu));
   c.setSys("ELR_EL2", c.get64(CPU.pc));
   fb.if(fb.call(hostedAccess, cpu).eqz(), () => fb.return(fb.i32(0)));
-  c.setSys("ELR_EL2", c.get64(CPU.pc).add(INSTRUCTION_SIZE));
+  c.setSys("ELR_EL2", c.get64(CPU.pc).add(4));
   c.count(CPU.statExceptions);
   c.set32(CPU.exclusive, 0);
   c.set32(CPU.event, 1);

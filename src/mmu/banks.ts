@@ -44,8 +44,7 @@ import {
  * of no effect. A hypervisor or monitor changes them at each switch between what is below it.
  */
 const CONTROLS = ["SCTLR_EL1", "TCR_EL1", "VTCR_EL2"] as const;
-const CONTROLS_AT = 32;
-if (BANK.hasVictims >= CONTROLS_AT || CONTROLS_AT + 8 * CONTROLS.length > BANK.data)
+if (BANK.hasVictims >= BANK.controls || BANK.controls + 8 * CONTROLS.length > BANK.data)
   throw new RangeError("bank header");
 
 /** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
@@ -266,7 +265,7 @@ export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, cont
   const found = fb.variable(fb.i32(0));
   forEachBank(fb, cpu, (bank) => {
     fb.if((fb.load("i64.load", bank, BANK.key) as I64).eq(key), () => {
-      const same = controls.map((value, i) => (fb.load("i64.load", bank, CONTROLS_AT + 8 * i) as I64).eq(value));
+      const same = controls.map((value, i) => (fb.load("i64.load", bank, BANK.controls + 8 * i) as I64).eq(value));
       fb.if(
         same.reduce((all, one) => all.and(one)),
         () => found.set(bank),
@@ -284,7 +283,7 @@ export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, cont
     found.set(victim);
     fb.call(flushBank, victim);
     fb.store("i64.store", victim, key, BANK.key);
-    for (const [i, value] of controls.entries()) fb.store("i64.store", victim, value, CONTROLS_AT + 8 * i);
+    for (const [i, value] of controls.entries()) fb.store("i64.store", victim, value, BANK.controls + 8 * i);
     // No context may go on pointing to the bank it lost.
     for (let i = 0; i < CONTEXTS; i++) {
       const at = CPU.contextBanks + 4 * i;

@@ -11,6 +11,7 @@ import { xenConfig } from "./xen.js";
 
 const MODULES = ["xen_privcmd", "xenfs", "xen_evtchn", "xen_gntdev", "xen_gntalloc"];
 const PROGRAMS = ["xl", "xenstored", "xenconsoled", "xen-init-dom0"];
+const XEN_LIBRARIES = ["call", "devicemodel", "evtchn", "foreignmemory", "gnttab", "hypfs", "toolcore", "toollog"];
 const LIBRARIES = [
   ...[
     "ld-linux-aarch64.so.1",
@@ -22,9 +23,7 @@ const LIBRARIES = [
     "libyajl.so.2",
   ],
   ...["libxenctrl.so.4.17", "libxenguest.so.4.17", "libxenlight.so.4.17", "libxlutil.so.4.17", "libxenstore.so.4"],
-  ...["call", "devicemodel", "evtchn", "foreignmemory", "gnttab", "hypfs", "toolcore", "toollog"].map(
-    (name) => `libxen${name}.so.1`,
-  ),
+  ...XEN_LIBRARIES.map((name) => `libxen${name}.so.1`),
 ];
 const PACKAGES = [
   ...[
@@ -38,9 +37,7 @@ const PACKAGES = [
     "libuuid1",
     "libyajl2",
   ],
-  ...["call", "devicemodel", "evtchn", "foreignmemory", "gnttab", "hypfs", "toolcore", "toollog"].map(
-    (name) => `libxen${name}1`,
-  ),
+  ...XEN_LIBRARIES.map((name) => `libxen${name}1`),
 ];
 
 const DOMAIN = `name = "guest"

@@ -6,10 +6,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { Engine } from "../../src/engine/engine.js";
-import { COUNTER, type Machine, machine, RAM, Random, slice, start, state, TABLES } from "../engine/rig.js";
+import {
+  COUNTER,
+  type Machine,
+  machine,
+  machineThatKeeps,
+  RAM,
+  Random,
+  slice,
+  start,
+  state,
+  TABLES,
+} from "../engine/rig.js";
 
 const POOL = RAM + 0x40_0000n;
 const PHYSICAL_PAGES = 12;
@@ -249,13 +258,10 @@ describe("code that is written, copied and mapped elsewhere while it runs", () =
   }, 120_000);
 
   it("is so with code that an earlier run has kept", async () => {
-    // Only the build has a thread to compile on, and a name for what it keeps.
-    const built = pathToFileURL(join(import.meta.dirname, "../../dist/engine/engine.js")).href;
-    const { Engine: Built } = (await import(built)) as { Engine: typeof Engine };
     const keepCode = mkdtempSync(join(tmpdir(), "trapframe-moving-"));
     try {
       for (const run of [0, 1, 2]) {
-        const compiled = await machine(true, { create: Built.create.bind(Built), keepCode });
+        const compiled = await machineThatKeeps(keepCode);
         await compare({ compiled, plain: await machine(false), wait: 10 }, 0x5eed3, 20);
         const { regions, kept } = compiled.engine.compiled;
         expect(regions, `run ${run}`).toBeGreaterThan(50);

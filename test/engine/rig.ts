@@ -1,4 +1,6 @@
 /** A vCPU with RAM and nothing else, for programs that are run on one engine and on another. */
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { cpuModel } from "../../src/cpu/model.js";
 import { buildSysregIndex } from "../../src/cpu/sysreg/engine-index.js";
 import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
@@ -71,6 +73,13 @@ export async function machine(
   );
   buildSysregIndex(engine.memory.buffer, model);
   return { engine, vcpu: new Vcpu(engine.memory.buffer, engine.cpuBases[0] as number) };
+}
+
+/** One that compiles on a thread and keeps code in a directory: only the build can, which is in dist/. */
+export async function machineThatKeeps(keepCode: string): Promise<Machine> {
+  const built = pathToFileURL(join(import.meta.dirname, "../../dist/engine/engine.js")).href;
+  const { Engine: Built } = (await import(built)) as { Engine: typeof Engine };
+  return machine(true, { create: Built.create.bind(Built), keepCode });
 }
 
 const SPECIAL = [

@@ -3,7 +3,7 @@
  * of a page, breakpoints (ARCHITECTURE.md, section 2: a plain loop round `call_indirect`).
  */
 import { EC, raise, raiseUndefined, raiseWithFar, softwareStep, takeInterrupt } from "../../cpu/exceptions.js";
-import { abortTarget } from "../../mmu/access.js";
+import { abortTarget, noteFaultIpa } from "../../mmu/access.js";
 import { chooseBank, hasShared, noteLargeRange, poisonWrites } from "../../mmu/banks.js";
 import { ACCESS, ATTRIBUTE, branchAddress, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
@@ -70,7 +70,7 @@ const abortFetch = defineFunction("abortFetch", "ii", "", (fb, cpu, fault) => {
       fb.return();
     });
   });
-  fb.if(stage2, () => c.setSys("HPFAR_EL2", c.get64(CPU.walkIpa).shrU(PAGE_BITS).shl(4)));
+  fb.if(stage2, () => noteFaultIpa(c));
   const iss = fault.and(0x3f).or(fault.and(FAULT.onWalk).ne(0).shl(7));
   const pc = c.get64(CPU.pc);
   fb.call(raiseWithFar, cpu, abortTarget(c, fault), fb.i32(EC.instructionAbort), iss, pc, pc);

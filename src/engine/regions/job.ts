@@ -92,9 +92,12 @@ export interface JobResult {
   readonly milliseconds: number;
 }
 
-/** Address of the job's copy of a page. */
-export const addressAt = ({ pages }: JobSlot, distance: number): number =>
-  (pages.find((page) => page.distance === distance) as PageCopy).address;
+/** The job's copy of a page that it has. */
+export const copyAt = ({ pages }: JobSlot, distance: number): PageCopy =>
+  pages.find((page) => page.distance === distance) as PageCopy;
+
+/** Address of the predecode page that it is a copy of. */
+export const addressAt = (slot: JobSlot, distance: number): number => copyAt(slot, distance).address;
 
 /** Addresses of the slots at which a region of a job is entered. */
 export const slotsOf = (job: JobSlot, { entries }: JobRegion): number[] =>

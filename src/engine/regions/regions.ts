@@ -17,12 +17,12 @@ import {
   addressAt,
   type Beginning,
   type CompilerTables,
+  copyAt,
   heatOf,
   type Job,
   type JobRegion,
   type JobResult,
   type JobSlot,
-  type PageCopy,
   slotsOf,
 } from "./job.js";
 import { NEIGHBOURS } from "./places.js";
@@ -214,8 +214,7 @@ export class Regions {
     if (slots.length === 0) return;
     for (const slot of slots) this.awaited.delete(this.installed.pageOf(slot));
     // A compiler that has not been started knows of none.
-    const hasCompiler = this.compiler !== undefined || this.worker !== undefined;
-    if (this.dropped !== "all" && hasCompiler) this.dropped.push(...slots);
+    if (this.dropped !== "all" && this.isStarted) this.dropped.push(...slots);
     this.found = this.found.filter((one) => !one.slots.some((slot) => slots.includes(slot)));
   }
 
@@ -287,10 +286,8 @@ export class Regions {
   ): void {
     const { job } = running;
     if (module === undefined) return;
-    const hashOf = (region: JobRegion, distance: number): string => {
-      const page = job.slots[region.slot]?.pages.find((copy) => copy.distance === distance);
-      return (page as PageCopy).hash.toString(16);
-    };
+    const hashOf = (region: JobRegion, distance: number): string =>
+      copyAt(job.slots[region.slot] as JobSlot, distance).hash.toString(16);
     const kept = regions.flatMap((region, number): KeptRegion[] => {
       const { slot, entries, instructions } = region;
       // The head's page says where to look for it, also where all its instructions are of others.
@@ -303,10 +300,9 @@ export class Regions {
     if (kept.length > 0) this.cache?.add({ module, exports, wire, runtime, regions: kept });
   }
 
-  private keepBarren({ head, pages }: JobSlot): void {
-    for (const { distance, address, hash } of pages) {
-      if (distance === 0 && !this.installed.isShadow(address)) this.cache?.addBarren(hash, head);
-    }
+  private keepBarren(slot: JobSlot): void {
+    const { address, hash } = copyAt(slot, 0);
+    if (!this.installed.isShadow(address)) this.cache?.addBarren(hash, slot.head);
   }
 
   /** Writes what was compiled to where it is kept. Throws what the file system says. */
@@ -314,9 +310,16 @@ export class Regions {
     this.cache?.save();
   }
 
+  // --- what is compiled ------------------------------------------------------------------------------------------------
+
+  /** The compiler is there or on its way. */
+  private get isStarted(): boolean {
+    return this.compiler !== undefined || this.worker !== undefined;
+  }
+
   /** Whether slots wait for a compiler that has not been started. `dispatch` is to be called from time to time. */
   get isWaiting(): boolean {
-    return this.pending.length > 0 && this.compiler === undefined && this.worker === undefined;
+    return this.pending.length > 0 && !this.isStarted;
   }
 
   private isWorthStarting(): boolean {
@@ -341,13 +344,10 @@ export class Regions {
     return this.pending.some(({ slot }) => heatOf(view.getUint32(slot, true), firstRegion) >= enough);
   }
 
-  // --- what is compiled ------------------------------------------------------------------------------------------------
-
   /** Compiles what has become hot since the last call, or has it compiled. */
   dispatch(): void {
     if (this.isWaiting && this.isWorthStarting()) this.startCompiler();
-    if (this.compiler === undefined && this.worker === undefined) return;
-    if (this.compiler === "loading") return;
+    if (!this.isStarted || this.compiler === "loading") return;
     while (this.pending.length > 0 && this.running.size < JOBS_AHEAD) {
       if (this.installed.isFull(BATCH)) {
         this.engine.dropCode();

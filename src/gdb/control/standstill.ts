@@ -1,7 +1,8 @@
 /**
  * A breakpoint that holds the machine because its client takes no notice of it. GDB does so with a `dprintf` in agent style
  * whose arguments it can make no bytecode of, floating point, arrays, texts, and registers that it makes of others ($w0, $d0:
- * aarch64-tdep.c has no gdbarch_ax_pseudo_register_collect): it sets the breakpoint without commands, says nothing, takes each stop there for one that it has removed meanwhile, and has the machine continue from where it is.
+ * aarch64-tdep.c has no gdbarch_ax_pseudo_register_collect): it sets the breakpoint without commands, says nothing, takes
+ * each stop there for one that it has removed meanwhile, and has the machine continue from where it is.
  */
 
 import { CORE, CoreRegister } from "../description/core.js";

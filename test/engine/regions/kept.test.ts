@@ -5,10 +5,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Engine } from "../../../src/engine/engine.js";
-import { CODE, COUNTER, compileHot, type Machine, machine, slice, start } from "../rig.js";
+import { CODE, COUNTER, compileHot, type Machine, machineThatKeeps, slice, start } from "../rig.js";
 
 const NOP = 0xd503201f;
 const OTHER_PAGE = CODE + 0x1000n;
@@ -40,16 +39,9 @@ function run(m: Machine, rounds: bigint): void {
   slice(m, Number(rounds) * 3);
 }
 
-async function machineThatKeeps(): Promise<Machine> {
-  // Only the build has a thread to compile on, and a name for what it keeps.
-  const built = pathToFileURL(join(import.meta.dirname, "../../../dist/engine/engine.js")).href;
-  const { Engine: Built } = (await import(built)) as { Engine: typeof Engine };
-  return machine(true, { create: Built.create.bind(Built), keepCode: directory });
-}
-
 /** Runs the guest on a machine that keeps code, until `prepare` and a thousand rounds behind it are done with. */
 async function measure(prepare: (m: Machine) => void | Promise<void>): Promise<Engine["compiled"]> {
-  const m = await machineThatKeeps();
+  const m = await machineThatKeeps(directory);
   start(m, [SPINS], 1);
   write(m, LOOP, NOP, ...REST);
   // What keeps code is loaded when it is first wanted.
@@ -108,7 +100,7 @@ it("does not start the compiler for one slot that is only just hot, nor for one 
   const milliseconds: number[][] = [];
   for (const first of [NOP, AT_S1E1R]) {
     for (const again of [false, true]) {
-      const m = await machineThatKeeps();
+      const m = await machineThatKeeps(directory);
       start(m, [SPINS], 1);
       write(m, LOOP, first, ...REST);
       slice(m, 8);
