@@ -60,7 +60,8 @@ export const vKill = command({
   parse: (args) => parseProcess(args, ";"),
   handle(session, process): Reply {
     if (process !== PROCESS) return noSuchProcess;
-    return session.kill() ?? OK;
+    session.kill();
+    return OK;
   },
 });
 
