@@ -8,7 +8,7 @@ import { writeSubstitutionTables } from "./crypto/sbox.js";
 import { bindFpExact } from "./fp/imports.js";
 import { interpreterImage } from "./image.js";
 import { FIRST_INSTRUCTION_HANDLER } from "./interpreter/code-pages.js";
-import { KeptPages } from "./kept-pages.js";
+import { KeptPages, type Origin } from "./kept-pages.js";
 import {
   AREA,
   BANK,
@@ -315,12 +315,18 @@ export class Engine {
     return region.host + offset;
   }
 
-  /** What memory holds now it shall hold after each `restoreMemory`. No TLB entry may let it be written already. */
-  keepMemory(pa: bigint, size: number): void {
-    this.kept.keep(this.placeOf(pa, size), size);
+  /**
+   * What memory holds now it shall hold after each `restoreMemory`. No TLB entry may let it be written already. `origin`
+   * has the first bytes of it, all that there are.
+   */
+  keepMemory(pa: bigint, size: number, origin?: Origin): void {
+    this.kept.keep(this.placeOf(pa, size), size, origin);
   }
 
-  /** Makes memory what it was at each `keepMemory`. `dropCode` must follow before the guest runs. */
+  /**
+   * Makes memory what it was at each `keepMemory`. `dropCode` must follow before the guest runs. Throws what an origin
+   * does that has not any more what it had: then nothing was changed.
+   */
   restoreMemory(): void {
     this.kept.restore();
   }

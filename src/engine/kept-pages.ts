@@ -1,8 +1,8 @@
 /**
  * What guest memory held when it was loaded, for the next reset. Every way to write says so before (PAGE_FLAG.kept,
- * `aboutToWrite`): a page is copied then, unless an instruction's worth is written, of which what was there before is
- * noted. Linux patches a word in nearly every function that it has while it boots, and leaves most other pages alone:
- * of an Image of 34 MB, 9 MB are kept.
+ * `aboutToWrite`). A page of a file is read again from that; another one is copied then, unless an instruction's worth is
+ * written, of which what was there before is noted. Linux patches a word in nearly every function that it has while it
+ * boots, and leaves most other pages alone: of an Image of 34 MB it writes to 9 MB.
  */
 import { AREA, PAGE_FLAG, PAGE_SIZE } from "./layout.js";
 
@@ -19,11 +19,36 @@ const SLAB = 64 * PAGE_SIZE;
 /** What .bss holds: one for all of them. */
 const ZEROS = new Uint8Array(PAGE_SIZE);
 
-/** What a page held: a copy of it, or what it holds now but for the words in notes, the last of which is at an index. */
-type Kept = Uint8Array | { last: number; count: number };
+/** Where what was loaded still is. */
+export interface Origin {
+  /** Bytes. */
+  readonly length: number;
+  /** Throws when it is not what it was. */
+  check(): void;
+  /** Fills `target` with what is so many bytes behind its beginning. */
+  readAgain(target: Uint8Array, from: number): void;
+}
+
+/** What of memory is kept: `size` bytes, the first of which an origin has, if there is one. */
+interface Range {
+  readonly host: number;
+  readonly size: number;
+  readonly origin: Origin | undefined;
+}
+
+/** Words of a page, by the index of the last of their notes. */
+interface Notes {
+  last: number;
+  count: number;
+}
+
+/** What a page held: a copy of it, what a range's origin has, or what it holds now but for the words in notes. */
+type Kept = Uint8Array | Range | Notes;
+
+const isNotes = (kept: Kept | undefined): kept is Notes => kept !== undefined && "count" in kept;
 
 export class KeptPages {
-  private readonly ranges: { readonly host: number; readonly size: number }[] = [];
+  private readonly ranges: Range[] = [];
   /** By the host address of the page. */
   private readonly pages = new Map<number, Kept>();
   private notes = new Int32Array(NOTE.size << 12);
@@ -37,17 +62,25 @@ export class KeptPages {
   ) {}
 
   /** [host, host + size) shall hold after a `restore` what it holds now. No TLB entry may let it be written already. */
-  keep(host: number, size: number): void {
-    this.ranges.push({ host, size });
+  keep(host: number, size: number, origin: Origin | undefined): void {
+    this.ranges.push({ host, size, origin });
     for (const page of pagesOf(host, size)) this.mark(page, true);
   }
 
-  /** Makes memory what it was. No TLB entry may let it be written afterwards, and its code must be decoded again. */
+  /**
+   * Makes memory what it was. No TLB entry may let it be written afterwards, and its code must be decoded again. Throws what
+   * an origin does that is not what it was, before anything is changed.
+   */
   restore(): void {
+    for (const origin of new Set(this.ranges.map((range) => range.origin))) origin?.check();
     for (const { host, size } of this.ranges) {
       for (const page of pagesOf(host, size)) {
         const kept = this.pages.get(page);
         if (kept === undefined) continue;
+        if ("host" in kept) {
+          kept.origin?.readAgain(this.pageAt(page), page - kept.host);
+          continue;
+        }
         const from = Math.max(page, host);
         const to = Math.min(page + PAGE_SIZE, host + size);
         this.bytes.set(this.heldBy(page, kept).subarray(from - page, to - page), from);
@@ -62,7 +95,13 @@ export class KeptPages {
   save(host: number, size: number): void {
     const page = host - (host % PAGE_SIZE);
     const kept = this.pages.get(page);
-    if (kept instanceof Uint8Array) throw new Error(`a page that was copied is kept at 0x${page.toString(16)}`);
+    if (kept !== undefined && !isNotes(kept)) throw new Error(`the page at 0x${page.toString(16)} is kept twice`);
+    const whole = this.ranges.find((range) => hasWhole(range, page));
+    if (whole) {
+      this.pages.set(page, whole);
+      this.mark(page, false);
+      return;
+    }
     if (size === WORD && host % WORD === 0 && (kept?.count ?? 0) < MAX_NOTES) {
       this.note(page, host, kept);
       return;
@@ -90,7 +129,7 @@ export class KeptPages {
     return this.slab.subarray(this.used - PAGE_SIZE, this.used);
   }
 
-  private note(page: number, host: number, kept: { last: number; count: number } | undefined): void {
+  private note(page: number, host: number, kept: Notes | undefined): void {
     const index = this.noted++;
     const at = index * NOTE.size;
     if (at >= this.notes.length) {
@@ -108,7 +147,7 @@ export class KeptPages {
   }
 
   /** What a page held when it was loaded. */
-  private heldBy(page: number, kept: Kept | undefined): Uint8Array {
+  private heldBy(page: number, kept: Uint8Array | Notes | undefined): Uint8Array {
     if (kept instanceof Uint8Array) return kept;
     const held = this.newPage();
     held.set(this.pageAt(page));
@@ -128,6 +167,10 @@ export class KeptPages {
     this.bytes[at] = kept ? flags | PAGE_FLAG.kept : flags & ~PAGE_FLAG.kept;
   }
 }
+
+/** Whether an origin has all that a page held. */
+const hasWhole = ({ host, origin }: Range, page: number): boolean =>
+  origin !== undefined && page >= host && page + PAGE_SIZE <= host + origin.length;
 
 function* pagesOf(host: number, size: number): Generator<number> {
   const first = host - (host % PAGE_SIZE);

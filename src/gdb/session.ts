@@ -219,24 +219,25 @@ export class Session {
   }
 
   /** Ends the machine; in extended mode it stands at power-on, for `vRun`, and the connection stays. */
-  kill(): void {
+  kill(): TargetError | undefined {
     if (this.#extended) {
       this.target.nonStop = false;
       this.#control = undefined;
-      this.target.reset();
-      return;
+      return this.target.reset();
     }
     this.points.removeAll();
     this.#control = undefined;
     this.target.kill();
     this.#endSoon();
+    return undefined;
   }
 
   /** From power-on again, points kept; the reply is the stop there. */
   run(): Reply {
     this.#control = undefined;
     this.target.nonStop = false;
-    this.target.reset();
+    const failed = this.target.reset();
+    if (failed) return failed;
     if (!this.#nonStop || hasEnded(this.target)) return this.#attach(true);
     this.target.nonStop = true;
     this.#control = new NonStop(this.#port);

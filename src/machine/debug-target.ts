@@ -44,6 +44,7 @@ import { DebugRegisters } from "./debug/registers.js";
 import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
 import { type Watch, type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
+import { ConfigError } from "./errors.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
 import type { Core, DebugEvent, TakenException } from "./scheduler.js";
 import { DEFAULT_STEP_MODE } from "./step.js";
@@ -384,12 +385,18 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.machine.setPaused(this.machine.isPaused);
   }
 
-  reset(): void {
+  reset(): TargetError | undefined {
     const { ended } = this.machine;
-    if (ended !== undefined && !this.keeps(ended)) return;
+    if (ended !== undefined && !this.keeps(ended)) return undefined;
     this.machine.setPaused(true);
-    this.machine.reset();
+    try {
+      this.machine.reset();
+    } catch (error) {
+      if (error instanceof ConfigError) return new TargetError(Errno.EIO, error.message);
+      throw error;
+    }
     this.stand({ vcpu: 0, reason: { kind: "reset" } });
+    return undefined;
   }
 
   /** A semihosting call: the machine stands until the client has answered, or is gone. */
@@ -553,8 +560,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
         if (ended !== undefined && !this.keeps(ended)) {
           return new TargetError(Errno.EPERM, "reset: the machine has ended");
         }
-        this.reset();
-        return undefined;
+        return this.reset();
       },
     });
     // It may have switched a vCPU on or off.

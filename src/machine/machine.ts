@@ -44,6 +44,7 @@ import { affinityOf, descriptionFor } from "./description.js";
 import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
+import { FileContent } from "./loaders/content.js";
 import { loadIntoMemory, rangeOf } from "./loaders/into-memory.js";
 import { LOG_CATEGORIES, type LogCategory, MachineLog } from "./log.js";
 import { buildPlatform, type Platform } from "./platform.js";
@@ -165,6 +166,8 @@ export class Machine {
   private readonly start: Pick<BootImage, "entry" | "context">;
   /** Memory that a reset makes what it was. */
   private readonly loads: readonly LoadedRange[];
+  /** What is read again at a reset. */
+  private readonly files: readonly FileContent[];
   private readonly alarms: Alarms;
   readonly sysregHost: SysregHost;
   /** Console bytes the UART has no room for yet. */
@@ -228,6 +231,7 @@ export class Machine {
   ) {
     this.start = { entry: boot.entry, context: boot.context };
     this.loads = boot.loads.map(rangeOf);
+    this.files = boot.loads.flatMap(({ bytes }) => (bytes instanceof FileContent ? [bytes] : []));
     this.model = model;
     this.logging = new MachineLog(config.log);
     this.breakpoints = new Breakpoints(engine);
@@ -313,11 +317,9 @@ export class Machine {
 
   // --- power ----------------------------------------------------------------------------------------------------------
 
-  /** vCPUs, devices, time and boot images as at power-on. Like a real reset it leaves the rest of RAM as it was. */
+  /** vCPUs, devices and time as at power-on. Like a real reset it leaves RAM as it was, but for what was loaded. */
   private powerOn(): void {
-    const { engine } = this;
-    engine.restoreMemory();
-    engine.dropCode();
+    this.engine.dropCode();
     this.scheduler.reset();
     for (const { device } of this.platform.devices) device.reset();
     this.semihosting?.reset();
@@ -404,8 +406,12 @@ export class Machine {
     this.scheduler.endSlice();
   }
 
-  /** Back to power-on at once; for a debugger, while the machine stands. */
+  /**
+   * Back to power-on at once; for a debugger, while the machine stands.
+   * @throws ConfigError FILE_UNREADABLE, and changes nothing, when a file is not any more what was loaded.
+   */
   reset(): void {
+    this.engine.restoreMemory();
     this.exit = undefined;
     this.resetRequested = false;
     this.powerOn();
@@ -502,8 +508,9 @@ export class Machine {
     this.engine.saveCode();
   }
 
-  /** Closes the stub. The console's backend is the caller's. */
+  /** Closes the stub and the files that were loaded: no reset after it. The console's backend is the caller's. */
   async close(): Promise<void> {
+    for (const file of this.files) file.close();
     await Promise.all(this.gdbServers.splice(0).map((server) => server.close()));
   }
 

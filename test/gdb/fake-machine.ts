@@ -205,7 +205,7 @@ export class FakeMachine implements DebugTarget {
     else if (!this.#stops.has(vcpu)) this.#stop(vcpu, { kind: "interrupt" });
   }
 
-  reset(): void {
+  reset(): undefined {
     if (this.standing?.reason.kind === "exited" && this.keepers === 0) return;
     this.#powerOn();
   }

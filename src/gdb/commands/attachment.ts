@@ -60,8 +60,7 @@ export const vKill = command({
   parse: (args) => parseProcess(args, ";"),
   handle(session, process): Reply {
     if (process !== PROCESS) return noSuchProcess;
-    session.kill();
-    return OK;
+    return session.kill() ?? OK;
   },
 });
 

@@ -2,8 +2,9 @@
  * What is loaded into guest memory: bytes, or a file that is read when they are wanted. A kernel of 34 MB goes from its
  * file to where the guest has it and nowhere else.
  */
-import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { accessSync, closeSync, constants, fstatSync, openSync, read, readFileSync, readSync, statSync } from "node:fs";
+import { promisify } from "node:util";
+import type { Origin } from "../../engine/kept-pages.js";
 import { ConfigError, systemReason } from "../errors.js";
 
 export type Content = Uint8Array | FileContent;
@@ -11,8 +12,17 @@ export type Content = Uint8Array | FileContent;
 /** Bytes that one of the threads that read a file reads at a time. */
 const PIECE = 4 << 20;
 
-/** A file whose beginning was looked at; it is read by whoever wants the rest. */
-export class FileContent {
+const readSome = promisify(read);
+
+/**
+ * A file whose beginning was looked at; it is read by whoever wants the rest. Once that was done it stays open until
+ * `close`: what is written to its name by then, instead of into it, changes nothing for a reset.
+ */
+export class FileContent implements Origin {
+  private file: number | undefined;
+  /** What the file system said of it when it was read. */
+  private stamp = "";
+
   private constructor(
     private readonly path: string,
     /** What it is, for errors: "the kernel". */
@@ -55,20 +65,48 @@ export class FileContent {
   async read(target: Uint8Array): Promise<void> {
     const { path, what } = this;
     try {
-      const file = await open(path, "r");
+      const file = openSync(path, "r");
+      this.close();
+      this.file = file;
+      this.stamp = stampOf(file);
       const piece = async (from: number, to: number): Promise<void> => {
-        for (let at = from; at < to; ) at += some((await file.read(target, at, to - at, at)).bytesRead);
+        for (let at = from; at < to; ) at += some((await readSome(file, target, at, to - at, at)).bytesRead);
       };
       const starts = Array.from({ length: Math.ceil(target.length / PIECE) }, (_, n) => n * PIECE);
-      try {
-        await Promise.all(starts.map((from) => piece(from, Math.min(from + PIECE, target.length))));
-      } finally {
-        await file.close();
+      await Promise.all(starts.map((from) => piece(from, Math.min(from + PIECE, target.length))));
+    } catch (error) {
+      throw unreadable(path, what, error);
+    }
+  }
+
+  /** @throws ConfigError FILE_UNREADABLE when it is not any more what `read` found. */
+  check(): void {
+    const { path, what, file } = this;
+    if (file !== undefined && stampOf(file) === this.stamp) return;
+    const reason = "it was written to since it was loaded, and memory cannot be made what it was";
+    throw new ConfigError("FILE_UNREADABLE", `${path}: cannot reset ${what}: ${reason}; start trapframe again`);
+  }
+
+  readAgain(target: Uint8Array, from: number): void {
+    const { path, what, file } = this;
+    try {
+      for (let at = 0; at < target.length; ) {
+        at += some(readSync(file as number, target, at, target.length - at, from + at));
       }
     } catch (error) {
       throw unreadable(path, what, error);
     }
   }
+
+  close(): void {
+    if (this.file !== undefined) closeSync(this.file);
+    this.file = undefined;
+  }
+}
+
+function stampOf(file: number): string {
+  const { size, mtimeNs } = fstatSync(file, { bigint: true });
+  return `${size} ${mtimeNs}`;
 }
 
 /** What was read, if anything was. */

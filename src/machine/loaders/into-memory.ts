@@ -1,7 +1,7 @@
 /** From what is to be in RAM at the first instruction to guest memory, which then remembers it for resets. */
 import type { Engine } from "../../engine/engine.js";
 import type { BootLoad, LoadedRange } from "../boot.js";
-import { copyContent } from "./content.js";
+import { copyContent, FileContent } from "./content.js";
 
 export const rangeOf = ({ address, bytes, zeros = 0 }: BootLoad): LoadedRange => ({
   address,
@@ -18,7 +18,7 @@ export async function loadIntoMemory(engine: Engine, loads: readonly BootLoad[])
       const { address, length } = rangeOf(load);
       const target = engine.toBeWritten(BigInt(address), length);
       await copyContent(load.bytes, target.subarray(0, load.bytes.length));
-      engine.keepMemory(BigInt(address), length);
+      engine.keepMemory(BigInt(address), length, load.bytes instanceof FileContent ? load.bytes : undefined);
     }),
   );
 }
