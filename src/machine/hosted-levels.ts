@@ -195,8 +195,11 @@ export class HostedLevels implements PowerController {
 
   cpuOff(cpu: number): void {
     this.machine.log("psci", () => `CPU_OFF by CPU${cpu}`);
-    this.core(cpu).state = "off";
-    this.machine.debug.powerChanged(this.core(cpu), "off");
+    const core = this.core(cpu);
+    // Nothing runs there any more: who looks at it is to see the caller, not the vector of a level without code.
+    if ((core.vcpu.get32(CPU.hosted) >>> core.vcpu.el) & 1) this.machine.engine.exports.eret(core.vcpu.base);
+    core.state = "off";
+    this.machine.debug.powerChanged(core, "off");
   }
 
   powerDown(cpu: number, at: PowerUp, system: boolean): void {

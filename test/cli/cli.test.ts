@@ -122,6 +122,12 @@ describe("wrong usage is one line and status 2, before anything starts", () => {
 });
 
 describe("boot", () => {
+  it("says that it was a debugger who ended the machine", async () => {
+    factory.reason = "killed";
+    const { status, stderr } = await run("boot --kernel @Image");
+    expect([status, stderr]).toEqual([0, "trapframe: a debugger has ended the machine\n"]);
+  });
+
   it("reads the files of fw_cfg, with the name as QEMU's option has it too", async () => {
     const files = "--fw-cfg name=opt/a,file=@initrd --fw-cfg opt/b,string=x,y=z";
     expect((await run(`boot --kernel @Image ${files}`)).status).toBe(0);

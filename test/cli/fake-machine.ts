@@ -8,6 +8,8 @@ export class FakeFactory implements MachineFactory {
   created: MachineOptions | undefined;
   listened: { address: Endpoint; wait: boolean } | undefined;
   closed = false;
+  /** Why it ends when it does so by itself. */
+  reason: MachineExit["reason"] = "system-off";
 
   /** @param greeting what the guest prints; @param powerOff whether it then powers off by itself. */
   constructor(
@@ -50,7 +52,7 @@ export class FakeFactory implements MachineFactory {
         const busy = setInterval(() => {}, 1000);
         print(this.greeting);
         if (this.powerOff) {
-          finish({ reason: "system-off" });
+          finish({ reason: this.reason });
         }
         try {
           return await finished;

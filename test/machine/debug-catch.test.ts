@@ -101,6 +101,13 @@ describe("an exception to a level of the guest's", () => {
     expect(monitor(rig, "catch")).toMatch(what.endsWith("once") ? /nothing is caught/ : /hit 1 times/);
   });
 
+  it("is told and counted for all that it is caught by", async () => {
+    const rig = await start();
+    for (const what of ["svc 7 once", "brk", "el1 from el0"]) monitor(rig, `catch ${what}`);
+    expect(reportOf(await rig.continue())).toMatch(/^catch 1 \(svc 7 once\), catch 3 \(el1 from el0\): CPU0 SVC: /);
+    expect(monitor(rig, "catch")).toMatch(/^2 +brk +hit 0 times\n3 +el1 from el0 +hit 1 times\n$/);
+  });
+
   it.each(["brk 4", "svc 9", "hvc 0x84000003", "el2 from el2", "serror", "irq 27", "fp", "to el3 svc", "stage2"])(
     "catch %s lets all of this pass",
     async (what) => {
@@ -116,6 +123,25 @@ it("is in words where ESR_ELx is shown", async () => {
   monitor(rig, "catch brk");
   await rig.continue();
   expect(monitor(rig, "sysreg esr_el1")).toBe("ESR_EL1 = 0x00000000f2000003\n  BRK: immediate 0x3\n");
+});
+
+describe("a call to the guest's own EL2", () => {
+  it("has a function by the SMC calling convention with immediate 0 only, and by Xen's where it is Xen's", async () => {
+    const eret = "adr x0, vectors\nmsr vbar_el2, x0\nmov x0, #0x3c5\nmsr spsr_el2, x0\nmov x0, #1\nlsl x0, x0, #31";
+    const calls = "ldr w0, =0x84000000\nmov x16, #29\nhvc #5\nhvc #0xea1\nhvc #0\nb .";
+    const rig = await start(
+      `${eret}\nmsr hcr_el2, x0\nadr x0, 1f\nmsr elr_el2, x0\neret\n1: ${calls}\n.balign 2048\nvectors: .skip 0x400\neret`,
+      { el2: "guest" },
+    );
+    monitor(rig, "catch hvc");
+    monitor(rig, "catch psci");
+    const next = async () => reportOf(await rig.continue()).split(", vector")[0];
+    expect(await next()).toBe("catch 1 (hvc): CPU0 HVC: immediate 0x5, from EL1 to EL2");
+    expect(await next()).toBe("catch 1 (hvc): CPU0 HVC: immediate 0xea1, Xen's hypercall 29, from EL1 to EL2");
+    expect(await next()).toBe(
+      "catch 1 (hvc), catch 2 (psci): CPU0 HVC: immediate 0x0, function 0x84000000 (PSCI VERSION), from EL1 to EL2",
+    );
+  });
 });
 
 describe("a call to a hosted level", () => {
@@ -254,7 +280,7 @@ const SECOND = `
       b     .
 1:    ldr   w0, =0x84000002
       hvc   #0
-      b     .
+off:  b     .
 `;
 
 describe("power", () => {
@@ -268,6 +294,16 @@ describe("power", () => {
     ]);
     const off = await rig.continue();
     expect([off.vcpu, reportOf(off)]).toEqual([1, "catch 1 (power): CPU1 switched off\n"]);
+  });
+
+  it("leaves the vCPU that is off behind its call", async () => {
+    for (const config of [{}, { el2: "guest" }] as const) {
+      // At EL2, where there is no hypervisor below, the conduit is SMC.
+      const rig = await start(config.el2 ? SECOND.replaceAll("hvc", "smc") : SECOND, { cpus: 2, ...config });
+      monitor(rig, "catch power off");
+      expect((await rig.continue()).vcpu).toBe(1);
+      expect([rig.pc(1), rig.machine.cores[1]?.vcpu.el]).toEqual([rig.program.at("off"), config.el2 ? 2 : 1]);
+    }
   });
 
   it("is not caught when it is the debugger's own doing", async () => {

@@ -101,7 +101,7 @@ export class Catches {
     const facts = factsOf(this.machine, this.system, core, taken);
     if ((this.recorded >>> taken.level) & 1 && !passed && !taken.hosted) this.record(facts);
     if (passed) return false;
-    const found = this.list.find(
+    const found = this.list.filter(
       (one) =>
         one.exception?.(facts) &&
         !(one.guestOnly && taken.hosted && one.to === undefined) &&
@@ -109,7 +109,7 @@ export class Catches {
         (one.from ?? facts.from) === facts.from &&
         (one.cpu ?? core.index) === core.index,
     );
-    if (found === undefined) return false;
+    if (found.length === 0) return false;
     if (taken.hosted) {
       this.takeBack(core.vcpu, facts);
       this.passing.set(core.index, core.vcpu.pc);
@@ -148,14 +148,14 @@ export class Catches {
       return false;
     }
     const direction = isRead ? "read" : "write";
-    const found = this.list.find(
+    const found = this.list.filter(
       ({ sysreg, from, cpu }) =>
         sysreg?.encoding === encoding &&
         (sysreg.direction === "any" || sysreg.direction === direction) &&
         (from ?? vcpu.el) === vcpu.el &&
         (cpu ?? core.index) === core.index,
     );
-    if (found === undefined) return false;
+    if (found.length === 0) return false;
     const name = SYSREGS.find((row) => row.encoding === encoding)?.name ?? "";
     const x = rt === 31 ? "XZR" : `X${rt}`;
     const value = isRead ? "" : `, which is 0x${vcpu.x(rt).toString(16)}`;
@@ -166,8 +166,8 @@ export class Catches {
 
   /** A vCPU was switched on or off, or the machine was reset: whether the machine stops. */
   power(core: Core, change: PowerChange): boolean {
-    const found = this.list.find((one) => one.power?.includes(change) && (one.cpu ?? core.index) === core.index);
-    if (found === undefined) return false;
+    const found = this.list.filter((one) => one.power?.includes(change) && (one.cpu ?? core.index) === core.index);
+    if (found.length === 0) return false;
     const what = {
       on: `switched on, at EL${core.vcpu.el}, PC 0x${core.vcpu.pc.toString(16)}, X0 0x${core.vcpu.x(0).toString(16)}`,
       off: "switched off",
@@ -177,12 +177,14 @@ export class Catches {
     return true;
   }
 
-  private hit(one: NumberedCatch, core: Core, lines: readonly string[]): void {
-    one.hits++;
+  /** All that the event is caught by are hit, as all of GDB's breakpoints at one place are. */
+  private hit(found: readonly NumberedCatch[], core: Core, lines: readonly string[]): void {
+    const names = found.map(({ number, text }) => `catch ${number} (${text})`).join(", ");
     const [first = "", ...rest] = lines;
-    this.report = [`catch ${one.number} (${one.text}): CPU${core.index} ${first}`, ...rest]
-      .map((line) => `${line}\n`)
-      .join("");
-    if (one.once) this.remove(one.number);
+    this.report = [`${names}: CPU${core.index} ${first}`, ...rest].map((line) => `${line}\n`).join("");
+    for (const one of found) {
+      one.hits++;
+      if (one.once) this.remove(one.number);
+    }
   }
 }

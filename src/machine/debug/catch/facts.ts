@@ -35,8 +35,13 @@ export interface ExceptionFacts {
   readonly far?: bigint;
   /** Of a stage 2 fault. */
   readonly ipa?: bigint;
-  /** W0 of an HVC or SMC. */
+  /**
+   * W0 of an HVC or SMC by the SMC calling convention, which has immediate 0 (Arm DEN0028, "SMC and HVC immediate
+   * value"); hosted levels answer any.
+   */
   readonly functionId?: number;
+  /** X16 of an HVC by Xen's calling convention (its public/arch-arm.h). */
+  readonly xenHypercall?: bigint;
   /** Of an IRQ or FIQ: what the vCPU would acknowledge now. */
   readonly intid?: number;
 }
@@ -44,6 +49,8 @@ export interface ExceptionFacts {
 /** Exceptions whose ELR_ELx is behind the instruction. */
 const BEHIND: readonly number[] = [EC.SVC64, EC.HVC64];
 const FIRST_SPECIAL_INTID = 1020n;
+/** XEN_HYPERCALL_TAG. */
+const XEN_IMMEDIATE = 0xea1;
 
 export function factsOf(
   machine: Machine,
@@ -67,7 +74,8 @@ export function factsOf(
   if (kind === "serror") return { ...base, esr, ec, iss };
   const far = hasFar(esr) ? vcpu.sysreg(`FAR_EL${level}`) : undefined;
   const ipa = far === undefined ? undefined : stage2Address(machine, core, { level, ec, iss, far });
-  const isCall = ec === EC.HVC64 || ec === EC.SMC64;
+  const isCall = (ec === EC.HVC64 || ec === EC.SMC64) && (hosted || (iss & 0xffff) === 0);
+  const isXens = ec === EC.HVC64 && !hosted && (iss & 0xffff) === XEN_IMMEDIATE;
   const behind = BEHIND.includes(ec) || (ec === EC.SMC64 && level === 3);
   return {
     ...base,
@@ -78,6 +86,7 @@ export function factsOf(
     ...(far === undefined ? {} : { far }),
     ...(ipa === undefined ? {} : { ipa }),
     ...(isCall ? { functionId: functionId(vcpu.x(0)) } : {}),
+    ...(isXens ? { xenHypercall: vcpu.x(16) } : {}),
   };
 }
 
@@ -119,11 +128,14 @@ export function callName(id: number): string {
 
 /** What happened, in one line without the place: "SVC: immediate 0x0, from EL0 to EL1". */
 export function headline(facts: ExceptionFacts): string {
-  const { kind, esr, from, to, hosted, intid, functionId: id } = facts;
+  const { kind, esr, from, to, hosted, intid, functionId: id, xenHypercall } = facts;
+  const call =
+    (id === undefined ? "" : `, function ${callName(id)}`) +
+    (xenHypercall === undefined ? "" : `, Xen's hypercall ${xenHypercall}`);
   const what =
     kind === "irq" || kind === "fiq"
       ? `${kind.toUpperCase()}${intid === undefined ? "" : `, INTID ${intid}`}`
-      : `${describeSyndrome(esr ?? 0n)}${id === undefined ? "" : `, function ${callName(id)}`}`;
+      : `${describeSyndrome(esr ?? 0n)}${call}`;
   return `${what}, from EL${from} to ${hosted ? "hosted " : ""}EL${to}`;
 }
 
