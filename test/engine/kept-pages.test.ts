@@ -81,11 +81,15 @@ describe("memory that is kept for a reset", () => {
     m.vcpu.setX(COUNTER, 1n << 40n);
     m.vcpu.set32(CPU.watch, watch);
     const bails = (): number => Number(m.vcpu.get64(CPU.statBails + 8 * BAIL.memory));
-    for (let turn = 0; turn < 20; turn++) {
+    // On a busy host the compiler is long in coming.
+    while (m.engine.compiled.regions === 0) {
       slice(m, 10_000);
       await compileHot(m);
     }
-    expect(m.engine.compiled.regions).toBeGreaterThan(0);
+    for (let turn = 0; turn < 20; turn++) {
+      slice(m, 10_000);
+      await compileHot(m, 0);
+    }
     const before = bails();
     for (let turn = 0; turn < 20; turn++) slice(m, 10_000);
     expect(bails() - before).toBeLessThan(5);

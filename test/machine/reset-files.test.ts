@@ -44,6 +44,7 @@ async function booted(content: Buffer) {
     el2: "hosted",
     el3: "hosted",
     idle: "skip",
+    noReboot: false,
   });
   onTestFinished(() => machine.close());
   /** As text: what differs is short. */
