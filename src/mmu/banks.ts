@@ -136,6 +136,17 @@ export function asidMask(fb: FunctionBuilder, tcr: I64): I64 {
   return tcr.bit(36).select(fb.i64(0xffff), fb.i64(0xff));
 }
 
+/** The bits of a VMID that count: 16 with VTCR_EL2.VS, else 8. */
+export function vmidMask(c: CpuView): I64 {
+  return c.sys("VTCR_EL2").bit(19).select(c.fb.i64(0xffff), c.fb.i64(0xff));
+}
+
+/** Whether a context is of EL1&0: one of its own, its shared ones, or its stage 2. */
+function isOfGuest(context: I32): I32 {
+  const cached = [CACHE_CONTEXT.stage2, CACHE_CONTEXT.shared + CONTEXT.el10, CACHE_CONTEXT.shared + CONTEXT.el10Pan];
+  return cached.reduce((any, each) => any.or(context.eq(each)), context.leU(CONTEXT.el10Pan));
+}
+
 /** What a bank is found by: its key, and what its CONTROLS say. */
 interface Identity {
   readonly key: I64;
@@ -158,23 +169,19 @@ function identify(fb: FunctionBuilder, c: CpuView, context: I32): Identity {
       .and(asidMask(fb, c.sys(tcr)));
   const el10 = context.leU(CONTEXT.el10Pan);
   const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
-  const sharedEl10 = context
-    .eq(CACHE_CONTEXT.shared + CONTEXT.el10)
-    .or(context.eq(CACHE_CONTEXT.shared + CONTEXT.el10Pan));
-  const ofGuest = el10.or(sharedEl10).or(context.eq(CACHE_CONTEXT.stage2));
+  const ofGuest = isOfGuest(context);
   // With DC the PE behaves as if VM were 1.
   const vm = ofGuest.and(c.get32(CPU.el2Enabled)).and(hcr.bit(HCR.VM).or(hcr.bit(HCR.DC)));
   const a = el10.select(
     asid("TCR_EL1", "TTBR0_EL1", "TTBR1_EL1"),
     el20.select(asid("TCR_EL2", "TTBR0_EL2", "TTBR1_EL2"), fb.i64(0)),
   );
-  const vmidMask = c.sys("VTCR_EL2").bit(19).select(fb.i64(0xffff), fb.i64(0xff));
   const stage2 = hcr.shrU(HCR.PTW).and(1).shl(17).or(hcr.shrU(HCR.FWB).and(1).shl(19));
-  const vmid = c.sys("VTTBR_EL2").shrU(48).and(vmidMask).or(0x10000);
+  const vmid = c.sys("VTTBR_EL2").shrU(48).and(vmidMask(c)).or(0x10000);
   const v = vm.select(vmid.or(stage2), fb.i64(0));
   const secure = c.get32(CPU.hasEl3).and(c.sys("SCR_EL3").bit(SCR_EL3.NS).eqz()).and(ofGuest);
   const controlled = (applies: I32, name: string): I64 => applies.select(c.sys(name), fb.i64(0));
-  const stage1 = el10.or(sharedEl10);
+  const stage1 = context.ne(CACHE_CONTEXT.stage2).and(ofGuest);
   return {
     key: context.toI64U().or(a.shl(8)).or(v.shl(24)).or(secure.toI64U().shl(48)),
     controls: CONTROLS.map((name) => fb.variable(controlled(name === "VTCR_EL2" ? vm : stage1, name)).get()),
@@ -327,14 +334,31 @@ export const contextChanged = defineFunction("contextChanged", "i", "", (fb, cpu
   fb.return();
 });
 
+/** A bank is nothing's any more. It is emptied when something has it next. */
+function giveUp(fb: FunctionBuilder, bank: I32): void {
+  fb.store("i64.store", bank, fb.i64(-1), BANK.key);
+  fb.store("i32.store", bank, fb.i32(0), BANK.lastUse);
+}
+
 /** Empties all banks of one vCPU: a register changed that is in no bank's identity. */
 export const flushCpu = defineFunction("flushCpu", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
-  forEachBank(fb, cpu, (bank) => {
-    fb.store("i64.store", bank, fb.i64(-1), BANK.key);
-    fb.store("i32.store", bank, fb.i32(0), BANK.lastUse);
-  });
+  forEachBank(fb, cpu, (bank) => giveUp(fb, bank));
   for (let i = 0; i < 8; i++) c.set64(CPU.largeRanges + 8 * i, fb.i64(0));
+  fb.call(contextChanged, cpu);
+  fb.return();
+});
+
+/**
+ * (cpu, VMID): empties the banks of EL1&0 that are of this VMID, or of all if it is negative. Those without stage 2 do not
+ * know theirs, and go with any.
+ */
+export const flushGuest = defineFunction("flushGuest", "il", "", (fb, cpu, vmid) => {
+  forEachBank(fb, cpu, (bank) => {
+    const key = fb.variable(fb.load("i64.load", bank, BANK.key) as I64).get();
+    const isIts = vmid.ltS(0).or(key.bit(40).eqz()).or(key.bits(24, 16).eq(vmid));
+    fb.if(isOfGuest(key.wrap().and(0xff)).and(isIts), () => giveUp(fb, bank));
+  });
   fb.call(contextChanged, cpu);
   fb.return();
 });

@@ -1,7 +1,7 @@
 /** Which translations are kept over a hypervisor's switches: those of a bank of their own (mmu/banks.ts). */
 import { expect, it } from "vitest";
 import { BANK, BANKS_PER_CPU, CPU } from "../../src/engine/layout.js";
-import { type Machine, machine, start } from "../engine/rig.js";
+import { CODE, type Machine, machine, slice, start } from "../engine/rig.js";
 
 const [VM, PTW, DC, FWB] = [1n << 0n, 1n << 2n, 1n << 12n, 1n << 46n];
 const RW = 1n << 31n;
@@ -64,4 +64,44 @@ it("a bank that others have had meanwhile is empty", async () => {
   expect(view.getBigUint64(withTcr(0) + BANK.filled, true)).toBe(3n);
   for (let n = 1; n <= BANKS_PER_CPU; n++) withTcr(n);
   expect(view.getBigUint64(withTcr(0) + BANK.filled, true)).toBe(0n);
+});
+
+/** TLBI by op1, CRm and op2. */
+const tlbi = (op1: number, crm: number, op2: number): number => 0xd508801f | (op1 << 16) | (crm << 8) | (op2 << 5);
+const [EL1, EL2] = [0x3c5, 0x3c9];
+const MARK = 3n;
+
+/** Who has translations, and how each comes to its bank. */
+const OWNERS: Readonly<Record<string, (m: Machine) => number>> = {
+  "VMID 1": (m) => bankWith(m, VM, { VTTBR_EL2: 1n << 48n }),
+  "VMID 2": (m) => bankWith(m, VM, { VTTBR_EL2: 2n << 48n }),
+  "no stage 2": (m) => bankWith(m, 0n),
+  EL2: (m) => {
+    m.vcpu.pstate = EL2;
+    const bank = bankWith(m, 0n);
+    m.vcpu.pstate = EL1;
+    return bank;
+  },
+};
+const [E2H, TGE] = [1n << 34n, 1n << 27n];
+
+it.each([
+  { name: "VMALLE1", word: tlbi(0, 7, 0), left: ["VMID 2", "EL2"] },
+  { name: "VMALLE1 of a host", word: tlbi(0, 7, 0), hcr: E2H | TGE, left: [] },
+  { name: "VMALLS12E1IS", word: tlbi(4, 3, 6), left: ["VMID 2", "EL2"] },
+  { name: "ALLE1", word: tlbi(4, 7, 4), left: ["EL2"] },
+  { name: "ALLE2", word: tlbi(4, 7, 0), left: [] },
+  { name: "IPAS2E1", word: tlbi(4, 4, 1), left: ["VMID 2", "no stage 2", "EL2"] },
+])("TLBI $name with VMID 1 leaves the translations of $left", async ({ word, hcr = 0n, left }) => {
+  const m = await withEl2();
+  const { view } = m.engine;
+  m.engine.writePhysical(CODE, new Uint8Array(Uint32Array.of(word).buffer));
+  for (const bankOf of Object.values(OWNERS)) view.setBigUint64(bankOf(m) + BANK.filled, MARK, true);
+  m.vcpu.pstate = EL2;
+  bankWith(m, hcr, { VTTBR_EL2: 1n << 48n });
+  slice(m, 1);
+  expect(m.vcpu.pc).toBe(CODE + 4n);
+  m.vcpu.pstate = EL1;
+  const keep = Object.entries(OWNERS).filter(([, bankOf]) => view.getBigUint64(bankOf(m) + BANK.filled, true) === MARK);
+  expect(keep.map(([name]) => name)).toEqual(left);
 });

@@ -170,10 +170,11 @@ export class Gicv3 implements InterruptSystem, LpiTargets, Stateful<GicSnapshot>
     this.cpuInterface(cpu).sync();
   }
 
-  moveLpis(from: number, to: number): void {
-    for (const intid of this.#redistributors[from]?.lpis?.takeAll() ?? []) {
-      this.#redistributors[to]?.lpis?.setPending(intid, true);
-    }
+  /** Commands that involve LPIs of a redistributor where they are disabled are ignored (GICR_CTLR.EnableLPIs). */
+  moveLpis(from: number, to: number, intid?: number): void {
+    const [source, target] = [from, to].map((cpu) => this.#redistributors[cpu]?.lpis);
+    if (source === target || !source?.enabled || !target?.enabled) return;
+    for (const each of source.take(intid)) target.setPending(each, true);
     this.cpuInterface(from).sync();
     this.cpuInterface(to).sync();
   }

@@ -56,12 +56,11 @@ const ROWS: Readonly<Record<number, Command>> = {
     name: "MOVI",
     run: (its, w) =>
       withEvent(its, deviceIdOf(w), eventIdOf(w), ({ address, event, target }) => {
+        if (target === undefined) return noCollection(event.icid);
         const to = collection(its, icidOf(w));
         if (to === undefined) return noCollection(icidOf(w));
-        writeDoubleword(its.memory, address, eventEntry({ ...event, icid: icidOf(w) }));
-        if (target === undefined || target === to || !its.targets.setLpi(target, event.intid, false)) return undefined;
-        its.targets.setLpi(to, event.intid, true);
-        return undefined;
+        its.targets.moveLpis(target, to, event.intid);
+        return write(its, address, eventEntry({ ...event, icid: icidOf(w) }));
       }),
   },
   3: { name: "INT", run: (its, w) => translate(its, deviceIdOf(w), eventIdOf(w)) },
@@ -122,7 +121,7 @@ const ROWS: Readonly<Record<number, Command>> = {
       const [from, to] = [redistributorOf(w[2] as bigint), redistributorOf(w[3] as bigint)];
       const missing = [from, to].find((number) => number >= its.targets.cpuCount);
       if (missing !== undefined) return `there is no redistributor ${missing}`;
-      if (from !== to) its.targets.moveLpis(from, to);
+      its.targets.moveLpis(from, to);
       return undefined;
     },
   },
@@ -130,7 +129,8 @@ const ROWS: Readonly<Record<number, Command>> = {
     name: "DISCARD",
     run: (its, w) =>
       withEvent(its, deviceIdOf(w), eventIdOf(w), ({ address, event, target }) => {
-        if (target !== undefined) its.targets.setLpi(target, event.intid, false);
+        if (target === undefined) return noCollection(event.icid);
+        its.targets.setLpi(target, event.intid, false);
         return write(its, address, NO_ENTRY);
       }),
   },

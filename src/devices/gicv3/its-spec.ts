@@ -44,6 +44,6 @@ export interface LpiTargets {
   setLpi(cpu: number, intid: number, pending: boolean): boolean;
   /** The configuration of an LPI, or of all of them, has changed in memory. */
   invalidateLpi(cpu: number, intid?: number): void;
-  /** All pending LPIs of one become those of another. */
-  moveLpis(from: number, to: number): void;
+  /** An LPI that is pending at one is so at another instead, or all of them are. */
+  moveLpis(from: number, to: number, intid?: number): void;
 }

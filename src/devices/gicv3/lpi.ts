@@ -111,11 +111,12 @@ export class Lpis {
     this.#choose();
   }
 
-  /** Takes all pending LPIs away; another redistributor gets them (MOVALL). */
-  takeAll(): number[] {
-    const all = this.save().pending.map(([intid]) => intid);
-    for (const intid of all) this.setPending(intid, false);
-    return all;
+  /** Takes a pending LPI or all of them away; another redistributor gets them (MOVI, MOVALL). */
+  take(intid?: number): number[] {
+    const pending = this.save().pending.map(([each]) => each);
+    const taken = intid === undefined ? pending : pending.filter((each) => each === intid);
+    for (const each of taken) this.setPending(each, false);
+    return taken;
   }
 
   reset(): void {

@@ -11,7 +11,16 @@ import { defineFunction } from "../../engine/ir/module.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
 import { CONTEXT, CPU, Exit, PAGE_BITS, SECURE_ADDRESS } from "../../engine/layout.js";
 import { raiseDataAbort, resolve } from "../../mmu/access.js";
-import { asidMask, enterMode, flushCpu, forEachCpu, invalidateAddress, invalidateBanks } from "../../mmu/banks.js";
+import {
+  asidMask,
+  enterMode,
+  flushCpu,
+  flushGuest,
+  forEachCpu,
+  invalidateAddress,
+  invalidateBanks,
+  vmidMask,
+} from "../../mmu/banks.js";
 import { ACCESS, FAULT, inSecureRegime, isExternalAbort, walk } from "../../mmu/walk.js";
 import type { Operand } from "../pattern.js";
 
@@ -247,7 +256,18 @@ const operandVa = (value: I64): I64 => value.shl(20).shrS(8);
 /** More pages than this are not dropped one by one. */
 const RANGE_PAGES = 64;
 
-const KIND = { address: 0, asid: 1, all: 2, range: 3, stage2: 4 } as const;
+/** `guest` is all of EL1&0 with a VMID, `guests` with any; `stage2` is about an IPA. */
+const KIND = { address: 0, asid: 1, all: 2, range: 3, stage2: 4, guest: 5, guests: 6 } as const;
+
+/**
+ * The VMID that maintenance of EL1&0 is about: that of the vCPU which executes it. Negative where EL1's instructions are
+ * about the host's own regime, with HCR_EL2.{E2H, TGE} = {1, 1}.
+ */
+const currentVmid = defineFunction("currentVmid", "i", "l", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  const host = c.sys("HCR_EL2").bit(HCR.E2H).and(c.sys("HCR_EL2").bit(HCR.TGE));
+  fb.return(host.select(fb.i64(-1), c.sys("VTTBR_EL2").shrU(48).and(vmidMask(c))));
+});
 
 /** (vCPU, kind, operand): one vCPU's part of a TLB invalidation. */
 const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, value) => {
@@ -283,8 +303,26 @@ const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, v
           },
         );
       },
-      // Stage-1 results hold stage-2 permissions and addresses: all banks that went through stage 2 go.
-      () => fb.call(invalidateBanks, cpu, fb.i64(1n << 40n), fb.i64(1n << 40n)),
+      // Stage-1 results hold stage-2 permissions and addresses: all banks that went through this stage 2 go.
+      () => {
+        const mask = value.ltS(0).select(fb.i64(1n << 40n), fb.i64(0x1ffffn << 24n));
+        fb.call(
+          invalidateBanks,
+          cpu,
+          mask,
+          value
+            .shl(24)
+            .or(1n << 40n)
+            .and(mask),
+        );
+      },
+      () =>
+        fb.if(
+          value.ltS(0),
+          () => fb.call(flushCpu, cpu),
+          () => fb.call(flushGuest, cpu, value),
+        ),
+      () => fb.call(flushGuest, cpu, fb.i64(-1)),
     ],
     () => {},
   );
@@ -317,7 +355,8 @@ export function tlbInvalidate(
   hcrBit: number,
 ): void {
   permit(b, hcrBit, lowest, SCTLR.never);
-  b.callRuntime(everywhere ? invalidateEverywhere : invalidateLocal, b.i32(KIND[kind]), b.X(rt));
+  const operand = kind === "guest" || kind === "stage2" ? (b.callRuntime(currentVmid) as I64) : b.X(rt);
+  b.callRuntime(everywhere ? invalidateEverywhere : invalidateLocal, b.i32(KIND[kind]), operand);
   // The page being executed may be among what went.
   b.synchronize();
 }

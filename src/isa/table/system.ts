@@ -137,10 +137,12 @@ const ASID = "asid";
 const ALL = "all";
 const RANGE = "range";
 const IPA = "stage2";
+const GUEST = "guest";
+const GUESTS = "guests";
 
 /** name without suffix, op1, op2, what it drops, lowest EL. CRm 7 is local, 3 Inner Shareable, 1 Outer Shareable. */
-const TLBI: readonly (readonly [string, number, number, "address" | "asid" | "all" | "range" | "stage2", number])[] = [
-  ["VMALLE1", 0, 0, ALL, 1],
+const TLBI: readonly (readonly [string, number, number, Parameters<typeof tlbInvalidate>[2], number])[] = [
+  ["VMALLE1", 0, 0, GUEST, 1],
   ["VAE1", 0, 1, VA, 1],
   ["ASIDE1", 0, 2, ASID, 1],
   ["VAAE1", 0, 3, VA, 1],
@@ -148,9 +150,9 @@ const TLBI: readonly (readonly [string, number, number, "address" | "asid" | "al
   ["VAALE1", 0, 7, VA, 1],
   ["ALLE2", 4, 0, ALL, 2],
   ["VAE2", 4, 1, VA, 2],
-  ["ALLE1", 4, 4, ALL, 2],
+  ["ALLE1", 4, 4, GUESTS, 2],
   ["VALE2", 4, 5, VA, 2],
-  ["VMALLS12E1", 4, 6, ALL, 2],
+  ["VMALLS12E1", 4, 6, GUEST, 2],
   ["ALLE3", 6, 0, ALL, 3],
   ["VAE3", 6, 1, VA, 3],
   ["VALE3", 6, 5, VA, 3],

@@ -159,17 +159,20 @@ const steps: fc.Arbitrary<Step>[] = [
   }),
   fc.tuple(device, event).map(([d, e]) => (rig, model) => {
     rig.about(0x0f, d, e);
-    withTarget(model, d, e, (found) => model.pending[found.cpu]?.delete(found.intid));
-    model.devices.get(d)?.delete(e);
+    withTarget(model, d, e, (found) => {
+      model.pending[found.cpu]?.delete(found.intid);
+      model.devices.get(d)?.delete(e);
+    });
   }),
   fc.tuple(fc.nat(7), collection).map(([e, c]) => (rig, model) => {
     const d = e % 3;
     rig.about(0x01, d, e, 0, c);
     const to = model.collections.get(c);
-    const found = model.find(d, e);
-    if (found === undefined || to === undefined) return;
-    model.devices.get(d)?.set(e, { intid: found.intid, collection: c });
-    if (found.cpu !== undefined && model.pending[found.cpu]?.delete(found.intid)) model.pending[to]?.add(found.intid);
+    withTarget(model, d, e, (found) => {
+      if (to === undefined) return;
+      model.devices.get(d)?.set(e, { intid: found.intid, collection: c });
+      if (model.pending[found.cpu]?.delete(found.intid)) model.pending[to]?.add(found.intid);
+    });
   }),
   fc.tuple(cpu, cpu).map(([from, to]) => (rig, model) => {
     rig.command(0x0en, 0n, BigInt(from) << 16n, BigInt(to) << 16n);
@@ -185,9 +188,11 @@ const steps: fc.Arbitrary<Step>[] = [
     model.pending[on]?.delete(lpi);
     rig.gic.msr("ICC_EOIR1_EL1", lpi, undefined, on);
   }),
-  fc.nat(CPUS - 1).map((on) => (rig) => {
-    rig.gic.gicr(0x00, 0, on);
-    rig.gic.gicr(0x00, 1, on);
+  // Where LPIs are disabled none are taken away, and none are put.
+  fc.tuple(fc.nat(CPUS - 1), cpu, cpu).map(([off, from, to]) => (rig) => {
+    rig.gic.gicr(0x00, 0, off);
+    if (from === off || to === off) rig.command(0x0en, 0n, BigInt(from) << 16n, BigInt(to) << 16n);
+    rig.gic.gicr(0x00, 1, off);
   }),
 ];
 

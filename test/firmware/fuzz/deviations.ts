@@ -16,6 +16,8 @@ export interface FuzzGuest {
   readonly program?: string;
   /** Where it is entered; without, at EL2. */
   readonly level?: 3;
+  /** Default: 1. It starts none of the others, but their redistributors are there. */
+  readonly cpus?: number;
   /** Cases in one start of the machines: a few seconds. */
   readonly batch: number;
   readonly deviations: readonly FuzzDeviation[];
@@ -186,6 +188,7 @@ export const GUESTS: readonly FuzzGuest[] = [
   { name: "traps-el3", program: "traps", level: 3, batch: 500, deviations: TRAPS_EL3 },
   { name: "mmu", batch: 500, deviations: MMU },
   { name: "gic", batch: 100, deviations: GIC },
+  { name: "its", cpus: 4, batch: 200, deviations: [] },
   { name: "vgic", batch: 100, deviations: VGIC },
   { name: "debug", level: 3, batch: 1000, deviations: DEBUG },
   { name: "pmu", level: 3, batch: 100, deviations: PMU },

@@ -13,7 +13,8 @@ export interface Batch {
 export async function runBatch(guest: FuzzGuest, cpu: GuestOptions["cpu"], batch: Batch): Promise<Difference[]> {
   const text = `${batch.seed} ${batch.first} ${batch.count}`;
   const level = guest.level ?? 2;
-  const options: GuestOptions = { level, cpu, file: { name: "opt/trapframe/cases", text } };
+  const { cpus = 1 } = guest;
+  const options: GuestOptions = { level, cpu, cpus, file: { name: "opt/trapframe/cases", text } };
   const name = programOf(guest);
   const [ours, reference] = await Promise.all([runOnOurs(name, options), runOnQemu(name, options)]);
   if (ours.reason !== (level === 3 ? "stopped" : "system-off")) {
