@@ -75,7 +75,7 @@ export interface Discovered {
 
 /** Instructions of a region, without those of the functions called; and of one that goes from bytecode to bytecode. */
 const MAX_INSTRUCTIONS = 500;
-const MAX_DISPATCHED = 3000;
+const MAX_DISPATCHED = 700;
 /** How far before a hot loop the beginning of its function is looked for, in instructions. */
 const MAX_PROLOGUE = 200;
 /** How far from an indirect branch what it may lead to is looked for, in instructions; and how much makes it worth it. */

@@ -76,8 +76,6 @@ export interface RegionOptions {
   readonly keep?: { readonly directory: string; readonly build: string } | undefined;
 }
 
-const buffersOf = ({ pages }: JobSlot): ArrayBuffer[] => pages.map(({ slots }) => slots.buffer as ArrayBuffer);
-
 /** Whether a region has code of a page that was dropped while it was compiled. */
 const isStale = ({ job, stale }: Running, { slot, pages }: JobRegion): boolean =>
   pages.some((distance) => stale.has(addressAt(job.slots[slot] as JobSlot, distance)));
@@ -353,14 +351,15 @@ export class Regions {
         this.engine.dropCode();
         return;
       }
-      const slots = this.pending.splice(0, BATCH).flatMap((hot) => this.snapshots.of(hot) ?? []);
+      const copies = new Map<number, Uint32Array>();
+      const slots = this.pending.splice(0, BATCH).flatMap((hot) => this.snapshots.of(hot, copies) ?? []);
       if (slots.length === 0) continue;
       const job = { id: this.nextJob++, slots, dropped: this.dropped, found: this.found };
       this.dropped = [];
       this.found = [];
       this.running.set(job.id, { job, stale: new Set(), generation: this.generation });
       if (this.compiler) this.finished(this.compiler.run(job));
-      else this.worker?.postMessage(job, slots.flatMap(buffersOf));
+      else this.worker?.postMessage(job, [...copies.values()].map(({ buffer }) => buffer as ArrayBuffer));
     }
   }
 

@@ -32,20 +32,20 @@ interface Range {
 /** A copy whose indirect branches are looked for still. */
 type PageDraft = PageCopy & { readonly targets: BranchTarget[] };
 
-/** The instructions of a page that are in a range, as slots. The last one of a page has nothing behind it. */
-function slotsIn({ distance }: PageCopy, { first, last }: Range): number[] {
+/** The slots of a page that are in a range. The last one of a page has nothing behind it. */
+function slotsIn({ distance }: PageCopy, { first, last }: Range): Range {
   const start = distance * SLOTS_PER_PAGE;
-  const from = Math.max(0, first - start);
-  const count = Math.min(SLOTS_PER_PAGE - 2, last - start) - from + 1;
-  return Array.from({ length: Math.max(0, count) }, (_, n) => from + n);
+  return { first: Math.max(0, first - start), last: Math.min(SLOTS_PER_PAGE - 2, last - start) };
 }
 
 /** Whether what is of a page in a range has an indirect branch that may be an interpreter's, between bytecodes. */
 function hasDispatch(copy: PageCopy, range: Range): boolean {
-  return slotsIn(copy, range).some((n) => {
+  const { first, last } = slotsIn(copy, range);
+  for (let n = first; n <= last; n++) {
     const word = copy.slots[n * 2 + 1] as number;
-    return word >>> 25 === INDIRECT_OPCODE && ((word >>> 21) & 7) === 0 && !isVeneer(word);
-  });
+    if (word >>> 25 === INDIRECT_OPCODE && ((word >>> 21) & 7) === 0 && !isVeneer(word)) return true;
+  }
+  return false;
 }
 
 export class Snapshots {
@@ -58,8 +58,11 @@ export class Snapshots {
     private readonly warm: number,
   ) {}
 
-  /** Undefined when the slot was dropped or compiled meanwhile. */
-  of({ slot, page, bank }: HotSlot): JobSlot | undefined {
+  /**
+   * Undefined when the slot was dropped or compiled meanwhile. `copies` has those of the pages, by address, that were made
+   * for others of the same job: hot slots are close together.
+   */
+  of({ slot, page, bank }: HotSlot, copies: Map<number, Uint32Array>): JobSlot | undefined {
     const { installed } = this;
     const own = installed.pageOf(slot);
     if (!installed.isInterpreted(slot) || !installed.isUsable(own)) return undefined;
@@ -70,7 +73,10 @@ export class Snapshots {
       const address = distance === 0 ? own : installed.pageAt(page, distance, bank);
       if (address === undefined || pages.length === most) return false;
       // From here on a write to it while the job is under way is heard of.
-      pages.push({ distance, address, hash: installed.hashOf(address), slots: this.copy(address), targets: [] });
+      const hash = installed.hashOf(address);
+      const slots = copies.get(address) ?? this.copy(address);
+      copies.set(address, slots);
+      pages.push({ distance, address, hash, slots, targets: [] });
       return true;
     };
     for (const distance of [0, -1, 1]) add(distance);
@@ -101,7 +107,8 @@ export class Snapshots {
     const start = distance * SLOTS_PER_PAGE;
     const firstRegion = this.engine.view.getInt32(GLOBAL.firstRegion, true);
     const called: number[] = [];
-    for (const n of slotsIn(copy, range)) {
+    const { first, last } = slotsIn(copy, range);
+    for (let n = first; n <= last; n++) {
       const word = slots[n * 2 + 1] as number;
       if (word >>> 26 === BL_OPCODE) {
         const back = slots[n * 2 + 2] as number;
