@@ -20,7 +20,10 @@ function withDebugger(machine: Machine): MachineInstance {
     keepCode: () => machine.keepCode(),
     startProfile: async (path, names) =>
       (await import("../machine/profile/start.js")).startProfile(machine, path, names),
-    close: () => closeServer(),
+    async close() {
+      await closeServer();
+      await machine.close();
+    },
     async listenGdb(endpoint, { wait, warn }) {
       const [{ MachineTarget }, { listenForGdb }] = await Promise.all([
         import("../machine/debug-target.js"),

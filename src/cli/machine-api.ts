@@ -52,10 +52,12 @@ export interface MachineOptions {
 }
 
 export interface MachineExit {
-  /** `exit`: by semihosting; `killed`: a debugger's k packet; `stopped`: `stop()` was called. */
-  readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped";
-  /** Of `exit`: the process's status. */
+  /** `exit`: by semihosting; `killed`: a debugger's k packet; `stopped`: `stop()` was called; `failed`: it cannot go on. */
+  readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped" | "failed";
+  /** The process's status. */
   readonly status?: number;
+  /** Of `failed`: why. */
+  readonly what?: string;
 }
 
 export interface MachineStats {

@@ -323,10 +323,12 @@ export class Engine {
     this.kept.keep(this.placeOf(pa, size), size, origin);
   }
 
-  /**
-   * Makes memory what it was at each `keepMemory`. `dropCode` must follow before the guest runs. Throws what an origin
-   * does that has not any more what it had: then nothing was changed.
-   */
+  /** Throws what an origin does that has not any more what it had: `restoreMemory` would not make memory what it was. */
+  checkMemory(): void {
+    this.kept.check();
+  }
+
+  /** Makes memory what it was at each `keepMemory`. `dropCode` must follow before the guest runs, also when it throws. */
   restoreMemory(): void {
     this.kept.restore();
   }

@@ -36,6 +36,8 @@ interface Range {
   readonly origin: Origin | undefined;
 }
 
+type LoadedRange = Range & { readonly origin: Origin };
+
 /** Words of a page, by the index of the last of their notes. */
 interface Notes {
   last: number;
@@ -43,7 +45,7 @@ interface Notes {
 }
 
 /** What a page held: a copy of it, what a range's origin has, or what it holds now but for the words in notes. */
-type Kept = Uint8Array | Range | Notes;
+type Kept = Uint8Array | LoadedRange | Notes;
 
 const isNotes = (kept: Kept | undefined): kept is Notes => kept !== undefined && "count" in kept;
 
@@ -67,18 +69,19 @@ export class KeptPages {
     for (const page of pagesOf(host, size)) this.mark(page, true);
   }
 
-  /**
-   * Makes memory what it was. No TLB entry may let it be written afterwards, and its code must be decoded again. Throws what
-   * an origin does that is not what it was, before anything is changed.
-   */
+  /** Throws what an origin does that is not what it was. */
+  check(): void {
+    for (const { origin } of this.ranges) origin?.check();
+  }
+
+  /** Makes memory what it was. No TLB entry may let it be written afterwards, and its code must be decoded again. */
   restore(): void {
-    for (const origin of new Set(this.ranges.map((range) => range.origin))) origin?.check();
     for (const { host, size } of this.ranges) {
       for (const page of pagesOf(host, size)) {
         const kept = this.pages.get(page);
         if (kept === undefined) continue;
         if ("host" in kept) {
-          kept.origin?.readAgain(this.pageAt(page), page - kept.host);
+          kept.origin.readAgain(this.pageAt(page), page - kept.host);
           continue;
         }
         const from = Math.max(page, host);
@@ -96,7 +99,7 @@ export class KeptPages {
     const page = host - (host % PAGE_SIZE);
     const kept = this.pages.get(page);
     if (kept !== undefined && !isNotes(kept)) throw new Error(`the page at 0x${page.toString(16)} is kept twice`);
-    const whole = this.ranges.find((range) => hasWhole(range, page));
+    const whole = this.ranges.find((range): range is LoadedRange => hasWhole(range, page));
     if (whole) {
       this.pages.set(page, whole);
       this.mark(page, false);

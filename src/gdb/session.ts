@@ -221,9 +221,12 @@ export class Session {
   /** Ends the machine; in extended mode it stands at power-on, for `vRun`, and the connection stays. */
   kill(): TargetError | undefined {
     if (this.#extended) {
+      const refusal = this.target.resetRefusal();
+      if (refusal) return refusal;
       this.target.nonStop = false;
       this.#control = undefined;
-      return this.target.reset();
+      this.target.reset();
+      return undefined;
     }
     this.points.removeAll();
     this.#control = undefined;
@@ -234,10 +237,11 @@ export class Session {
 
   /** From power-on again, points kept; the reply is the stop there. */
   run(): Reply {
+    const refusal = this.target.resetRefusal();
+    if (refusal) return refusal;
     this.#control = undefined;
     this.target.nonStop = false;
-    const failed = this.target.reset();
-    if (failed) return failed;
+    this.target.reset();
     if (!this.#nonStop || hasEnded(this.target)) return this.#attach(true);
     this.target.nonStop = true;
     this.#control = new NonStop(this.#port);

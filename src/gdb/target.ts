@@ -243,10 +243,13 @@ export interface DebugTarget {
 
   /**
    * Back to power-on, points kept; it stands at the first instruction for reason `reset` when this returns. A machine
-   * that has ended starts again if it was kept (`keep`), else nothing happens. An error, and it stands where it was, when
-   * what was loaded is not there any more.
+   * that has ended starts again if it was kept (`keep`), else nothing happens. Not to be called where `resetRefusal` gives
+   * something.
    */
-  reset(): TargetError | undefined;
+  reset(): void;
+
+  /** Why `reset` cannot be: what was loaded is not there any more. */
+  resetRefusal(): TargetError | undefined;
 
   /** Until called with false: a machine that its guest switches off does not end, and `reset` may start it again. */
   keep(on: boolean): void;

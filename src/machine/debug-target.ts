@@ -44,7 +44,6 @@ import { DebugRegisters } from "./debug/registers.js";
 import { SystemRegisters } from "./debug/system-registers.js";
 import { listVcpus } from "./debug/vcpus.js";
 import { type Watch, type WatchHit, type WatchPoint, Watchpoints } from "./debug/watchpoints.js";
-import { ConfigError } from "./errors.js";
 import type { DebugHooks, Machine, MachineExit } from "./machine.js";
 import type { Core, DebugEvent, TakenException } from "./scheduler.js";
 import { DEFAULT_STEP_MODE } from "./step.js";
@@ -385,18 +384,17 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.machine.setPaused(this.machine.isPaused);
   }
 
-  reset(): TargetError | undefined {
+  resetRefusal(): TargetError | undefined {
+    const refusal = this.machine.resetRefusal();
+    return refusal === undefined ? undefined : new TargetError(Errno.EIO, refusal);
+  }
+
+  reset(): void {
     const { ended } = this.machine;
-    if (ended !== undefined && !this.keeps(ended)) return undefined;
+    if (ended !== undefined && !this.keeps(ended)) return;
     this.machine.setPaused(true);
-    try {
-      this.machine.reset();
-    } catch (error) {
-      if (error instanceof ConfigError) return new TargetError(Errno.EIO, error.message);
-      throw error;
-    }
+    this.machine.reset();
     this.stand({ vcpu: 0, reason: { kind: "reset" } });
-    return undefined;
   }
 
   /** A semihosting call: the machine stands until the client has answered, or is gone. */
@@ -560,7 +558,9 @@ export class MachineTarget implements DebugTarget, DebugHooks {
         if (ended !== undefined && !this.keeps(ended)) {
           return new TargetError(Errno.EPERM, "reset: the machine has ended");
         }
-        return this.reset();
+        const refusal = this.resetRefusal();
+        if (refusal === undefined) this.reset();
+        return refusal;
       },
     });
     // It may have switched a vCPU on or off.

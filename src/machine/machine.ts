@@ -44,7 +44,7 @@ import { affinityOf, descriptionFor } from "./description.js";
 import { ConfigError } from "./errors.js";
 import { dmaMemory, flashBank, flashRegions, memoryRegions } from "./firmware.js";
 import { HostedLevels } from "./hosted-levels.js";
-import { FileContent } from "./loaders/content.js";
+import type { LoadedFile } from "./loaders/content.js";
 import { loadIntoMemory, rangeOf } from "./loaders/into-memory.js";
 import { LOG_CATEGORIES, type LogCategory, MachineLog } from "./log.js";
 import { buildPlatform, type Platform } from "./platform.js";
@@ -88,10 +88,12 @@ export interface MachineConfig extends BootOptions {
 }
 
 export interface MachineExit {
-  /** `exit`: by semihosting; `killed`: a debugger ended it; `stopped`: `stop()` was called. */
-  readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped";
-  /** Of `exit`: the status that the guest wants the process to have, 0 to 255. */
+  /** `exit`: by semihosting; `killed`: a debugger ended it; `stopped`: `stop()` was called; `failed`: it cannot go on. */
+  readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped" | "failed";
+  /** The status that the process is to have, 0 to 255: of `exit` what the guest wants. */
   readonly status?: number;
+  /** Of `failed`: why, and where the vCPUs are. */
+  readonly what?: string;
 }
 
 /** 2024-01-01T00:00:00Z. */
@@ -167,15 +169,13 @@ export class Machine {
   /** Memory that a reset makes what it was. */
   private readonly loads: readonly LoadedRange[];
   /** What is read again at a reset. */
-  private readonly files: readonly FileContent[];
+  private files: readonly LoadedFile[] = [];
   private readonly alarms: Alarms;
   readonly sysregHost: SysregHost;
   /** Console bytes the UART has no room for yet. */
   private readonly input = new InputQueue();
   readonly semihosting: Semihosting | undefined;
   private exit: MachineExit | undefined;
-  /** Why the machine could not go on, when it was not the guest's wish. */
-  failure: string | undefined;
   private resetRequested = false;
   /** `stop()` was called: nobody keeps the machine. */
   private stopping = false;
@@ -214,8 +214,13 @@ export class Machine {
       // Files are read while the machine is built: a new page costs the host more than what is read into it.
       const loading = loadIntoMemory(engine, boot.loads);
       loading.catch(() => {});
-      target.machine = new Machine(config, boot, model, engine);
-      await loading;
+      try {
+        target.machine = new Machine(config, boot, model, engine);
+      } catch (error) {
+        for (const file of await loading) file.close();
+        throw error;
+      }
+      target.machine.files = await loading;
       return target.machine;
     } catch (error) {
       if (error instanceof MemoryTooLarge) throw new ConfigError("NO_ROOM", error.message);
@@ -231,7 +236,6 @@ export class Machine {
   ) {
     this.start = { entry: boot.entry, context: boot.context };
     this.loads = boot.loads.map(rangeOf);
-    this.files = boot.loads.flatMap(({ bytes }) => (bytes instanceof FileContent ? [bytes] : []));
     this.model = model;
     this.logging = new MachineLog(config.log);
     this.breakpoints = new Breakpoints(engine);
@@ -383,10 +387,9 @@ export class Machine {
     this.wakeLoop?.();
   }
 
-  /** The guest has lost its way past recovery (a hosted level has no state to return to): says so and stops. */
+  /** The machine cannot go on (a hosted level has no state to return to, a file is gone): says so and stops. */
   fail(what: string): void {
-    this.failure = `${what}\n${this.describeCores().join("\n")}`;
-    this.end({ reason: "stopped" });
+    this.end({ reason: "failed", status: 1, what: `${what}\n${this.describeCores().join("\n")}` });
   }
 
   /** A person presses the power key; the guest does with it what it wants. False where the board has none. */
@@ -406,18 +409,29 @@ export class Machine {
     this.scheduler.endSlice();
   }
 
+  /** Why there can be no reset: a file is not any more what was loaded, or cannot be read. Undefined when there can. */
+  resetRefusal(): string | undefined {
+    return refusalOf(() => this.engine.checkMemory());
+  }
+
   /**
-   * Back to power-on at once; for a debugger, while the machine stands.
-   * @throws ConfigError FILE_UNREADABLE, and changes nothing, when a file is not any more what was loaded.
+   * Back to power-on at once; for a debugger, while the machine stands, and there is no `resetRefusal`. When a file cannot be
+   * read after all, the machine ends.
    */
   reset(): void {
-    this.engine.restoreMemory();
+    const unread = refusalOf(() => this.engine.restoreMemory());
     this.exit = undefined;
     this.resetRequested = false;
     this.powerOn();
+    if (unread !== undefined) this.fail(unread);
   }
 
   private resetByGuest(): void {
+    const refusal = this.resetRefusal();
+    if (refusal !== undefined) {
+      this.fail(refusal);
+      return;
+    }
     this.reset();
     this.debug.powerChanged(this.cores[0] as Core, "reset");
   }
@@ -766,4 +780,15 @@ function setCounterRate({ view }: Engine, { up, down }: CounterRate): void {
   const isUsual = up === 1n && down === 4n;
   view.setUint32(GLOBAL.counterUp, isUsual ? 0 : Number(up), true);
   view.setUint32(GLOBAL.counterDown, Number(down), true);
+}
+
+/** What a ConfigError says, if that is thrown. */
+function refusalOf(action: () => void): string | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
 }

@@ -188,6 +188,10 @@ function identify(fb: FunctionBuilder, c: CpuView, context: I32): Identity {
   };
 }
 
+/** Of a key: whether there is stage 2, and the VMID if there is. */
+const hasStage2 = (key: I64): I32 => key.bit(40);
+const vmidOf = (key: I64): I64 => key.bits(24, 16);
+
 /** The address of the page that an address is in. */
 export const pageOf = (va: I64): I64 => va.and(-BigInt(PAGE_SIZE));
 
@@ -351,12 +355,12 @@ export const flushCpu = defineFunction("flushCpu", "i", "", (fb, cpu) => {
 
 /**
  * (cpu, VMID): empties the banks of EL1&0 that are of this VMID, or of all if it is negative. Those without stage 2 do not
- * know theirs, and go with any.
+ * know theirs, and go with any. What is known of large translations stays: it may be about EL2, or another guest.
  */
 export const flushGuest = defineFunction("flushGuest", "il", "", (fb, cpu, vmid) => {
   forEachBank(fb, cpu, (bank) => {
     const key = fb.variable(fb.load("i64.load", bank, BANK.key) as I64).get();
-    const isIts = vmid.ltS(0).or(key.bit(40).eqz()).or(key.bits(24, 16).eq(vmid));
+    const isIts = vmid.ltS(0).or(hasStage2(key).eqz()).or(vmidOf(key).eq(vmid));
     fb.if(isOfGuest(key.wrap().and(0xff)).and(isIts), () => giveUp(fb, bank));
   });
   fb.call(contextChanged, cpu);
@@ -443,6 +447,16 @@ export const invalidateBanks = defineFunction("invalidateBanks", "ill", "", (fb,
   forEachBank(fb, cpu, (bank) => {
     const key = fb.load("i64.load", bank, BANK.key) as I64;
     fb.if(key.and(mask).eq(match), () => fb.call(flushBank, bank));
+  });
+  forgetReturns(new CpuView(fb, cpu));
+  fb.return();
+});
+
+/** (cpu, VMID): empties the banks that went through the stage 2 of this VMID, or of any if it is negative. */
+export const flushStage2 = defineFunction("flushStage2", "il", "", (fb, cpu, vmid) => {
+  forEachBank(fb, cpu, (bank) => {
+    const key = fb.variable(fb.load("i64.load", bank, BANK.key) as I64).get();
+    fb.if(hasStage2(key).and(vmid.ltS(0).or(vmidOf(key).eq(vmid))), () => fb.call(flushBank, bank));
   });
   forgetReturns(new CpuView(fb, cpu));
   fb.return();

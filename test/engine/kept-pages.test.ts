@@ -1,15 +1,16 @@
 /** A reset makes memory what was loaded, however it was written meanwhile; what was not loaded stays as it is. */
 import { describe, expect, it } from "vitest";
 import { BAIL } from "../../src/engine/bails.js";
+import type { Origin } from "../../src/engine/kept-pages.js";
 import { CPU } from "../../src/engine/layout.js";
 import { CODE, COUNTER, compileHot, DATA, type Machine, machine, Random, slice, start } from "./rig.js";
 
 const PAGE = 0x1000n;
-/** Loaded one behind the other, so that they share a page. */
+/** Loaded one behind the other, so that they share a page; and how much of it an origin has. */
 const LOADS = [
-  { at: DATA + 0x234n, size: 0x3801 },
-  { at: DATA + 0x3a35n, size: 0x11cb },
-  { at: CODE, size: 0x1000 },
+  { at: DATA + 0x234n, size: 0x3801, origin: 0x3321 },
+  { at: DATA + 0x3a35n, size: 0x11cb, origin: 0 },
+  { at: CODE, size: 0x1000, origin: 0x1000 },
 ] as const;
 const END = DATA + 6n * PAGE;
 
@@ -30,6 +31,12 @@ const memory = ({ engine }: Machine, at: bigint, size: number): Uint8Array => {
   return engine.bytes.slice(host, host + size);
 };
 
+const originOf = (bytes: Uint8Array): Origin => ({
+  length: bytes.length,
+  check() {},
+  readAgain: (target, from) => target.set(bytes.subarray(from, from + target.length)),
+});
+
 function store({ engine, vcpu }: Machine, number: number, address: bigint, value: bigint): void {
   vcpu.setX(0, address);
   vcpu.setX(1, value);
@@ -48,7 +55,9 @@ describe("memory that is kept for a reset", () => {
       STORES.map(({ word }) => word),
       seed,
     );
-    for (const { at, size } of LOADS) m.engine.keepMemory(at, size);
+    for (const { at, size, origin } of LOADS) {
+      m.engine.keepMemory(at, size, origin > 0 ? originOf(memory(m, at, origin)) : undefined);
+    }
     m.engine.dropCode();
     const loaded = LOADS.map(({ at, size }) => memory(m, at, size));
     for (let reset = 0; reset < 3; reset++) {

@@ -73,8 +73,8 @@ export async function runOnOurs(name: string, options: GuestOptions): Promise<Gu
     noReboot: options.reboots !== true,
   });
   target.machine = machine;
-  const { reason } = await machine.run();
-  if (machine.failure !== undefined) throw new Error(machine.failure);
+  const { reason, what } = await machine.run();
+  if (what !== undefined) throw new Error(what);
   return { console: Buffer.from(bytes).toString("latin1"), reason };
 }
 

@@ -1,6 +1,7 @@
 /** Who may do what: extended mode, observers. Raw packets; the test turns the machine's crank. */
 
 import { describe, expect, it } from "vitest";
+import { Errno, TargetError } from "../../src/gdb/target.js";
 import { Code, FakeMachine, type FakeOptions, RAM } from "./fake-machine.js";
 import { packet, segmentations, Wire } from "./wire.js";
 
@@ -42,6 +43,17 @@ describe.each(segmentations)("extended mode, packets sent %s", (segmentation) =>
     expect(gist(wire.reply("vRun;"))).toBe("T05thread:p1.1;");
     wire.session.close();
     expect(machine.keepers).toBe(0);
+  });
+
+  it("goes on with the session when what was loaded is gone", () => {
+    const { machine, wire } = open();
+    machine.refusal = new TargetError(Errno.EIO, "kernel: gone");
+    expect(wire.reply("vRun;")).toBe("E.kernel: gone");
+    expect(wire.reply("vKill;1")).toBe("E05");
+    wire.ask("R00");
+    expect(gist(wire.reply("?"))).toBe("T05thread:p1.1;");
+    machine.refusal = undefined;
+    expect(gist(wire.reply("vRun;"))).toBe("T05thread:p1.1;");
   });
 
   it("refuses arguments, which nothing would take", () => {

@@ -205,7 +205,13 @@ export class FakeMachine implements DebugTarget {
     else if (!this.#stops.has(vcpu)) this.#stop(vcpu, { kind: "interrupt" });
   }
 
-  reset(): undefined {
+  /** What was loaded is gone. */
+  refusal: TargetError | undefined;
+  resetRefusal(): TargetError | undefined {
+    return this.refusal;
+  }
+
+  reset(): void {
     if (this.standing?.reason.kind === "exited" && this.keepers === 0) return;
     this.#powerOn();
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { loadKernelFile, loadMachineDescription, Machine } from "../../src/index.js";
+import { type LoadedKernel, loadKernelFile, loadMachineDescription, Machine } from "../../src/index.js";
 import { MachineTarget } from "../../src/machine/debug-target.js";
 import { arm64Image } from "./loaders/fixtures.js";
 
@@ -34,12 +34,16 @@ async function booted(content: Buffer) {
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const path = join(directory, "kernel");
   writeFileSync(path, content);
+  return started(loadKernelFile(path), path, content);
+}
+
+async function started(kernel: LoadedKernel, path: string, content: Buffer) {
   const machine = await Machine.create({
     description: loadMachineDescription("virt"),
     cpu: "cortex-a72",
     cpus: 1,
     memory: 16 << 20,
-    kernel: loadKernelFile(path),
+    kernel,
     serial: { transmit() {}, onReceive() {} },
     el2: "hosted",
     el3: "hosted",
@@ -52,7 +56,7 @@ async function booted(content: Buffer) {
     const host = machine.engine.hostAddress(LOADED) as number;
     return hexOf(machine.engine.bytes.subarray(host, host + content.length));
   };
-  return { machine, path, held };
+  return { machine, kernel, path, held };
 }
 
 /** With a debugger, for some steps: what the guest writes is written. */
@@ -88,22 +92,38 @@ it("holds what was loaded when another file has its name now", async () => {
   const { path, target, held } = await written(content);
   writeFileSync(`${path}.new`, image(...RESET));
   renameSync(`${path}.new`, path);
-  expect(target.reset()).toBeUndefined();
+  expect(target.resetRefusal()).toBeUndefined();
+  target.reset();
   expect(held()).toBe(hexOf(content));
 });
 
 it("is not reset when the file was written to", async () => {
   const { machine, path, target, held } = await written(image(...STAY));
   const before = held();
-  writeFileSync(path, image(...RESET).subarray(1));
+  writeFileSync(path, image(...RESET));
   const refusal = `${path}: cannot reset the kernel: it was written to since it was loaded`;
   expect(target.monitor("reset", 0)).toMatchObject({ text: expect.stringContaining(refusal) });
   expect(held()).toBe(before);
   expect(machine.isPaused).toBe(true);
 });
 
+it("is one of two machines of the same kernel, each with the file it found", async () => {
+  const content = image(...STAY);
+  const first = await written(content);
+  const other = image(...RESET);
+  writeFileSync(`${first.path}.new`, other);
+  renameSync(`${first.path}.new`, first.path);
+  const second = await started(first.kernel, first.path, other);
+  await second.machine.close();
+  expect(first.target.resetRefusal()).toBeUndefined();
+  first.target.reset();
+  expect(first.held()).toBe(hexOf(content));
+  expect(second.held()).toBe(hexOf(other));
+});
+
 it("ends the machine when its guest wants that", async () => {
   const { machine, path } = await booted(image(...RESET));
-  writeFileSync(path, image(...STAY).subarray(1));
-  await expect(machine.run()).rejects.toThrow("it was written to since it was loaded");
+  writeFileSync(path, image(...STAY));
+  const what = expect.stringContaining("it was written to since it was loaded");
+  expect(await machine.run()).toEqual({ reason: "failed", status: 1, what });
 });

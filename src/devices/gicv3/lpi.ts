@@ -113,10 +113,14 @@ export class Lpis {
 
   /** Takes a pending LPI or all of them away; another redistributor gets them (MOVI, MOVALL). */
   take(intid?: number): number[] {
-    const pending = this.save().pending.map(([each]) => each);
-    const taken = intid === undefined ? pending : pending.filter((each) => each === intid);
+    const taken = this.#taken(intid);
     for (const each of taken) this.setPending(each, false);
     return taken;
+  }
+
+  #taken(intid: number | undefined): number[] {
+    if (intid === undefined) return this.save().pending.map(([each]) => each);
+    return this.isPending(intid) ? [intid] : [];
   }
 
   reset(): void {

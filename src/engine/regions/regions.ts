@@ -359,7 +359,11 @@ export class Regions {
       this.found = [];
       this.running.set(job.id, { job, stale: new Set(), generation: this.generation });
       if (this.compiler) this.finished(this.compiler.run(job));
-      else this.worker?.postMessage(job, [...copies.values()].map(({ buffer }) => buffer as ArrayBuffer));
+      else
+        this.worker?.postMessage(
+          job,
+          [...copies.values()].map(({ buffer }) => buffer as ArrayBuffer),
+        );
     }
   }
 

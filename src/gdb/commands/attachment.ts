@@ -94,7 +94,8 @@ export const restart = command({
   },
   handle(session): Reply {
     if (!session.extended) return extendedOnly;
-    session.target.reset();
+    // GDB does not wait for an answer to this: it would take one for the next packet's.
+    if (session.target.resetRefusal() === undefined) session.target.reset();
     return undefined;
   },
 });

@@ -16,6 +16,7 @@ import {
   enterMode,
   flushCpu,
   flushGuest,
+  flushStage2,
   forEachCpu,
   invalidateAddress,
   invalidateBanks,
@@ -259,14 +260,16 @@ const RANGE_PAGES = 64;
 /** `guest` is all of EL1&0 with a VMID, `guests` with any; `stage2` is about an IPA. */
 const KIND = { address: 0, asid: 1, all: 2, range: 3, stage2: 4, guest: 5, guests: 6 } as const;
 
+/** Whether what is said of EL1&0 is about the host's own regime: HCR_EL2.{E2H, TGE} = {1, 1}. */
+const isAboutHost = (c: CpuView): I32 => c.sys("HCR_EL2").bit(HCR.E2H).and(c.sys("HCR_EL2").bit(HCR.TGE));
+
 /**
- * The VMID that maintenance of EL1&0 is about: that of the vCPU which executes it. Negative where EL1's instructions are
- * about the host's own regime, with HCR_EL2.{E2H, TGE} = {1, 1}.
+ * The VMID that maintenance of EL1&0 is about: that of the vCPU which executes it. Negative where it may be about the host's
+ * regime: VMALLE1 is, VMALLS12E1 and IPAS2E1 take more than they must then.
  */
 const currentVmid = defineFunction("currentVmid", "i", "l", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
-  const host = c.sys("HCR_EL2").bit(HCR.E2H).and(c.sys("HCR_EL2").bit(HCR.TGE));
-  fb.return(host.select(fb.i64(-1), c.sys("VTTBR_EL2").shrU(48).and(vmidMask(c))));
+  fb.return(isAboutHost(c).select(fb.i64(-1), c.sys("VTTBR_EL2").shrU(48).and(vmidMask(c))));
 });
 
 /** (vCPU, kind, operand): one vCPU's part of a TLB invalidation. */
@@ -277,8 +280,7 @@ const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, v
       () => fb.call(invalidateAddress, cpu, operandVa(value)),
       () => {
         const c = new CpuView(fb, cpu);
-        const host = c.sys("HCR_EL2").bit(HCR.E2H).and(c.sys("HCR_EL2").bit(HCR.TGE));
-        const mask = asidMask(fb, host.select(c.sys("TCR_EL2"), c.sys("TCR_EL1")));
+        const mask = asidMask(fb, isAboutHost(c).select(c.sys("TCR_EL2"), c.sys("TCR_EL1")));
         fb.call(invalidateBanks, cpu, fb.i64(0xffffn << 8n), value.shrU(48).and(mask).shl(8));
       },
       () => fb.call(flushCpu, cpu),
@@ -304,18 +306,7 @@ const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, v
         );
       },
       // Stage-1 results hold stage-2 permissions and addresses: all banks that went through this stage 2 go.
-      () => {
-        const mask = value.ltS(0).select(fb.i64(1n << 40n), fb.i64(0x1ffffn << 24n));
-        fb.call(
-          invalidateBanks,
-          cpu,
-          mask,
-          value
-            .shl(24)
-            .or(1n << 40n)
-            .and(mask),
-        );
-      },
+      () => fb.call(flushStage2, cpu, value),
       () =>
         fb.if(
           value.ltS(0),

@@ -14,15 +14,8 @@ const PIECE = 4 << 20;
 
 const readSome = promisify(read);
 
-/**
- * A file whose beginning was looked at; it is read by whoever wants the rest. Once that was done it stays open until
- * `close`: what is written to its name by then, instead of into it, changes nothing for a reset.
- */
-export class FileContent implements Origin {
-  private file: number | undefined;
-  /** What the file system said of it when it was read. */
-  private stamp = "";
-
+/** A file whose beginning was looked at; it is read by whoever wants the rest. */
+export class FileContent {
   private constructor(
     private readonly path: string,
     /** What it is, for errors: "the kernel". */
@@ -62,46 +55,79 @@ export class FileContent implements Origin {
   }
 
   /** Fills `target`, on several threads. @throws ConfigError FILE_UNREADABLE, also when the file has become shorter. */
-  async read(target: Uint8Array): Promise<void> {
+  async read(target: Uint8Array): Promise<LoadedFile> {
     const { path, what } = this;
+    let file: number | undefined;
     try {
-      const file = openSync(path, "r");
-      this.close();
-      this.file = file;
-      this.stamp = stampOf(file);
+      const opened = openSync(path, "r");
+      file = opened;
+      const loaded = new LoadedFile(opened, path, what, this.length);
       const piece = async (from: number, to: number): Promise<void> => {
-        for (let at = from; at < to; ) at += some((await readSome(file, target, at, to - at, at)).bytesRead);
+        for (let at = from; at < to; ) at += some((await readSome(opened, target, at, to - at, at)).bytesRead);
       };
       const starts = Array.from({ length: Math.ceil(target.length / PIECE) }, (_, n) => n * PIECE);
-      await Promise.all(starts.map((from) => piece(from, Math.min(from + PIECE, target.length))));
+      await allDone(starts.map((from) => piece(from, Math.min(from + PIECE, target.length))));
+      return loaded;
     } catch (error) {
+      if (file !== undefined) closeSync(file);
       throw unreadable(path, what, error);
     }
   }
+}
 
-  /** @throws ConfigError FILE_UNREADABLE when it is not any more what `read` found. */
-  check(): void {
-    const { path, what, file } = this;
-    if (file !== undefined && stampOf(file) === this.stamp) return;
-    const reason = "it was written to since it was loaded, and memory cannot be made what it was";
-    throw new ConfigError("FILE_UNREADABLE", `${path}: cannot reset ${what}: ${reason}; start trapframe again`);
+/**
+ * A file that is in memory, for resets. It stays open until `close`: what is written to its name by then, instead of into
+ * it, changes nothing for them.
+ */
+export class LoadedFile implements Origin {
+  /** What the file system said of it when it was opened. */
+  private readonly stamp: string;
+  private isOpen = true;
+
+  constructor(
+    private readonly file: number,
+    private readonly path: string,
+    private readonly what: string,
+    /** Bytes. */
+    readonly length: number,
+  ) {
+    this.stamp = stampOf(file);
   }
 
+  /** @throws ConfigError FILE_UNREADABLE when it is not any more what was read, or was closed. */
+  check(): void {
+    const { path, what } = this;
+    let reason = "it was written to since it was loaded, and memory cannot be made what it was; start trapframe again";
+    try {
+      if (this.isOpen && stampOf(this.file) === this.stamp) return;
+      if (!this.isOpen) reason = "the machine was closed";
+    } catch (error) {
+      reason = systemReason(error);
+    }
+    throw new ConfigError("FILE_UNREADABLE", `${path}: cannot reset ${what}: ${reason}`);
+  }
+
+  /** @throws ConfigError FILE_UNREADABLE */
   readAgain(target: Uint8Array, from: number): void {
-    const { path, what, file } = this;
     try {
       for (let at = 0; at < target.length; ) {
-        at += some(readSync(file as number, target, at, target.length - at, from + at));
+        at += some(readSync(this.file, target, at, target.length - at, from + at));
       }
     } catch (error) {
-      throw unreadable(path, what, error);
+      throw unreadable(this.path, this.what, error);
     }
   }
 
   close(): void {
-    if (this.file !== undefined) closeSync(this.file);
-    this.file = undefined;
+    if (this.isOpen) closeSync(this.file);
+    this.isOpen = false;
   }
+}
+
+/** When all of them are done; then throws what the first of those has that failed. */
+export async function allDone<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }
 
 function stampOf(file: number): string {
@@ -118,10 +144,11 @@ function some(bytes: number): number {
 const unreadable = (path: string, what: string, error: unknown): ConfigError =>
   new ConfigError("FILE_UNREADABLE", `${path}: cannot read ${what}: ${systemReason(error)}`);
 
-/** @throws ConfigError FILE_UNREADABLE */
-export async function copyContent(content: Content, target: Uint8Array): Promise<void> {
-  if (content instanceof FileContent) await content.read(target);
-  else target.set(content);
+/** Gives where it still is, if anywhere. @throws ConfigError FILE_UNREADABLE */
+export async function copyContent(content: Content, target: Uint8Array): Promise<LoadedFile | undefined> {
+  if (content instanceof FileContent) return content.read(target);
+  target.set(content);
+  return undefined;
 }
 
 /** @throws ConfigError FILE_UNREADABLE */
