@@ -94,25 +94,31 @@ static u64 map_same(u32 device)
     return (u64)collection << 32 | intid;
 }
 
-static u64 interrupt_event(u32 device)
+static u64 about_event(u32 device, void (*tell)(u32 device, u32 event))
 {
     u32 event = draw_event();
-    send(device, event);
+    tell(device, event);
     return event;
+}
+
+static u64 interrupt_event(u32 device)
+{
+    return about_event(device, send);
 }
 
 static u64 clear_event(u32 device)
 {
-    u32 event = draw_event();
-    clear(device, event);
-    return event;
+    return about_event(device, clear);
 }
 
 static u64 discard_event(u32 device)
 {
-    u32 event = draw_event();
-    discard(device, event);
-    return event;
+    return about_event(device, discard);
+}
+
+static u64 invalidate_event(u32 device)
+{
+    return about_event(device, inv);
 }
 
 static u64 move_event(u32 device)
@@ -128,13 +134,6 @@ static u64 move_all(u32 device)
     u32 from = draw_cpu(), to = draw_cpu();
     movall(from, to);
     return (u64)from << 16 | to;
-}
-
-static u64 invalidate_event(u32 device)
-{
-    u32 event = draw_event();
-    inv(device, event);
-    return event;
 }
 
 static u64 invalidate_all(u32 device)

@@ -36,7 +36,7 @@ interface Range {
   readonly origin: Origin | undefined;
 }
 
-type LoadedRange = Range & { readonly origin: Origin };
+type RangeOfOrigin = Range & { readonly origin: Origin };
 
 /** Words of a page, by the index of the last of their notes. */
 interface Notes {
@@ -45,7 +45,7 @@ interface Notes {
 }
 
 /** What a page held: a copy of it, what a range's origin has, or what it holds now but for the words in notes. */
-type Kept = Uint8Array | LoadedRange | Notes;
+type Kept = Uint8Array | RangeOfOrigin | Notes;
 
 const isNotes = (kept: Kept | undefined): kept is Notes => kept !== undefined && "count" in kept;
 
@@ -99,7 +99,7 @@ export class KeptPages {
     const page = host - (host % PAGE_SIZE);
     const kept = this.pages.get(page);
     if (kept !== undefined && !isNotes(kept)) throw new Error(`the page at 0x${page.toString(16)} is kept twice`);
-    const whole = this.ranges.find((range): range is LoadedRange => hasWhole(range, page));
+    const whole = this.ranges.find(hasWhole(page));
     if (whole) {
       this.pages.set(page, whole);
       this.mark(page, false);
@@ -171,9 +171,11 @@ export class KeptPages {
   }
 }
 
-/** Whether an origin has all that a page held. */
-const hasWhole = ({ host, origin }: Range, page: number): boolean =>
-  origin !== undefined && page >= host && page + PAGE_SIZE <= host + origin.length;
+/** Whether the origin of a range has all that a page held. */
+const hasWhole =
+  (page: number) =>
+  (range: Range): range is RangeOfOrigin =>
+    range.origin !== undefined && page >= range.host && page + PAGE_SIZE <= range.host + range.origin.length;
 
 function* pagesOf(host: number, size: number): Generator<number> {
   const first = host - (host % PAGE_SIZE);

@@ -264,8 +264,8 @@ export const FETCH_ENTRY = { tag: 0, codePage: 8, guarded: 12, size: 16 } as con
 export const SITES = 64;
 /**
  * A bank: header (`filled` has a bit for each TLB_GROUP; `sitesClean` is non-zero while no site matches anything,
- * `hasVictims` once an entry was displaced; `controls` are registers, see mmu/banks.ts), data entries, displaced ones, fetch entries, displaced ones, the
- * sites' tags (64 bits each) and addends (32 bits each).
+ * `hasVictims` once an entry was displaced; `controls` are registers, see mmu/banks.ts), data entries, displaced ones,
+ * fetch entries, displaced ones, the sites' tags (64 bits each) and addends (32 bits each).
  */
 const victims = 64 + TLB_ENTRIES * TLB_ENTRY.size;
 const fetchEntries = victims + VICTIMS * TLB_ENTRY.size;

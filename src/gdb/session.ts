@@ -220,14 +220,7 @@ export class Session {
 
   /** Ends the machine; in extended mode it stands at power-on, for `vRun`, and the connection stays. */
   kill(): TargetError | undefined {
-    if (this.#extended) {
-      const refusal = this.target.resetRefusal();
-      if (refusal) return refusal;
-      this.target.nonStop = false;
-      this.#control = undefined;
-      this.target.reset();
-      return undefined;
-    }
+    if (this.#extended) return this.#startOver();
     this.points.removeAll();
     this.#control = undefined;
     this.target.kill();
@@ -237,16 +230,23 @@ export class Session {
 
   /** From power-on again, points kept; the reply is the stop there. */
   run(): Reply {
-    const refusal = this.target.resetRefusal();
+    const refusal = this.#startOver();
     if (refusal) return refusal;
-    this.#control = undefined;
-    this.target.nonStop = false;
-    this.target.reset();
     if (!this.#nonStop || hasEnded(this.target)) return this.#attach(true);
     this.target.nonStop = true;
     this.#control = new NonStop(this.#port);
     const stop = this.target.stopOf(0);
     return stop && stopReply(this, stop);
+  }
+
+  /** The machine stands at power-on, and nobody controls it; or why not, and all is as it was. */
+  #startOver(): TargetError | undefined {
+    const refusal = this.target.resetRefusal();
+    if (refusal) return refusal;
+    this.#control = undefined;
+    this.target.nonStop = false;
+    this.target.reset();
+    return undefined;
   }
 
   /** Takes control of a machine that nobody controls. Gives whether this client has it now. */

@@ -213,11 +213,12 @@ export class Machine {
       );
       // Files are read while the machine is built: a new page costs the host more than what is read into it.
       const loading = loadIntoMemory(engine, boot.loads);
-      loading.catch(() => {});
       try {
         target.machine = new Machine(config, boot, model, engine);
       } catch (error) {
-        for (const file of await loading) file.close();
+        // What is wrong with the machine is said, whatever becomes of its files.
+        const files = await loading.catch(() => []);
+        for (const file of files) file.close();
         throw error;
       }
       target.machine.files = await loading;

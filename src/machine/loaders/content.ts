@@ -44,7 +44,7 @@ export class FileContent {
     try {
       const file = openSync(path, "r");
       try {
-        for (let at = 0; at < bytes.length; ) at += some(readSync(file, bytes, at, bytes.length - at, at));
+        fill(bytes, file, 0);
       } finally {
         closeSync(file);
       }
@@ -57,19 +57,18 @@ export class FileContent {
   /** Fills `target`, on several threads. @throws ConfigError FILE_UNREADABLE, also when the file has become shorter. */
   async read(target: Uint8Array): Promise<LoadedFile> {
     const { path, what } = this;
-    let file: number | undefined;
+    let loaded: LoadedFile | undefined;
     try {
-      const opened = openSync(path, "r");
-      file = opened;
-      const loaded = new LoadedFile(opened, path, what, this.length);
+      const file = openSync(path, "r");
+      loaded = new LoadedFile(file, path, what, this.length);
       const piece = async (from: number, to: number): Promise<void> => {
-        for (let at = from; at < to; ) at += some((await readSome(opened, target, at, to - at, at)).bytesRead);
+        for (let at = from; at < to; ) at += some((await readSome(file, target, at, to - at, at)).bytesRead);
       };
       const starts = Array.from({ length: Math.ceil(target.length / PIECE) }, (_, n) => n * PIECE);
       await allDone(starts.map((from) => piece(from, Math.min(from + PIECE, target.length))));
       return loaded;
     } catch (error) {
-      if (file !== undefined) closeSync(file);
+      loaded?.close();
       throw unreadable(path, what, error);
     }
   }
@@ -97,22 +96,24 @@ export class LoadedFile implements Origin {
   /** @throws ConfigError FILE_UNREADABLE when it is not any more what was read, or was closed. */
   check(): void {
     const { path, what } = this;
-    let reason = "it was written to since it was loaded, and memory cannot be made what it was; start trapframe again";
+    const reason = this.reasonAgainst();
+    if (reason !== undefined) throw new ConfigError("FILE_UNREADABLE", `${path}: cannot reset ${what}: ${reason}`);
+  }
+
+  private reasonAgainst(): string | undefined {
+    if (!this.isOpen) return "the machine was closed";
     try {
-      if (this.isOpen && stampOf(this.file) === this.stamp) return;
-      if (!this.isOpen) reason = "the machine was closed";
+      if (stampOf(this.file) === this.stamp) return undefined;
+      return "it was written to since it was loaded, and memory cannot be made what it was; start trapframe again";
     } catch (error) {
-      reason = systemReason(error);
+      return systemReason(error);
     }
-    throw new ConfigError("FILE_UNREADABLE", `${path}: cannot reset ${what}: ${reason}`);
   }
 
   /** @throws ConfigError FILE_UNREADABLE */
   readAgain(target: Uint8Array, from: number): void {
     try {
-      for (let at = 0; at < target.length; ) {
-        at += some(readSync(this.file, target, at, target.length - at, from + at));
-      }
+      fill(target, this.file, from);
     } catch (error) {
       throw unreadable(this.path, this.what, error);
     }
@@ -133,6 +134,11 @@ export async function allDone<T>(promises: readonly Promise<T>[]): Promise<T[]> 
 function stampOf(file: number): string {
   const { size, mtimeNs } = fstatSync(file, { bigint: true });
   return `${size} ${mtimeNs}`;
+}
+
+/** Fills `target` with what is so many bytes behind the beginning of an open file. */
+function fill(target: Uint8Array, file: number, from: number): void {
+  for (let at = 0; at < target.length; ) at += some(readSync(file, target, at, target.length - at, from + at));
 }
 
 /** What was read, if anything was. */
