@@ -7,6 +7,7 @@
 #define IMO BIT(4)
 #define FMO BIT(3)
 #define AMO BIT(5)
+#define TWI BIT(13)
 #define TGE BIT(27)
 #define E2H BIT(34)
 

@@ -67,8 +67,12 @@ void physical_routing(void)
     write_register(hcr_el2, HCR_RW | IMO);
     probe("wfi, IRQ of EL2", EL1, CODE("wfi\n nop"), 0, 0);
     probe_value("isr_el1, IMO", EL2, CODE("mrs x0, isr_el1"), 0, 0);
-    write_register(hcr_el2, HCR_RW);
+    /* And it is not trapped: only what would wait is. */
+    write_register(hcr_el2, HCR_RW | TWI);
+    probe("wfi, trapped", EL1, CODE("wfi\n nop"), 0, 0);
     *word(GICR(0) + SGI_FRAME + GICD_ICPENDR) = 1u << SGI1;
+    probe("wfi, trapped, nothing pending", EL1, CODE("wfi\n nop"), 0, 0);
+    write_register(hcr_el2, HCR_RW);
 }
 
 static void pend(u32 intid)

@@ -157,10 +157,11 @@ export function bankRows<D extends BankOwner>(options: BankRowOptions): Register
     },
     secureBitmap("IGRPMODR", 0xd00, "groupModifier"),
     {
+      // The redistributor has one of them, for SGIs (section 12.11.22).
       name: `${prefix}_NSACR<n>`,
       offset: frame + 0xe00,
       width: 4,
-      count: words * 2,
+      count: nsAccessToPending ? words * 2 : 1,
       access: "RW",
       read: (owner, index, secure) => {
         if (!present(owner, index >> 1) || owner.oneSecurityState || !secure) return 0;

@@ -250,13 +250,13 @@ export class PhysicalInterface {
   readBpr1(ctx: AccessContext): number {
     const bank = this.bankFor(ctx);
     const common = this.bpr[G0] as number;
-    if (!((this.control[bank] as number) & ICC_CTLR.CBPR)) return this.bpr[bank] as number;
+    if (!this.#sharesBpr0(bank, ctx)) return this.bpr[bank] as number;
     return bank === G1NS ? Math.min(common + 1, 7) : common;
   }
 
   writeBpr1(value: number, ctx: AccessContext): void {
     const bank = this.bankFor(ctx);
-    if (!((this.control[bank] as number) & ICC_CTLR.CBPR)) {
+    if (!this.#sharesBpr0(bank, ctx)) {
       this.bpr[bank] = Math.max(value & 7, bank === G1NS ? MIN_BPR1 : MIN_BPR0);
     } else if (bank === G1S) {
       this.writeBpr0(value);
@@ -375,6 +375,12 @@ export class PhysicalInterface {
   #splitsEoi(ctx: AccessContext): boolean {
     if (ctx.el === 3) return this.controlEl3 !== 0;
     return ((this.control[this.bankFor(ctx)] as number) & ICC_CTLR.EOImode) !== 0;
+  }
+
+  /** CBPR_EL1S and CBPR_EL1NS are about accesses of EL1 and EL2: EL3 reaches both copies of ICC_BPR1_EL1 (12.2.5). */
+  #sharesBpr0(bank: Bank, { el }: AccessContext): boolean {
+    if (el === 3 && !this.system.distributor.oneSecurityState) return false;
+    return ((this.control[bank] as number) & ICC_CTLR.CBPR) !== 0;
   }
 
   #deactivate(intid: number): void {

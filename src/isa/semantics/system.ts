@@ -27,12 +27,14 @@ import type { Operand } from "../pattern.js";
 
 // --- waiting and events ---------------------------------------------------------------------------------------------
 
-/** Ends WFI or WFE: the next instruction, and an exit if the vCPU has to wait. */
+/** WFI: only what would wait is trapped, and not what finds an interrupt pending (C6.2 "WFI", Hint_WFI). */
 export const waitForInterrupt = defineFunction("waitForInterrupt", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
-  fb.if(fb.call(trapWait, cpu, fb.i32(0)), () => fb.return());
+  fb.if(c.get32(CPU.irqLines).or(c.get32(CPU.virtualPending)).eqz(), () => {
+    fb.if(fb.call(trapWait, cpu, fb.i32(0)), () => fb.return());
+    c.set32(CPU.exit, Exit.wfi);
+  });
   c.set64(CPU.pc, c.get64(CPU.pc).add(4));
-  fb.if(c.get32(CPU.irqLines).or(c.get32(CPU.virtualPending)).eqz(), () => c.set32(CPU.exit, Exit.wfi));
   fb.return();
 });
 

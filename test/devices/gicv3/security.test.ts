@@ -82,7 +82,8 @@ describe("the distributor's Non-secure view", () => {
     expect(rig.gicd(0xe08, undefined, 4, true)).toBe(0xe4b1_2d87);
     expect(rig.gicd(0xe08)).toBe(0);
     expect(rig.gicd(0xe00, -1, 4, true), "SGIs and PPIs are in the redistributors").toBe(0);
-    expect(rig.gicr(SGI_BASE + 0xe04, -1, 0, 4, true)).toBe(0xffff_ffff);
+    expect(rig.gicr(SGI_BASE + 0xe00, -1, 0, 4, true)).toBe(0xffff_ffff);
+    expect(rig.gicr(SGI_BASE + 0xe04, -1, 0, 4, true), "nor has a redistributor one for PPIs").toBe(0);
     rig.gicd(0x0, 0x77, 4, true);
     expect(rig.gicd(0xe08, undefined, 4, true), "RES0 with one security state").toBe(0);
   });
@@ -249,6 +250,20 @@ describe("banked system registers", () => {
     rig.msr("ICC_AP1R0_EL1", 4, SECURE_EL1);
     rig.msr("ICC_AP1R0_EL1", 8, EL1);
     expect([rig.mrs("ICC_AP1R0_EL1", SECURE_EL1), rig.mrs("ICC_AP1R0_EL1", EL1)]).toEqual([4, 8]);
+  });
+
+  it("CBPR is about EL1 and EL2: EL3 reaches both copies of ICC_BPR1_EL1", () => {
+    const rig = secureRig();
+    rig.msr("ICC_BPR1_EL1", 6, EL3);
+    rig.msr("ICC_BPR1_EL1", 4, EL3_SECURE);
+    rig.msr("ICC_CTLR_EL3", 3, EL3);
+    const seen = () => [EL2, SECURE_EL1, EL3, EL3_SECURE].map((ctx) => rig.mrs("ICC_BPR1_EL1", ctx));
+    expect(seen()).toEqual([3, 2, 6, 4]);
+    rig.msr("ICC_BPR1_EL1", 5, EL3);
+    rig.msr("ICC_BPR1_EL1", 7, EL3_SECURE);
+    expect(seen()).toEqual([3, 2, 5, 7]);
+    rig.msr("ICC_BPR1_EL1", 5, SECURE_EL1);
+    expect(seen()).toEqual([6, 5, 5, 7]);
   });
 
   it("PMR and RPR: with FIQs routed to EL3, Non-secure software sees its half of the priorities", () => {

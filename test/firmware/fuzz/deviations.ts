@@ -83,6 +83,26 @@ const TRAPS_EL3: readonly FuzzDeviation[] = [
   },
 ];
 
+const ROUTES: readonly FuzzDeviation[] = [
+  {
+    line: / daifclr.*: EL\d\+400 esr=620[ce]d3\w\w /,
+    only: ["esr"],
+    why: "Op1 and Op2 of the syndrome are exchanged (DDI 0487, ISS encoding of EC 0x18)",
+  },
+  {
+    line: / hvc: EL3\+[02]00 esr=5a000007 /,
+    reference: / hvc: EL(2|3\+[45])/,
+    why: "HVC at EL3 goes to EL2 (DDI 0487, HVC), and what comes there goes on",
+  },
+  {
+    // NS is bit 0.
+    line: / scr=\w*[02468ace] .* hvc: EL1\+[02]00 esr=2000000 /,
+    reference: / hvc: EL2\+/,
+    why: "HVC in Secure state goes to EL2 although that is disabled (DDI 0487, D1.3.1)",
+  },
+  { line: / pan=[01] /, only: ["pan"], why: "PAN is not taken from the SPSR of an illegal return (SetPSTATEFromSPSR)" },
+];
+
 const HIDDEN =
   "what is pending for a group that ICC_IGRPEN<n>_EL1 has disabled hides the other group (IHI 0069, 4.8 and 12.2)";
 
@@ -90,6 +110,10 @@ const GIC: readonly FuzzDeviation[] = [
   { line: /^ {2}hppir .* igrpen=[0-2] /, only: ["v", "isr"], why: HIDDEN },
   { line: /^ {2}iar[01] .* igrpen=[0-2] /, reference: / v=3ff /, diverges: true, why: HIDDEN },
   { line: / igrpen=[0-2] /, reference: / isr=0 /, only: ["isr"], why: HIDDEN },
+];
+
+const WORLDS: readonly FuzzDeviation[] = [
+  { line: / igrpen=[0-6] .* hppir/, reference: /hppir0=3ff hppir1=3ff/, diverges: true, why: HIDDEN },
 ];
 
 const VGIC: readonly FuzzDeviation[] = [
@@ -186,8 +210,11 @@ export const programOf = ({ name, program = name }: FuzzGuest): string => `fuzz-
 export const GUESTS: readonly FuzzGuest[] = [
   { name: "traps", batch: 2000, deviations: TRAPS },
   { name: "traps-el3", program: "traps", level: 3, batch: 500, deviations: TRAPS_EL3 },
+  { name: "routes", batch: 2000, deviations: ROUTES },
+  { name: "routes-el3", program: "routes", level: 3, batch: 2000, deviations: ROUTES },
   { name: "mmu", batch: 500, deviations: MMU },
   { name: "gic", batch: 100, deviations: GIC },
+  { name: "worlds", level: 3, batch: 100, deviations: WORLDS },
   { name: "its", cpus: 4, batch: 200, deviations: [] },
   { name: "vgic", batch: 100, deviations: VGIC },
   { name: "debug", level: 3, batch: 1000, deviations: DEBUG },
