@@ -128,6 +128,7 @@ export class Engine {
     readonly regions: readonly Region[],
     private readonly codeStart: number,
     private readonly hot: HotSlot[],
+    private readonly missing: number[],
     private readonly imports: Readonly<Record<string, unknown>>,
     private readonly compileAll: boolean,
     private readonly keep: { readonly directory: string; readonly build: string } | undefined,
@@ -202,6 +203,7 @@ export class Engine {
     view.setInt32(GLOBAL.hot, hotAt, true);
     view.setInt32(GLOBAL.look, keep ? LOOK : hotAt, true);
     const hot: HotSlot[] = [];
+    const missing: number[] = [];
     let dropRegions = (_page: number): void => {};
     let look = (_slot: HotSlot): void => {};
     let saveKept = (_host: number, _size: number): void => {};
@@ -213,6 +215,7 @@ export class Engine {
         if (view.getUint16(found.slot + 2, true) === hotAt) hot.push(found);
         else look(found);
       },
+      missesOften: (slot: number) => missing.push(slot >>> 0),
       dropRegions: (page: number) => dropRegions(page),
       saveKept: (host: number, size: number) => saveKept(host, size),
       ...host,
@@ -220,7 +223,18 @@ export class Engine {
     const module = image.optimized?.() ?? (await WebAssembly.compile(image.module));
     const wasm = await WebAssembly.instantiate(module, { env: { memory }, host: imports });
     const exports = wasm.exports as unknown as EngineExports;
-    const engine = new Engine(memory, exports, cpuBases, regions, codeStart, hot, imports, compile === "all", keep);
+    const engine = new Engine(
+      memory,
+      exports,
+      cpuBases,
+      regions,
+      codeStart,
+      hot,
+      missing,
+      imports,
+      compile === "all",
+      keep,
+    );
     dropRegions = (page) => {
       if (engine.compiler !== "loading") engine.compiler?.dropPage(page >>> 0);
     };
@@ -233,9 +247,10 @@ export class Engine {
   compileHot(): void {
     if (this.interpretOnly) this.hot.length = 0;
     const isWaiting = typeof this.compiler === "object" && this.compiler.isWaiting;
-    if (this.hot.length === 0 && !isWaiting) return;
+    if (this.hot.length === 0 && this.missing.length === 0 && !isWaiting) return;
     const regions = this.loadedRegions();
     if (regions === undefined) return;
+    for (const slot of this.missing.splice(0)) regions.noteMisses(slot);
     for (const slot of this.hot.splice(0)) regions.note(slot);
     regions.dispatch();
   }
@@ -280,7 +295,7 @@ export class Engine {
   /** Regions compiled so far, their instructions, the bytes of their modules, and how long it took. */
   get compiled(): RegionStats {
     const compiler = this.compiler === "loading" ? undefined : this.compiler;
-    return compiler?.stats ?? { regions: 0, kept: 0, instructions: 0, bytes: 0, milliseconds: 0 };
+    return compiler?.stats ?? { regions: 0, kept: 0, again: 0, instructions: 0, bytes: 0, milliseconds: 0 };
   }
 
   /** The region of a guest physical address, or undefined. */

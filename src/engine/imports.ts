@@ -32,6 +32,8 @@ export const pointRead = importFunction("pointRead", "iili", "l");
 
 /** A slot has become hot: (cpu, slot). It may be compiled; nothing the guest sees depends on it. */
 export const hotSlot = importFunction("hotSlot", "ii", "");
+/** The region entered at a slot has left misses to the interpreter often: (slot). It may be compiled anew. */
+export const missesOften = importFunction("missesOften", "i", "");
 /** A predecode page is dropped that compiled regions have code of: (page). */
 export const dropRegions = importFunction("dropRegions", "i", "");
 /** Memory that is kept for a reset is about to be written, within a page: (host address, size). */
@@ -39,6 +41,7 @@ export const saveKept = importFunction("saveKept", "ii", "");
 
 export const ENGINE_IMPORTS = [
   hotSlot,
+  missesOften,
   dropRegions,
   saveKept,
   ioAccess,

@@ -369,6 +369,8 @@ export const AREA = {
   crcTables: 0x7f_0000,
   /** Vectors that instructions look up in (engine/crypto/sbox.ts). */
   substitutionTables: 0x7f_4000,
+  /** How often regions that leave TLB misses to the interpreter did so (u16), by REGION_MISSES of their handler index. */
+  regionMisses: 0x7f_6000,
   /** Where indirect branches led while they were interpreted: BRANCH_TARGET rows. */
   branchTargets: 0x7f_8000,
   /** Per host page with PAGE_FLAG.maybeWritable: by which of a bank's entries, or SEVERAL_WRITERS (u16). */
@@ -395,6 +397,9 @@ export const POINT_CELLS = (AREA.codePages - AREA.pointCells) / 8;
  */
 export const BRANCH_TARGET = { slot: 0, counts: [4, 24], targets: [8, 16], size: 32 } as const;
 export const BRANCH_TARGETS = (AREA.pageWriters - AREA.branchTargets) / BRANCH_TARGET.size;
+
+/** Rows of AREA.regionMisses. A power of two: regions share them when there are more. */
+export const REGION_MISSES = (AREA.branchTargets - AREA.regionMisses) / 2;
 
 /**
  * Whether code of a page is decoded; whether a TLB entry may allow it to be written without further ado; whether what it

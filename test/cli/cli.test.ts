@@ -289,6 +289,7 @@ describe("boot", () => {
       "MIPS 3.0",
       "regions compiled 2",
       " kept from earlier runs 1",
+      " dropped for TLB misses 0",
       " instructions 60",
       " bytes 4,096",
       " compile time 0.012 s",

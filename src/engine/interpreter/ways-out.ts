@@ -8,15 +8,22 @@
 import { BAIL_MASK } from "../bails.js";
 import { CpuView } from "../cpu-view.js";
 import { settle } from "../flags.js";
+import { missesOften } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import { CPU, GLOBAL } from "../layout.js";
+import { AREA, CPU, GLOBAL, REGION_MISSES } from "../layout.js";
 import { heatSlot, slotOfAddress } from "./jump.js";
 import { interpretOne } from "./loop.js";
 import { HANDLER, RETURNED } from "./protocol.js";
 
 /** Regions that stand in the middle of calls, one in the other: each takes some of the host's stack. */
 const MAX_DEPTH = 40;
+
+/**
+ * So many misses that a region leaves to the interpreter, each with some instructions behind it, cost about as much as
+ * compiling the region again.
+ */
+const OFTEN = 4096;
 
 /** Set in the slot that a call returns when regions were dropped meanwhile: the caller may be one of them. */
 export const DROPPED = 1;
@@ -61,6 +68,21 @@ export const bailOut = defineFunction("bailOut", "iii", "i", (fb, cpu, left, slo
   settle(c);
   c.set32(CPU.budget, left.sub(1));
   fb.return(fb.call(interpretOne, cpu, slot));
+});
+
+/**
+ * (cpu, left, slot and cause, slot at which the region was entered): `bailOut` of a region that leaves misses to the
+ * interpreter. One that does so often is compiled again, with calls that fill the TLB.
+ */
+export const missOut = defineFunction("missOut", "iiii", "i", (fb, cpu, left, slotAndCause, entry) => {
+  const index = (fb.load("i32.load16_u", entry) as I32).and(REGION_MISSES - 1).shl(1);
+  const misses = fb.variable((fb.load("i32.load16_u", index, AREA.regionMisses) as I32).add(1));
+  fb.ifRare(misses.get().eq(OFTEN), () => {
+    misses.set(fb.i32(0));
+    fb.call(missesOften, entry);
+  });
+  fb.store("i32.store16", index, misses.get(), AREA.regionMisses);
+  fb.returnCall(bailOut, cpu, left, slotAndCause);
 });
 
 /** (cpu, slot): the interpreter carries out the instruction at which a region was entered in vain. */
@@ -182,6 +204,6 @@ export const interpretWithin = defineFunction("interpretWithin", "iii", "i", (fb
 
 /** All that regions call. */
 export const WAYS_OUT = [
-  ...[bailOut, refuse, lookOut, goOut, jumpOut, returnOut],
+  ...[bailOut, missOut, refuse, lookOut, goOut, jumpOut, returnOut],
   ...[callOut, callAddress, interpretWithin],
 ] as const;

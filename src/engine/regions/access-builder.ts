@@ -36,7 +36,7 @@ interface FoundPage {
   readonly noteAddress: Statement[];
   readonly noteAddend: Statement[];
   /** TOUCHED, and where it may turn out that the access was let through for itself only. */
-  readonly touched?: I32;
+  readonly touched?: I32 | undefined;
   readonly restrict?: Statement[];
   /** Locals with address and addend, once noted. */
   locals: readonly [number, number] | undefined;
@@ -74,6 +74,8 @@ export abstract class AccessBuilder extends Builder {
   protected readonly registerOfLocal = new Map<number, number>();
   private readonly borrowed = { i: { locals: [] as number[], lent: 0 }, l: { locals: [] as number[], lent: 0 } };
 
+  /** RegionContext.touches. */
+  protected abstract get touches(): boolean;
   /** Whether what is built now is carried out whenever its instruction is. */
   protected abstract get certain(): boolean;
   /** Goes back to the interpreter before this instruction, which carries it out. */
@@ -210,7 +212,7 @@ export abstract class AccessBuilder extends Builder {
       const found = this.variable(own);
       this.ifRare(missed, () => {
         const touched = this.touchPage(access, size, va);
-        found.set(farUnlessWhole(touched, own).or(touched.eq(TOUCHED.access).toI64U()));
+        if (touched) found.set(farUnlessWhole(touched, own).or(touched.eq(TOUCHED.access).toI64U()));
       });
       this.store("i64.store", bank, found.get(), siteTag);
       this.store("i32.store", bank, this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend), siteAddend);
@@ -227,14 +229,15 @@ export abstract class AccessBuilder extends Builder {
   private lookUp(access: number, size: number, va: I64): { host: I32; page: FoundPage } {
     const { entry, address, missed } = this.entryFor(access, size, va);
     const noteAddress = this.placeholder();
-    let [touched, restrict]: [I32, Statement[]] = [this.i32(0), []];
+    let touched: I32 | undefined;
+    let restrict: Statement[] = [];
     this.ifRare(missed, () => {
       touched = this.touchPage(access, size, va);
       restrict = this.placeholder();
     });
     const addend = this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32;
     const noteAddend = this.placeholder();
-    const page = { address, addend, noteAddress, noteAddend, touched, restrict, locals: undefined };
+    const page: FoundPage = { address, addend, noteAddress, noteAddend, touched, restrict, locals: undefined };
     return { host: va.wrap().add(addend), page };
   }
 
@@ -248,8 +251,12 @@ export abstract class AccessBuilder extends Builder {
     return { entry, address, missed: address.ne(this.load("i64.load", entry, BANK.data + tag) as I64) };
   }
 
-  /** Of an access that missed, the TOUCHED that it is not 0. */
-  private touchPage(access: number, size: number, va: I64): I32 {
+  /** Of an access that missed, the TOUCHED that it is not 0; undefined where misses are left to the interpreter. */
+  private touchPage(access: number, size: number, va: I64): I32 | undefined {
+    if (!this.touches) {
+      this.bail("memory");
+      return undefined;
+    }
     const touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
     this.ifRare(touched.eqz(), () => this.bail("memory"));
     return touched;
@@ -261,6 +268,12 @@ export abstract class AccessBuilder extends Builder {
     const host = this.variable(va.wrap().add(this.local32(addend)));
     const offset = va.sub(this.readLocal(address, "l") as I64);
     this.ifRare(offset.gtU(PAGE_SIZE - size), () => {
+      if (!this.touches) {
+        const { entry, missed } = this.entryFor(access, size, va);
+        this.ifRare(missed, () => this.bail("memory"));
+        host.set(va.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32));
+        return;
+      }
       host.set(this.call(reach, this.cpu, va, this.i32(size), this.i32(access)));
       this.ifRare(host.get().eqz(), () => this.bail("memory"));
     });

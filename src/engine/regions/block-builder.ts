@@ -43,6 +43,10 @@ export class BlockBuilder extends FlagBuilder {
     super(linker);
   }
 
+  protected get touches(): boolean {
+    return this.context.touches;
+  }
+
   // --- blocks ---------------------------------------------------------------------------------------------------------
 
   /**

@@ -83,6 +83,11 @@ export interface Written extends RegisterSet {
 
 /** What the compiler knows of the machine it compiles for. */
 export interface RegionContext {
+  /**
+   * Whether the region has calls that fill the TLB where an access misses it, and else leaves the instruction to the
+   * interpreter. Of all that a large region has, V8 takes the longest for those calls, and most never happen.
+   */
+  readonly touches: boolean;
   /** The entry of a system register's encoding (SYSREG_ENTRY), which never changes. */
   sysregEntry(encoding: number): { flags: number; offset: number; readTraps: number; writeTraps: number };
 }

@@ -108,6 +108,7 @@ export class CodeCache {
   private readonly loaded = new Map<number, LiveModule | undefined>();
   private readonly added: LiveModule[] = [];
   private addedBytes = 0;
+  private readonly withdrawn = new Set<KeptRegion>();
   private readonly barren = new Map<string, Set<number>>();
   private barrenAdded = false;
 
@@ -156,7 +157,13 @@ export class CodeCache {
 
   /** Regions whose heads are in a page of this content. */
   find(hash: bigint): readonly Found[] {
-    return this.byHash.get(hash.toString(16)) ?? [];
+    const there = this.byHash.get(hash.toString(16)) ?? [];
+    return there.filter(({ region }) => !this.withdrawn.has(region));
+  }
+
+  /** A region is not to be found any more, in this run or a later one. */
+  withdraw(region: KeptRegion): void {
+    this.withdrawn.add(region);
   }
 
   /** Whether an earlier run has found that nothing can begin at a slot of a page. */
@@ -236,7 +243,8 @@ export class CodeCache {
         at += bytes.length;
         return blob;
       };
-      const { runtime, regions, optimized } = from;
+      const { runtime, optimized } = from;
+      const regions = from.regions.filter((region) => !this.withdrawn.has(region));
       modules.push({ runtime, regions, optimized, wire: place(wire), code: place(code), digest });
     };
     for (const one of [...this.added, ...live]) {
@@ -259,7 +267,7 @@ export class CodeCache {
   }
 
   private isWorthSaving(live: readonly LiveModule[]): boolean {
-    if (this.barrenAdded || this.addedBytes > 0) return true;
+    if (this.barrenAdded || this.addedBytes > 0 || this.withdrawn.size > 0) return true;
     const functions = live.flatMap(({ exports }) => Object.values(exports));
     const before = [...this.loaded].reduce(
       (sum, [number, module]) => sum + (module ? (this.kept[number] as KeptModule).optimized : 0),

@@ -15,6 +15,7 @@ import {
   interpretWithin,
   jumpOut,
   lookOut,
+  missOut,
   refuse,
   returnOut,
 } from "../interpreter/ways-out.js";
@@ -149,9 +150,13 @@ class Region extends RegionLayout {
     const left = (): I32 => b.local32(b.left);
     const target = (): I64 => b.readLocal(b.target, "l") as I64;
     switch (way.kind) {
-      case "bail":
-        b.returnCall(bailOut, b.cpu, left().add(way.refund), b.slotAddress(way.at, way.cause));
+      case "bail": {
+        const [rest, slot] = [left().add(way.refund), b.slotAddress(way.at, way.cause)];
+        const misses = way.cause === "memory" && !this.source.touches;
+        if (misses) b.returnCall(missOut, b.cpu, rest, slot, b.param(2) as I32);
+        else b.returnCall(bailOut, b.cpu, rest, slot);
         return;
+      }
       case "to":
         this.goTo(block, index, way.at, kept);
         return;

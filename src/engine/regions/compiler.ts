@@ -108,7 +108,7 @@ export class Compiler {
     return this.beginnings.has(addressAt(slot, 0) + slot.head * SLOT_SIZE);
   }
 
-  private compile({ head, pages }: JobSlot, linker: RegionLinker): CompiledRegion | undefined {
+  private compile({ head, touches, pages }: JobSlot, linker: RegionLinker): CompiledRegion | undefined {
     const { warm, sysregIndex } = this.tables;
     const known = new Map(pages.map((page) => [page.distance, this.pageCode(page)]));
     const pageAt: Pages = (distance) => known.get(distance);
@@ -116,6 +116,7 @@ export class Compiler {
       {
         pages: pageAt,
         head,
+        touches,
         warm,
         sysregEntry: (encoding) => {
           const at = encoding * SYSREG_ENTRY.size;

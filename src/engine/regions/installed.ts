@@ -2,8 +2,9 @@
  * The compiled regions that a machine has: functions in the interpreter's table, pointed at by the slots at which they
  * are entered, until a page that they have code of is written.
  */
+import { decodeIn } from "../../isa/decode.js";
 import type { Engine } from "../engine.js";
-import { FIRST_INSTRUCTION_HANDLER, HANDLER_BREAKPOINT } from "../interpreter/code-pages.js";
+import { FIRST_INSTRUCTION_HANDLER, HANDLER_BREAKPOINT, HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
 import {
   AREA,
   BANK,
@@ -16,6 +17,7 @@ import {
   PAGE_SIZE,
   SHADOW,
 } from "../layout.js";
+import type { KeptRegion } from "./code-cache.js";
 
 /** A slot's handler index has 16 bits. */
 const TABLE_LIMIT = 0xf000;
@@ -27,6 +29,8 @@ export interface Placed {
   readonly slots: readonly number[];
   readonly pages: readonly number[];
   readonly instructions: number;
+  /** Under which an earlier or later run finds it. */
+  readonly kept?: KeptRegion | undefined;
   /** What it has of shadows, by their addresses: first and last slot of each run. */
   readonly runs?: readonly { readonly page: number; readonly first: number; readonly last: number }[];
 }
@@ -71,7 +75,7 @@ export class InstalledRegions {
   }
 
   /** Slots at which another region begins are the new one's from now on. */
-  add(region: unknown, { slots, pages, instructions, runs = [] }: Placed): void {
+  add(region: unknown, { slots, pages, instructions, kept, runs = [] }: Placed): void {
     const { view } = this.engine;
     const index = this.nextIndex++;
     if (index >= this.table.length) this.table.grow(index + 64 - this.table.length);
@@ -84,7 +88,7 @@ export class InstalledRegions {
       const word = view.getUint32(view.getUint32(page + CODE_PAGE.host, true) + (slot - page) / 2, true);
       view.setUint32(slot + 4, word, true);
     });
-    const installed = { index, slots, pages, instructions, runs: runs.filter(({ page }) => this.isShadow(page)) };
+    const installed = { index, slots, pages, instructions, kept, runs: runs.filter(({ page }) => this.isShadow(page)) };
     this.all.push(installed);
     for (const page of pages) {
       const there = this.byPage.get(page);
@@ -103,6 +107,13 @@ export class InstalledRegions {
     const has = ({ runs = [] }: Installed): boolean =>
       runs.some((run) => run.page === page && slots.some((slot) => run.first <= slot && slot <= run.last));
     return this.drop([...(this.byPage.get(page) ?? [])].filter(has));
+  }
+
+  /** Drops the region that begins at a slot, if there is one, and returns it. */
+  dropAt(slot: number): Placed | undefined {
+    const region = this.regionAt(slot);
+    if (region) this.drop([region]);
+    return region;
   }
 
   private drop(regions: readonly Installed[]): number[] {
@@ -141,6 +152,25 @@ export class InstalledRegions {
     for (const slot of slots) if (this.isInterpreted(slot)) this.engine.view.setUint16(slot + 2, 0, true);
   }
 
+  /** Slots of regions that are gone are interpreted as if they had been all along, and branched to so often. */
+  warmUp(slots: readonly number[], heat: number): void {
+    const { view } = this.engine;
+    for (const slot of slots) {
+      // Where a region begins there may be a breakpoint as well.
+      if (view.getUint32(slot, true) !== 0 || this.isShadow(this.pageOf(slot))) continue;
+      view.setUint16(slot, this.handlerOf(view.getInt32(slot + 4, true)), true);
+      view.setUint16(slot + 2, heat, true);
+    }
+  }
+
+  /** The interpreter's handler of an instruction. */
+  handlerOf(word: number): number {
+    const { view } = this.engine;
+    const words = new Int32Array(view.buffer, AREA.decodeTree, (AREA.crcTables - AREA.decodeTree) / 4);
+    const tree = { root: view.getInt32(GLOBAL.decodeRoot, true), words };
+    return decodeIn(tree, AREA.decodeTree, word) ?? HANDLER_UNDEFINED;
+  }
+
   /** Whether no region begins at a slot. */
   isFree(slot: number): boolean {
     return this.engine.view.getUint16(slot, true) < this.firstIndex;
@@ -148,7 +178,11 @@ export class InstalledRegions {
 
   /** Instructions of the region that begins at a slot, or 0. */
   sizeAt(slot: number): number {
-    return this.all[this.engine.view.getUint16(slot, true) - this.firstIndex]?.instructions ?? 0;
+    return this.regionAt(slot)?.instructions ?? 0;
+  }
+
+  private regionAt(slot: number): Installed | undefined {
+    return this.all[this.engine.view.getUint16(slot, true) - this.firstIndex];
   }
 
   /** The predecode page that a slot is of. */

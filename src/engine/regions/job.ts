@@ -47,6 +47,8 @@ export interface Beginning {
 export interface JobSlot {
   /** Number of the hot slot in the page at distance 0. */
   readonly head: number;
+  /** RegionContext.touches. */
+  readonly touches: boolean;
   readonly pages: readonly PageCopy[];
 }
 

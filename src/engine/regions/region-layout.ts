@@ -15,13 +15,12 @@ import { bitsOf, difference, type RegisterSet } from "./registers.js";
 import { blocksOf, type Loop, type Shape, structure } from "./structure.js";
 
 /** What the compiler is told of the machine. */
-export interface RegionSource {
+export interface RegionSource extends RegionContext {
   readonly pages: Pages;
   /** Slot of the hot instruction in page 0. */
   readonly head: number;
   /** Heat from which a call's return is a way into the region. */
   readonly warm: number;
-  readonly sysregEntry: RegionContext["sysregEntry"];
 }
 
 interface LoopLabels {
@@ -79,7 +78,7 @@ export class RegionLayout {
     discovered: Discovered,
     linker: Linker,
   ) {
-    this.b = new BlockBuilder(linker, { sysregEntry: source.sysregEntry });
+    this.b = new BlockBuilder(linker, source);
     this.which = this.b.newLocal("i");
     this.self = this.b.newLocal("i");
     this.nextSlot = this.b.newLocal("i");

@@ -63,6 +63,8 @@ export interface RegionStats {
   readonly regions: number;
   /** Of these: taken from what an earlier run kept. */
   readonly kept: number;
+  /** Of these: dropped again because they left too many TLB misses to the interpreter. */
+  readonly again: number;
   readonly instructions: number;
   readonly bytes: number;
   readonly milliseconds: number;
@@ -92,10 +94,12 @@ export class Regions {
   /** What the next job is told of regions that were dropped, by their slots, and of those that were kept. */
   private dropped: number[] | "all" = [];
   private found: Beginning[] = [];
-  private total = { regions: 0, kept: 0, instructions: 0, bytes: 0, milliseconds: 0 };
+  private total = { regions: 0, kept: 0, again: 0, instructions: 0, bytes: 0, milliseconds: 0 };
   private worker: Worker | undefined;
   private compiler: Compiler | "loading" | undefined;
   private readonly cache: CodeCache | undefined;
+  /** Slots at which a region began that left misses to the interpreter too often. */
+  private readonly missing = new Set<number>();
   /** Kept regions of a page that are not installed yet, by predecode page. */
   private readonly awaited = new Map<number, Found[]>();
   /** How often a predecode page was dropped. */
@@ -183,6 +187,7 @@ export class Regions {
     this.found = [];
     this.awaited.clear();
     this.changes.clear();
+    this.missing.clear();
     this.installed.reset();
   }
 
@@ -200,6 +205,23 @@ export class Regions {
   dropInstructions(page: number, slots: readonly number[]): void {
     this.spoil(page);
     this.forget(this.installed.dropInstructions(page, slots));
+  }
+
+  /**
+   * The region that was entered at a slot has left many misses to the interpreter: it goes, and soon comes back with
+   * calls that fill the TLB.
+   */
+  noteMisses(slot: number): void {
+    const { installed } = this;
+    const region = installed.dropAt(slot);
+    if (region === undefined) return;
+    this.total.again++;
+    if (region.kept) this.cache?.withdraw(region.kept);
+    this.forget(region.slots);
+    for (const each of region.slots) this.missing.add(each);
+    // The next branch to the slot finds it hot, and other ways in are ways in again.
+    installed.warmUp([slot], this.engine.view.getInt32(GLOBAL.hot, true) - 1);
+    installed.warmUp(region.slots, this.warm);
   }
 
   /** What is being compiled from a page is of no use any more. */
@@ -260,7 +282,7 @@ export class Regions {
     if (!slots.every((slot) => installed.sizeAt(slot) < instructions)) return false;
     const kept = this.cache?.module(number, this.instantiate);
     if (kept === undefined) return true;
-    installed.add(kept.exports[region.number], { slots, pages: [...places.values()], instructions });
+    installed.add(kept.exports[region.number], { slots, pages: [...places.values()], instructions, kept: region });
     this.found.push({ slots, instructions });
     this.total.regions++;
     this.total.kept++;
@@ -277,25 +299,16 @@ export class Regions {
     return this.installed.instantiate(module, runtime, bytes);
   };
 
-  private keep(
-    { wire, module, runtime, regions }: JobResult,
-    running: Running,
-    exports: Record<string, unknown>,
-  ): void {
-    const { job } = running;
-    if (module === undefined) return;
-    const hashOf = (region: JobRegion, distance: number): string =>
-      copyAt(job.slots[region.slot] as JobSlot, distance).hash.toString(16);
-    const kept = regions.flatMap((region, number): KeptRegion[] => {
-      const { slot, entries, instructions } = region;
-      // The head's page says where to look for it, also where all its instructions are of others.
-      const distances = [0, ...region.pages.filter((distance) => distance !== 0)];
-      // No other run has these breakpoints.
-      if (distances.some((at) => this.installed.isShadow(addressAt(job.slots[slot] as JobSlot, at)))) return [];
-      const pages = distances.map((distance) => ({ distance, hash: hashOf(region, distance) }));
-      return [{ number, pages, entries, instructions }];
-    });
-    if (kept.length > 0) this.cache?.add({ module, exports, wire, runtime, regions: kept });
+  /** What other runs find a region of a job by; undefined where it is of no use to them. */
+  private keptOf(region: JobRegion, number: number, job: Job): KeptRegion | undefined {
+    const { slot, entries, instructions } = region;
+    const own = job.slots[slot] as JobSlot;
+    // The head's page says where to look for it, also where all its instructions are of others.
+    const distances = [0, ...region.pages.filter((distance) => distance !== 0)];
+    // No other run has these breakpoints.
+    if (distances.some((at) => this.installed.isShadow(addressAt(own, at)))) return undefined;
+    const pages = distances.map((distance) => ({ distance, hash: copyAt(own, distance).hash.toString(16) }));
+    return { number, pages, entries, instructions };
   }
 
   private keepBarren(slot: JobSlot): void {
@@ -352,7 +365,9 @@ export class Regions {
         return;
       }
       const copies = new Map<number, Uint32Array>();
-      const slots = this.pending.splice(0, BATCH).flatMap((hot) => this.snapshots.of(hot, copies) ?? []);
+      const slots = this.pending
+        .splice(0, BATCH)
+        .flatMap((hot) => this.snapshots.of(hot, this.missing.has(hot.slot), copies) ?? []);
       if (slots.length === 0) continue;
       const job = { id: this.nextJob++, slots, dropped: this.dropped, found: this.found };
       this.dropped = [];
@@ -376,7 +391,10 @@ export class Regions {
     for (const slot of barren) this.keepBarren(running.job.slots[slot] as JobSlot);
     if (module === undefined) return;
     const exports = this.instantiate(module, runtime, wire.length);
+    const keptRegions: KeptRegion[] = [];
     regions.forEach((region, i) => {
+      const kept = this.keptOf(region, i, running.job);
+      if (kept) keptRegions.push(kept);
       const slot = running.job.slots[region.slot] as JobSlot;
       const slots = slotsOf(slot, region);
       if (isStale(running, region)) {
@@ -388,11 +406,12 @@ export class Regions {
       this.total.instructions += region.instructions;
       this.installed.add(exports[i], {
         slots,
+        kept,
         instructions: region.instructions,
         pages: region.pages.map((distance) => addressAt(slot, distance)),
         runs: region.runs.map(({ distance, first, last }) => ({ page: addressAt(slot, distance), first, last })),
       });
     });
-    this.keep(result, running, exports);
+    if (keptRegions.length > 0) this.cache?.add({ module, exports, wire, runtime, regions: keptRegions });
   }
 }

@@ -2,9 +2,8 @@
  * What the compiler gets to see of a hot slot: copies of the pages round it, of those that have the functions called often
  * there, and where indirect branches led. The guest runs on meanwhile.
  */
-import { decodeIn } from "../../isa/decode.js";
 import type { Engine } from "../engine.js";
-import { HANDLER_BREAKPOINT, HANDLER_UNDEFINED } from "../interpreter/code-pages.js";
+import { HANDLER_BREAKPOINT } from "../interpreter/code-pages.js";
 import { AREA, BRANCH_TARGET, BRANCH_TARGETS, CODE_PAGE, GLOBAL, SLOT_SIZE, SLOTS_PER_PAGE } from "../layout.js";
 import { flowOf, isVeneer } from "./control-flow.js";
 import type { HotSlot } from "./hot.js";
@@ -60,9 +59,9 @@ export class Snapshots {
 
   /**
    * Undefined when the slot was dropped or compiled meanwhile. `copies` has those of the pages, by address, that were made
-   * for others of the same job: hot slots are close together.
+   * for others of the same job: hot slots are close together. `touches` is RegionContext.touches.
    */
-  of({ slot, page, bank }: HotSlot, copies: Map<number, Uint32Array>): JobSlot | undefined {
+  of({ slot, page, bank, misses }: HotSlot, touches: boolean, copies: Map<number, Uint32Array>): JobSlot | undefined {
     const { installed } = this;
     const own = installed.pageOf(slot);
     if (!installed.isInterpreted(slot) || !installed.isUsable(own)) return undefined;
@@ -95,7 +94,7 @@ export class Snapshots {
       const found = called.filter((at) => !seen.has(at) && add(pageOf(at)) && seen.add(at));
       ranges = found.map((at) => ({ first: at, last: at + CALLEE }));
     }
-    return { head, pages };
+    return { head, touches: touches || misses, pages };
   }
 
   /**
@@ -155,13 +154,10 @@ export class Snapshots {
 
   /** What was never executed is to be compiled too. */
   private decode(slots: Uint32Array, host: number): void {
-    const { view } = this.engine;
-    const words = new Int32Array(view.buffer, AREA.decodeTree, (AREA.crcTables - AREA.decodeTree) / 4);
-    const tree = { root: view.getInt32(GLOBAL.decodeRoot, true), words };
     for (let n = 0; n < SLOTS_PER_PAGE; n++) {
       if (((slots[n * 2] ?? 0) & 0xffff) !== 0) continue;
-      const word = view.getInt32(host + n * 4, true);
-      slots[n * 2] = decodeIn(tree, AREA.decodeTree, word) ?? HANDLER_UNDEFINED;
+      const word = this.engine.view.getInt32(host + n * 4, true);
+      slots[n * 2] = this.installed.handlerOf(word);
       slots[n * 2 + 1] = word;
     }
   }
