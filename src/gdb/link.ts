@@ -16,6 +16,8 @@ export interface Transport {
   readonly congested: boolean;
   /** Ends the connection once everything sent is out. */
   end(): void;
+  /** Something for whoever runs the machine: one line. */
+  warn?(text: string): void;
   /** A bug of ours, caught: the client has been told that the packet failed. */
   defect?(error: unknown): void;
 }

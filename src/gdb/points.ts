@@ -3,7 +3,7 @@
  * commands are to go on without it.
  */
 
-import type { DebugTarget, Point, TargetError } from "./target.js";
+import type { ClientPoints, DebugTarget, Point, TargetError } from "./target.js";
 
 /** What `Z` says of a point besides what it is: its commands outlive the connection. */
 export interface Insertion {
@@ -11,16 +11,38 @@ export interface Insertion {
   readonly persists: boolean;
 }
 
-/** By target: what clients that are gone have left, for the next one to replace or remove. */
-const left = new WeakMap<DebugTarget, Map<string, Point>>();
+/** The points of a target, whoever has set them. */
+class PointBook {
+  /** The client that has set any last: there is one that may. */
+  holder: PointSet | undefined;
+  /** What clients that are gone have left, for the next one to replace or remove. */
+  readonly left = new Map<string, Point>();
+}
 
-export class PointSet {
+const books = new WeakMap<DebugTarget, PointBook>();
+
+export class PointSet implements ClientPoints {
   readonly #points = new Map<string, Insertion>();
-  readonly #left: Map<string, Point>;
+  readonly #book: PointBook;
 
   constructor(readonly target: DebugTarget) {
-    this.#left = left.get(target) ?? new Map();
-    left.set(target, this.#left);
+    this.#book = books.get(target) ?? new PointBook();
+    books.set(target, this.#book);
+  }
+
+  get set(): Point[] {
+    const { holder } = this.#book;
+    return holder === undefined ? [] : [...holder.#points.values()].map(({ point }) => point);
+  }
+
+  get left(): Point[] {
+    return [...this.#book.left.values()];
+  }
+
+  removeLeft(address?: bigint): number {
+    const gone = [...this.#book.left].filter(([, point]) => address === undefined || point.address === address);
+    for (const [key] of gone) this.#removeLeft(key);
+    return gone.length;
   }
 
   /**
@@ -37,6 +59,7 @@ export class PointSet {
     if (present !== undefined) this.target.removePoint(present.point);
     this.#removeLeft(key);
     this.#points.set(key, insertion);
+    this.#book.holder = this;
     return undefined;
   }
 
@@ -53,17 +76,17 @@ export class PointSet {
   /** The client is gone. */
   removeAll(): void {
     for (const [key, { point, persists }] of this.#points) {
-      if (persists) this.#left.set(key, point);
+      if (persists) this.#book.left.set(key, point);
       else this.target.removePoint(point);
     }
     this.#points.clear();
   }
 
   #removeLeft(key: string): void {
-    const point = this.#left.get(key);
+    const point = this.#book.left.get(key);
     if (point === undefined) return;
     this.target.removePoint(point);
-    this.#left.delete(key);
+    this.#book.left.delete(key);
   }
 }
 

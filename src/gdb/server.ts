@@ -162,7 +162,7 @@ class SocketTransport implements Transport {
   constructor(
     private readonly socket: Socket,
     private readonly ended: () => void,
-    private readonly warn: GdbServerOptions["warn"],
+    private readonly warning: GdbServerOptions["warn"],
   ) {}
 
   send(bytes: Uint8Array): void {
@@ -178,8 +178,12 @@ class SocketTransport implements Transport {
     this.ended();
   }
 
+  warn(text: string): void {
+    this.warning?.(text);
+  }
+
   defect(error: unknown): void {
-    this.warn?.(`the GDB stub failed on a packet: ${error instanceof Error ? error.stack : error}`);
+    this.warn(`the GDB stub failed on a packet: ${error instanceof Error ? error.stack : error}`);
   }
 }
 

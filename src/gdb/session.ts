@@ -28,7 +28,7 @@ import { hexByte } from "./packet/hex.js";
 import { formatThreadId } from "./packet/thread-id.js";
 import { PointSet } from "./points.js";
 import { stopReply } from "./stop-reply.js";
-import { type DebugTarget, Errno, type Stop, TargetError } from "./target.js";
+import { type DebugTarget, Errno, type MonitorClient, type Stop, TargetError } from "./target.js";
 import { tracingOf } from "./tracepoints/index.js";
 
 export type { Transport } from "./link.js";
@@ -46,7 +46,7 @@ export interface SessionOptions {
   readonly promote?: () => boolean;
 }
 
-export class Session {
+export class Session implements MonitorClient {
   /** GDB's numbers for the target's registers. */
   readonly registers: RegisterFile;
   readonly points: PointSet;
@@ -257,6 +257,11 @@ export class Session {
     if (this.#extended) this.target.keep(true);
     this.#attach(false);
     return true;
+  }
+
+  /** Says what the client cannot be told where the machine's user looks. */
+  warn(text: string): void {
+    this.#transport.warn?.(text);
   }
 
   /** Shows text on the client's console while it waits for a reply. */

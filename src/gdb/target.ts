@@ -157,6 +157,25 @@ export interface OsTable {
   rows(): readonly Readonly<Record<string, string>>[];
 }
 
+/** Who gives a `monitor` command, as far as one may ask. */
+export interface MonitorClient {
+  /** It may look and change nothing. */
+  readonly observes: boolean;
+  /** Makes an observer the client that controls, where there is none. Gives whether this one does now. */
+  takeControl(): boolean;
+  readonly points: ClientPoints;
+}
+
+/** Breakpoints and watchpoints by who has set them. */
+export interface ClientPoints {
+  /** Of the client that controls. */
+  readonly set: readonly Point[];
+  /** Left in the machine by clients that are gone, because their commands are to go on without them. */
+  readonly left: readonly Point[];
+  /** Removes what was left, at one address or everywhere. Gives how many that were. */
+  removeLeft(address?: bigint): number;
+}
+
 /** The machine under the debugger. `vcpu` arguments are ids of `vcpus()`; the stub never passes another. */
 export interface DebugTarget {
   /**
@@ -267,10 +286,10 @@ export interface DebugTarget {
   kill(): void;
 
   /**
-   * Carries out a `monitor` command and gives what is to be printed, lines ended with "\n". For an observer, only one
-   * that changes nothing.
+   * Carries out a `monitor` command and gives what is to be printed, lines ended with "\n". For a client that observes,
+   * only one that changes nothing.
    */
-  monitor(command: string, vcpu: number, observer?: boolean): string | TargetError;
+  monitor(command: string, vcpu: number, client?: MonitorClient): string | TargetError;
 
   /** The memory map for `qXfer:memory-map`. It leaves nothing out: GDB takes every address outside for unreadable. */
   memoryMap?(): readonly MemoryRegion[];

@@ -18,6 +18,7 @@ import {
   type ExecFile,
   type FileRequest,
   type MemoryRegion,
+  type MonitorClient,
   type OsTable,
   type Point,
   type PointKind,
@@ -542,10 +543,11 @@ export class MachineTarget implements DebugTarget, DebugHooks {
 
   // --- monitor --------------------------------------------------------------------------------------------------------
 
-  monitor(command: string, vcpu: number, observer = false): string | TargetError {
+  monitor(command: string, vcpu: number, client?: MonitorClient): string | TargetError {
     const output = runMonitor(command, {
       machine: this.machine,
-      observer,
+      client,
+      evaluate: (expression) => this.agent.conditions.value(expression, this.agent.context(vcpu)),
       vcpu,
       system: this.system,
       memory: this.memory,

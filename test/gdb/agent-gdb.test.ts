@@ -90,6 +90,40 @@ it("goes on printing when the debugger has gone, if it was told to", async () =>
   expect(warnings).toHaveLength(count);
 });
 
+it("lists what a debugger has left that is gone, and takes it away", async () => {
+  const { rig, run, warnings } = await guestWithStub(LOOP);
+  await run([
+    "set breakpoint always-inserted on",
+    "set dprintf-style agent",
+    'dprintf *there,"x0=%d\\n", $x0',
+    "condition 1 $x0 % 100000 == 0",
+    "tbreak *after if $x0 == 50000",
+    "continue",
+  ]);
+  await vi.waitUntil(() => warnings.length > 1, { timeout: 20_000 });
+  const there = `0x${rig.program.at("there").toString(16).padStart(16, "0")}`;
+  const text = await run([
+    "monitor points delete 0x40080000",
+    "watch *(long *) 0x40080040",
+    "break *after if $x0 % 1000 == 0",
+    "continue",
+    "monitor points",
+    "monitor points delete all",
+    "monitor points delete all",
+    "delete",
+    "monitor points",
+  ]);
+  expect(text).toContain("a client that is gone has left no point at 0x40080000\n");
+  expect(text).toContain(
+    `${there} breakpoint, conditional, with commands, left by a client that is gone\ndeleted: 1\n`,
+  );
+  expect(text).toContain("a client that is gone has left no point\nno points\n");
+  const count = warnings.length;
+  const before = rig.x(0);
+  await vi.waitUntil(() => rig.x(0) > before + 300_000n, { timeout: 20_000 });
+  expect(warnings).toHaveLength(count);
+});
+
 it("asks watchpoints in the target, by a command of its own", async () => {
   const { run } = await guestWithStub(LOOP);
   const text = await run([

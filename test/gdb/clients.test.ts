@@ -50,7 +50,8 @@ describe.each(segmentations)("extended mode, packets sent %s", (segmentation) =>
     machine.refusal = new TargetError(Errno.EIO, "kernel: gone");
     expect(wire.reply("vRun;")).toBe("E.kernel: gone");
     expect(wire.reply("vKill;1")).toBe("E05");
-    wire.ask("R00");
+    expect(wire.ask("R00")).toEqual([]);
+    expect(wire.warnings).toEqual(["a debugger's restart was refused: kernel: gone"]);
     expect(gist(wire.reply("?"))).toBe("T05thread:p1.1;");
     machine.refusal = undefined;
     expect(gist(wire.reply("vRun;"))).toBe("T05thread:p1.1;");

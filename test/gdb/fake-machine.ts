@@ -9,6 +9,7 @@ import {
   type DebugTarget,
   Errno,
   type MemoryRegion,
+  type MonitorClient,
   type Point,
   type PointKind,
   type ResumeAction,
@@ -226,8 +227,10 @@ export class FakeMachine implements DebugTarget {
     this.log.push("kill");
   }
 
-  monitor(command: string, vcpu: number, observer = false): string | TargetError {
-    if (command === "where" && observer) return `CPU${vcpu} seen\n`;
+  monitor(command: string, vcpu: number, client?: MonitorClient): string | TargetError {
+    if (command === "control")
+      return client?.takeControl() ? "this client controls\n" : new TargetError(Errno.EBUSY, "another has it");
+    if (command === "where" && client?.observes) return `CPU${vcpu} seen\n`;
     if (command === "where") return `CPU${vcpu} of ${this.#count}\nnaïve\n`;
     if (command === "flood") return "0123456789abcdef".repeat(0x2000);
     if (command === "crash") throw new Error("a bug");

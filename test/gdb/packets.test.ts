@@ -313,6 +313,9 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
       expect(next.reply(said)).toBe(said === GDB ? gdb : plain);
       expect(next.reply("?")).toMatch(said === GDB ? /thread:p1.1;/ : /thread:1;/);
     }
+    // Asked without a list, it takes nothing back: `maintenance packet qSupported`.
+    expect(wire.reply("qSupported")).toBe(gdb);
+    expect(wire.reply("?")).toMatch(/thread:p1.1;/);
   });
 
   it("prints what a monitor command says, in packets a client can take", () => {

@@ -12,6 +12,7 @@ export type Segmentation = (typeof segmentations)[number];
 export class Wire implements Transport {
   readonly session: Session;
   readonly defects: unknown[] = [];
+  readonly warnings: string[] = [];
   congested = false;
   ended = false;
   #sent: Buffer[] = [];
@@ -30,6 +31,10 @@ export class Wire implements Transport {
 
   end(): void {
     this.ended = true;
+  }
+
+  warn(text: string): void {
+    this.warnings.push(text);
   }
 
   defect(error: unknown): void {

@@ -64,10 +64,9 @@ describe("help", () => {
     ["sysreg", "refused: usage: monitor sysreg NAME [VALUE]"],
     ["stats now", "refused: usage: monitor stats"],
     ["walk 12g", 'refused: "12g" is no number: 4096 or 0x1000'],
-    [
-      "walk $pc",
-      'refused: "$pc" is no number: 4096 or 0x1000; GDB puts one in with: eval "monitor … %#lx", (long) $pc',
-    ],
+    ["walk $nothing", 'refused: "$nothing": there is no register or variable $nothing'],
+    ["walk $x0/0", 'refused: "$x0/0": division by zero'],
+    ["walk (long)$pc", 'refused: "(long)$pc": "long" is no value: numbers, $registers, *(u64) ADDRESS'],
     [
       "walk &jiffies",
       'refused: "&jiffies" is no number: 4096 or 0x1000; GDB puts one in with: eval "monitor … %#lx", (long) &jiffies',
@@ -90,7 +89,47 @@ describe("help", () => {
   });
 });
 
+describe("arguments with registers", () => {
+  it("are expressions", async () => {
+    const rig = await mapped();
+    const [core] = rig.machine.cores;
+    core!.vcpu.setX(3, VIRTUAL + 0x1000n);
+    rig.setMemory(TEXT + 0x100n, VIRTUAL, 8);
+    expect(monitor(rig, "walk $x3-0x1000")).toBe(monitor(rig, `walk 0x${VIRTUAL.toString(16)}`));
+    expect(monitor(rig, "walk *(u64)($pc+0x100)")).toBe(monitor(rig, `walk 0x${VIRTUAL.toString(16)}`));
+    monitor(rig, "sysreg VBAR_EL1 $TTBR0_EL1|0x800");
+    expect(core!.vcpu.sysreg("VBAR_EL1")).toBe(TABLE + 0x800n);
+  });
+
+  it("are the selected vCPU's", async () => {
+    const rig = await Rig.create(assemble("nop"), { cpus: 2 });
+    rig.machine.cores[1]!.vcpu.setX(0, 0x1234n);
+    expect(monitor(rig, "walk $x0", 1)).toContain("0x1234 is at physical address 0x1234");
+  });
+
+  it("stay what they are where a command takes text", async () => {
+    const rig = await Rig.create(assemble("nop"));
+    expect(monitor(rig, "condition $pc+4 $x0 == 7")).toBe(`0x${(TEXT + 4n).toString(16)}: $x0 == 7\n`);
+  });
+});
+
 describe("tables", () => {
+  it("are those of the view where no regime is named", async () => {
+    const rig = await mapped({ el2: "guest" });
+    rig.machine.cores[0]!.vcpu.pstate = 0x3c9;
+    const at = `0x${VIRTUAL.toString(16)}`;
+    const asked = [`walk ${at}`, "maps"] as const;
+    const current = asked.map((command) => monitor(rig, command));
+    expect(current[0]).toContain("stage 1 is off in regime el2");
+    for (const view of ["el1", "ipa"] as const) {
+      monitor(rig, `view ${view}`);
+      for (const command of asked) expect(monitor(rig, command)).toBe(monitor(rig, `${command} ${view}`));
+    }
+    monitor(rig, "view pa");
+    expect(asked.map((command) => monitor(rig, command))).toEqual(current);
+    expect(monitor(rig, "maps pa")).toMatch(/^refused: no regime "pa"/);
+  });
+
   it.each(["hosted", "guest"] as const)("are walked as the guest's own walk does, EL2 %s", async (el2) => {
     const rig = await mapped({ el2 });
     const { vcpu } = rig.machine.cores[0]!;

@@ -94,8 +94,10 @@ export const restart = command({
   },
   handle(session): Reply {
     if (!session.extended) return extendedOnly;
+    const refusal = session.target.resetRefusal();
+    if (refusal === undefined) session.target.reset();
     // GDB does not wait for an answer to this: it would take one for the next packet's.
-    if (session.target.resetRefusal() === undefined) session.target.reset();
+    else session.warn(`a debugger's restart was refused: ${refusal.text}`);
     return undefined;
   },
 });

@@ -62,8 +62,10 @@ export const qSupported = command({
   name: "qSupported",
   observers: true,
   always: true,
-  parse: (args) => (args.accept(":") ? args.rest() : ""),
-  handle(session, said) {
+  parse: (args) => (args.accept(":") ? args.rest() : undefined),
+  handle(session, list) {
+    // Without a list, as a person sends it (`maintenance packet`), it asks, and takes back nothing that was said.
+    const said = list ?? [...session.clientFeatures].join(";");
     const before = told.get(session.target);
     const now = before?.said === said ? before : tell(session, said);
     if (now !== before) told.set(session.target, now);

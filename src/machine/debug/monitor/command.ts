@@ -1,5 +1,5 @@
 /** What a `monitor` command is: a row with a name, an example, and what it does (GDB's `qRcmd`). */
-import { Errno, TargetError } from "../../../gdb/target.js";
+import { Errno, type MonitorClient, TargetError } from "../../../gdb/target.js";
 import type { Machine } from "../../machine.js";
 import type { Core } from "../../scheduler.js";
 import type { Catches } from "../catch/catches.js";
@@ -20,8 +20,10 @@ export interface MonitorContext {
   readonly catches: Catches;
   readonly registers: DebugRegisters;
   readonly conditions: UserConditions;
-  /** The client may look and change nothing. */
-  readonly observer: boolean;
+  /** Who asks; undefined for a program that uses the target without a connection. */
+  readonly client: MonitorClient | undefined;
+  /** The value of an expression, at the selected vCPU. */
+  evaluate(expression: string): bigint | TargetError;
   /** Back to power-on; an error when the machine has ended. */
   reset(): TargetError | undefined;
 }
@@ -38,6 +40,8 @@ export interface MonitorCommand {
   readonly example: string;
   /** How many arguments it takes, at least and at most. Default none. */
   readonly arguments?: readonly [number, number];
+  /** Which argument is text, whatever signs are in it: the first, or all others. One that is not may be an expression. */
+  readonly text?: "first" | "others";
   run(context: MonitorContext, args: readonly string[]): Output;
 }
 
@@ -53,8 +57,8 @@ export function selected({ machine, vcpu }: MonitorContext): Core {
 /** A number of at most 64 bits, in decimal, or hexadecimal with 0x. */
 export function parseNumber(text: string): bigint | TargetError {
   if (!/^(0x[0-9a-f]{1,16}|\d{1,20})$/i.test(text)) {
-    // GDB hands the line on as it is: $pc, jiffies, &table.
-    const hint = /^[$&*(]|^[g-z_]/i.test(text) ? `; GDB puts one in with: eval "monitor … %#lx", (long) ${text}` : "";
+    // GDB hands the line on as it is: jiffies, &table.
+    const hint = /^[&*(]|^[g-z_]/i.test(text) ? `; GDB puts one in with: eval "monitor … %#lx", (long) ${text}` : "";
     return refuse(`"${text}" is no number: 4096 or 0x1000${hint}`);
   }
   const value = BigInt(text);

@@ -11,6 +11,7 @@ export const condition: MonitorCommand = {
     "(what is being stored), $trace_vcpu; without EXPRESSION always again; without ADDRESS lists",
   example: "monitor condition 0x40080020 $new > 100 && $x0 != 0",
   arguments: [0, Number.POSITIVE_INFINITY],
+  text: "others",
   run({ conditions }, [first, ...words]) {
     if (first === undefined) {
       const lines = [...conditions.all].map(([address, { text }]) => `${hex(address)}: ${text}`);

@@ -1,7 +1,8 @@
 /** `monitor` commands: the table, and how a line finds its row. A name may be cut short as far as it stays the only one. */
 import { TargetError } from "../../../gdb/target.js";
 import { catching } from "./catch.js";
-import { type MonitorCommand, type MonitorContext, type Output, refuse } from "./command.js";
+import { control, points } from "./clients.js";
+import { hex, type MonitorCommand, type MonitorContext, type Output, refuse } from "./command.js";
 import { condition } from "./condition.js";
 import { description } from "./description.js";
 import { devices, mmioRead, mmioWrite } from "./devices.js";
@@ -30,7 +31,7 @@ const help: MonitorCommand = {
     if (words.length === 0) {
       return [
         ...COMMANDS.map(({ name, help: text, example }) => `${name.padEnd(16)} ${text}; ${example}`),
-        "a command may be cut short: monitor inf c",
+        "a command may be cut short: monitor inf c; what has a $ in it is an expression, without spaces: monitor walk $sp+16",
       ];
     }
     const found = find(words);
@@ -48,6 +49,8 @@ export const COMMANDS: readonly MonitorCommand[] = [
   sysreg,
   catching,
   condition,
+  points,
+  control,
   step,
   view,
   walk,
@@ -101,17 +104,35 @@ function abbreviates(words: readonly string[], name: string): boolean {
   });
 }
 
+/** Arguments with their expressions, which are those with a register, worked out: GDB hands a line on as it is typed. */
+function evaluated(
+  words: readonly string[],
+  { text }: MonitorCommand,
+  context: MonitorContext,
+): string[] | TargetError {
+  const args: string[] = [];
+  for (const [i, word] of words.entries()) {
+    const isText = text === (i === 0 ? "first" : "others");
+    const value = word.includes("$") && !isText ? context.evaluate(word) : word;
+    if (value instanceof TargetError) return value;
+    args.push(typeof value === "bigint" ? hex(value) : value);
+  }
+  return args;
+}
+
 /** Carries out a command line; what is to be printed. */
 export function runMonitor(line: string, context: MonitorContext): string | TargetError {
   const words = line.trim().split(/\s+/).filter(Boolean);
   const found = words.length === 0 ? { command: help, args: [] } : find(words);
   if (found instanceof TargetError) return found;
-  const { command, args } = found;
+  const { command } = found;
   const [least, most] = command.arguments ?? [0, 0];
-  if (args.length < least || args.length > most) {
+  if (found.args.length < least || found.args.length > most) {
     return refuse(`usage: monitor ${command.name} ${command.usage ?? ""}`.trimEnd());
   }
-  if (context.observer && !mayObserve(command.name, args)) return refuse(observersRefusal(command.name));
+  if (context.client?.observes && !mayObserve(command.name, found.args)) return refuse(observersRefusal(command.name));
+  const args = evaluated(found.args, command, context);
+  if (args instanceof TargetError) return args;
   const lines: Output = command.run(context, args);
   return lines instanceof TargetError ? lines : lines.map((text) => `${text}\n`).join("");
 }

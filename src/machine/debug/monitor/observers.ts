@@ -13,6 +13,8 @@ const LOOKS: Readonly<Record<string, number>> = {
   timer: 0,
   exits: 1,
   catch: 0,
+  points: 0,
+  control: 0,
   step: 0,
   log: 0,
   psci: 0,

@@ -41,6 +41,7 @@ export const saveImage: MonitorCommand = {
   help: "writes physical memory, all of RAM unless told otherwise, to a new file of trapframe's host, byte for byte",
   example: "monitor save-image ram.bin 0x40000000 0x100000",
   arguments: [1, 3],
+  text: "first",
   run(context, [path = "", from, size]) {
     const range = parseRange(context, from, size);
     if (range instanceof TargetError) return range;

@@ -2,17 +2,17 @@
 import type { Vcpu } from "../../../cpu/vcpu.js";
 import { TargetError } from "../../../gdb/target.js";
 import { mapsOf } from "../maps.js";
-import { currentRegime, regimeOfView } from "../memory.js";
+import { currentRegime, type DebugMemory, regimeOfView } from "../memory.js";
 import { describeLeaf1, describeLeaf2, type Regime, type StageWalk, Tables, walkAll } from "../tables.js";
 import { hex, type MonitorCommand, parseNumber, refuse, selected } from "./command.js";
 
 const REGIMES = ["el0", "el1", "el2", "el3", "ipa"] as const;
 const usage = `[${REGIMES.join("|")}]`;
 
-/** The regime that a person named; the current one if none. */
-function parseRegime(vcpu: Vcpu, text: string | undefined): Regime | "ipa" | TargetError {
-  if (text === undefined) return currentRegime(vcpu);
-  const name = REGIMES.find((regime) => regime === text);
+/** The regime that a person named; if none, that of the view, or the current one where the view has no tables. */
+function parseRegime(vcpu: Vcpu, { view }: DebugMemory, text: string | undefined): Regime | "ipa" | TargetError {
+  const name = REGIMES.find((regime) => regime === (text ?? view));
+  if (name === undefined && text === undefined) return currentRegime(vcpu);
   if (name === undefined) return refuse(`no regime "${text}"; there are ${REGIMES.join(", ")}`);
   return name === "ipa" ? name : regimeOfView(vcpu, name);
 }
@@ -40,14 +40,14 @@ function sizeName(log2: number): string {
 export const walk: MonitorCommand = {
   name: "walk",
   usage: `VA ${usage}`,
-  help: "every level of the translation of an address, stage 1 and stage 2",
+  help: "every level of the translation of an address, stage 1 and stage 2; in the regime of the view if none is named",
   example: "monitor walk 0xffff800008000000 el1",
   arguments: [1, 2],
   run(context, [address = "", name]) {
     const { vcpu } = selected(context);
     const va = parseNumber(address);
     if (va instanceof TargetError) return va;
-    const regime = parseRegime(vcpu, name);
+    const regime = parseRegime(vcpu, context.memory, name);
     if (regime instanceof TargetError) return regime;
     const { stage1, stage2, failure, pa } = walkAll(new Tables(context.machine, vcpu), regime, va);
     // An address outside of what the registers translate has no tables.
@@ -66,12 +66,12 @@ export const walk: MonitorCommand = {
 export const maps: MonitorCommand = {
   name: "maps",
   usage,
-  help: "what a regime maps: ranges that go on in the same way are one line",
+  help: "what a regime, or that of the view, maps: ranges that go on in the same way are one line",
   example: "monitor maps el1",
   arguments: [0, 1],
   run(context, [name]) {
     const { vcpu } = selected(context);
-    const regime = parseRegime(vcpu, name);
+    const regime = parseRegime(vcpu, context.memory, name);
     if (regime instanceof TargetError) return regime;
     return mapsOf(new Tables(context.machine, vcpu), regime).map((line) =>
       typeof line === "string"

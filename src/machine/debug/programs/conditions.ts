@@ -30,13 +30,24 @@ export class UserConditions {
   ) {}
 
   set(address: bigint, text: string): TargetError | undefined {
-    const bytes = compileSource(text, this.names);
-    if (bytes instanceof SourceError) return new TargetError(Errno.EINVAL, bytes.text);
-    const expression = verify(bytes, "condition");
+    const expression = this.compile(text);
     if (expression instanceof TargetError) return expression;
     this.all.set(address, { text, expression });
     this.changed();
     return undefined;
+  }
+
+  /** What an expression is worth now. */
+  value(text: string, context: AgentContext): bigint | TargetError {
+    const expression = this.compile(text);
+    if (expression instanceof TargetError) return expression;
+    const outcome = evaluate(expression, context);
+    return outcome instanceof AgentFailure ? new TargetError(Errno.EINVAL, `"${text}": ${outcome.text}`) : outcome;
+  }
+
+  private compile(text: string): AgentExpression | TargetError {
+    const bytes = compileSource(text, this.names);
+    return bytes instanceof SourceError ? new TargetError(Errno.EINVAL, bytes.text) : verify(bytes, "condition");
   }
 
   /** False if there was none. */
