@@ -20,10 +20,10 @@ import { HANDLER, RETURNED } from "./protocol.js";
 const MAX_DEPTH = 40;
 
 /**
- * So many misses that a region leaves to the interpreter, each with some instructions behind it, cost about as much as
- * compiling the region again.
+ * So many misses that a region leaves to the interpreter, each with some instructions behind it, take some milliseconds,
+ * and so does compiling the region again. With a quarter of it each second boot did so, and started the compiler for that.
  */
-const OFTEN = 4096;
+const OFTEN = 16_384;
 
 /** Set in the slot that a call returns when regions were dropped meanwhile: the caller may be one of them. */
 export const DROPPED = 1;
