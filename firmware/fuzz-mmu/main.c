@@ -2,121 +2,23 @@
  * Random translation of EL1&0 (DDI 0487, D8): a case is one walk of stage 1 in the upper range, and with it perhaps one
  * of stage 2, with random descriptors and controls. Accesses of EL1 and EL0 follow, a line for each, and then what
  * hardware has made of the descriptors. The page at the end of the walk is the same in all cases, and full of
- * `svc #0xfff0`: stores write that, and branches there come home.
+ * `svc #0xfff0`: stores write that, and branches there come home. Entered at EL3 it has the other regimes in place of
+ * EL1&0 (regimes.c).
  */
-#include "../fuzz/fuzz.h"
-#include "space.h"
-
-#define TABLE_SIZE 0x10000ul
-#define LEVELS 4
-#define TARGET_SIZE 0x200000ul
-#define ACCESSES 6
-#define SVC_WORDS (SVC_PROBE_END | (u64)SVC_PROBE_END << 32)
-
-#define DBM BIT(51)
-#define GP BIT(50)
-/* No block is larger than 1 GiB: address bits below this one stay on the page at the end of the walk. */
-#define LARGEST_BLOCK 30
+#include "walks.h"
 
 #define TCR_A1 BIT(22)
 #define TCR_TBI1 BIT(38)
 #define TCR_HA BIT(39)
 #define TCR_HD BIT(40)
 #define TCR_HPD1 BIT(42)
-#define SCTLR_M BIT(0)
-#define SCTLR_A BIT(1)
-#define SCTLR_WXN BIT(19)
-#define SCTLR_SPAN BIT(23)
-#define HCR_VM BIT(0)
-#define HCR_PTW BIT(2)
-#define HCR_CD BIT(32)
-#define HCR_ID BIT(33)
-#define HCR_FWB BIT(46)
-#define VTCR_HA BIT(21)
-#define VTCR_HD BIT(22)
-#define PAN BIT(22)
-#define UAO BIT(23)
 
 #define S2_OPEN (BIT(6) | BIT(7) | 0xful << 2 | SH_INNER | AF)
 
-static u64 tables, target;
+u64 tables, target;
 /* Image and console for the lower range; image, tables and console as stage 2 has them. */
 static struct space image, stage2;
-/* Armv8.2 and later: PAN, UAO, hardware updates, the granule of 16 KiB. */
-static int is_max;
-
-/* The descriptors of this case, in the order they were written. */
-static u64 *written[2 * LEVELS];
-static u32 written_count;
-
-static u64 percent(u64 chance, u64 bits)
-{
-    return draw_below(100) < chance ? bits : 0;
-}
-
-static void write_descriptor(u64 *at, u64 descriptor)
-{
-    *(volatile u64 *)at = descriptor;
-    written[written_count++] = at;
-    print(" ");
-    print_hex(descriptor, 0);
-}
-
-static u64 draw_leaf(void)
-{
-    u64 ap = draw_below(3) ? AP_EL0 | percent(50, AP_RO) : draw_below(4) << 6;
-    u64 bits = ATTR(draw_below(4)) | ap | (2 + draw_below(2)) << 8 | percent(88, AF) | percent(30, NG);
-    bits |= percent(25, PXN) | percent(25, UXN) | percent(8, CONTIGUOUS) | percent(15, DBM) | percent(10, GP);
-    /* Bits for software, and NS, which is ignored. */
-    return bits | percent(20, draw_bits(15ul << 55, 1)) | percent(10, BIT(5));
-}
-
-/* Access, DBM, XN and contiguity are drawn, with attributes mostly of Normal memory. */
-static u64 draw_stage2_leaf(void)
-{
-    u64 access = draw_below(7) ? 3 : draw_below(4);
-    u64 attributes = draw_below(5) ? 15 : draw_below(16);
-    u64 bits = access << 6 | attributes << 2 | (2 + draw_below(2)) << 8 | percent(90, AF);
-    return bits | percent(15, draw_bits(3ul << 53, 1)) | percent(8, CONTIGUOUS) | percent(15, DBM) | percent(95, VALID);
-}
-
-static u64 draw_table(void)
-{
-    /* Table attributes; bits 2 to 11 and 52 to 58 are ignored. */
-    u64 bits = percent(20, draw_bits(31ul << 59, 1)) | percent(10, draw_bits(0x7ful << 52, 1));
-    return bits | percent(20, draw_bits(0xffc, 1)) | VALID | TABLE_OR_PAGE;
-}
-
-/* Writes the walk of `va` to a page or block of `leaf` at `output`; sometimes an entry on the way is invalid. */
-static void write_walk(const struct space *space, u64 va, u64 output, int leaf)
-{
-    int stride = space->granule - 3;
-    u64 low = va & ((1ul << space->bits) - 1);
-    for (int level = space->start_level; level <= leaf; level++) {
-        int depth = level - space->start_level;
-        int shift = space->granule + (3 - level) * stride;
-        u64 index = low >> shift & (depth ? (1ul << stride) - 1 : ~0ul);
-        u64 *entry = (u64 *)(tables + depth * TABLE_SIZE) + index;
-        if (one_in(25)) {
-            write_descriptor(entry, draw() & ~VALID);
-            return;
-        }
-        if (level < leaf) {
-            write_descriptor(entry, (tables + (depth + 1) * TABLE_SIZE) | draw_table());
-        } else {
-            u64 type = level == 3 && !one_in(30) ? TABLE_OR_PAGE : 0;
-            write_descriptor(entry, (output & ~((1ul << shift) - 1)) | draw_leaf() | type | VALID);
-        }
-    }
-}
-
-/* The outcome of an AT: PAR_EL1 without NS, and its shareability apart. */
-static void print_par(u64 par)
-{
-    print_field("par", par & 1 ? par : par & ~0x380ul);
-    if (!(par & 1))
-        print_field("sh", par >> 7 & 3);
-}
+int is_max;
 
 /*
  * Says whether it read, wrote or branched, and came to no exception. There is no AT of writing where hardware manages the
@@ -215,12 +117,11 @@ static void one(void)
     u64 range = (1ul << space.bits) - 1;
     u64 va = ~range | (draw() & range & ~(size - 1)) | (output & (size - 1) & range);
 
-    written_count = 0;
     print_field("granule", 1ul << space.granule);
     print_field("bits", space.bits);
     print_field("va", va);
     print(" stage1=");
-    write_walk(&space, va, output, leaf);
+    write_walk(&space, (u64 *)tables, va, output, leaf);
     u64 hcr = HCR_RW;
     if (two_stages) {
         print_field("ipa", output);
@@ -253,15 +154,7 @@ static void one(void)
     write_register(sctlr_el1, SCTLR_EL1_OFF);
     write_register(hcr_el2, HCR_RW);
     asm volatile("dsb sy\n\ttlbi alle1\n\tdsb sy\n\tisb" ::: "memory");
-
-    /* QEMU sets the access flag of what was not accessed too, as it may ("Hardware management of the Access flag"). */
-    print("  after");
-    for (u32 i = 0; i < written_count; i++) {
-        print(" ");
-        print_hex(*(volatile u64 *)written[i] & (accessed ? ~0ul : ~AF), 0);
-        *(volatile u64 *)written[i] = 0;
-    }
-    print("\n");
+    print_descriptors(accessed);
 }
 
 void main(void *device_tree)
@@ -272,6 +165,11 @@ void main(void *device_tree)
     target = arena_alloc(TARGET_SIZE, TARGET_SIZE);
     for (u64 at = target; at < target + TARGET_SIZE; at += 8)
         *(volatile u64 *)at = SVC_WORDS;
+    if (home == 3) {
+        begin_regimes();
+        run_cases(one_of_a_regime);
+        return;
+    }
     image = space_with_image(12, 39);
     stage2 = (struct space){.granule = 12, .bits = 39, .start_level = 1, .stage2 = 1};
     stage2.root = (u64 *)arena_alloc(0x1000, 0x1000);

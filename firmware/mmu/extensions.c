@@ -191,6 +191,20 @@ static void forced_types(void)
         }
         print("\n");
     }
+    print("forced type, stage 1 off:");
+    for (u32 i = 0; i < 7; i++) {
+        map(&second, IPA, page, 3, (S2_ALL & ~(15ul << 2)) | types[i] << 2);
+        stage2_on(&second, BIT(46), 0);
+        asm volatile("at s12e1r, %0\n\tisb" ::"r"(IPA) : "memory");
+        print_field("", read_register(par_el1) >> 56);
+        if (types[i] == 6)
+            run(EL1, CODE("ldr x0, [x0]"), IPA + 1, 0);
+        stage2_off();
+    }
+    print("\n");
+    print("unaligned load of what stage 2 makes Normal memory:");
+    print_exceptions(0);
+    print("\n");
 }
 
 void extensions(void)

@@ -110,6 +110,14 @@ void monitor_regime(void)
     asm volatile("at s1e3w, %0\n\tisb" ::"r"(VA + 0x1000));
     print_field("at s1e3w, read-only", read_register(par_el1));
     print("\n");
+    /* A Security state without EL2 has no maintenance of its regime. */
+    write_register(scr_el3, SCR_OPEN & ~1ul);
+    probe("Secure, at s1e2r", EL3, CODE("at s1e2r, x0"), VA, 0);
+    probe("Secure, tlbi vae2", EL3, CODE("tlbi vae2, x0"), 0, 0);
+    probe("Secure, tlbi alle2is", EL3, CODE("tlbi alle2is"), 0, 0);
+    probe("Secure, tlbi alle1", EL3, CODE("tlbi alle1"), 0, 0);
+    probe_value("Secure, at s12e1r", EL3, CODE("at s12e1r, x0\n isb\n mrs x0, par_el1\n and x0, x0, #1"), VA, 0);
+    write_register(scr_el3, SCR_OPEN);
     write_register(sctlr_el3, SCTLR_EL3_OFF);
     drop_el3();
 }

@@ -3,6 +3,7 @@
 #include "groups.h"
 
 #define HCR_VM 1
+#define HCR_CD BIT(32)
 #define HCR_DC BIT(12)
 #define LOAD CODE("ldr x0, [x0]")
 #define STORE CODE("str x1, [x0]")
@@ -170,6 +171,11 @@ static void both_stages(void)
     probe_value("HCR_EL2.DC, unaligned load", EL1, LOAD, IPA + 1, 0);
     asm volatile("at s1e1r, %0\n\tisb" ::"r"(IPA));
     print_field("HCR_EL2.DC, s1e1r", read_register(par_el1) & ~BIT(9));
+    print("\n");
+    write_register(hcr_el2, HCR_RW | HCR_VM | HCR_DC | HCR_CD);
+    asm volatile("tlbi alle1\n\tdsb sy\n\tisb");
+    asm volatile("at s12e1r, %0\n\tisb" ::"r"(IPA));
+    print_field("HCR_EL2.{DC, CD}, s12e1r", read_register(par_el1) & ~BIT(9));
     print("\n");
     stage2_off();
 }

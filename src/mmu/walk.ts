@@ -54,6 +54,8 @@ const S2_SH = 12;
 const SHAREABLE = { outer: 2, inner: 3 } as const;
 /** MAIR byte of Normal memory, Inner and Outer Non-cacheable. */
 const NON_CACHEABLE = 0x44;
+/** The same as MemAttr of stage 2. */
+const MEM_ATTR_NON_CACHEABLE = 5;
 
 const ADDRESS_MASK = (1n << 48n) - 1n;
 /** ID_AA64MMFR0_EL1.PARange of every CPU model. */
@@ -258,11 +260,14 @@ function combineCacheability(fb: FunctionBuilder, first: I32, second: I32): I32 
 }
 
 /** (MAIR byte and SH of stage 1, attributes word of stage 2) → the same of both stages together (D8.5.5). */
-const combineMemory = defineFunction("combineMemory", "ii", "i", (fb, first, stage2) => {
+const combineMemory = defineFunction("combineMemory", "iii", "i", (fb, cpu, first, stage2) => {
   const byte = first.and(0xff);
-  const second = stage2.shrU(MEM_ATTR).and(15);
+  const written = stage2.shrU(MEM_ATTR).and(15);
   const firstDevice = byte.and(0xf0).eqz();
-  const secondDevice = second.and(12).eqz();
+  const secondDevice = written.and(12).eqz();
+  // HCR_EL2.CD: stage 2 makes Normal memory Non-cacheable for data, which all is that asks for attributes.
+  const disabled = new CpuView(fb, cpu).sys("HCR_EL2").bit(HCR.CD).and(secondDevice.eqz());
+  const second = disabled.select(fb.i32(MEM_ATTR_NON_CACHEABLE), written);
   fb.if(firstDevice.or(secondDevice), () => {
     // The type with less freedom: Normal counts as more than any.
     const a = firstDevice.select(byte.and(12), fb.i32(16));
@@ -404,9 +409,9 @@ function stage2On(c: CpuView, el10: I32): I32 {
 
 /**
  * The whole walk: (cpu, context, VA, access) → fault word or 0. On success walkPa is the physical address, with
- * SECURE_ADDRESS set in the Secure address space,
- * walkAttributes the combined permissions of the context and the memory type, walkLevelSize log2 of the range the
- * result is good for, walkIpa the intermediate address.
+ * SECURE_ADDRESS set in the Secure address space, walkAttributes the combined permissions of the context and the memory
+ * type, walkLevelSize log2 of the range the result is good for, walkIpa the intermediate address. With walkStage1Only
+ * walkPa is what stage 1 makes of it.
  */
 export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa, access) => {
   const c = new CpuView(fb, cpu);
@@ -430,6 +435,19 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   // Physical address space of what comes next: descriptors' NSTable and NS leave the Secure one for good (D8.4.3).
   const secure = fb.variable(fb.call(inSecureRegime, cpu, context));
   const space = (): I64 => secure.get().select(fb.i64(SECURE_ADDRESS), fb.i64(0));
+  const endOfStage1 = (output: I64): void => {
+    fb.if(c.get32(CPU.walkStage1Only), () => {
+      c.set64(CPU.walkPa, output.or(space()));
+      fb.return(fb.i32(0));
+    });
+  };
+
+  const forced = hcr.bit(HCR.FWB);
+  const ofBothStages = (first: I32, second: I32): I32 =>
+    forced.select(fb.call(forceMemory, first, second), fb.call(combineMemory, cpu, first, second));
+  // With FWB stage 2 may make Normal memory of what stage 1 calls Device.
+  const staysDevice = (device: I32, second: I32): I32 =>
+    device.and(s2.and(forced).and(second.shrU(MEM_ATTR).and(7).eq(FWB.writeBack)).eqz());
 
   // Stage 1 off: flat, Device for data unless HCR_EL2.DC (D8.2.10).
   const tcr = byRegime("TCR_EL1", "TCR_EL2", "TCR_EL3");
@@ -446,13 +464,12 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     // HCR_EL2.DC: Normal, write-back, Non-shareable.
     const memory = dc.select(fb.i32(0xff), fb.i32(SHAREABLE.outer << 8));
     c.set32(CPU.walkMemory, memory);
-    fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
+    endOfStage1(flat);
     const f = fb.call(throughStage2, cpu, flat.or(space()), access.or(user.shl(USER)), s2);
     fb.if(f, () => fb.return(f));
-    const device = dc.or(isExecute).eqz().shl(3);
     const attributes = c.get32(CPU.walkAttributes);
-    fb.if(s2, () => c.set32(CPU.walkMemory, fb.call(combineMemory, memory, attributes)));
-    c.set32(CPU.walkAttributes, attributes.and(15).or(device));
+    fb.if(s2, () => c.set32(CPU.walkMemory, ofBothStages(memory, attributes)));
+    c.set32(CPU.walkAttributes, attributes.and(15).or(staysDevice(dc.or(isExecute).eqz(), attributes).shl(3)));
     fb.return(fb.i32(0));
   });
 
@@ -590,7 +607,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const memory = attribute.or(isOuter.select(fb.i32(SHAREABLE.outer), d.bits(8, 2).wrap()).shl(8));
   c.set32(CPU.walkMemory, memory);
   c.set64(CPU.walkIpa, ipa);
-  fb.if(c.get32(CPU.walkStage1Only), () => fb.return(fb.i32(0)));
+  endOfStage1(ipa);
   const f = fb.call(throughStage2, cpu, ipa.or(space()), access.or(user.shl(USER)), s2);
   fb.if(f, () => fb.return(f));
   fb.if(noAccessFlag.or(becomesDirty).and(c.get32(CPU.walkQuiet).eqz()), () => {
@@ -608,19 +625,13 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   });
   c.set64(CPU.walkIpa, ipa);
   const second = c.get32(CPU.walkAttributes);
-  const forced = hcr.bit(HCR.FWB);
-  fb.if(s2, () => {
-    const combined = forced.select(fb.call(forceMemory, memory, second), fb.call(combineMemory, memory, second));
-    c.set32(CPU.walkMemory, combined);
-  });
-  // With FWB stage 2 may make Normal memory of what stage 1 calls Device.
-  const ownDevice = device.and(s2.and(forced).and(second.shrU(MEM_ATTR).and(7).eq(FWB.writeBack)).eqz());
+  fb.if(s2, () => c.set32(CPU.walkMemory, ofBothStages(memory, second)));
   // GP, of guarded pages (FEAT_BTI).
   const guarded = d.bit(50).and(c.get32(CPU.features).and(CPU_FEATURE.BTI).ne(0));
   const both = stage1
     .and(second.and(7))
     .or(second.and(ATTRIBUTE.device))
-    .or(ownDevice.shl(3))
+    .or(staysDevice(device, second).shl(3))
     .or(notGlobal.shl(4))
     .or(guarded.shl(6));
   c.set32(CPU.walkAttributes, both);

@@ -196,6 +196,18 @@ function permit(b: Builder, hcrBit: number, lowest: number, sctlrBit: number): v
   });
 }
 
+/** EL3's maintenance of EL2's own regime is UNDEFINED in a Security state that has no EL2 (DDI 0487, C5.4 and C5.5). */
+function permitOfEl2(b: Builder): void {
+  b.if(b.state32(CPU.el).eq(3), () => b.abandonIf(b.callRuntime(checkEl2) as I32));
+}
+
+const checkEl2 = defineFunction("checkEl2", "i", "i", (fb, cpu) => {
+  const c = new CpuView(fb, cpu);
+  fb.if(c.get32(CPU.el2Enabled), () => fb.return(fb.i32(0)));
+  fb.call(raise, cpu, fb.i32(0), fb.i32(EC.unknown), fb.i32(0), c.get64(CPU.pc));
+  fb.return(fb.i32(1));
+});
+
 // --- caches ---------------------------------------------------------------------------------------------------------
 
 /** Caches are not modelled; fetch and data are always coherent. What is left is who may do it. */
@@ -348,6 +360,7 @@ export function tlbInvalidate(
   hcrBit: number,
 ): void {
   permit(b, hcrBit, lowest, SCTLR.never);
+  if (lowest === 2 && (kind === "address" || kind === "all" || kind === "range")) permitOfEl2(b);
   const operand = kind === "guest" || kind === "stage2" ? (b.callRuntime(currentVmid) as I64) : b.X(rt);
   b.callRuntime(everywhere ? invalidateEverywhere : invalidateLocal, b.i32(KIND[kind]), operand);
   // The page being executed may be among what went.
@@ -366,7 +379,7 @@ const translateToPar = defineFunction("translateToPar", "iilii", "i", (fb, cpu, 
   c.set32(CPU.walkQuiet, 0);
   const RES1 = 1n << 11n;
   fb.if(fault.eqz(), () => {
-    const pa = both.select(c.get64(CPU.walkPa), c.get64(CPU.walkIpa)).and(0x0000fffffffff000n);
+    const pa = c.get64(CPU.walkPa).and(0x0000fffffffff000n);
     const attributes = c.get32(CPU.walkMemory).toI64U();
     // NS, of a Secure regime's translation.
     const secure = c.get64(CPU.walkPa).and(SECURE_ADDRESS).ne(0);
@@ -415,6 +428,7 @@ export function addressTranslate(
 ): void {
   // No HCR_EL2 bit traps AT in ARMv8.0–v8.4 without nested virtualization; bit 63 is never set.
   permit(b, 63, lowest, SCTLR.never);
+  if (regime === "el2") permitOfEl2(b);
   const context = b.callRuntime(atContext, b.i32(REGIME[regime]), b.i32(pan ? 1 : 0)) as I32;
   // Both-stage results of a host's own regime have one stage.
   const access = b.i32(write ? ACCESS.write : ACCESS.read);

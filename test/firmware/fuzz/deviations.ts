@@ -213,6 +213,7 @@ export const GUESTS: readonly FuzzGuest[] = [
   { name: "routes", batch: 2000, deviations: ROUTES },
   { name: "routes-el3", program: "routes", level: 3, batch: 2000, deviations: ROUTES },
   { name: "mmu", batch: 500, deviations: MMU },
+  { name: "mmu-el3", program: "mmu", level: 3, batch: 500, deviations: MMU },
   { name: "gic", batch: 100, deviations: GIC },
   { name: "worlds", level: 3, batch: 100, deviations: WORLDS },
   { name: "its", cpus: 4, batch: 200, deviations: [] },
