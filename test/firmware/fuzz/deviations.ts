@@ -190,6 +190,13 @@ const PMU: readonly FuzzDeviation[] = [
   },
 ];
 
+const TIMERS: readonly FuzzDeviation[] = [
+  {
+    line: /^ {2}counter [14] v=\w+ EL0 /,
+    why: "CNTHCTL_EL2.EL1PCTEN of an EL0 access is taken from the bit of EL1PCEN",
+  },
+];
+
 const DEBUG: readonly FuzzDeviation[] = [
   {
     // BT is bits 23 to 20.
@@ -219,5 +226,6 @@ export const GUESTS: readonly FuzzGuest[] = [
   { name: "its", cpus: 4, batch: 200, deviations: [] },
   { name: "vgic", batch: 100, deviations: VGIC },
   { name: "debug", level: 3, batch: 1000, deviations: DEBUG },
+  { name: "timers", level: 3, batch: 200, deviations: TIMERS },
   { name: "pmu", level: 3, batch: 100, deviations: PMU },
 ];
