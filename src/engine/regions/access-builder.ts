@@ -9,7 +9,7 @@ import type { BailCause } from "../bails.js";
 import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
 import type { Statement } from "../ir/function.js";
 import type { F32, F64, I32, I64, Node, V128, Value } from "../ir/value.js";
-import { BANK, PAGE_BITS, PAGE_SIZE, SITES, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
+import { BANK, CONTEXT, CPU, PAGE_BITS, PAGE_SIZE, SITES, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
 import { CONTROL, LOADS, type LoadName, OPS, type OpName, type StoreName } from "../wasm/opcodes.js";
 import { slotOf } from "./places.js";
 
@@ -119,17 +119,18 @@ export abstract class AccessBuilder extends Builder {
 
   /** Host address of an access that hits the TLB, or does once the table walk has filled it; any other bails. */
   private host(access: number, size: number, address: I64, options: AccessOptions | undefined): I32 {
-    if (options?.unprivileged) throw NOT_COMPILABLE;
     if (options?.aligned && size > 1) this.ifRare(address.wrap().and(size - 1), () => this.bail("alignment"));
-    const site = this.siteOf(access, address);
+    const user = options?.unprivileged === true;
+    const site = user ? undefined : this.siteOf(access, address);
     const find = (): { host: I32; page: FoundPage } =>
-      site === undefined ? this.lookUp(access, size, address) : this.lookAt(site, access, size, address);
+      site === undefined ? this.lookUp(access, size, address, user) : this.lookAt(site, access, size, address);
     const origin = this.originOf(address);
     if (origin === undefined) return find().host;
-    const key = origin * 2 + access;
+    const pageKey = (wanted: number): number => (origin * 2 + Number(user)) * 2 + wanted;
+    const key = pageKey(access);
     // What may be written may be read.
-    const near = this.pages.get(key) ?? this.pages.get(origin * 2 + ACCESS.write);
-    if (near) return this.hostBeside(near, access, size, address);
+    const near = this.pages.get(key) ?? this.pages.get(pageKey(ACCESS.write));
+    if (near) return this.hostBeside(near, access, size, address, user);
     const { host, page } = find();
     if (this.certain) this.pages.set(key, page);
     return host;
@@ -199,6 +200,22 @@ export abstract class AccessBuilder extends Builder {
     return inner && this.widthOf(inner) <= 32 ? this.wrap(inner) : super.op(name, a, b, c);
   }
 
+  /**
+   * The bank that LDTR and STTR look in: EL0's of the same regime (mmu/banks.ts, `unprivilegedContext`). Where it is another
+   * one, or none is chosen yet, the instruction is the interpreter's.
+   */
+  private userBank(): I32 {
+    const context = this.variable(this.load("i32.load", this.cpu, CPU.context) as I32).get();
+    // Of EL2 and EL3, the last of each four contexts, they are ordinary accesses, and so they are with PSTATE.UAO.
+    const isOwn = context.and(3).eq(CONTEXT.el2);
+    this.ifRare(isOwn.or(this.load("i32.load", this.cpu, CPU.uao) as I32), () => this.bail("other"));
+    // And EL0's the first.
+    const cell = this.cpu.add(context.and(~3).shl(2));
+    const bank = this.variable(this.load("i32.load", cell, CPU.contextBanks) as I32).get();
+    this.ifRare(bank.eqz(), () => this.bail("other"));
+    return bank;
+  }
+
   /** At a site, or else by the TLB. */
   private lookAt(number: number, access: number, size: number, va: I64): { host: I32; page: FoundPage } {
     const siteTag = BANK.siteTags + number * 8;
@@ -226,13 +243,13 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /** By the TLB. */
-  private lookUp(access: number, size: number, va: I64): { host: I32; page: FoundPage } {
-    const { entry, address, missed } = this.entryFor(access, size, va);
+  private lookUp(access: number, size: number, va: I64, user: boolean): { host: I32; page: FoundPage } {
+    const { entry, address, missed } = this.entryFor(access, size, va, user);
     const noteAddress = this.placeholder();
     let touched: I32 | undefined;
     let restrict: Statement[] = [];
     this.ifRare(missed, () => {
-      touched = this.touchPage(access, size, va);
+      touched = this.touchPage(access, size, va, user);
       restrict = this.placeholder();
     });
     const addend = this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32;
@@ -242,18 +259,19 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /** The TLB's entry for an access; the page of its last byte; whether that is not what the entry is about. */
-  private entryFor(access: number, size: number, va: I64): { entry: I32; address: I64; missed: I32 } {
+  private entryFor(access: number, size: number, va: I64, user = false): { entry: I32; address: I64; missed: I32 } {
     const tag = access === ACCESS.write ? TLB_ENTRY.write : TLB_ENTRY.read;
     const entryShift = Math.log2(TLB_ENTRY.size);
     const index = va.shrU(PAGE_BITS - entryShift).wrap();
-    const entry = this.local32(this.bank).add(index.and((TLB_ENTRIES - 1) << entryShift));
+    const bank = user ? this.userBank() : this.local32(this.bank);
+    const entry = bank.add(index.and((TLB_ENTRIES - 1) << entryShift));
     const address = (size === 1 ? va : va.add(size - 1)).and(-BigInt(PAGE_SIZE));
     return { entry, address, missed: address.ne(this.load("i64.load", entry, BANK.data + tag) as I64) };
   }
 
   /** Of an access that missed, the TOUCHED that it is not 0; undefined where misses are left to the interpreter. */
-  private touchPage(access: number, size: number, va: I64): I32 | undefined {
-    if (!this.touches) {
+  private touchPage(access: number, size: number, va: I64, user = false): I32 | undefined {
+    if (!this.touches || user) {
       this.bail("memory");
       return undefined;
     }
@@ -263,13 +281,13 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /** In a page that was found, or else by `reach`. */
-  private hostBeside(page: FoundPage, access: number, size: number, va: I64): I32 {
+  private hostBeside(page: FoundPage, access: number, size: number, va: I64, user: boolean): I32 {
     const [address, addend] = this.noted(page);
     const host = this.variable(va.wrap().add(this.local32(addend)));
     const offset = va.sub(this.readLocal(address, "l") as I64);
     this.ifRare(offset.gtU(PAGE_SIZE - size), () => {
-      if (!this.touches) {
-        const { entry, missed } = this.entryFor(access, size, va);
+      if (!this.touches || user) {
+        const { entry, missed } = this.entryFor(access, size, va, user);
         this.ifRare(missed, () => this.bail("memory"));
         host.set(va.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32));
         return;
