@@ -15,7 +15,10 @@ export type PowerChange = "on" | "off" | "reset";
 export interface CatchSpec {
   /** Exceptions: none without it. */
   readonly exception?: (facts: ExceptionFacts) => boolean;
-  /** Not at a hosted level, unless that is asked for: there every physical interrupt comes by before it is the guest's. */
+  /**
+   * Not at a hosted level, unless that is asked for: there every physical interrupt comes by before it is the guest's, and
+   * every access to a device.
+   */
   readonly guestOnly?: true;
   /** A register's accesses, before they happen: 15-bit encoding. */
   readonly sysreg?: { readonly encoding: number; readonly direction: "read" | "write" | "any" };
@@ -124,13 +127,20 @@ const callKind = (name: string, ec: number, title: string): CatchKind => ({
 
 const WITH_IMMEDIATE = ["svc", "brk"];
 const CALLS = ["hvc", "smc"];
+/** At hosted EL2 these are accesses to devices, and what comes of others is taken by the guest again. */
+const ABORTS = ["dabort", "iabort"];
 const OWN_KINDS = [...CALLS, ...WITH_IMMEDIATE, "sysreg", "serror"];
 
 const classKinds: readonly CatchKind[] = CLASSES.flatMap(({ name, ec, title }): CatchKind[] => {
   if (WITH_IMMEDIATE.includes(name)) return [immediateKind(name, ec, title)];
   if (CALLS.includes(name)) return [callKind(name, ec[0] as number, title)];
   if (OWN_KINDS.includes(name)) return [];
-  return [{ name, help: title, words: 0, parse: () => ({ exception: inClass(ec) }) }];
+  const exception = inClass(ec);
+  if (ABORTS.includes(name)) {
+    const help = `${title}; of stage 2 at a hosted EL2 only with "to el2"`;
+    return [{ name, help, words: 0, parse: () => ({ exception, guestOnly: true }) }];
+  }
+  return [{ name, help: title, words: 0, parse: () => ({ exception }) }];
 });
 
 const interruptKind = (name: string, help: string, kinds: readonly string[]): CatchKind => ({
