@@ -18,7 +18,7 @@ const PSTATE_D = 1 << 9;
 export const DEBUG_FSC = 0x22;
 
 /** EL0–EL2 execute in Secure state. */
-function isSecure(vcpu: Vcpu): boolean {
+export function isSecure(vcpu: Vcpu): boolean {
   return (vcpu.controls.scr & SCR.NS) === 0;
 }
 

@@ -37,6 +37,19 @@ describe("standing", () => {
     ]);
   });
 
+  it("says in which world a vCPU is", async () => {
+    const rig = await Rig.create(assemble("nop"), { el2: "guest", el3: "guest" });
+    const { vcpu } = rig.machine.cores[0]!;
+    const seen = [0x3cd, 0x3c5, 0x3c0].map((pstate) => {
+      vcpu.pstate = pstate;
+      return rig.target.vcpus()[0]?.state;
+    });
+    expect(seen).toEqual(["EL3 running", "S-EL1 running", "S-EL0 running"]);
+    vcpu.setSysreg("SCR_EL3", vcpu.sysreg("SCR_EL3") | 1n);
+    vcpu.recomputeModes();
+    expect(rig.target.vcpus()[0]?.state).toBe("EL0 running");
+  });
+
   it("runs at once when nobody waits", async () => {
     const rig = await Rig.create(assemble(COUNT), { wait: false });
     expect(rig.target.standing).toBeUndefined();
