@@ -105,3 +105,19 @@ it.each([
   const keep = Object.entries(OWNERS).filter(([, bankOf]) => view.getBigUint64(bankOf(m) + BANK.filled, true) === MARK);
   expect(keep.map(([name]) => name)).toEqual(left);
 });
+
+it("TLBI ASIDE1 in Secure state goes by TCR_EL1, also where HCR_EL2 says that a host is at EL2", async () => {
+  const m = await withEl2();
+  const { view } = m.engine;
+  const asid = 0x123n << 48n;
+  const AS = 1n << 36n;
+  m.engine.writePhysical(CODE, new Uint8Array(Uint32Array.of(tlbi(0, 7, 2) & ~0x1f).buffer));
+  m.vcpu.set32(CPU.hasEl3, 1);
+  const [tcr, ttbr0] = [m.vcpu.sysreg("TCR_EL1") | AS, m.vcpu.sysreg("TTBR0_EL1") | asid];
+  const bank = bankWith(m, E2H | TGE, { SCR_EL3: 0n, TCR_EL1: tcr, TCR_EL2: 0n, TTBR0_EL1: ttbr0 });
+  view.setBigUint64(bank + BANK.filled, MARK, true);
+  m.vcpu.setX(0, asid);
+  slice(m, 1);
+  expect(m.vcpu.pc).toBe(CODE + 4n);
+  expect(view.getBigUint64(bank + BANK.filled, true) & MARK).not.toBe(MARK);
+});

@@ -274,8 +274,9 @@ const RANGE_PAGES = 64;
 /** `guest` is all of EL1&0 with a VMID, `guests` with any; `stage2` is about an IPA. */
 const KIND = { address: 0, asid: 1, all: 2, range: 3, stage2: 4, guest: 5, guests: 6 } as const;
 
-/** Whether what is said of EL1&0 is about the host's own regime: HCR_EL2.{E2H, TGE} = {1, 1}. */
-const isAboutHost = (c: CpuView): I32 => c.sys("HCR_EL2").bit(HCR.E2H).and(c.sys("HCR_EL2").bit(HCR.TGE));
+/** Whether what is said of EL1&0 is about the host's own regime: HCR_EL2.{E2H, TGE} = {1, 1} where there is an EL2. */
+const isAboutHost = (c: CpuView): I32 =>
+  c.sys("HCR_EL2").bit(HCR.E2H).and(c.sys("HCR_EL2").bit(HCR.TGE)).and(c.get32(CPU.el2Enabled));
 
 /**
  * The VMID that maintenance of EL1&0 is about: that of the vCPU which executes it. Negative where it may be about the host's
@@ -402,12 +403,11 @@ const translateToPar = defineFunction("translateToPar", "iilii", "i", (fb, cpu, 
   fb.return(fb.i32(0));
 });
 
-/** The context AT means by "EL1", "EL0", …: the host's own regime with HCR_EL2.{E2H, TGE} = {1, 1}. */
+/** The context AT means by "EL1", "EL0", …. */
 const atContext = defineFunction("atContext", "iii", "i", (fb, cpu, which, withPan) => {
   const c = new CpuView(fb, cpu);
-  const hcr = c.sys("HCR_EL2");
-  const e2h = hcr.bit(HCR.E2H);
-  const host = e2h.and(hcr.bit(HCR.TGE)).and(c.get32(CPU.el2Enabled));
+  const e2h = c.sys("HCR_EL2").bit(HCR.E2H);
+  const host = isAboutHost(c);
   const pan = withPan.and(c.get32(CPU.pan));
   const el1 = host.select(fb.i32(CONTEXT.el20).add(pan), fb.i32(CONTEXT.el10).add(pan));
   const el0 = host.select(fb.i32(CONTEXT.el20User), fb.i32(CONTEXT.el10User));
