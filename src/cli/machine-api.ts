@@ -67,7 +67,7 @@ export interface MachineStats {
   readonly regions: {
     readonly regions: number;
     readonly kept: number;
-    readonly again: number;
+    readonly droppedForMisses: number;
     readonly instructions: number;
     readonly bytes: number;
     readonly milliseconds: number;

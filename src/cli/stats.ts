@@ -13,7 +13,7 @@ export function formatStats(stats: MachineStats): string {
     ["MIPS", (instructions / busy / 1e6).toFixed(1)],
     ["regions compiled", count(regions.regions)],
     ["  kept from earlier runs", count(regions.kept)],
-    ["  dropped for TLB misses", count(regions.again)],
+    ["  dropped for TLB misses", count(regions.droppedForMisses)],
     ["  instructions", count(regions.instructions)],
     ["  bytes", count(regions.bytes)],
     ["  compile time", `${(regions.milliseconds / 1000).toFixed(3)} s`],

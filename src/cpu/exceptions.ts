@@ -525,6 +525,7 @@ export const trapWait = defineFunction("trapWait", "ii", "i", (fb, cpu, isWfe) =
   const to2 = el
     .leU(1)
     .and(c.get32(CPU.el2Enabled))
+    .and(host.eqz())
     .and(isWfe.select(hcr.bit(HCR.TWE), hcr.bit(HCR.TWI)));
   const scr = c.sys("SCR_EL3");
   const to3 = el

@@ -4,7 +4,7 @@
  */
 import { BAIL } from "../engine/bails.js";
 import { fpFastOf } from "../engine/fp/mode.js";
-import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE, MODE_POINTER_AUTH } from "../engine/layout.js";
+import { CONTEXT, CPU, CPU_SYSREG_SLOTS, IRQ_LINE, MODE, MODE_CONTEXT, MODE_POINTER_AUTH } from "../engine/layout.js";
 import { HCR, SCR } from "./sysreg/bits.js";
 import { type Controls, readControls } from "./sysreg/controls.js";
 import { sysregOffset } from "./sysreg/table.js";
@@ -296,7 +296,10 @@ export class Vcpu {
     this.set32(CPU.writeTraps, this.get32(row + MODE.writeTraps) | always);
     this.set32(CPU.fpTrap, this.get32(row + MODE.fpTrap));
     this.set32(CPU.pointerAuth, context >>> MODE_POINTER_AUTH);
-    this.set32(CPU.context, (context & 0xff) + ((context & ADD_PAN) !== 0 ? this.get32(CPU.pan) : 0));
+    const privileged = context & MODE_CONTEXT.number;
+    const own = privileged + ((context & MODE_CONTEXT.addPan) !== 0 ? this.get32(CPU.pan) : 0);
+    this.set32(CPU.context, own);
+    this.set32(CPU.unprivilegedContext, (context & MODE_CONTEXT.unprivileged) !== 0 ? privileged & ~3 : own);
   }
 
   /** ISR_EL1: pending interrupts of the current EL, virtual ones at EL1 where HCR_EL2 sends physical ones to EL2. */
@@ -336,17 +339,16 @@ export class Vcpu {
   }
 }
 
-/** Bit 8 of MODE.context: PSTATE.PAN is added to the number. */
-const ADD_PAN = 0x100;
-
+/** MODE.context's lower half: LDTR and STTR are unprivileged at EL1, and at EL2 where that is EL0's host. */
 function translationContext(c: Controls, el: number): number {
   switch (el) {
     case 0:
       return c.host0 ? CONTEXT.el20User : CONTEXT.el10User;
     case 1:
-      return CONTEXT.el10 | ADD_PAN;
+      return CONTEXT.el10 | MODE_CONTEXT.addPan | MODE_CONTEXT.unprivileged;
     case 2:
-      return c.e2h ? CONTEXT.el20 | ADD_PAN : CONTEXT.el2;
+      if (!c.e2h) return CONTEXT.el2;
+      return CONTEXT.el20 | MODE_CONTEXT.addPan | (c.host0 ? MODE_CONTEXT.unprivileged : 0);
     default:
       return CONTEXT.el3;
   }

@@ -86,6 +86,8 @@ export interface EngineOptions {
   readonly compile?: boolean | "all";
   /** Branches to a slot before it counts as hot. Tests, whose programs are short, have less than users. */
   readonly hot?: number;
+  /** Regions fill the TLB themselves from the first, and not only where they miss often. For tests. */
+  readonly touches?: boolean;
   /** A directory in which compiled code is kept from one run to the next. */
   readonly keepCode?: string | undefined;
   readonly cpus: number;
@@ -128,7 +130,7 @@ export class Engine {
     readonly regions: readonly Region[],
     private readonly codeStart: number,
     private readonly hot: HotSlot[],
-    private readonly missing: number[],
+    private readonly missOften: number[],
     private readonly imports: Readonly<Record<string, unknown>>,
     private readonly compileAll: boolean,
     private readonly keep: { readonly directory: string; readonly build: string } | undefined,
@@ -203,7 +205,7 @@ export class Engine {
     view.setInt32(GLOBAL.hot, hotAt, true);
     view.setInt32(GLOBAL.look, keep ? LOOK : hotAt, true);
     const hot: HotSlot[] = [];
-    const missing: number[] = [];
+    const missOften: number[] = [];
     let dropRegions = (_page: number): void => {};
     let look = (_slot: HotSlot): void => {};
     let saveKept = (_host: number, _size: number): void => {};
@@ -211,11 +213,12 @@ export class Engine {
       fpExact: bindFpExact(memory.buffer),
       hotSlot: (cpu: number, slot: number) => {
         if (!compile) return;
-        const found = hotSlotOf(view, cpu, slot);
+        const here = hotSlotOf(view, cpu, slot);
+        const found = options.touches === true ? { ...here, misses: true } : here;
         if (view.getUint16(found.slot + 2, true) === hotAt) hot.push(found);
         else look(found);
       },
-      missesOften: (slot: number) => missing.push(slot >>> 0),
+      missesOften: (slot: number) => missOften.push(slot >>> 0),
       dropRegions: (page: number) => dropRegions(page),
       saveKept: (host: number, size: number) => saveKept(host, size),
       ...host,
@@ -230,7 +233,7 @@ export class Engine {
       regions,
       codeStart,
       hot,
-      missing,
+      missOften,
       imports,
       compile === "all",
       keep,
@@ -247,10 +250,10 @@ export class Engine {
   compileHot(): void {
     if (this.interpretOnly) this.hot.length = 0;
     const isWaiting = typeof this.compiler === "object" && this.compiler.isWaiting;
-    if (this.hot.length === 0 && this.missing.length === 0 && !isWaiting) return;
+    if (this.hot.length === 0 && this.missOften.length === 0 && !isWaiting) return;
     const regions = this.loadedRegions();
     if (regions === undefined) return;
-    for (const slot of this.missing.splice(0)) regions.noteMisses(slot);
+    for (const slot of this.missOften.splice(0)) regions.noteMisses(slot);
     for (const slot of this.hot.splice(0)) regions.note(slot);
     regions.dispatch();
   }
@@ -295,7 +298,7 @@ export class Engine {
   /** Regions compiled so far, their instructions, the bytes of their modules, and how long it took. */
   get compiled(): RegionStats {
     const compiler = this.compiler === "loading" ? undefined : this.compiler;
-    return compiler?.stats ?? { regions: 0, kept: 0, again: 0, instructions: 0, bytes: 0, milliseconds: 0 };
+    return compiler?.stats ?? { regions: 0, kept: 0, droppedForMisses: 0, instructions: 0, bytes: 0, milliseconds: 0 };
   }
 
   /** The region of a guest physical address, or undefined. */
@@ -371,6 +374,7 @@ export class Engine {
   dropCode(): void {
     this.codeGeneration++;
     this.hot.length = 0;
+    this.missOften.length = 0;
     if (this.compiler !== "loading") this.compiler?.reset();
     // Slots will be used again, for other branches.
     this.bytes.fill(0, AREA.branchTargets, AREA.pageWriters);

@@ -73,6 +73,8 @@ export const CPU = {
   /** Bank in use for data and fetch at the current EL, and its translation context (see mmu/tlb.ts). */
   bank: s.i32(),
   context: s.i32(),
+  /** The context that LDTR and STTR go by unless PSTATE.UAO is set. */
+  unprivilegedContext: s.i32(),
   /** Bank per translation context; 0 = not chosen since the registers last changed. */
   contextBanks: s.array(16, 4),
   /** Round robin for banks and least recent use. */
@@ -180,12 +182,17 @@ if (s.end > CPU.v) throw new Error("vCPU block: fields run into the vector regis
 
 /**
  * A row of `CPU.modes`, by EL: active trap groups, FP access trapped (0 or 1), translation context in bits 0–7 with
- * PSTATE.PAN added to it where bit 8 is set; from bit 16 on what CPU.pointerAuth becomes.
+ * PSTATE.PAN added to it where bit 8 is set, and LDTR and STTR go by EL0's of the regime where bit 9 is; from bit 16 on what
+ * CPU.pointerAuth becomes.
  */
 export const MODE = { readTraps: 0, writeTraps: 4, fpTrap: 8, context: 12, size: 16 } as const;
+export const MODE_CONTEXT = { number: 0xff, addPan: 1 << 8, unprivileged: 1 << 9 } as const;
 export const MODE_POINTER_AUTH = 16;
 
-/** Translation contexts: regime and privilege. The PAN variant of a privileged one is the next number. */
+/**
+ * Translation contexts: regime and privilege. The PAN variant of a privileged one is the next number, EL0's of its regime
+ * the next lower multiple of 4.
+ */
 export const CONTEXT = { el10User: 0, el10: 1, el10Pan: 2, el2: 3, el20User: 4, el20: 5, el20Pan: 6, el3: 7 } as const;
 
 /**

@@ -25,6 +25,7 @@ import {
   FETCH_VICTIMS,
   GLOBAL,
   MODE,
+  MODE_CONTEXT,
   MODE_POINTER_AUTH,
   PAGE_BITS,
   PAGE_FLAG,
@@ -322,8 +323,10 @@ export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
   c.set32(CPU.writeTraps, mode(MODE.writeTraps).or(always));
   c.set32(CPU.fpTrap, mode(MODE.fpTrap));
   const word = mode(MODE.context);
-  const context = word.and(0xff).add(word.shrU(8).and(c.get32(CPU.pan)));
+  const privileged = word.and(MODE_CONTEXT.number);
+  const context = privileged.add(word.and(MODE_CONTEXT.addPan).ne(0).and(c.get32(CPU.pan)));
   c.set32(CPU.context, context);
+  c.set32(CPU.unprivilegedContext, word.and(MODE_CONTEXT.unprivileged).select(privileged.and(~3), context));
   c.set32(CPU.pointerAuth, word.shrU(MODE_POINTER_AUTH));
   c.set32(CPU.bank, fb.call(chooseBank, cpu, context));
   forgetReturns(c);
@@ -370,12 +373,8 @@ export const flushGuest = defineFunction("flushGuest", "il", "", (fb, cpu, vmid)
 /** The bank of the unprivileged context that goes with the current EL (LDTR, STTR). */
 export const unprivilegedContext = defineFunction("unprivilegedContext", "i", "i", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
-  const context = c.get32(CPU.context);
   // PSTATE.UAO makes them ordinary accesses.
-  fb.if(c.get32(CPU.uao), () => fb.return(context));
-  const user = context.geU(CONTEXT.el20).and(context.leU(CONTEXT.el20Pan));
-  const el1 = context.eq(CONTEXT.el10).or(context.eq(CONTEXT.el10Pan));
-  fb.return(el1.select(fb.i32(CONTEXT.el10User), user.select(fb.i32(CONTEXT.el20User), context)));
+  fb.return(c.get32(CPU.uao).select(c.get32(CPU.context), c.get32(CPU.unprivilegedContext)));
 });
 
 /**

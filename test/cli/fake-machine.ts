@@ -66,7 +66,7 @@ export class FakeFactory implements MachineFactory {
       stats: () => ({
         instructions: 3_000_000,
         instructionsByEngine: { interpreter: 1_000_000, regions: 2_000_000 },
-        regions: { regions: 2, kept: 1, again: 0, instructions: 60, bytes: 4096, milliseconds: 12 },
+        regions: { regions: 2, kept: 1, droppedForMisses: 0, instructions: 60, bytes: 4096, milliseconds: 12 },
         tlbMisses: 12,
         bails: { memory: 7, alignment: 0 },
         exits: { psci: 1, mmio: 40, wfe: 0 },

@@ -27,6 +27,7 @@ function moduleAdding(n: number, hash = HASH): LiveModule {
     pages: [{ distance: 0, hash: hash.toString(16) }],
     entries: [{ distance: 0, slot: n }],
     instructions: 1,
+    touches: false,
   };
   return { module, exports: instantiate(module), wire, runtime: [], regions: [region] };
 }

@@ -34,27 +34,32 @@ export const model = cpuModel("max");
 export interface Machine {
   readonly engine: Engine;
   readonly vcpu: Vcpu;
+  readonly others?: readonly Vcpu[];
 }
 
 interface RigOptions {
   /** Another build's, perhaps. */
   readonly create?: typeof Engine.create;
   readonly keepCode?: string;
+  readonly touches?: boolean;
+  /** The others are `others`. */
+  readonly cpus?: number;
   readonly host?: Partial<EngineHost>;
 }
 
 export async function machine(
   compile: boolean | "all",
-  { create = Engine.create, keepCode, host }: RigOptions = {},
+  { create = Engine.create, keepCode, touches = false, cpus = 1, host }: RigOptions = {},
 ): Promise<Machine> {
   const engine = await create(
     {
-      cpus: 1,
+      cpus,
       regions: [{ name: "ram", base: RAM, size: 16 << 20 }],
       features: model.features,
       compile,
       hot: 400,
       keepCode,
+      touches,
     },
     {
       ioAccess: () => 1,
@@ -72,7 +77,8 @@ export async function machine(
     },
   );
   buildSysregIndex(engine.memory.buffer, model);
-  return { engine, vcpu: new Vcpu(engine.memory.buffer, engine.cpuBases[0] as number) };
+  const [vcpu, ...others] = engine.cpuBases.map((base) => new Vcpu(engine.memory.buffer, base)) as [Vcpu, ...Vcpu[]];
+  return { engine, vcpu, others };
 }
 
 /** One that compiles on a thread and keeps code in a directory: only the build can, which is in dist/. */

@@ -1,6 +1,6 @@
 /** Which translations are kept over a hypervisor's switches: those of a bank of their own (mmu/banks.ts). */
 import { expect, it } from "vitest";
-import { BANK, BANKS_PER_CPU, CPU } from "../../src/engine/layout.js";
+import { BANK, BANKS_PER_CPU, CONTEXT, CPU } from "../../src/engine/layout.js";
 import { CODE, type Machine, machine, slice, start } from "../engine/rig.js";
 
 const [VM, PTW, DC, FWB] = [1n << 0n, 1n << 2n, 1n << 12n, 1n << 46n];
@@ -17,11 +17,13 @@ function bankWith({ engine, vcpu }: Machine, hcr: bigint, controls: Controls = {
   return vcpu.get32(CPU.bank);
 }
 
-async function withEl2(): Promise<Machine> {
-  const m = await machine(false);
-  start(m, [0x14000000], 1);
-  m.vcpu.set32(CPU.hasEl2, 1);
-  m.vcpu.setSysreg("SCR_EL3", 1n);
+async function withEl2(cpus = 1): Promise<Machine> {
+  const m = await machine(false, { cpus });
+  for (const vcpu of [m.vcpu, ...(m.others ?? [])]) {
+    start({ ...m, vcpu }, [0x14000000], 1);
+    vcpu.set32(CPU.hasEl2, 1);
+    vcpu.setSysreg("SCR_EL3", 1n);
+  }
   return m;
 }
 
@@ -120,4 +122,57 @@ it("TLBI ASIDE1 in Secure state goes by TCR_EL1, also where HCR_EL2 says that a 
   slice(m, 1);
   expect(m.vcpu.pc).toBe(CODE + 4n);
   expect(view.getBigUint64(bank + BANK.filled, true) & MARK).not.toBe(MARK);
+});
+
+it("TLBI ASIDE1IS takes the size of the ASID from the vCPU that executes it", async () => {
+  const m = await withEl2(2);
+  const { view } = m.engine;
+  const [asid, AS] = [0x123n << 48n, 1n << 36n];
+  m.engine.writePhysical(CODE, new Uint8Array(Uint32Array.of(tlbi(0, 3, 2) & ~0x1f).buffer));
+  const other = { ...m, vcpu: m.others?.[0] as Machine["vcpu"] };
+  const [tcr, ttbr0] = [m.vcpu.sysreg("TCR_EL1") | AS, m.vcpu.sysreg("TTBR0_EL1") | asid];
+  const bank = bankWith(other, 0n, { TCR_EL1: tcr, TTBR0_EL1: ttbr0 });
+  view.setBigUint64(bank + BANK.filled, MARK, true);
+  // Meanwhile a host of short ASIDs is there.
+  bankWith(other, E2H | TGE, { TCR_EL2: 0n });
+  bankWith(m, 0n, { TCR_EL1: tcr });
+  m.vcpu.setX(0, asid);
+  slice(m, 1);
+  expect(m.vcpu.pc).toBe(CODE + 4n);
+  bankWith(other, 0n);
+  expect(view.getBigUint64(bank + BANK.filled, true) & MARK).not.toBe(MARK);
+});
+
+it.each([
+  { where: "EL1", hcr: 0n, pstate: EL1, user: CONTEXT.el10User },
+  { where: "EL2", hcr: 0n, pstate: EL2, user: CONTEXT.el2 },
+  { where: "EL2 with E2H", hcr: E2H, pstate: EL2, user: CONTEXT.el20 },
+  { where: "EL2 with E2H and PAN", hcr: E2H, pstate: EL2 | (1 << 22), user: CONTEXT.el20Pan },
+  { where: "EL2, the host of EL0", hcr: E2H | TGE, pstate: EL2 | (1 << 22), user: CONTEXT.el20User },
+  { where: "EL0 of a host", hcr: E2H | TGE, pstate: 0x3c0, user: CONTEXT.el20User },
+])("LDTR at $where goes by context $user (DDI 0487, LDTR)", async ({ hcr, pstate, user }) => {
+  const m = await withEl2();
+  m.vcpu.pstate = pstate;
+  m.vcpu.setSysreg("HCR_EL2", RW | hcr);
+  m.vcpu.recomputeModes();
+  expect(m.vcpu.get32(CPU.unprivilegedContext)).toBe(user);
+  m.vcpu.set32(CPU.unprivilegedContext, -1);
+  m.engine.exports.enterMode(m.vcpu.base);
+  expect(m.vcpu.get32(CPU.unprivilegedContext)).toBe(user);
+});
+
+it.each([0xd503207f, 0xd503205f])("a host's EL0 is not trapped by HCR_EL2.{TWI, TWE} (%#)", async (word) => {
+  const [TWI, TWE] = [1n << 13n, 1n << 14n];
+  const results = await Promise.all(
+    [E2H | TGE, 0n].map(async (host) => {
+      const m = await withEl2();
+      m.engine.writePhysical(CODE, new Uint8Array(Uint32Array.of(word).buffer));
+      for (const name of ["SCTLR_EL1", "SCTLR_EL2"]) m.vcpu.setSysreg(name, (1n << 16n) | (1n << 18n));
+      m.vcpu.pstate = 0x3c0;
+      bankWith(m, host | TWI | TWE);
+      slice(m, 1);
+      return m.vcpu.sysreg("ESR_EL2") >> 26n;
+    }),
+  );
+  expect(results).toEqual([0n, 1n]);
 });

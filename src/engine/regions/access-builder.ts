@@ -9,7 +9,7 @@ import type { BailCause } from "../bails.js";
 import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
 import type { Statement } from "../ir/function.js";
 import type { F32, F64, I32, I64, Node, V128, Value } from "../ir/value.js";
-import { BANK, CONTEXT, CPU, PAGE_BITS, PAGE_SIZE, SITES, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
+import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SITES, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
 import { CONTROL, LOADS, type LoadName, OPS, type OpName, type StoreName } from "../wasm/opcodes.js";
 import { slotOf } from "./places.js";
 
@@ -200,18 +200,12 @@ export abstract class AccessBuilder extends Builder {
     return inner && this.widthOf(inner) <= 32 ? this.wrap(inner) : super.op(name, a, b, c);
   }
 
-  /**
-   * The bank that LDTR and STTR look in: EL0's of the same regime (mmu/banks.ts, `unprivilegedContext`). Where it is another
-   * one, or none is chosen yet, the instruction is the interpreter's.
-   */
+  /** The bank that LDTR and STTR look in. Where none is chosen yet, the instruction is the interpreter's. */
   private userBank(): I32 {
-    const context = this.variable(this.load("i32.load", this.cpu, CPU.context) as I32).get();
-    // Of EL2 and EL3, the last of each four contexts, they are ordinary accesses, and so they are with PSTATE.UAO.
-    const isOwn = context.and(3).eq(CONTEXT.el2);
-    this.ifRare(isOwn.or(this.load("i32.load", this.cpu, CPU.uao) as I32), () => this.bail("other"));
-    // And EL0's the first.
-    const cell = this.cpu.add(context.and(~3).shl(2));
-    const bank = this.variable(this.load("i32.load", cell, CPU.contextBanks) as I32).get();
+    const cell = (at: number): I32 => this.load("i32.load", this.cpu, at) as I32;
+    this.ifRare(cell(CPU.uao), () => this.bail("other"));
+    const place = this.cpu.add(cell(CPU.unprivilegedContext).shl(2));
+    const bank = this.variable(this.load("i32.load", place, CPU.contextBanks) as I32).get();
     this.ifRare(bank.eqz(), () => this.bail("other"));
     return bank;
   }
@@ -271,10 +265,10 @@ export abstract class AccessBuilder extends Builder {
 
   /** Of an access that missed, the TOUCHED that it is not 0; undefined where misses are left to the interpreter. */
   private touchPage(access: number, size: number, va: I64, user = false): I32 | undefined {
-    if (!this.touches || user) {
-      this.bail("memory");
-      return undefined;
-    }
+    // What fills the TLB knows one bank: a region would not miss less for those of the other.
+    if (user) this.bail("other");
+    else if (!this.touches) this.bail("memory");
+    if (user || !this.touches) return undefined;
     const touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
     this.ifRare(touched.eqz(), () => this.bail("memory"));
     return touched;
@@ -288,7 +282,7 @@ export abstract class AccessBuilder extends Builder {
     this.ifRare(offset.gtU(PAGE_SIZE - size), () => {
       if (!this.touches || user) {
         const { entry, missed } = this.entryFor(access, size, va, user);
-        this.ifRare(missed, () => this.bail("memory"));
+        this.ifRare(missed, () => this.touchPage(access, size, va, user));
         host.set(va.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32));
         return;
       }

@@ -31,6 +31,8 @@ export interface KeptRegion {
   /** Where it is entered, by entry number. */
   readonly entries: readonly { readonly distance: number; readonly slot: number }[];
   readonly instructions: number;
+  /** RegionContext.touches. */
+  readonly touches: boolean;
 }
 
 interface Blob {
@@ -75,7 +77,7 @@ export interface Found {
   readonly module: number;
 }
 
-const MAGIC = Buffer.from("trapframe regions 3\n");
+const MAGIC = Buffer.from("trapframe regions 4\n");
 const DIGEST = 20;
 /** Bytes of modules and code in a file; what was not used in the last runs goes first. */
 const FILE_LIMIT = 96 << 20;
@@ -157,11 +159,14 @@ export class CodeCache {
 
   /** Regions whose heads are in a page of this content. */
   find(hash: bigint): readonly Found[] {
-    const there = this.byHash.get(hash.toString(16)) ?? [];
-    return there.filter(({ region }) => !this.withdrawn.has(region));
+    return this.byHash.get(hash.toString(16)) ?? [];
   }
 
-  /** A region is not to be found any more, in this run or a later one. */
+  isWithdrawn(region: KeptRegion): boolean {
+    return this.withdrawn.has(region);
+  }
+
+  /** A region is not to be taken any more, in this run or a later one. */
   withdraw(region: KeptRegion): void {
     this.withdrawn.add(region);
   }
@@ -244,7 +249,8 @@ export class CodeCache {
         return blob;
       };
       const { runtime, optimized } = from;
-      const regions = from.regions.filter((region) => !this.withdrawn.has(region));
+      const regions = from.regions.filter((region) => !this.isWithdrawn(region));
+      if (regions.length === 0) return;
       modules.push({ runtime, regions, optimized, wire: place(wire), code: place(code), digest });
     };
     for (const one of [...this.added, ...live]) {

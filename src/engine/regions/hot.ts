@@ -17,12 +17,12 @@ export interface HotSlot {
 
 const SCTLR = { M: 1, A: 2 } as const;
 
-/** Where something is watched, memory is Device memory without translation, or accesses must be aligned. */
+/** Where memory is Device memory without translation, or accesses must be aligned. */
 function missesAlways(view: DataView, cpu: number): boolean {
   const context = view.getUint32(cpu + CPU.context, true);
   const el = context <= CONTEXT.el10Pan ? 1 : context === CONTEXT.el3 ? 3 : 2;
   const control = view.getUint32(cpu + sysregOffset(`SCTLR_EL${el}`), true);
-  return view.getInt32(cpu + CPU.watch, true) !== 0 || (control & (SCTLR.M | SCTLR.A)) !== SCTLR.M;
+  return (control & (SCTLR.M | SCTLR.A)) !== SCTLR.M;
 }
 
 /** What the vCPU at `cpu` executes, when a slot becomes hot. */

@@ -15,6 +15,7 @@ import {
   PAGE_BITS,
   PAGE_FLAG,
   PAGE_SIZE,
+  REGION_MISSES,
   SHADOW,
 } from "../layout.js";
 import type { KeptRegion } from "./code-cache.js";
@@ -88,6 +89,7 @@ export class InstalledRegions {
       const word = view.getUint32(view.getUint32(page + CODE_PAGE.host, true) + (slot - page) / 2, true);
       view.setUint32(slot + 4, word, true);
     });
+    view.setUint16(AREA.regionMisses + (index & (REGION_MISSES - 1)) * 2, 0, true);
     const installed = { index, slots, pages, instructions, kept, runs: runs.filter(({ page }) => this.isShadow(page)) };
     this.all.push(installed);
     for (const page of pages) {

@@ -64,7 +64,7 @@ export interface RegionStats {
   /** Of these: taken from what an earlier run kept. */
   readonly kept: number;
   /** Of these: dropped again because they left too many TLB misses to the interpreter. */
-  readonly again: number;
+  readonly droppedForMisses: number;
   readonly instructions: number;
   readonly bytes: number;
   readonly milliseconds: number;
@@ -94,12 +94,12 @@ export class Regions {
   /** What the next job is told of regions that were dropped, by their slots, and of those that were kept. */
   private dropped: number[] | "all" = [];
   private found: Beginning[] = [];
-  private total = { regions: 0, kept: 0, again: 0, instructions: 0, bytes: 0, milliseconds: 0 };
+  private total = { regions: 0, kept: 0, droppedForMisses: 0, instructions: 0, bytes: 0, milliseconds: 0 };
   private worker: Worker | undefined;
   private compiler: Compiler | "loading" | undefined;
   private readonly cache: CodeCache | undefined;
   /** Slots at which a region began that left misses to the interpreter too often. */
-  private readonly missing = new Set<number>();
+  private readonly missOften = new Set<number>();
   /** Kept regions of a page that are not installed yet, by predecode page. */
   private readonly awaited = new Map<number, Found[]>();
   /** How often a predecode page was dropped. */
@@ -187,7 +187,7 @@ export class Regions {
     this.found = [];
     this.awaited.clear();
     this.changes.clear();
-    this.missing.clear();
+    this.missOften.clear();
     this.installed.reset();
   }
 
@@ -198,6 +198,7 @@ export class Regions {
       this.spoil(page);
       this.changes.set(page, (this.changes.get(page) ?? 0) + 1);
       this.forget(this.installed.dropPage(page));
+      for (const slot of this.missOften) if (this.installed.pageOf(slot) === page) this.missOften.delete(slot);
     }
   }
 
@@ -215,10 +216,10 @@ export class Regions {
     const { installed } = this;
     const region = installed.dropAt(slot);
     if (region === undefined) return;
-    this.total.again++;
+    this.total.droppedForMisses++;
     if (region.kept) this.cache?.withdraw(region.kept);
     this.forget(region.slots);
-    for (const each of region.slots) this.missing.add(each);
+    for (const each of region.slots) this.missOften.add(each);
     // The next branch to the slot finds it hot, and other ways in are ways in again.
     installed.warmUp([slot], this.engine.view.getInt32(GLOBAL.hot, true) - 1);
     installed.warmUp(region.slots, this.warm);
@@ -241,8 +242,9 @@ export class Regions {
   // --- what was kept ---------------------------------------------------------------------------------------------------
 
   /** A slot that was branched to a second time: regions of its page that an earlier run kept are installed. */
-  look({ slot, page, bank }: HotSlot): void {
+  look(hot: HotSlot): void {
     const { cache, installed } = this;
+    const { slot } = hot;
     const own = installed.pageOf(slot);
     if (cache === undefined || !installed.isUsable(own) || (this.changes.get(own) ?? 0) > MAX_CHANGES) return;
     let awaited = this.awaited.get(own);
@@ -254,13 +256,15 @@ export class Regions {
     if (awaited.length === 0) return;
     this.awaited.set(
       own,
-      awaited.filter((one) => !this.installKept(one, own, page, bank)),
+      awaited.filter((one) => !this.installKept(one, own, hot)),
     );
   }
 
   /** Whether nothing is left to do for it. */
-  private installKept({ region, module: number }: Found, own: number, page: bigint, bank: number): boolean {
+  private installKept({ region, module: number }: Found, own: number, { page, bank, misses }: HotSlot): boolean {
     const { installed } = this;
+    if (this.cache?.isWithdrawn(region)) return true;
+    if (misses && !region.touches) return false;
     const places = new Map([[0, own]]);
     for (const { distance, hash } of region.pages) {
       if (distance === 0) continue;
@@ -308,7 +312,7 @@ export class Regions {
     // No other run has these breakpoints.
     if (distances.some((at) => this.installed.isShadow(addressAt(own, at)))) return undefined;
     const pages = distances.map((distance) => ({ distance, hash: copyAt(own, distance).hash.toString(16) }));
-    return { number, pages, entries, instructions };
+    return { number, pages, entries, instructions, touches: own.touches };
   }
 
   private keepBarren(slot: JobSlot): void {
@@ -367,7 +371,7 @@ export class Regions {
       const copies = new Map<number, Uint32Array>();
       const slots = this.pending
         .splice(0, BATCH)
-        .flatMap((hot) => this.snapshots.of(hot, this.missing.has(hot.slot), copies) ?? []);
+        .flatMap((hot) => this.snapshots.of(hot, this.missOften.has(hot.slot), copies) ?? []);
       if (slots.length === 0) continue;
       const job = { id: this.nextJob++, slots, dropped: this.dropped, found: this.found };
       this.dropped = [];

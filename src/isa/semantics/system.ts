@@ -287,17 +287,20 @@ const currentVmid = defineFunction("currentVmid", "i", "l", (fb, cpu) => {
   fb.return(isAboutHost(c).select(fb.i64(-1), c.sys("VTTBR_EL2").shrU(48).and(vmidMask(c))));
 });
 
+/** (cpu, register) → the ASID in it, of the size that the vCPU which executes the maintenance has. */
+const operandAsid = defineFunction("operandAsid", "il", "l", (fb, cpu, value) => {
+  const c = new CpuView(fb, cpu);
+  const tcr = isAboutHost(c).select(c.sys("TCR_EL2"), c.sys("TCR_EL1"));
+  fb.return(value.shrU(48).and(asidMask(fb, tcr)));
+});
+
 /** (vCPU, kind, operand): one vCPU's part of a TLB invalidation. */
 const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, value) => {
   fb.switch(
     kind,
     [
       () => fb.call(invalidateAddress, cpu, operandVa(value)),
-      () => {
-        const c = new CpuView(fb, cpu);
-        const mask = asidMask(fb, isAboutHost(c).select(c.sys("TCR_EL2"), c.sys("TCR_EL1")));
-        fb.call(invalidateBanks, cpu, fb.i64(0xffffn << 8n), value.shrU(48).and(mask).shl(8));
-      },
+      () => fb.call(invalidateBanks, cpu, fb.i64(0xffffn << 8n), value.shl(8)),
       () => fb.call(flushCpu, cpu),
       () => {
         // TG 47–46, SCALE 45–44, NUM 43–39, BaseADDR 36–0 in units of the granule (C5.5 "TLBI RVAE1").
@@ -362,7 +365,9 @@ export function tlbInvalidate(
 ): void {
   permit(b, hcrBit, lowest, SCTLR.never);
   if (lowest === 2 && (kind === "address" || kind === "all" || kind === "range")) permitOfEl2(b);
-  const operand = kind === "guest" || kind === "stage2" ? (b.callRuntime(currentVmid) as I64) : b.X(rt);
+  let operand = b.X(rt);
+  if (kind === "guest" || kind === "stage2") operand = b.callRuntime(currentVmid) as I64;
+  else if (kind === "asid") operand = b.callRuntime(operandAsid, operand) as I64;
   b.callRuntime(everywhere ? invalidateEverywhere : invalidateLocal, b.i32(KIND[kind]), operand);
   // The page being executed may be among what went.
   b.synchronize();
