@@ -39,8 +39,10 @@ const JOBS_AHEAD = 2;
  * The compiler's thread takes 40 MB and 0.2 s of a processor to start: so many hot slots are worth that, or one that has been
  * branched to so many times as often as makes code hot.
  */
-const ENOUGH = 4;
-const HOTTER = 1.5;
+const ENOUGH = 8;
+const HOTTER = 2.5;
+/** And a region that has missed often so many times. */
+const MISSED_OFTEN = 8;
 
 /** Where it says which instructions and registers the model of CPU has. */
 const MODEL_AREAS = [
@@ -100,6 +102,8 @@ export class Regions {
   private readonly cache: CodeCache | undefined;
   /** Slots at which a region began that left misses to the interpreter too often. */
   private readonly missOften = new Set<number>();
+  /** How often regions have done so by the slots at which they were entered, before there is a compiler. */
+  private readonly reports = new Map<number, number>();
   /** Kept regions of a page that are not installed yet, by predecode page. */
   private readonly awaited = new Map<number, Found[]>();
   /** How often a predecode page was dropped. */
@@ -188,6 +192,7 @@ export class Regions {
     this.awaited.clear();
     this.changes.clear();
     this.missOften.clear();
+    this.reports.clear();
     this.installed.reset();
   }
 
@@ -214,6 +219,10 @@ export class Regions {
    */
   noteMisses(slot: number): void {
     const { installed } = this;
+    const reports = (this.reports.get(slot) ?? 0) + 1;
+    this.reports.set(slot, reports);
+    if (!this.isStarted && reports < MISSED_OFTEN) return;
+    this.reports.delete(slot);
     const region = installed.dropAt(slot);
     if (region === undefined) return;
     this.total.droppedForMisses++;
