@@ -49,6 +49,7 @@ export class InstalledRegions {
   private all: Installed[] = [];
   private liveBytes = 0;
   private nextShadowHash = 2n;
+  private readonly decodeTree: { readonly root: number; readonly words: Int32Array };
 
   constructor(
     private readonly engine: Engine,
@@ -57,6 +58,8 @@ export class InstalledRegions {
   ) {
     this.firstIndex = engine.view.getInt32(GLOBAL.firstRegion, true);
     this.nextIndex = this.firstIndex;
+    const words = new Int32Array(engine.view.buffer, AREA.decodeTree, (AREA.crcTables - AREA.decodeTree) / 4);
+    this.decodeTree = { root: engine.view.getInt32(GLOBAL.decodeRoot, true), words };
   }
 
   /** There is no room for `count` more: all must go first. */
@@ -167,10 +170,7 @@ export class InstalledRegions {
 
   /** The interpreter's handler of an instruction. */
   handlerOf(word: number): number {
-    const { view } = this.engine;
-    const words = new Int32Array(view.buffer, AREA.decodeTree, (AREA.crcTables - AREA.decodeTree) / 4);
-    const tree = { root: view.getInt32(GLOBAL.decodeRoot, true), words };
-    return decodeIn(tree, AREA.decodeTree, word) ?? HANDLER_UNDEFINED;
+    return decodeIn(this.decodeTree, AREA.decodeTree, word) ?? HANDLER_UNDEFINED;
   }
 
   /** Whether no region begins at a slot. */

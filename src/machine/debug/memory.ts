@@ -5,6 +5,7 @@
  */
 
 import type { Width } from "../../bus/contract.js";
+import { isSecure } from "../../cpu/debug.js";
 import type { Vcpu } from "../../cpu/vcpu.js";
 import { CONTEXT, CPU, PAGE_SIZE, SECURE_ADDRESS } from "../../engine/layout.js";
 import { Errno, TargetError } from "../../gdb/target.js";
@@ -255,8 +256,4 @@ function stage1Table(context: number, va: bigint): string {
 /** Stage 1 is off in the regime. */
 function isFlat(vcpu: Vcpu, context: number): boolean {
   return (vcpu.sysreg(stage1Table(context, 0n).replace("TTBR0", "SCTLR")) & 1n) === 0n;
-}
-
-function isSecure(vcpu: Vcpu): boolean {
-  return (vcpu.controls.scr & 1) === 0;
 }

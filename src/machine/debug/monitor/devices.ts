@@ -1,8 +1,9 @@
 /** `monitor devices` and `monitor mmio`: the physical address space outside RAM, and real accesses to it. */
 import type { Width } from "../../../bus/contract.js";
+import { isSecure } from "../../../cpu/debug.js";
 import { TargetError } from "../../../gdb/target.js";
 import { physicalRegions } from "../regions.js";
-import { hex, type MonitorCommand, type MonitorContext, parseNumber, refuse, selected } from "./command.js";
+import { hex, type MonitorCommand, parseNumber, refuse, selected } from "./command.js";
 
 export const devices: MonitorCommand = {
   name: "devices",
@@ -27,8 +28,6 @@ function parsePlace(address: string, width: string | undefined): { at: number; w
   return { at: Number(at), width: bytes };
 }
 
-const isSecure = (context: MonitorContext): boolean => (selected(context).vcpu.controls.scr & 1) === 0;
-
 export const mmioRead: MonitorCommand = {
   name: "mmio read",
   usage: "PA [WIDTH]",
@@ -39,7 +38,7 @@ export const mmioRead: MonitorCommand = {
     const place = parsePlace(address, size);
     if (place instanceof TargetError) return place;
     const { at, width } = place;
-    const value = context.machine.platform.bus.read(at, width, isSecure(context));
+    const value = context.machine.platform.bus.read(at, width, isSecure(selected(context).vcpu));
     return typeof value === "bigint" ? [`${hex(at)}: ${hex(value, 2 * width)}`] : refuse(value.reason);
   },
 };
@@ -57,7 +56,7 @@ export const mmioWrite: MonitorCommand = {
     if (value instanceof TargetError) return value;
     const { at, width } = place;
     if (value >> BigInt(8 * width) !== 0n) return refuse(`${text} does not fit in ${width} bytes`);
-    const fault = context.machine.platform.bus.write(at, width, value, isSecure(context));
+    const fault = context.machine.platform.bus.write(at, width, value, isSecure(selected(context).vcpu));
     return fault === undefined ? [`${hex(at)} <- ${hex(value, 2 * width)}`] : refuse(fault.reason);
   },
 };
