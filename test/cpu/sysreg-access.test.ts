@@ -337,10 +337,16 @@ describe("the GIC's registers", () => {
     expect(bench.mrs("ICC_IAR1_EL1")).toEqual({ value: 0x5an });
     bench.set("HCR_EL2", 0x10n).msr("ICC_EOIR1_EL1", 27n);
     bench.enter(3).clear("SCR_EL3", 1n).set("SCR_EL3", 4n).mrs("ICC_PMR_EL1");
+    bench.clear("SCR_EL3", 4n).set("SCR_EL3", 2n).mrs("ICC_PMR_EL1");
     expect(bench.gicAccesses).toEqual([
-      { name: "ICC_IAR1_EL1", access: { el: 1, secure: false, fiqToEl3: false, virtual: false } },
-      { name: "ICC_EOIR1_EL1", access: { el: 1, secure: false, fiqToEl3: false, virtual: true }, value: 27n },
-      { name: "ICC_PMR_EL1", access: { el: 3, secure: true, fiqToEl3: true, virtual: false } },
+      { name: "ICC_IAR1_EL1", access: { el: 1, secure: false, fiqToEl3: false, irqToEl3: false, virtual: false } },
+      {
+        name: "ICC_EOIR1_EL1",
+        access: { el: 1, secure: false, fiqToEl3: false, irqToEl3: false, virtual: true },
+        value: 27n,
+      },
+      { name: "ICC_PMR_EL1", access: { el: 3, secure: true, fiqToEl3: true, irqToEl3: false, virtual: false } },
+      { name: "ICC_PMR_EL1", access: { el: 3, secure: true, fiqToEl3: false, irqToEl3: true, virtual: false } },
     ]);
   });
 

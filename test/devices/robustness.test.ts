@@ -121,6 +121,7 @@ describe("GIC system registers", () => {
       secure: fc.boolean(),
       virtual: fc.boolean(),
       fiqToEl3: fc.boolean(),
+      irqToEl3: fc.boolean(),
     });
     const access = fc.record({
       register: fc.constantFrom(...registers),

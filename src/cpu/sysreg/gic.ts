@@ -25,6 +25,7 @@ function gicAccess({ vcpu, row, el }: Access): GicAccess {
     el: el === 3 ? 3 : el === 2 ? 2 : 1,
     secure: (scr & SCR.NS) === 0,
     fiqToEl3: (scr & SCR.FIQ) !== 0,
+    irqToEl3: (scr & SCR.IRQ) !== 0,
     virtual: el === 1 && (hcr & virtualBits) !== 0,
   };
 }

@@ -20,6 +20,8 @@ export interface GicAccess {
   readonly secure: boolean;
   /** SCR_EL3.FIQ: Non-secure software sees only its half of the priorities. */
   readonly fiqToEl3: boolean;
+  /** SCR_EL3.IRQ: interrupts of Group 1 are EL3's to deactivate. */
+  readonly irqToEl3: boolean;
   /** The access reaches the virtual interface (ICV_*): EL1 with HCR_EL2.{IMO, FMO} as the register asks. */
   readonly virtual: boolean;
 }

@@ -33,6 +33,8 @@ export interface AccessContext {
   readonly secure: boolean;
   /** SCR_EL3.FIQ: Non-secure software sees only its half of the priorities. Default false. */
   readonly fiqToEl3?: boolean;
+  /** SCR_EL3.IRQ: interrupts of Group 1 are EL3's to deactivate. Default false. */
+  readonly irqToEl3?: boolean;
   /** HCR_EL2.IMO or FMO turn an access of EL1 to ICC_* into one to ICV_*. */
   readonly virtual: boolean;
 }
@@ -213,12 +215,15 @@ export class PhysicalInterface {
     if (!this.#splitsEoi(ctx)) this.#deactivate(intid);
   }
 
-  /** ICC_DIR_EL1. Without EOImode = 1, and for interrupts of a group that is not the writer's, nothing. */
+  /**
+   * ICC_DIR_EL1. Without EOImode = 1, and for interrupts of a group that is not the writer's, or that SCR_EL3 routes
+   * to EL3, nothing (IHI 0069, the pseudocode of ICC_DIR_EL1).
+   */
   deactivateInterrupt(intid: number, ctx: AccessContext): void {
     if (!this.#exists(intid) || !this.#splitsEoi(ctx)) return;
     const group = this.#groupOf(intid);
     if (ctx.el !== 3) {
-      if (group === G0 && ctx.fiqToEl3) return;
+      if (group === G0 ? ctx.fiqToEl3 : ctx.irqToEl3) return;
       if (!this.system.distributor.oneSecurityState && group !== G1NS && !ctx.secure) return;
     }
     this.#deactivate(intid);

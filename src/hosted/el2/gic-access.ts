@@ -2,7 +2,7 @@
 import type { AddressSpace } from "../../bus/address-space.js";
 import type { GicAccess } from "../../cpu/sysreg/host.js";
 
-export const EL2_ACCESS: GicAccess = { el: 2, secure: false, fiqToEl3: false, virtual: false };
+export const EL2_ACCESS: GicAccess = { el: 2, secure: false, fiqToEl3: false, irqToEl3: false, virtual: false };
 
 /** Where the frames are, and which INTID the virtual interface raises at its own PE. */
 export interface GicLayout {

@@ -206,6 +206,30 @@ describe("who may acknowledge, end and deactivate", () => {
     expect(rig.isActive(G1NS)).toBe(false);
   });
 
+  it.each([
+    { routed: "nothing", state: {}, kept: { EL1: [G0, G1S], EL2: [G0, G1S], SECURE_EL1: [], EL3: [] } },
+    {
+      routed: "FIQs",
+      state: { fiqToEl3: true },
+      kept: { EL1: [G0, G1S], EL2: [G0, G1S], SECURE_EL1: [G0], EL3: [] },
+    },
+    {
+      routed: "IRQs",
+      state: { irqToEl3: true },
+      kept: { EL1: [G0, G1S, G1NS], EL2: [G0, G1S, G1NS], SECURE_EL1: [G1S, G1NS], EL3: [] },
+    },
+  ])("with $routed routed to EL3 ICC_DIR_EL1 keeps active what is not the writer's", ({ state, kept }) => {
+    for (const [name, ctx] of Object.entries({ EL1, EL2, SECURE_EL1, EL3 })) {
+      const rig = secureRig();
+      rig.msr("ICC_CTLR_EL3", 0b11100, EL3);
+      rig.gicd(0x304, 7 << 8, 4, true);
+      for (const intid of [G0, G1S, G1NS]) rig.msr("ICC_DIR_EL1", intid, { ...ctx, ...state });
+      const active = rig.gicd(0x304, undefined, 4, true);
+      const left = [G0, G1S, G1NS].filter((intid) => active & (1 << (intid - 32)));
+      expect([name, ...left]).toEqual([name, ...kept[name as keyof typeof kept]]);
+    }
+  });
+
   it("a guest's HW list register deactivates Non-secure Group 1 interrupts and no others", () => {
     const rig = secureRig();
     rig.gicd(0x304, 7 << 8, 4, true);
