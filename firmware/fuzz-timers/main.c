@@ -149,8 +149,7 @@ static void print_state(void)
     print(" EL");
     print_decimal(level);
     for (u32 i = 0; i < exception_count; i++) {
-        print(" to EL");
-        print_decimal(exceptions[i].el);
+        print_field("to", exceptions[i].el);
         print_field("esr", exceptions[i].esr);
     }
     exception_count = 0;

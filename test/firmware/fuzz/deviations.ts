@@ -90,14 +90,15 @@ const ROUTES: readonly FuzzDeviation[] = [
     why: "Op1 and Op2 of the syndrome are exchanged (DDI 0487, ISS encoding of EC 0x18)",
   },
   {
-    line: / hvc: EL3\+[02]00 esr=5a000007 /,
-    reference: / hvc: EL(2|3\+[45])/,
+    line: / hvc: EL3\+[02]00 esr=5a000007 elr=\+4 spsr=\w+$/,
+    // What it would be, or an interrupt that EL3 takes when EL2's vector is reached.
+    reference: / hvc: (EL2\+[02]00 esr=5a000007 elr=\+4 |EL3\+[45]\w0 elr=\w+[02]00 spsr=\w*3c9$)/,
     why: "HVC at EL3 goes to EL2 (DDI 0487, HVC), and what comes there goes on",
   },
   {
     // NS is bit 0.
-    line: / scr=\w*[02468ace] .* hvc: EL1\+[02]00 esr=2000000 /,
-    reference: / hvc: EL2\+/,
+    line: / scr=\w*[02468ace] .* hvc: EL1\+[02]00 esr=2000000 elr=\+0 spsr=\w+$/,
+    reference: / hvc: EL2\+600 esr=5a000007 elr=\+4 /,
     why: "HVC in Secure state goes to EL2 although that is disabled (DDI 0487, D1.3.1)",
   },
   { line: / pan=[01] /, only: ["pan"], why: "PAN is not taken from the SPSR of an illegal return (SetPSTATEFromSPSR)" },
@@ -197,7 +198,9 @@ const PMU: readonly FuzzDeviation[] = [
 
 const TIMERS: readonly FuzzDeviation[] = [
   {
+    // Taken by EL2 on one of them, and on the other not or by EL1.
     line: /^ {2}counter [14] v=\w+ EL0 /,
+    only: ["v", "to", "esr"],
     why: "CNTHCTL_EL2.EL1PCTEN of an EL0 access is taken from the bit of EL1PCEN",
   },
 ];
