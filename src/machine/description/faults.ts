@@ -13,9 +13,9 @@ import {
 } from "./regions.js";
 import type { DeviceDescription, MachineDescription } from "./schema.js";
 
-/** The two 64 KiB frames of an ITS (IHI 0069, 12.10). */
-const ITS_SIZE = 0x20000;
-const ITS_FRAME = 0x10000;
+/** The GIC's frames (IHI 0069, 12.8 and 12.10): one of the distributor, two of each redistributor, two of an ITS. */
+const FRAME = 0x10000;
+const ITS_SIZE = 2 * FRAME;
 const PCIE_SLOTS = 32;
 
 /** A line for a person, and the field it is about. */
@@ -119,7 +119,7 @@ function flashFault(devices: Devices): Fault | undefined {
     return undefined;
   }
   const name = flashBankName(flash, bad);
-  const what = `${name}: its size is a power of two, of a sector or more, and its base a multiple of one`;
+  const what = `${name}: its size is a power of two, of a sector or more, and its base a multiple of a sector`;
   return fault(placeOf(devices, flash, "banks", bad), what);
 }
 
@@ -161,8 +161,16 @@ function interruptFault(description: MachineDescription): Fault | undefined {
     const what = `"${gic.name}": the redistributors need ${hex(REDISTRIBUTOR_STRIDE)} bytes for each CPU`;
     return fault(placeOf(devices, gic, "redistributors"), what);
   }
-  if (gic.its && (gic.its.size !== ITS_SIZE || gic.its.base % ITS_FRAME !== 0)) {
-    const what = `"${gic.name}": an ITS is ${hex(ITS_SIZE)} bytes at a multiple of ${hex(ITS_FRAME)}`;
+  if (gic.distributor.size !== FRAME || gic.distributor.base % FRAME !== 0) {
+    const what = `"${gic.name}": a distributor is ${hex(FRAME)} bytes at a multiple of ${hex(FRAME)}`;
+    return fault(placeOf(devices, gic, "distributor"), what);
+  }
+  if (gic.redistributors.base % FRAME !== 0) {
+    const what = `"${gic.name}": redistributors are at a multiple of ${hex(FRAME)}`;
+    return fault(placeOf(devices, gic, "redistributors"), what);
+  }
+  if (gic.its && (gic.its.size !== ITS_SIZE || gic.its.base % FRAME !== 0)) {
+    const what = `"${gic.name}": an ITS is ${hex(ITS_SIZE)} bytes at a multiple of ${hex(FRAME)}`;
     return fault(placeOf(devices, gic, "its"), what);
   }
   const owners = new Map<number, string>();

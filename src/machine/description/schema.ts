@@ -1,5 +1,6 @@
 /** What a machine file may say, field by field (docs/machine-files.md). */
 import * as v from "valibot";
+import { CPU_MODELS } from "../cpu-models.js";
 import { parseAddress, parseSize } from "../format.js";
 
 /** INTIDs 32 to 1019 are SPIs (IHI 0069, 2.2). */
@@ -25,8 +26,13 @@ const Address = parsed('an address below 2^48, as "0x09000000"', parseAddress, 0
 const Size = parsed('a size above zero, as "0x1000" or "1G"', parseSize, 1);
 const Count = v.pipe(v.number(), v.integer("a whole number"), v.minValue(1, "a number above zero"));
 const Name = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*$/, "a name of small letters, digits and dashes"));
-const Ppi = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(15, "a PPI, 0 to 15"));
-const Spi = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_SPIS - 1, "an SPI, 0 to 987"));
+
+/** A whole number from 0 to `most`; `what` says so to a person. */
+const upTo = (most: number, what: string) =>
+  v.pipe(v.number(what), v.integer(what), v.minValue(0, what), v.maxValue(most, what));
+
+const Ppi = upTo(15, "a PPI, 0 to 15");
+const Spi = upTo(MAX_SPIS - 1, "an SPI, 0 to 987");
 
 const Region = v.strictObject({ base: Address, size: Size });
 
@@ -38,13 +44,13 @@ const GicV3 = v.strictObject({
   /** The Interrupt Translation Service; without one there are no LPIs. */
   its: v.optional(Region),
   /** How many SPIs: INTIDs 32 up. */
-  spis: v.pipe(Count, v.multipleOf(32, "a multiple of 32"), v.maxValue(MAX_SPIS)),
+  spis: v.pipe(Count, v.multipleOf(32, "a multiple of 32"), v.maxValue(MAX_SPIS, "at most 960")),
   maintenancePpi: Ppi,
 });
 
 /** In the Secure physical address space alone: only a guest that owns EL3 has such a device. */
 const Secure = { secure: v.optional(v.boolean()) } as const;
-const Line = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7, "a line, 0 to 7")));
+const Line = v.optional(upTo(7, "a line, 0 to 7"));
 
 const PrimeCell = { name: Name, base: Address, size: Size, spi: Spi, clock: Count, ...Secure } as const;
 const Pl011 = v.strictObject({ type: v.literal("pl011"), ...PrimeCell });
@@ -102,7 +108,7 @@ const VirtioMmio = v.strictObject({
   spi: Spi,
 });
 
-const Slot = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(63, "a slot, 0 to 63"));
+const Slot = upTo(63, "a slot, 0 to 63");
 /** Devices in a slot of a bus. */
 const Plugged = { name: Name, bus: Name, slot: Slot } as const;
 const VirtioRng = v.strictObject({ type: v.literal("virtio-rng"), ...Plugged });
@@ -135,7 +141,7 @@ export const Machine = v.strictObject({
   compatible: v.array(v.string()),
   ram: v.strictObject({ base: Address, default: Size, maximum: Size }),
   cpu: v.strictObject({
-    default: v.string(),
+    default: v.picklist(CPU_MODELS, `a CPU model: ${CPU_MODELS.join(", ")}`),
     perCluster: v.pipe(Count, v.maxValue(16, "at most 16")),
     /** The PMU's overflow interrupt; without, BSA's (INTID 23). */
     pmuPpi: v.optional(Ppi, 7),
