@@ -52,7 +52,7 @@ export function planBoot(args: BootArguments, onTerminal: boolean, warn: (line: 
   if (el3 === "guest" && firmware === undefined && (kernel?.kind === "image" || kernel?.kind === "vmlinux")) {
     warn(
       `${kernel.name}: begins at EL3 with --el3 guest, where Linux's boot protocol has an Image begin at EL2 or EL1; ` +
-        "firmware that starts it from there is given with --bios",
+        "use --el2 guest alone, or --bios with firmware that starts it from there",
     );
   }
   const idle = args.idle ?? (onTerminal && serial.kind === "stdio" ? "realtime" : "skip");
