@@ -18,14 +18,14 @@ const PROMPT = "=> ";
 const STOP_AUTOBOOT = ["stop autoboot", "\r"] as const;
 
 describe("TF-A", () => {
+  const directory = join(cacheDirectory(), "tf-a");
+  const built = (name: string): FlashImage => ({ name, bytes: readFileSync(join(directory, name)) });
   let image: FlashImage;
   beforeAll(async () => {
-    const directory = join(cacheDirectory(), "tf-a");
-    const file = join(directory, "flash.bin");
-    if (!existsSync(file)) {
+    if (!["flash.bin", "bl33.bin"].every((name) => existsSync(join(directory, name)))) {
       execFileSync("scripts/build-tf-a", [directory, await fetchFirmware("u-boot")], { stdio: "pipe" });
     }
-    image = { name: file, bytes: readFileSync(file) };
+    image = built("flash.bin");
   }, 300_000);
 
   it("comes up in Secure memory, hands over to U-Boot at EL2, and switches the machine off by the Secure GPIO", async () => {
@@ -41,6 +41,19 @@ describe("TF-A", () => {
     expect(console).toContain("SPSR = 0x3c9");
     expect(console).toContain("DRAM:  1 GiB");
     expect(console).toContain("QEMU System Power off: with GPIO.");
+    expect(machine.ended).toEqual({ reason: "system-off" });
+  });
+
+  it("finds its images by semihosting where flash has none", async () => {
+    const { console, machine } = await runFirmware({
+      flash: [built("bl1.bin")],
+      el2: "guest",
+      el3: "guest",
+      semihosting: { commandLine: "", directory },
+      dialogue: [STOP_AUTOBOOT, [PROMPT, "poweroff\r"]],
+    });
+    expect(console).toMatch(/NOTICE: {2}BL31: v2\.\d+/);
+    expect(console).toContain("DRAM:  1 GiB");
     expect(machine.ended).toEqual({ reason: "system-off" });
   });
 
