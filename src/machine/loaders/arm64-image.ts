@@ -14,10 +14,13 @@ const MAGIC = "ARM\x64";
 const OLD_TEXT_OFFSET = 0x80000;
 
 /**
- * Where the 2 MiB aligned base lies in RAM. The first 2 MiB stay free: boot loaders keep things there, and it puts a
- * kernel with text_offset 0 where QEMU puts it.
+ * The document has text_offset counted from any multiple of 2 MiB. QEMU takes the first of RAM, and the second for an
+ * offset below 4 KiB, where its own first instructions are; programs are linked for these addresses, so they are ours.
  */
-const IMAGE_BASE = 0x200000;
+const SECOND_BASE = 0x200000;
+const RESERVED = 0x1000;
+/** Of what a header can ask for. */
+const LIMIT = 2n ** 32n;
 
 interface Header {
   readonly textOffset: bigint;
@@ -40,12 +43,13 @@ export function imagePlacement(bytes: Uint8Array, name: string): { address: Kern
   if (flags & 1n) {
     throw new ConfigError("BAD_KERNEL", `${name}: a big-endian kernel; the machine is little-endian`);
   }
-  const offset = imageSize === 0n ? OLD_TEXT_OFFSET : Number(textOffset);
-  if (offset >= IMAGE_BASE || imageSize > 0xffff_ffffn) {
+  if (textOffset >= LIMIT || imageSize >= LIMIT) {
     const fields = `text_offset 0x${textOffset.toString(16)}, image_size 0x${imageSize.toString(16)}`;
     throw new ConfigError("BAD_KERNEL", `${name}: a damaged Image header: ${fields}`);
   }
-  return { address: { base: "ram", offset: IMAGE_BASE + offset }, memorySize: Number(imageSize) };
+  const asked = imageSize === 0n ? OLD_TEXT_OFFSET : Number(textOffset);
+  const offset = asked < RESERVED ? SECOND_BASE + asked : asked;
+  return { address: { base: "ram", offset }, memorySize: Number(imageSize) };
 }
 
 /** `header` is the beginning of `bytes`. */

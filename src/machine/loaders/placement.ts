@@ -1,8 +1,8 @@
 /**
  * Where kernel, initrd and device tree go in RAM: Documentation/arch/arm64/booting.rst, sections 2 and 4. The layout
- * follows QEMU's, so that addresses in people's scripts stay true: an Image at RAM + 2 MiB + text_offset, the initrd
- * at RAM + min(128 MiB, half the memory), the tree behind it on a 2 MiB boundary; for an ELF file the tree is at the
- * start of RAM when that is free.
+ * follows QEMU's, so that addresses in people's scripts stay true: an Image by its header (arm64-image.ts), the
+ * initrd at RAM + min(128 MiB, half the memory), the tree behind it on a 2 MiB boundary; for an ELF file the tree is at
+ * the start of RAM when that is free.
  */
 import { ConfigError } from "../errors.js";
 import { formatSize, hex } from "../format.js";

@@ -19,21 +19,31 @@ function failure(bytes: Uint8Array, name = "x"): string {
 }
 
 describe("arm64 Image", () => {
-  it("goes to a 2 MiB boundary plus text_offset and claims image_size", () => {
+  it.each([
+    [0n, 0x200000],
+    [0x800n, 0x200800],
+    [0x1000n, 0x1000],
+    [0x80000n, 0x80000],
+    [0x123_4000n, 0x123_4000],
+  ])("with text_offset %s goes where QEMU puts it", (textOffset, offset) => {
+    expect(loadKernel(arm64Image({ textOffset, imageSize: 0x5000n }), "Image").entry).toEqual({ base: "ram", offset });
+  });
+
+  it("claims image_size", () => {
     const bytes = arm64Image({ textOffset: 0x80000n, imageSize: 0x5000n });
     const kernel = loadKernel(bytes, "Image");
     expect(kernel).toEqual({
       kind: "image",
       name: "Image",
-      segments: [{ address: { base: "ram", offset: 0x280000 }, bytes, memorySize: 0x5000 }],
-      entry: { base: "ram", offset: 0x280000 },
+      segments: [{ address: { base: "ram", offset: 0x80000 }, bytes, memorySize: 0x5000 }],
+      entry: { base: "ram", offset: 0x80000 },
     });
   });
 
   it("takes text_offset as 0x80000 when image_size is 0, as kernels before 3.17 mean it", () => {
     const bytes = arm64Image({ textOffset: 0n, imageSize: 0n });
     const kernel = loadKernel(bytes, "Image");
-    expect(kernel.entry.offset).toBe(0x280000);
+    expect(kernel.entry.offset).toBe(0x80000);
     expect(kernel.segments[0]!.memorySize).toBe(bytes.length);
   });
 
