@@ -17,9 +17,14 @@ const PSTATE_D = 1 << 9;
 /** IFSC and DFSC of debug exceptions. */
 export const DEBUG_FSC = 0x22;
 
-/** EL0–EL2 execute in Secure state. */
-export function isSecure(vcpu: Vcpu): boolean {
+/** EL0–EL2 execute in Secure state, or would (IsSecureBelowEL3). */
+export function isSecureBelowEl3(vcpu: Vcpu): boolean {
   return (vcpu.controls.scr & SCR.NS) === 0;
+}
+
+/** At this level the vCPU is in Secure state (IsSecure). */
+export function isSecure(vcpu: Vcpu, el = vcpu.el): boolean {
+  return el === 3 || isSecureBelowEl3(vcpu);
 }
 
 /** Where debug exceptions go: EL2 with MDCR_EL2.TDE or HCR_EL2.TGE. */
@@ -30,7 +35,7 @@ export function debugTarget({ controls: { el2, mdcr2 } }: Vcpu): 1 | 2 {
 /** Whether breakpoints and watchpoints generate exceptions where the vCPU is (AArch64.GenerateDebugExceptions). */
 export function debugExceptionsEnabled(vcpu: Vcpu): boolean {
   if ((vcpu.sysregLow("OSLSR_EL1") & OSLSR_OSLK) !== 0 || vcpu.el === 3) return false;
-  if (isSecure(vcpu) && (vcpu.controls.mdcr3 & MDCR3_SDD) !== 0) return false;
+  if (isSecureBelowEl3(vcpu) && (vcpu.controls.mdcr3 & MDCR3_SDD) !== 0) return false;
   const target = debugTarget(vcpu);
   if (vcpu.el !== target) return vcpu.el < target;
   return (vcpu.sysregLow("MDSCR_EL1") & MDSCR.KDE) !== 0 && (vcpu.daif & PSTATE_D) === 0;
@@ -81,7 +86,7 @@ export function breakpointPlaces(vcpu: Vcpu, count: number): { addresses: bigint
 /** Security state, EL and link of a breakpoint or watchpoint for an access as from `el` (AArch64.StateMatch). */
 function stateMatches(vcpu: Vcpu, control: number, linked: boolean, el: number, breakpoints: number): boolean {
   const { hmc, ssc, privilege, lbn } = stateFields(control);
-  const secure = el === 3 || isSecure(vcpu);
+  const secure = isSecure(vcpu, el);
   if (ssc === 2 ? !secure : ssc !== 0 && secure) return false;
   if (el >= 2) {
     // SSC 3 with HMC is EL2 alone; without PMC or PAC higher levels are meant.

@@ -4,6 +4,7 @@
  */
 
 import type { ClientPoints, DebugTarget, Point, TargetError } from "./target.js";
+import { tracingOf } from "./tracepoints/index.js";
 
 /** What `Z` says of a point besides what it is: its commands outlive the connection. */
 export interface Insertion {
@@ -37,6 +38,11 @@ export class PointSet implements ClientPoints {
 
   get left(): Point[] {
     return [...this.#book.left.values()];
+  }
+
+  get traced(): ClientPoints["traced"] {
+    const tracing = tracingOf(this.target);
+    return tracing?.running === true ? [...tracing.tracepoints.values()].filter(({ enabled }) => enabled) : [];
   }
 
   removeLeft(address?: bigint): number {

@@ -172,6 +172,8 @@ export interface ClientPoints {
   readonly set: readonly Point[];
   /** Left in the machine by clients that are gone, because their commands are to go on without them. */
   readonly left: readonly Point[];
+  /** Tracepoints of the trace run that is on. */
+  readonly traced: readonly { readonly number: number; readonly address: bigint; readonly hits: number }[];
   /** Removes what was left, at one address or everywhere. Gives how many that were. */
   removeLeft(address?: bigint): number;
 }

@@ -130,8 +130,9 @@ describe("a trace run", () => {
     const trace = ["trace *last", "actions", "collect $x0", "end"];
     await run([...trace, "set disconnected-tracing on", "tstart", "detach"]);
     await vi.waitUntil(() => rig.x(3) === 5n);
-    const text = await run(["tstatus", "tstop", "tfind start", "p $x0"]);
+    const text = await run(["tstatus", "monitor points", "tstop", "monitor points", "tfind start", "p $x0"]);
     expect(text).toContain("Trace is running on the target.");
+    expect(text).toMatch(/^0x00000000400800\w\w tracepoint 1, hit 1 times; tstop ends the run\nno points$/m);
     expect(values(text)).toEqual(["20"]);
     await run(["set disconnected-tracing off", "tstart", "detach"]);
     expect(await run(["tstatus"])).toContain("Trace stopped because of disconnection.");

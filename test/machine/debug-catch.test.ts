@@ -206,14 +206,19 @@ describe("a stage 2 fault", () => {
     expect(reportOf(await rig.continue())).toContain("synchronous External abort, read, from EL1 to EL1");
   });
 
-  it("of hosted EL2 is no Data Abort of the guest's, unless asked for", async () => {
-    const rig = await start(`adr x0, 1f\nmsr vbar_el1, x0\n${UART.replace("b .", "")}\n${LOST}\n.balign 2048\n1: b .`);
-    monitor(rig, "catch dabort");
-    expect(reportOf(await rig.continue())).toContain("synchronous External abort, read, from EL1 to EL1");
-    const hosted = await start(UART);
-    monitor(hosted, "catch dabort to el2");
-    expect(reportOf(await hosted.continue())).toContain("from EL1 to hosted EL2");
-  });
+  it.each(["dabort", "exception", "vector sync"])(
+    "of hosted EL2 is no %s of the guest's, unless asked for",
+    async (what) => {
+      const rig = await start(
+        `adr x0, 1f\nmsr vbar_el1, x0\n${UART.replace("b .", "")}\n${LOST}\n.balign 2048\n1: b .`,
+      );
+      monitor(rig, `catch ${what}`);
+      expect(reportOf(await rig.continue())).toContain("synchronous External abort, read, from EL1 to EL1");
+      const hosted = await start(UART);
+      monitor(hosted, `catch ${what} to el2`);
+      expect(reportOf(await hosted.continue())).toContain("from EL1 to hosted EL2");
+    },
+  );
 
   it.each(["0x9000018", "0x9000010-0x9000018"])("is caught at %s, a device's too", async (range) => {
     const rig = await start(UART);
@@ -366,6 +371,7 @@ describe("the run", () => {
     const [, ...alone] = await end();
     const all = [
       "catch exception",
+      "catch el2",
       "catch sysreg tpidr_el1",
       "catch sysreg tpidr_el0",
       "catch sysreg elr_el1",

@@ -263,6 +263,33 @@ describe("views", () => {
     rig.target.detach();
     expect(rig.target.physicalMemory).toBe(false);
   });
+
+  it("of a Non-secure level show no Secure memory, as the level would not see it", async () => {
+    const rig = await Rig.create(assemble("b ."), { el2: "guest", el3: "guest" });
+    const { vcpu } = rig.machine.cores[0]!;
+    const [ram, uart] = [0x0e00_0000n, 0x0904_0fe0n];
+    const seen = (view: string): unknown[] => {
+      monitor(rig, `view ${view}`);
+      return [rig.memory(ram, 8), rig.memory(uart, 4)];
+    };
+    const shown = [0x1234n, 0x11n];
+    expect(rig.setMemory(ram, 0x1234n, 8)).toBeUndefined();
+    expect(seen("el1")).toEqual(shown);
+    vcpu.setSysreg("SCR_EL3", vcpu.sysreg("SCR_EL3") | 1n);
+    vcpu.recomputeModes();
+    for (const view of ["current", "el3", "pa"]) expect(seen(view), view).toEqual(shown);
+    for (const view of ["el1", "el2", "ipa"]) {
+      expect(seen(view), view).toEqual([
+        "0xe000000: Secure memory at a Non-secure address; monitor view pa shows it",
+        "0x9040fe0: Secure memory at a Non-secure address; monitor view pa shows it",
+      ]);
+      expect(rig.setMemory(ram, 0n, 8)).toContain("Secure memory");
+    }
+    vcpu.pstate = 0x3c5;
+    vcpu.recomputeModes();
+    expect(seen("current")[0]).toContain("Secure memory");
+    expect(seen("pa")).toEqual(shown);
+  });
 });
 
 describe("the machine", () => {

@@ -5,7 +5,7 @@
  */
 
 import type { Width } from "../../bus/contract.js";
-import { isSecure } from "../../cpu/debug.js";
+import { isSecure, isSecureBelowEl3 } from "../../cpu/debug.js";
 import type { Vcpu } from "../../cpu/vcpu.js";
 import { CONTEXT, CPU, PAGE_SIZE, SECURE_ADDRESS } from "../../engine/layout.js";
 import { Errno, TargetError } from "../../gdb/target.js";
@@ -17,10 +17,15 @@ import { type Regime, type StageWalk, Tables, walkAll } from "./tables.js";
 export const VIEWS = ["current", "el0", "el1", "el2", "el3", "ipa", "pa"] as const;
 export type View = (typeof VIEWS)[number];
 
+/** A device's register, and whether its address is a Secure one. */
+interface DevicePlace {
+  readonly kind: "device";
+  readonly address: number;
+  readonly secure: boolean;
+}
+
 /** Where the bytes of one virtual page really are. */
-type Place =
-  | { readonly kind: "ram"; readonly pa: bigint; readonly host: number }
-  | { readonly kind: "device"; readonly address: number };
+type Place = { readonly kind: "ram"; readonly pa: bigint; readonly host: number } | DevicePlace;
 
 const WIDTHS: readonly Width[] = [8, 4, 2, 1];
 
@@ -65,7 +70,7 @@ export class DebugMemory {
       const chunk = Math.min(bytes.length - done, PAGE_SIZE - Number(va % BigInt(PAGE_SIZE)));
       const place = this.locate(vcpu, va);
       if (place instanceof TargetError) return place;
-      if (place.kind === "device") return this.writeDevice(vcpu, place.address, bytes);
+      if (place.kind === "device") return this.writeDevice(place, bytes);
       parts.push({ pa: place.pa, bytes: bytes.subarray(done, done + chunk) });
       done += chunk;
     }
@@ -76,7 +81,7 @@ export class DebugMemory {
   private readInPage(vcpu: Vcpu, va: bigint, into: Uint8Array): number | TargetError {
     const place = this.locate(vcpu, va);
     if (place instanceof TargetError) return place;
-    if (place.kind === "device") return this.peek(vcpu, place.address, into);
+    if (place.kind === "device") return this.peek(place, into);
     into.set(this.machine.engine.bytes.subarray(place.host, place.host + into.length));
     return into.length;
   }
@@ -84,32 +89,50 @@ export class DebugMemory {
   /** Translates as the view says; the address of a page's byte. */
   private locate(vcpu: Vcpu, va: bigint): Place | TargetError {
     const { view } = this;
-    if (view === "pa") return this.placeOf(va, va);
+    // Both address spaces: what is Secure alone is nowhere else at the same address.
+    if (view === "pa") return this.placeOf(va, va, isSecure(vcpu));
     if (view === "ipa") return this.locateIntermediate(vcpu, va);
     const context = contextOf(vcpu, view);
     const fault = this.walk(vcpu, context, va);
-    const pa = vcpu.get64(fault === 0 ? CPU.walkPa : CPU.walkIpa) & (SECURE_ADDRESS - 1n);
-    if (fault === 0) return this.placeOf(pa, va);
-    if (isMissing(fault) && isEmulated(this.machine, pa)) return { kind: "device", address: Number(pa) };
+    const output = vcpu.get64(fault === 0 ? CPU.walkPa : CPU.walkIpa);
+    const pa = output & (SECURE_ADDRESS - 1n);
+    const secure = (output & SECURE_ADDRESS) !== 0n;
+    if (fault === 0) return this.refuseSecure(pa, va, secure) ?? this.placeOf(pa, va, secure);
+    if (isMissing(fault) && isEmulated(this.machine, pa)) return { kind: "device", address: Number(pa), secure };
     return this.explain(vcpu, context, va, fault);
   }
 
   private locateIntermediate(vcpu: Vcpu, ipa: bigint): Place | TargetError {
     const { stage2, failure, pa } = walkAll(new Tables(this.machine, vcpu), "ipa", ipa);
-    if (pa !== undefined) return this.placeOf(pa, ipa);
+    const secure = isSecureBelowEl3(vcpu);
+    if (pa !== undefined) return this.refuseSecure(pa, ipa, secure) ?? this.placeOf(pa, ipa, secure);
     if (failure?.why === TRANSLATION_FAULT && isEmulated(this.machine, ipa))
-      return { kind: "device", address: Number(ipa) };
+      return { kind: "device", address: Number(ipa), secure };
     const where = `${failure?.why} at stage 2 level ${failure?.level}${lastDescriptor(stage2)}`;
     return new TargetError(Errno.EFAULT, `IPA ${hex(ipa)}: ${where}, VTTBR_EL2 = ${hex(vcpu.sysreg("VTTBR_EL2"))}`);
   }
 
-  private placeOf(pa: bigint, from: bigint): Place | TargetError {
+  private placeOf(pa: bigint, from: bigint, secure: boolean): Place | TargetError {
     const { engine, platform } = this.machine;
     const host = engine.hostAddress(pa);
     if (host !== undefined) return { kind: "ram", pa, host };
-    if (platform.bus.find(Number(pa)) !== undefined) return { kind: "device", address: Number(pa) };
-    const where = pa === from ? "" : ` (${this.view === "ipa" ? "IPA" : "virtual"} ${hex(from)})`;
-    return new TargetError(Errno.EFAULT, `${hex(pa)}${where}: no RAM and no device at this physical address`);
+    if (platform.bus.find(Number(pa)) !== undefined) return { kind: "device", address: Number(pa), secure };
+    const text = `${this.physical(pa, from)}: no RAM and no device at this physical address`;
+    return new TargetError(Errno.EFAULT, text);
+  }
+
+  /** What is in the Secure address space alone is not where a Non-secure address leads to, on hardware neither. */
+  private refuseSecure(pa: bigint, from: bigint, secure: boolean): TargetError | undefined {
+    const { engine, platform } = this.machine;
+    const isSecureAlone = (engine.regionAt(pa) ?? platform.bus.find(Number(pa)))?.secure === true;
+    if (secure || !isSecureAlone) return undefined;
+    const text = `${this.physical(pa, from)}: Secure memory at a Non-secure address; monitor view pa shows it`;
+    return new TargetError(Errno.EFAULT, text);
+  }
+
+  /** A physical address, and the one that leads to it. */
+  private physical(pa: bigint, from: bigint): string {
+    return pa === from ? hex(pa) : `${hex(pa)} (${this.view === "ipa" ? "IPA" : "virtual"} ${hex(from)})`;
   }
 
   /** The walk of the privileged level for whichever access is permitted: its fault word, 0 for none. */
@@ -128,7 +151,7 @@ export class DebugMemory {
   }
 
   /** Bytes of a device from its registers, at least one: the widest access that the device has for them. */
-  private peek(vcpu: Vcpu, address: number, into: Uint8Array): number | TargetError {
+  private peek({ address, secure }: DevicePlace, into: Uint8Array): number | TargetError {
     const { bus } = this.machine.platform;
     let done = 0;
     let refusal = "";
@@ -136,7 +159,7 @@ export class DebugMemory {
       const at = address + done;
       const width = WIDTHS.find((w) => {
         if (at % w !== 0 || w > into.length - done) return false;
-        const value = bus.peek(at, w, isSecure(vcpu));
+        const value = bus.peek(at, w, secure);
         if (typeof value !== "bigint") {
           refusal = value.reason;
           return false;
@@ -151,14 +174,14 @@ export class DebugMemory {
   }
 
   /** A debugger that writes a device register means the access, with all that follows from it. */
-  private writeDevice(vcpu: Vcpu, address: number, bytes: Uint8Array): TargetError | undefined {
+  private writeDevice({ address, secure }: DevicePlace, bytes: Uint8Array): TargetError | undefined {
     const width = WIDTHS.find((w) => w === bytes.length);
     if (width === undefined || address % width !== 0) {
       const text = `${hex(address)}: device registers are written 1, 2, 4 or 8 bytes at a time, aligned`;
       return new TargetError(Errno.EINVAL, text);
     }
     const value = bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-    const fault = this.machine.platform.bus.write(address, width, value, isSecure(vcpu));
+    const fault = this.machine.platform.bus.write(address, width, value, secure);
     return fault && new TargetError(Errno.EFAULT, fault.reason);
   }
 

@@ -17,7 +17,7 @@ export interface CatchSpec {
   readonly exception?: (facts: ExceptionFacts) => boolean;
   /**
    * Not at a hosted level, unless that is asked for: there every physical interrupt comes by before it is the guest's, and
-   * every access to a device.
+   * every access to a device; and its vector has no code.
    */
   readonly guestOnly?: true;
   /** A register's accesses, before they happen: 15-bit encoding. */
@@ -129,6 +129,7 @@ const WITH_IMMEDIATE = ["svc", "brk"];
 const CALLS = ["hvc", "smc"];
 /** At hosted EL2 these are accesses to devices, and what comes of others is taken by the guest again. */
 const ABORTS = ["dabort", "iabort"];
+const ABORT_CLASSES = CLASSES.flatMap(({ name, ec }) => (ABORTS.includes(name) ? ec : []));
 const OWN_KINDS = [...CALLS, ...WITH_IMMEDIATE, "sysreg", "serror"];
 
 const classKinds: readonly CatchKind[] = CLASSES.flatMap(({ name, ec, title }): CatchKind[] => {
@@ -161,11 +162,14 @@ export const CATCH_KINDS: readonly CatchKind[] = [
   {
     name: "exception",
     usage: "[EC]",
-    help: "any exception, or those of a class by its number in ESR_ELx.EC",
+    help: 'any exception, or those of a class by its number in ESR_ELx.EC; at a hosted level with "to el2"',
     words: 1,
     parse([text]) {
-      if (text === undefined) return { exception: () => true };
-      return withNumber(text, EXCEPTION_CLASSES, (ec) => ({ exception: (f) => f.ec === ec }));
+      if (text === undefined) return { exception: () => true, guestOnly: true };
+      return withNumber(text, EXCEPTION_CLASSES, (ec) => {
+        const exception = inClass([ec]);
+        return ABORT_CLASSES.includes(ec) ? { exception, guestOnly: true } : { exception };
+      });
     },
   },
   ...classKinds,
@@ -176,13 +180,13 @@ export const CATCH_KINDS: readonly CatchKind[] = [
   {
     name: "vector",
     usage: `OFFSET|${VECTORS.join("|")}`,
-    help: "an entry through a vector, by its offset from VBAR_ELx or its kind",
+    help: 'an entry through a vector, by its offset from VBAR_ELx or its kind; at a hosted level with "to el2"',
     words: 1,
     parse([text]) {
       if (text === undefined) return refuse(`catch vector: which? An offset (0x280) or ${VECTORS.join(", ")}`);
       const kind = VECTORS.indexOf(text);
-      if (kind >= 0) return { exception: (f) => ((f.vector >> 7) & 3) === kind };
-      return withNumber(text, VECTOR_OFFSETS, (offset) => ({ exception: (f) => f.vector === offset }));
+      if (kind >= 0) return { exception: (f) => ((f.vector >> 7) & 3) === kind, guestOnly: true };
+      return withNumber(text, VECTOR_OFFSETS, (offset) => ({ exception: (f) => f.vector === offset, guestOnly: true }));
     },
   },
   {

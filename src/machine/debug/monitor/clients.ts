@@ -14,15 +14,22 @@ export const points: MonitorCommand = {
   name: "points",
   usage: "[delete all|ADDRESS]",
   help:
-    "breakpoints and watchpoints that are in the machine, those that a debugger which is gone has left included: a " +
-    "dprintf whose commands go on, until deleted here. GDB takes its own out whenever the machine stops",
+    "breakpoints, watchpoints and a trace run's tracepoints that are in the machine, those that a debugger which is gone " +
+    "has left included: a dprintf whose commands go on, until deleted here. GDB takes its own out whenever the machine stops",
   example: "monitor points delete all",
   arguments: [0, 2],
   run({ client }, [verb, which]) {
     if (client === undefined) return refuse("points belong to clients");
-    const { set, left } = client.points;
+    const { set, left, traced } = client.points;
     if (verb === undefined) {
-      const lines = [...set.map(describe), ...left.map((point) => `${describe(point)}, left by a client that is gone`)];
+      const lines = [
+        ...set.map(describe),
+        ...left.map((point) => `${describe(point)}, left by a client that is gone`),
+        ...traced.map(
+          ({ number, address, hits }) =>
+            `${hex(address, 16)} tracepoint ${number}, hit ${hits} times; tstop ends the run`,
+        ),
+      ];
       return lines.length > 0 ? lines : ["no points"];
     }
     if (verb !== "delete" || which === undefined) return refuse("usage: monitor points [delete all|ADDRESS]");
