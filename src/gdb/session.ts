@@ -10,14 +10,7 @@
 import { type Command, OK, type Reply, UNSUPPORTED } from "./commands/command.js";
 import { findCommand } from "./commands/index.js";
 import { AllStop } from "./control/all-stop.js";
-import {
-  type Control,
-  type ControlPort,
-  type FileReply,
-  hasEnded,
-  observerRefusal,
-  type Resumption,
-} from "./control/control.js";
+import { type Control, type ControlPort, type FileReply, hasEnded, type Resumption } from "./control/control.js";
 import { NonStop } from "./control/non-stop.js";
 import { Observation } from "./control/observation.js";
 import { type RegisterFile, registerFile } from "./description/registers.js";
@@ -28,7 +21,7 @@ import { hexByte } from "./packet/hex.js";
 import { formatThreadId } from "./packet/thread-id.js";
 import { PointSet } from "./points.js";
 import { stopReply } from "./stop-reply.js";
-import { type DebugTarget, Errno, type MonitorClient, type Stop, TargetError } from "./target.js";
+import { type DebugTarget, Errno, type MonitorClient, observerRefusal, type Stop, TargetError } from "./target.js";
 import { tracingOf } from "./tracepoints/index.js";
 
 export type { Transport } from "./link.js";

@@ -34,6 +34,14 @@ export class TargetError {
   ) {}
 }
 
+/** A refusal for a client that may look and nothing else. */
+export function observerRefusal(what: string): TargetError {
+  return new TargetError(
+    Errno.EPERM,
+    `${what}: this client observes; another one controls the machine (see: monitor control)`,
+  );
+}
+
 /** A vCPU as a debugger lists it. `id` counts from 0 and is its index in `DebugTarget.vcpus()`. */
 export interface Vcpu {
   readonly id: number;

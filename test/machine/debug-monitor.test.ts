@@ -74,7 +74,7 @@ describe("help", () => {
     ["walk 0 el7", 'refused: no regime "el7"; there are el0, el1, el2, el3, ipa'],
     ["view el9", 'refused: no view "el9"; there are current, el0, el1, el2, el3, ipa, pa'],
     ["power on 7 0", "refused: there is no CPU7: the machine has 1, from 0"],
-    ["info", 'refused: no monitor command "info"; there are info cores, info registers'],
+    ["info", 'refused: no monitor command "info"; there are info cores, info cpus, info registers'],
     ["power up 1", 'refused: no monitor command "power up 1"; there are power on, power off, power key'],
     ["nonsense", 'refused: no monitor command "nonsense"; see: monitor help'],
     ["sysreg s3_0_c15_c9_7", "refused: there is no system register s3_0_c15_c9_7"],

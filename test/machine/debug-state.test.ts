@@ -384,10 +384,11 @@ describe("monitor", () => {
     const rig = await Rig.create(assemble("nop\nnop\nnop"), { cpus: 2 });
     await rig.step();
     await rig.step();
-    expect(rig.target.monitor("inf c", 1)).toBe(
+    expect(rig.target.monitor("inf cp", 1)).toBe(
       "  CPU0  pc 0x0000000040080008  MPIDR 0x0  EL1 running\n" +
         "* CPU1  pc 0x0000000000000000  MPIDR 0x1  halted (PSCI off)\n",
     );
+    expect(rig.target.monitor("inf co", 1)).toBe(rig.target.monitor("inf cp", 1));
     const stats = rig.target.monitor("stats", 0) as string;
     expect(stats).toMatch(/^instructions retired {2}2$/m);
     expect(stats).toMatch(/^virtual time +0\.000000 s$/m);

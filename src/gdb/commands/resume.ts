@@ -4,12 +4,12 @@
  * as it is.
  */
 
-import { observerRefusal, type StepRange } from "../control/control.js";
+import type { StepRange } from "../control/control.js";
 import { CORE, CoreRegister } from "../description/core.js";
 import { type Arguments, MalformedPacket } from "../packet/arguments.js";
 import { parseThreadId, type ThreadId } from "../packet/thread-id.js";
 import type { Session } from "../session.js";
-import type { ResumeAction } from "../target.js";
+import { observerRefusal, type ResumeAction } from "../target.js";
 import { command, type Reply } from "./command.js";
 
 /** What one action of `vCont` asks; `stop` is for non-stop mode and leaves a vCPU standing in all-stop mode. */

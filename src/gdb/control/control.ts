@@ -4,7 +4,7 @@ import type { Reply } from "../commands/command.js";
 import { CORE, CoreRegister } from "../description/core.js";
 import type { Session } from "../session.js";
 import type { Stop } from "../target.js";
-import { type DebugTarget, Errno, type FileRequest, type ResumeAction, TargetError } from "../target.js";
+import { type DebugTarget, type FileRequest, type ResumeAction, TargetError } from "../target.js";
 
 /** Step until pc is outside [start, end). */
 export interface StepRange {
@@ -59,14 +59,6 @@ export interface Control {
   allTold?(): Promise<void>;
   /** `vStopped`: the event that was last told is understood. Left out where there are no such events. */
   acknowledge?(): Reply;
-}
-
-/** A refusal for a client that may look and nothing else. */
-export function observerRefusal(what: string): TargetError {
-  return new TargetError(
-    Errno.EPERM,
-    `${what}: this client observes; another one controls the machine (see: monitor control)`,
-  );
 }
 
 /** Whether a stop is inside a range step, so that the vCPU is to step on. */

@@ -6,16 +6,8 @@
 
 import { OK, type Reply } from "../commands/command.js";
 import { stopReply } from "../stop-reply.js";
-import { Errno, type ResumeAction, type Stop, TargetError } from "../target.js";
-import {
-  type Control,
-  type ControlPort,
-  hasEnded,
-  observerRefusal,
-  type Resumption,
-  type StepRange,
-  stepsOn,
-} from "./control.js";
+import { Errno, observerRefusal, type ResumeAction, type Stop, TargetError } from "../target.js";
+import { type Control, type ControlPort, hasEnded, type Resumption, type StepRange, stepsOn } from "./control.js";
 
 export class NonStop implements Control {
   readonly ready = true;

@@ -8,8 +8,8 @@
 
 import type { Reply } from "../commands/command.js";
 import { SIGINT, stopReply } from "../stop-reply.js";
-import type { Stop } from "../target.js";
-import { type Control, type ControlPort, hasEnded, observerRefusal, type Resumption } from "./control.js";
+import { observerRefusal, type Stop } from "../target.js";
+import { type Control, type ControlPort, hasEnded, type Resumption } from "./control.js";
 
 export class Observation implements Control {
   readonly #port: ControlPort;

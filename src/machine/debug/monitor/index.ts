@@ -1,5 +1,5 @@
 /** `monitor` commands: the table, and how a line finds its row. A name may be cut short as far as it stays the only one. */
-import { TargetError } from "../../../gdb/target.js";
+import { observerRefusal, TargetError } from "../../../gdb/target.js";
 import { catching } from "./catch.js";
 import { control, points } from "./clients.js";
 import { hex, type MonitorCommand, type MonitorContext, type Output, refuse } from "./command.js";
@@ -9,8 +9,8 @@ import { devices, mmioRead, mmioWrite } from "./devices.js";
 import { exits, psci } from "./exits.js";
 import { gic } from "./gic.js";
 import { log } from "./log.js";
-import { infoCores, reset, stats, systemReset } from "./machine.js";
-import { mayObserve, observersRefusal } from "./observers.js";
+import { infoCores, infoCpus, reset, stats, systemReset } from "./machine.js";
+import { mayObserve } from "./observers.js";
 import { injectIrq, injectSerror, powerKey, powerOff, powerOn, systemPowerdown } from "./power.js";
 import { infoRegisters, sysreg } from "./registers.js";
 import { saveImage } from "./save-image.js";
@@ -31,7 +31,7 @@ const help: MonitorCommand = {
     if (words.length === 0) {
       return [
         ...COMMANDS.map(({ name, help: text, example }) => `${name.padEnd(16)} ${text}; ${example}`),
-        "a command may be cut short: monitor inf c; what has a $ in it is an expression, without spaces: monitor walk $sp+16",
+        "a command may be cut short: monitor inf r; what has a $ in it is an expression, without spaces: monitor walk $sp+16",
       ];
     }
     const found = find(words);
@@ -44,6 +44,7 @@ const help: MonitorCommand = {
 export const COMMANDS: readonly MonitorCommand[] = [
   help,
   infoCores,
+  infoCpus,
   infoRegisters,
   description,
   sysreg,
@@ -130,7 +131,7 @@ export function runMonitor(line: string, context: MonitorContext): string | Targ
   if (found.args.length < least || found.args.length > most) {
     return refuse(`usage: monitor ${command.name} ${command.usage ?? ""}`.trimEnd());
   }
-  if (context.client?.observes && !mayObserve(command.name, found.args)) return refuse(observersRefusal(command.name));
+  if (context.client?.observes && !mayObserve(command.name, found.args)) return observerRefusal(command.name);
   const args = evaluated(found.args, command, context);
   if (args instanceof TargetError) return args;
   const lines: Output = command.run(context, args);

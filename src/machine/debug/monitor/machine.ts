@@ -15,6 +15,14 @@ export const infoCores: MonitorCommand = {
     }),
 };
 
+/** What QEMU's monitor calls it. */
+export const infoCpus: MonitorCommand = {
+  ...infoCores,
+  name: "info cpus",
+  help: "the same as info cores",
+  example: "monitor info cpus",
+};
+
 export const reset: MonitorCommand = {
   name: "reset",
   help: "back to power-on, breakpoints kept; GDB then needs `maintenance flush register-cache`",

@@ -4,6 +4,7 @@
 const LOOKS: Readonly<Record<string, number>> = {
   help: 2,
   "info cores": 0,
+  "info cpus": 0,
   "info registers": 1,
   sysreg: 1,
   walk: 2,
@@ -24,8 +25,4 @@ const LOOKS: Readonly<Record<string, number>> = {
 
 export function mayObserve(name: string, args: readonly string[]): boolean {
   return args.length <= (LOOKS[name] ?? -1);
-}
-
-export function observersRefusal(name: string): string {
-  return `${name}: this client observes; another one controls the machine (see: monitor control)`;
 }
