@@ -3,6 +3,7 @@
  * stage 2, from engine memory and without effect on anything. The walk that the guest runs on is mmu/walk.ts; this one
  * is for display and must say the same, which a test sees to.
  */
+import { isSecureBelowEl3 } from "../../cpu/debug.js";
 import type { Vcpu } from "../../cpu/vcpu.js";
 import { CPU, CPU_FEATURE } from "../../engine/layout.js";
 import type { Machine } from "../machine.js";
@@ -315,6 +316,14 @@ export interface FullWalk {
   readonly failure?: Failure;
   /** The physical address, when there is no failure. */
   readonly pa?: bigint;
+}
+
+/** Whether a walk without failure ends in the Secure address space: NS of the leaf, NSTable of tables above it (D8.3). */
+export function isSecureOutput(vcpu: Vcpu, regime: Regime | "ipa", { stage1 }: FullWalk): boolean {
+  const isSecureRegime = regime === "el3" || ((regime === "el1" || regime === "ipa") && isSecureBelowEl3(vcpu));
+  if (!isSecureRegime) return false;
+  const steps = stage1?.translation.steps ?? [];
+  return steps.every(({ kind, descriptor }) => !flag(descriptor, kind === "table" ? 63 : 5));
 }
 
 /** The whole translation of a virtual address in a regime, or of an intermediate address where `regime` is "ipa". */

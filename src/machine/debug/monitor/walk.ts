@@ -3,7 +3,15 @@ import type { Vcpu } from "../../../cpu/vcpu.js";
 import { TargetError } from "../../../gdb/target.js";
 import { mapsOf } from "../maps.js";
 import { currentRegime, type DebugMemory, regimeOfView } from "../memory.js";
-import { describeLeaf1, describeLeaf2, type Regime, type StageWalk, Tables, walkAll } from "../tables.js";
+import {
+  describeLeaf1,
+  describeLeaf2,
+  isSecureOutput,
+  type Regime,
+  type StageWalk,
+  Tables,
+  walkAll,
+} from "../tables.js";
 import { hex, type MonitorCommand, parseNumber, refuse, selected } from "./command.js";
 
 const REGIMES = ["el0", "el1", "el2", "el3", "ipa"] as const;
@@ -49,7 +57,8 @@ export const walk: MonitorCommand = {
     if (va instanceof TargetError) return va;
     const regime = parseRegime(vcpu, context.memory, name);
     if (regime instanceof TargetError) return regime;
-    const { stage1, stage2, failure, pa } = walkAll(new Tables(context.machine, vcpu), regime, va);
+    const walked = walkAll(new Tables(context.machine, vcpu), regime, va);
+    const { stage1, stage2, failure, pa } = walked;
     // An address outside of what the registers translate has no tables.
     const isOff = regime !== "ipa" && stage1 === undefined && failure?.stage !== 1;
     const lines = [
@@ -57,7 +66,10 @@ export const walk: MonitorCommand = {
       ...(stage1 === undefined ? [] : describeStage(stage1, vcpu, regime)),
       ...(stage2 === undefined ? [] : describeStage(stage2, vcpu, "ipa")),
     ];
-    if (failure === undefined) return [...lines, `${hex(va)} is at physical address ${hex(pa ?? 0n)}`];
+    // Two address spaces are there for who owns EL3.
+    const space =
+      context.machine.config.el3 === "hosted" ? "" : isSecureOutput(vcpu, regime, walked) ? "Secure " : "Non-secure ";
+    if (failure === undefined) return [...lines, `${hex(va)} is at ${space}physical address ${hex(pa ?? 0n)}`];
     const ipa = failure.ipa === undefined ? "" : `, IPA ${hex(failure.ipa)}`;
     return [...lines, `${hex(va)}: ${failure.why} at stage ${failure.stage} level ${failure.level}${ipa}`];
   },
