@@ -329,6 +329,31 @@ describe("the machine", () => {
     expect(map.match(/ flash0$/gm)).toHaveLength(1);
   });
 
+  it("injects LPIs and shows those that are pending", async () => {
+    const rig = await Rig.create(assemble("nop"), { cpus: 2 });
+    expect(monitor(rig, "inject irq 8193", 1)).toMatch(/^refused: INTID 8193: CPU1 cannot have it pending; GICR_CTLR/);
+    // CPU1's GICR_PROPBASER with 14 bits of INTIDs, GICR_PENDBASER, GICR_CTLR.EnableLPIs; LPI 8193's configuration.
+    monitor(rig, "mmio write 0x80c0070 0x4040000d 8");
+    monitor(rig, "mmio write 0x80c0078 0x40410000 8");
+    monitor(rig, "mmio write 0x80c0000 1 4");
+    rig.setMemory(0x4040_0001n, 0xa1n, 1);
+    expect(monitor(rig, "inject irq 8193", 1)).toBe("INTID 8193 is pending\n");
+    expect(monitor(rig, "gic")).toMatch(
+      /^CPU1: (?:.*\n)+ {2}INTID 8193 group 1NS priority 0xa0 edge: enabled, pending$/m,
+    );
+    const interrupts = rig.target.osTables!().find(({ type }) => type === "interrupts");
+    expect(interrupts?.rows()).toContainEqual({
+      INTID: "8193",
+      CPU: "CPU1",
+      Group: "1NS",
+      Priority: "0xa0",
+      Trigger: "edge",
+      State: "enabled, pending",
+    });
+    expect(monitor(rig, "inject irq 8193", 1)).toMatch(/^refused/);
+    expect(monitor(rig, "inject irq 16384", 1)).toMatch(/^refused/);
+  });
+
   it("shows timers and TLBs", async () => {
     const rig = await mapped();
     await rig.step();

@@ -96,6 +96,12 @@ function describeCpu(cpu: CpuInterface, oneSecurityState: boolean): CpuDescripti
   };
 }
 
+/** What a CPU has of its own: SGIs, PPIs, and pending LPIs, which are edges of Non-secure Group 1 (IHI 0069, 4.6). */
+export function ownInterrupts({ interrupts, lpis }: CpuDescription): InterruptDescription[] {
+  const lpi = { pending: true, active: false, level: false, trigger: "edge", group: "1NS" } as const;
+  return [...interrupts, ...lpis.map((each) => ({ ...each, ...lpi }))];
+}
+
 function interruptsOf(bank: InterruptBank, first: number, oneSecurityState: boolean): InterruptDescription[] {
   const found: InterruptDescription[] = [];
   for (let intid = first; intid < bank.words * 32; intid++) {

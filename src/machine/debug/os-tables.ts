@@ -1,7 +1,7 @@
 /** Tables of `info os`: what an operating system's debugger shows of processes, this one shows of the machine. */
 
 import { TIMER_NAMES, TIMERS } from "../../cpu/sysreg/timer-names.js";
-import type { InterruptDescription } from "../../devices/gicv3/describe.js";
+import { type InterruptDescription, ownInterrupts } from "../../devices/gicv3/describe.js";
 import { PROCESS } from "../../gdb/packet/thread-id.js";
 import type { OsTable } from "../../gdb/target.js";
 import type { Machine } from "../machine.js";
@@ -73,10 +73,10 @@ const SOURCES: readonly Source[] = [
   {
     type: "interrupts",
     title: "Interrupts",
-    description: "Listing of interrupts that are enabled, pending or active",
+    description: "Listing of interrupts that are enabled, pending or active, and of pending LPIs",
     rows: ({ platform }) => {
       const { interrupts, cpus } = platform.gic.describe();
-      const own = cpus.flatMap(({ cpu, interrupts: list }) => list.map((each) => interruptRow(`CPU${cpu}`, each)));
+      const own = cpus.flatMap((cpu) => ownInterrupts(cpu).map((each) => interruptRow(`CPU${cpu.cpu}`, each)));
       return [...own, ...interrupts.map((each) => interruptRow("", each))];
     },
   },

@@ -1,5 +1,5 @@
 /** `monitor gic`: the interrupt controller's state (IHI 0069). */
-import type { InterruptDescription } from "../../../devices/gicv3/describe.js";
+import { type InterruptDescription, ownInterrupts } from "../../../devices/gicv3/describe.js";
 import { hex, type MonitorCommand } from "./command.js";
 
 function line({
@@ -20,7 +20,7 @@ function line({
 
 export const gic: MonitorCommand = {
   name: "gic",
-  help: "interrupts that are enabled, pending or active; CPU interfaces and list registers",
+  help: "interrupts that are enabled, pending or active, LPIs that are pending; CPU interfaces and list registers",
   example: "monitor gic",
   run({ machine }) {
     const { securityStates, groupsEnabled, interrupts, cpus } = machine.platform.gic.describe();
@@ -28,19 +28,23 @@ export const gic: MonitorCommand = {
     return [
       `distributor: ${securityStates} security state${securityStates === 1 ? "" : "s"}, groups enabled: ${groups}`,
       ...interrupts.map(line),
-      ...cpus.flatMap(({ cpu, priorityMask, runningPriority, signalled, interrupts: own, virtual }) => [
-        `CPU${cpu}: PMR ${hex(priorityMask, 2)}, running priority ${hex(runningPriority, 2)}, signals ${signalled === undefined ? "nothing" : `group ${signalled}`}`,
-        ...own.map(line),
-        ...(virtual.enabled
-          ? [`  virtual: PMR ${hex(virtual.priorityMask, 2)}, running priority ${hex(virtual.runningPriority, 2)}`]
-          : []),
-        ...virtual.listRegisters
-          .filter(({ state }) => state !== "invalid")
-          .map(({ index, state, vintid, group, priority, pintid }) => {
-            const hardware = pintid === undefined ? "" : `, physical INTID ${pintid}`;
-            return `  LR${index}: INTID ${vintid} group ${group} priority ${hex(priority, 2)} ${state}${hardware}`;
-          }),
-      ]),
+      ...cpus.flatMap((description) => {
+        const { cpu, priorityMask, runningPriority, signalled, virtual } = description;
+        const signals = signalled === undefined ? "nothing" : `group ${signalled}`;
+        return [
+          `CPU${cpu}: PMR ${hex(priorityMask, 2)}, running priority ${hex(runningPriority, 2)}, signals ${signals}`,
+          ...ownInterrupts(description).map(line),
+          ...(virtual.enabled
+            ? [`  virtual: PMR ${hex(virtual.priorityMask, 2)}, running priority ${hex(virtual.runningPriority, 2)}`]
+            : []),
+          ...virtual.listRegisters
+            .filter(({ state }) => state !== "invalid")
+            .map(({ index, state, vintid, group, priority, pintid }) => {
+              const hardware = pintid === undefined ? "" : `, physical INTID ${pintid}`;
+              return `  LR${index}: INTID ${vintid} group ${group} priority ${hex(priority, 2)} ${state}${hardware}`;
+            }),
+        ];
+      }),
     ];
   },
 };

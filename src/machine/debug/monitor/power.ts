@@ -69,11 +69,12 @@ const ISPENDR = 0x200;
 const SGI_FRAME = 0x1_0000;
 const REDISTRIBUTOR = 0x2_0000;
 const FIRST_SPI = 32n;
+const FIRST_LPI = 8192n;
 
 export const injectIrq: MonitorCommand = {
   name: "inject irq",
   usage: "INTID",
-  help: "makes an interrupt pending, one below 32 for the selected vCPU; it is taken where it is enabled",
+  help: "makes an interrupt pending, an SGI, PPI or LPI for the selected vCPU; it is taken where it is enabled",
   example: "monitor inject irq 33",
   arguments: [1, 1],
   run(context, [text = ""]) {
@@ -81,6 +82,12 @@ export const injectIrq: MonitorCommand = {
     if (intid instanceof TargetError) return intid;
     const { machine, vcpu } = context;
     const { distributor, redistributors, spis } = gicOf(machine.config.description);
+    if (intid >= FIRST_LPI) {
+      if (machine.platform.gic.setLpi(vcpu, Number(intid), true)) return [`INTID ${intid} is pending`];
+      return refuse(
+        `INTID ${intid}: CPU${vcpu} cannot have it pending; GICR_CTLR.EnableLPIs and GICR_PROPBASER.IDbits say which, or it is already`,
+      );
+    }
     if (intid >= FIRST_SPI + BigInt(spis)) return refuse(`INTID ${intid}: the GIC has 0 to ${31 + spis}`);
     const frame = intid < FIRST_SPI ? redistributors.base + vcpu * REDISTRIBUTOR + SGI_FRAME : distributor.base;
     const register = frame + ISPENDR + 4 * Number(intid / 32n);
