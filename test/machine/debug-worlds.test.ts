@@ -32,6 +32,7 @@ end: b end
 `;
 const SECRAM = 0xe00_0000n;
 const SECURE_UART_ID = 0x904_0fe0n;
+const SECURE_UART_BAUD = 0x904_0024n;
 const REFUSAL = "0xe000000: Secure memory at a Non-secure address; monitor view pa shows it";
 
 it("Secure memory is there for EL3 and Secure EL1, and not for Non-secure state", async () => {
@@ -59,4 +60,7 @@ it("Secure memory is there for EL3 and Secure EL1, and not for Non-secure state"
   });
   const refused = ["el0", "el1", "ipa", "el2"].map((view) => [view, REFUSAL, "string"]);
   expect(seen).toEqual([...refused, ["el3", 0x1234n, "bigint"], ["pa", 0x1234n, "bigint"]]);
+  // What is seen can be written.
+  expect([rig.setMemory(SECRAM, 1n, 8), rig.setMemory(SECURE_UART_BAUD, 0x2an, 4)]).toEqual([undefined, undefined]);
+  expect([rig.memory(SECRAM, 8), rig.memory(SECURE_UART_BAUD, 4)]).toEqual([1n, 0x2an]);
 });

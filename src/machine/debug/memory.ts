@@ -90,7 +90,7 @@ export class DebugMemory {
   private locate(vcpu: Vcpu, va: bigint): Place | TargetError {
     const { view } = this;
     // Both address spaces: what is Secure alone is nowhere else at the same address.
-    if (view === "pa") return this.placeOf(va, va, isSecure(vcpu));
+    if (view === "pa") return this.placeOf(va, va, isSecure(vcpu) || this.isSecureAlone(va));
     if (view === "ipa") return this.locateIntermediate(vcpu, va);
     const context = contextOf(vcpu, view);
     const fault = this.walk(vcpu, context, va);
@@ -123,11 +123,14 @@ export class DebugMemory {
 
   /** What is in the Secure address space alone is not where a Non-secure address leads to, on hardware neither. */
   private refuseSecure(pa: bigint, from: bigint, secure: boolean): TargetError | undefined {
-    const { engine, platform } = this.machine;
-    const isSecureAlone = (engine.regionAt(pa) ?? platform.bus.find(Number(pa)))?.secure === true;
-    if (secure || !isSecureAlone) return undefined;
+    if (secure || !this.isSecureAlone(pa)) return undefined;
     const text = `${this.physical(pa, from)}: Secure memory at a Non-secure address; monitor view pa shows it`;
     return new TargetError(Errno.EFAULT, text);
+  }
+
+  private isSecureAlone(pa: bigint): boolean {
+    const { engine, platform } = this.machine;
+    return (engine.regionAt(pa) ?? platform.bus.find(Number(pa)))?.secure === true;
   }
 
   /** A physical address, and the one that leads to it. */
