@@ -17,6 +17,7 @@ import {
 } from "../wasm/opcodes.js";
 import { fold } from "./fold.js";
 import { type Rewritten, rewriteLaneOp, rewriteOp, rewriteStore } from "./peephole.js";
+import { simplerShift } from "./shifts.js";
 import { F32, F64, I32, I64, Node, type Purity, V128, type Value, type ValueOf } from "./value.js";
 
 /** A function another can call: an import or one of the same module. */
@@ -92,6 +93,17 @@ export class Control {
     return new Control("forget", undefined, -1, undefined, NO_LABELS, NO_STATEMENTS, NO_STATEMENTS);
   }
 }
+
+/** By the operation on what was loaded, and the opcode of the load: the load that does both. */
+const SIGNED_LOADS: Partial<Record<OpName, Readonly<Record<number, LoadName>>>> = {
+  "i64.extend8_s": { [LOADS["i64.load8_u"][0]]: "i64.load8_s" },
+  "i64.extend16_s": { [LOADS["i64.load16_u"][0]]: "i64.load16_s" },
+  "i64.extend32_s": { [LOADS["i64.load32_u"][0]]: "i64.load32_s" },
+  "i32.wrap_i64": {
+    [LOADS["i64.load8_s"][0]]: "i32.load8_s",
+    [LOADS["i64.load16_s"][0]]: "i32.load16_s",
+  },
+};
 
 /** A local that changes. */
 export class Variable<T extends Value> {
@@ -190,9 +202,19 @@ export class FunctionBuilder {
       if (folded instanceof Node) return this.wrap(folded);
       return result === "l" ? this.i64(folded) : this.i32(Number(folded));
     }
+    const simpler = nodes[1]?.constant === undefined ? undefined : simplerShift(this, name, nodes);
+    if (simpler) return simpler;
     const rewritten = rewriteOp(name, nodes);
     if (rewritten) return this.rewritten(rewritten);
-    return this.define(result as TypeLetter, "pure", opcode, nodes);
+    const signed = this.signedLoad(name, a.node);
+    return signed ?? this.define(result as TypeLetter, "pure", opcode, nodes);
+  }
+
+  /** Of what was loaded just now, the extension of its sign: a load of the other kind, in whose favour that one vanishes. */
+  private signedLoad(name: OpName, loaded: Node): Value | undefined {
+    const load =
+      loaded.purity === "read" && this.current.at(-1) === loaded ? SIGNED_LOADS[name]?.[loaded.opcode] : undefined;
+    return load && this.define(LOADS[load][2], "read", LOADS[load][0], loaded.args, loaded.immediates);
   }
 
   laneOp(name: LaneOpName, lane: number, ...args: Value[]): Value {

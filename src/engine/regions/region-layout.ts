@@ -258,14 +258,28 @@ export class RegionLayout {
       const ofHead = this.loops.get(shape.heads[0] as number) as LoopLabels[];
       const { start, again, dispatch } = ofHead.find(({ loop }) => loop === shape) as LoopLabels;
       const labels = shape.heads.map((h) => this.labelInside(shape, h));
-      const dispatcher = b.statements(() => {
-        if (dispatch === undefined) b.br(labels[0] as Label);
-        else b.table(b.local32(dispatch), labels, labels[0] as Label);
-      });
+      const dispatcher = b.statements(() => this.dispatchToHead(dispatch, labels));
       const body = this.sequence(shape.body, dispatcher);
       code = [Control.scope(start, code), Control.scope(again, body)];
     }
     return code;
+  }
+
+  /** To the head of a loop whose number is in a local. Each round comes by here, and begins at the first mostly. */
+  private dispatchToHead(dispatch: number | undefined, heads: readonly Label[]): void {
+    const { b } = this;
+    const [first, second] = heads as [Label, Label];
+    if (dispatch === undefined) {
+      b.br(first);
+      return;
+    }
+    if (heads.length === 2) {
+      b.brIf(second, b.local32(dispatch));
+      b.br(first);
+      return;
+    }
+    b.brIf(first, b.local32(dispatch).eqz());
+    b.table(b.local32(dispatch), heads, first);
   }
 
   /** In front of a head of a loop, as seen from the beginning of its round: the head may be a loop's inside as well. */

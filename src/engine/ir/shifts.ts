@@ -1,0 +1,88 @@
+/**
+ * Shifts by constants. A64's bitfield instructions are a shift to the top and one back, by amounts modulo the width; the
+ * host has better: an amount that is an immediate, a mask, the extension of a sign.
+ */
+import { OPS, type OpName } from "../wasm/opcodes.js";
+import type { FunctionBuilder } from "./function.js";
+import type { I32, I64, Node } from "./value.js";
+
+type Shift = "shl" | "shr_u" | "shr_s" | "rotr" | "rotl";
+type Integer = I32 | I64;
+
+const SHIFTS = new Map<string, readonly [type: "i32" | "i64", shift: Shift]>();
+for (const type of ["i32", "i64"] as const) {
+  for (const shift of ["shl", "shr_u", "shr_s", "rotr", "rotl"] as const) SHIFTS.set(`${type}.${shift}`, [type, shift]);
+}
+
+/** Extensions of signs by the bits that they are of. */
+const EXTENSIONS: Record<"i32" | "i64", Readonly<Record<number, OpName>>> = {
+  i32: { 8: "i32.extend8_s", 16: "i32.extend16_s" },
+  i64: { 8: "i64.extend8_s", 16: "i64.extend16_s", 32: "i64.extend32_s" },
+};
+
+/** Masks of more bits than that are no immediates of the host's: two shifts are as good. */
+const MAX_MASK = 32;
+
+/** In place of a shift by a constant, which changes something (fold.ts); undefined where nothing is better. */
+export function simplerShift(fb: FunctionBuilder, name: OpName, [value, by]: readonly Node[]): Integer | undefined {
+  const [type, shift] = SHIFTS.get(name) ?? [];
+  if (type === undefined || shift === undefined || value === undefined || by?.constant === undefined) return undefined;
+  const bits = type === "i32" ? 32 : 64;
+  const amount = Number(BigInt.asUintN(32, BigInt(by.constant as number | bigint))) & (bits - 1);
+  const inner = constantShift(value, OPS[`${type}.shl`][0], bits);
+  const known = inner && afterShiftLeft(fb, type, bits, shift, inner, amount);
+  if (known) return known;
+  if (BigInt(by.constant as number | bigint) === BigInt(amount)) return undefined;
+  return shifted(fb, type, shift, value, amount);
+}
+
+/** What is shifted by a constant, and by how much. */
+function constantShift(
+  { opcode, args: [value, by] }: Node,
+  wanted: number,
+  bits: number,
+): readonly [Node, number] | undefined {
+  if (opcode !== wanted || value === undefined || by?.constant === undefined) return undefined;
+  return [value, Number(by.constant) & (bits - 1)];
+}
+
+function shifted(fb: FunctionBuilder, type: "i32" | "i64", shift: Shift, value: Node, amount: number): Integer {
+  const left = fb.wrap(value) as Integer;
+  if (amount === 0) return left;
+  return fb.op(`${type}.${shift}`, left, type === "i32" ? fb.i32(amount) : fb.i64(amount)) as Integer;
+}
+
+/** `x << left`, shifted on by `amount`. */
+function afterShiftLeft(
+  fb: FunctionBuilder,
+  type: "i32" | "i64",
+  bits: number,
+  shift: Shift,
+  [x, left]: readonly [Node, number],
+  amount: number,
+): Integer | undefined {
+  const field = bits - left;
+  switch (shift) {
+    case "shl":
+      return left + amount < bits ? shifted(fb, type, "shl", x, left + amount) : undefined;
+    case "shr_s": {
+      const extension = EXTENSIONS[type][field];
+      if (extension === undefined || amount > left) return undefined;
+      return shifted(fb, type, "shl", fb.op(extension, fb.wrap(x)).node, left - amount);
+    }
+    case "shr_u": {
+      const kept = bits - Math.max(left, amount);
+      if (kept > MAX_MASK) return undefined;
+      const mask = (1n << BigInt(kept)) - 1n;
+      const lowered = amount > left ? shifted(fb, type, "shr_u", x, amount - left) : (fb.wrap(x) as Integer);
+      const masked = fb.op(
+        `${type}.and`,
+        lowered,
+        type === "i32" ? fb.i32(Number(BigInt.asIntN(32, mask))) : fb.i64(mask),
+      );
+      return amount < left ? shifted(fb, type, "shl", masked.node, left - amount) : (masked as Integer);
+    }
+    default:
+      return undefined;
+  }
+}
