@@ -15,11 +15,10 @@ import { FlagBuilder } from "./flag-builder.js";
 import type { FlagState } from "./flag-state.js";
 import { pageOf, slotOf } from "./places.js";
 import { NO_SCALARS, type Scalars } from "./register-builder.js";
-import { NONE, type RegisterSet, union } from "./registers.js";
+import { bitsOf, NONE, type RegisterSet, union } from "./registers.js";
+import { type RoundFlags, RoundWrites } from "./round-flags.js";
 
 export class BlockBuilder extends FlagBuilder {
-  /** Instructions left of the budget once the block is through. */
-  readonly left = this.newLocal("i");
   /** Where an indirect branch goes. */
   readonly target = this.newLocal("l");
   private position = 0;
@@ -35,6 +34,13 @@ export class BlockBuilder extends FlagBuilder {
   private undeferrable = false;
   private start = 0;
   private written = NONE;
+  /** Of a block that puts its stores off: how often it leads back to itself, and with what flags, if that may be said. */
+  private rounds = 0;
+  private roundFlags: RoundFlags | undefined;
+  /** Its stores, which are made once that is known, and its length. */
+  private deferredStores: ((length: number, round: RoundFlags | undefined) => void)[] = [];
+  /** Registers as a round found them. */
+  private readonly foundLocals = new Map<number, number>();
 
   constructor(
     linker: Linker,
@@ -64,6 +70,10 @@ export class BlockBuilder extends FlagBuilder {
     this.beginAccesses(unsteady);
     this.start = start;
     this.deferred = deferred;
+    this.roundWrites = deferred && new RoundWrites();
+    this.lastSource = this.roundFlags = undefined;
+    this.rounds = 0;
+    this.deferredStores = [];
     this.undeferrable = false;
     this.written = NONE;
     this.flagsWritten = undefined;
@@ -98,11 +108,12 @@ export class BlockBuilder extends FlagBuilder {
       }
     });
     for (const patch of this.pending) patch(length);
+    const roundFlags = deferred && this.finishDeferred(deferred, length, body);
     const { departures, firstUses, flagState, asksForFlags } = this;
     const written: Written = { ...this.written, flags: this.seesFlagCells ? false : this.flagsWritten };
     const touched = this.touched();
     const isDeferred = deferred !== undefined && !this.undeferrable;
-    this.deferred = undefined;
+    this.deferred = this.roundWrites = undefined;
     return {
       block: {
         start,
@@ -115,6 +126,7 @@ export class BlockBuilder extends FlagBuilder {
         asksForFlags,
         written,
         deferred: isDeferred,
+        roundFlags,
       },
       taken,
     };
@@ -186,12 +198,63 @@ export class BlockBuilder extends FlagBuilder {
     if (this.deferred !== undefined) {
       // Behind a call, and where the interpreter carries something out, registers are those of the block.
       if (way.kind !== "bail" && way.kind !== "to") this.undeferrable = true;
-      if (way.kind !== "to" || way.at !== this.start) {
-        const { deferred } = this;
-        code.push(...this.nest(() => this.storeDeferred(deferred, this.scalars, this.flagsWritten !== undefined)));
-      }
+      if (way.kind === "to" && way.at === this.start) this.endRound();
+      else this.deferStores(this.deferred, code);
     }
     this.departures.push({ way, touched, code });
+  }
+
+  /** Of a block that puts that off, notes that all that it writes is stored at `code`, as it stands here. */
+  private deferStores({ x, v, flags }: Written, code: Statement[]): void {
+    const { scalars } = this;
+    const own = this.flagsWritten === undefined ? undefined : this.flagState;
+    this.deferredStores.push((length, round) => {
+      const store = (): void => {
+        this.storeRegisters(x, v, scalars);
+        if (!flags) return;
+        if (own) this.storeFlags(own);
+        else this.storeLastFlags(flags, round, length, (n) => this.found(n, x));
+      };
+      code.push(...this.nest(store));
+    });
+  }
+
+  /** A round of a block that puts its stores off ends. */
+  private endRound(): void {
+    this.rounds++;
+    const { lastSource, flagState } = this;
+    if (lastSource === undefined || this.flagsWritten === undefined) return;
+    if (flagState.kind !== "source" || flagState.otherwise !== undefined) return;
+    this.roundFlags = this.roundWrites?.flags(this, lastSource);
+  }
+
+  /** Makes the stores that were put off. Returns BuiltBlock.roundFlags. */
+  private finishDeferred({ x }: Written, length: number, body: Statement[]): RoundFlags | undefined {
+    const round = this.rounds === 1 ? this.roundFlags : undefined;
+    for (const store of this.deferredStores) store(length, round);
+    if (round) body.unshift(...this.nest(() => this.noteFound(round.registers & x)));
+    return round;
+  }
+
+  /** A register as a round found it, of a block that writes `written`. */
+  private found(n: number, written: number): I64 {
+    return this.readLocal((written >>> n) & 1 ? this.foundLocal(n) : this.xLocal(n), "l") as I64;
+  }
+
+  private foundLocal(n: number): number {
+    const local = this.foundLocals.get(n) ?? this.newLocal("l");
+    this.foundLocals.set(n, local);
+    return local;
+  }
+
+  private noteFound(registers: number): void {
+    for (const n of bitsOf(registers)) this.writeLocal(this.foundLocal(n), this.readLocal(this.xLocal(n), "l"));
+  }
+
+  /** Stores what a block puts off, where the budget does not do for another round. */
+  storeAtHead({ written: { x, v, flags }, roundFlags }: BuiltBlock): void {
+    this.storeRegisters(x, v);
+    if (flags) this.storeLastFlags(flags, roundFlags, 0, (n) => this.readLocal(this.xLocal(n), "l") as I64);
   }
 
   /** Stores registers that were written, unless the block puts that off. */

@@ -5,6 +5,7 @@ import type { Statement } from "../ir/function.js";
 import type { I32 } from "../ir/value.js";
 import type { FlagState, SourceLetter } from "./flag-state.js";
 import type { RegisterSet } from "./registers.js";
+import type { RoundFlags } from "./round-flags.js";
 
 /** What an instruction that branches does so for. */
 export type BranchKind = "branch" | "call" | "return";
@@ -73,6 +74,8 @@ export interface BuiltBlock {
   readonly written: Written;
   /** Whether what it writes is stored only where it is left for something else than another round of it. */
   readonly deferred: boolean;
+  /** Then, what a round's flags come of as the next one finds registers. */
+  readonly roundFlags: RoundFlags | undefined;
 }
 
 /** What a block writes. */

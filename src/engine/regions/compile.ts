@@ -136,7 +136,7 @@ class Region extends RegionLayout {
       ...b.statements(() => {
         if (this.loops.has(index)) {
           b.ifRare(b.local32(b.left).ltS(Math.max(this.longest(index), 1)), () => {
-            if (block.deferred) b.storeDeferred(block.written);
+            if (block.deferred) b.storeAtHead(block);
             b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotAddress(block.start));
           });
         }

@@ -7,9 +7,10 @@ import { FLAG_SOURCE, type FlagSource, type Flags, flagsOf, flagsOfWord, settle 
 import type { Statement } from "../ir/function.js";
 import type { I32, I64, Value } from "../ir/value.js";
 import { CPU } from "../layout.js";
-import type { Written } from "./built-block.js";
+import type { BuiltBlock, Written } from "./built-block.js";
 import { conditionOf, FLAGS, type FlagState, holds, type SourceLetter, STORED } from "./flag-state.js";
-import { NO_SCALARS, RegisterBuilder } from "./register-builder.js";
+import { RegisterBuilder } from "./register-builder.js";
+import type { RoundFlags } from "./round-flags.js";
 
 /** How what flags come of is loaded and stored, by its type. */
 const SOURCE_LOAD = { l: "i64.load", i: "i32.load", d: "f64.load", f: "f32.load" } as const;
@@ -20,6 +21,10 @@ const sourceNumber = (op: FlagSource["op"], letter: SourceLetter): number =>
   (FLAG_SOURCE[op] as Partial<Record<SourceLetter, number>>)[letter] as number;
 
 export abstract class FlagBuilder extends RegisterBuilder {
+  /** Instructions left of the budget once the block is through. */
+  readonly left = this.newLocal("i");
+  /** The same when the first round of a block began that puts off its stores. */
+  private readonly firstLeft = this.newLocal("i");
   private readonly flags = {
     n: this.newLocal("l"),
     z: this.newLocal("l"),
@@ -45,6 +50,8 @@ export abstract class FlagBuilder extends RegisterBuilder {
   protected seesFlagCells = false;
   /** What the block stores where it is left, if it does not store registers as it writes them. */
   protected deferred: Written | undefined;
+  /** What the flags come of that were set last. */
+  protected lastSource: FlagSource | undefined;
   /** Comes before the current instruction and its loads: stores of what it may leave the region with. */
   protected front: Statement[] = this.root;
 
@@ -80,8 +87,10 @@ export abstract class FlagBuilder extends RegisterBuilder {
     this.noteFlagSource(source, word);
   }
 
-  private noteFlagSource({ op, x, y }: FlagSource, otherwise: number | undefined): void {
+  private noteFlagSource(source: FlagSource, otherwise: number | undefined): void {
+    const { op, x, y } = source;
     const { letter } = x;
+    this.lastSource = source;
     const locals = this.sourceLocals(letter);
     this.flagsWritten = otherwise === undefined ? letter : false;
     if (this.deferred?.flags === letter) this.writeLocal(this.flagSource, this.i32(sourceNumber(op, letter)));
@@ -167,7 +176,7 @@ export abstract class FlagBuilder extends RegisterBuilder {
     return this.flagValues().v;
   }
 
-  private storeFlags(state: FlagState): void {
+  protected storeFlags(state: FlagState): void {
     if (state.kind === "stored") return;
     if (state.kind === "flags") {
       this.storeFlagCells(this.flagsInLocals());
@@ -178,17 +187,23 @@ export abstract class FlagBuilder extends RegisterBuilder {
     const { op, letter, otherwise } = state;
     const number = sourceNumber(op, letter);
     const [x, y] = this.sourceInLocals(letter);
-    const store = SOURCE_STORE[letter];
-    if (op !== "sign") this.store(store, this.cpu, y, CPU.flagY);
     if (otherwise === undefined) {
-      this.store(store, this.cpu, x, CPU.flagX);
-      this.setState32(CPU.flagSource, this.i32(number));
+      this.storeSource(number, letter, x, op === "sign" ? undefined : y);
       return;
     }
+    const store = SOURCE_STORE[letter];
+    if (op !== "sign") this.store(store, this.cpu, y, CPU.flagY);
     const condition = this.local32(this.flagCondition);
     const word = letter === "l" ? this.i64(otherwise >>> 0) : this.i32(otherwise);
     this.store(store, this.cpu, this.select(condition, x, word), CPU.flagX);
     this.setState32(CPU.flagSource, condition.select(this.i32(number), this.i32(FLAG_SOURCE.word)));
+  }
+
+  private storeSource(number: number, letter: SourceLetter, x: Value, y: Value | undefined): void {
+    const store = SOURCE_STORE[letter];
+    if (y) this.store(store, this.cpu, y, CPU.flagY);
+    this.store(store, this.cpu, x, CPU.flagX);
+    this.setState32(CPU.flagSource, this.i32(number));
   }
 
   private storeFlagCells({ n, z, c, v }: Flags): void {
@@ -208,24 +223,36 @@ export abstract class FlagBuilder extends RegisterBuilder {
     this.pendingFlags = false;
   }
 
-  /** Of a block that puts that off, stores all that it writes: as it stands where this is carried out. */
-  storeDeferred({ x, v, flags }: Written, scalars = NO_SCALARS, flagsAreOwn = false): void {
-    this.storeRegisters(x, v, scalars);
-    if (!flags) return;
-    if (flagsAreOwn) {
-      this.storeFlags(this.flagState);
+  /**
+   * Where a block that puts that off is left before it has set flags: stores the last round's, unless this is the first.
+   * `taken` is what the round has taken from the budget; `register` has what it found.
+   */
+  protected storeLastFlags(
+    flags: SourceLetter,
+    round: RoundFlags | undefined,
+    taken: number,
+    register: (n: number) => I64,
+  ): void {
+    if (round) {
+      const { op, letter, x, y } = round;
+      this.if(this.local32(this.left).add(taken).ne(this.local32(this.firstLeft)), () =>
+        this.storeSource(sourceNumber(op, letter), letter, x(register), y?.(register)),
+      );
       return;
     }
-    // The last round's, or those from before all of them.
     const [first, second] = this.sourceInLocals(flags);
     this.store(SOURCE_STORE[flags], this.cpu, first, CPU.flagX);
     this.store(SOURCE_STORE[flags], this.cpu, second, CPU.flagY);
     this.setState32(CPU.flagSource, this.local32(this.flagSource));
   }
 
-  /** In front of a block that puts it off: what the flags come of is in locals. */
-  loadDeferred({ flags }: Written): void {
+  /** In front of a block that puts it off: what the flags come of is in locals, where registers will not say it. */
+  loadDeferred({ written: { flags }, roundFlags }: BuiltBlock): void {
     if (!flags) return;
+    if (roundFlags) {
+      this.writeLocal(this.firstLeft, this.local32(this.left));
+      return;
+    }
     const [first, second] = this.sourceLocals(flags);
     this.writeLocal(first, this.load(SOURCE_LOAD[flags], this.cpu, CPU.flagX));
     this.writeLocal(second, this.load(SOURCE_LOAD[flags], this.cpu, CPU.flagY));

@@ -292,8 +292,8 @@ export class RegionLayout {
   /** From block `from` (−1: from outside) to the beginning of a block, everything being as that expects. */
   protected jumpTo(from: number, target: number): void {
     const { b } = this;
-    const { deferred, written } = this.blocks[target] as BuiltBlock;
-    if (deferred && from !== target) b.loadDeferred(written);
+    const block = this.blocks[target] as BuiltBlock;
+    if (block.deferred && from !== target) b.loadDeferred(block);
     const loops = this.loops.get(target) ?? [];
     const first = loops.findIndex(({ loop }) => !loop.blocks.includes(from) || loop.rounds.includes(target));
     if (first < 0) {

@@ -13,6 +13,7 @@ import { AccessBuilder } from "./access-builder.js";
 import type { FirstUse } from "./built-block.js";
 import { slotOf } from "./places.js";
 import { bitsOf, type RegisterSet } from "./registers.js";
+import type { RoundWrites } from "./round-flags.js";
 
 /** Slot of SP in the vCPU block's X registers, and its bit in register sets. */
 const SP_SLOT = 32;
@@ -67,6 +68,8 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
   protected scalars: Scalars = NO_SCALARS;
   /** As it was when the current instruction began. */
   protected scalarsBefore = NO_SCALARS;
+  /** Of a block that stores what it writes where it is left only. */
+  protected roundWrites: RoundWrites | undefined;
 
   constructor(linker: Linker) {
     super(linker, "iii", "i");
@@ -138,6 +141,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     this.touchedX |= bit;
     const value = this.readLocal(this.xLocal(n), "l") as I64;
     this.noteRead(n, value);
+    this.roundWrites?.read(n, value.node);
     return value;
   }
 
@@ -148,6 +152,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     this.ownX |= bit;
     if (n === SP_BIT) this.spAligned &&= this.keepsAlignment(value);
     this.noteAddress(n, value);
+    this.roundWrites?.write(n, this.certain ? value.node : undefined);
     this.writeLocal(this.xLocal(n), value);
   }
 
