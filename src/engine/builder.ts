@@ -41,6 +41,8 @@ export abstract class Builder extends FunctionBuilder {
   abstract operand(o: Operand): I32;
   /** Address of this instruction. */
   abstract pc(): I64;
+  /** That of the 4 KB round it. */
+  abstract page(): I64;
 
   /** X[n], 31 reads zero. `delta` counts modulo 32 (pairs). */
   abstract X(o: Operand | number, delta?: number): I64;

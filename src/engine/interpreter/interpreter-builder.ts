@@ -62,6 +62,9 @@ export class InterpreterBuilder extends Builder {
   pc(): I64 {
     return this.state64(CPU.pcBias).add(this.slot.shrU(1).toI64U());
   }
+  page(): I64 {
+    return this.pc().and(-4096n);
+  }
 
   /** Byte offset of entry `o + delta` in an array of 32 entries of 1 << log2 bytes. */
   private scaled(o: Operand, delta: number, log2: number): I32 {

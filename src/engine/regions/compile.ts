@@ -60,6 +60,13 @@ export function compileRegion(source: RegionSource, linker: Linker): CompiledReg
 }
 
 class Region extends RegionLayout {
+  /** The virtual address of the page at which it was entered. */
+  private readonly entered = this.b.newLocal("l");
+  /** Code pages of the pages that are gone over to, by their distance from home; 0 where it is to be looked up. */
+  private readonly knownPages = new Map<number, number>();
+  /** Where none of them is known any more. */
+  private readonly forgetting: Statement[][] = [];
+
   finish(): CompiledRegion | undefined {
     const head = this.blocks[this.indexOf.get(this.source.head) ?? -1];
     const asks = this.source.pages(0)?.isBreakpoint(this.source.head);
@@ -67,6 +74,9 @@ class Region extends RegionLayout {
     const { b } = this;
     for (const i of this.reached) this.complete(this.blocks[i] as BuiltBlock, i);
     const code = this.sequence(this.shapes, this.entryCode());
+    for (const known of this.knownPages.values()) {
+      for (const code of this.forgetting) code.push(...b.statements(() => b.writeLocal(known, b.i32(0))));
+    }
     b.append(b.statements(() => this.writeStart()));
     b.append([Control.scope(this.back, this.dispatches ? [Control.scope(this.again, code)] : code)]);
     b.append(
@@ -91,6 +101,7 @@ class Region extends RegionLayout {
     if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.returnCall(refuse, b.cpu, slot));
     b.writeLocal(b.left, b.state32AsStored(CPU.budget).add(1));
     b.writeLocal(b.bank, b.state32(CPU.bank));
+    b.writeLocal(this.entered, this.pageAsStored());
     if (b.usesFp) b.refreshDoubt();
     if (this.entries.length === 1) return;
     const word = b.load("i32.load", slot);
@@ -105,6 +116,8 @@ class Region extends RegionLayout {
       const target = this.entryBlock(at);
       return b.statements(() => {
         this.unlessEnough(target, () => b.returnCall(bailOut, b.cpu, b.local32(b.left), b.slotAddress(at)));
+        b.writeLocal(b.home, (b.readLocal(this.entered, "l") as I64).sub(pageOf(at) * PAGE_SIZE));
+        this.forgetPages();
         b.loadRegisters(this.kept[target] as RegisterSet);
         this.jumpTo(-1, target);
       });
@@ -168,7 +181,7 @@ class Region extends RegionLayout {
         else b.returnCall(jumpOut, b.cpu, left(), target(), way.type ?? b.i32(0));
         return;
       case "look":
-        b.returnCall(lookOut, b.cpu, left().add(way.refund), this.addressOf(block, way.at));
+        b.returnCall(lookOut, b.cpu, left().add(way.refund), b.addressOf(way.at));
         return;
       case "interpret":
         this.interpret(index, way.at);
@@ -186,7 +199,7 @@ class Region extends RegionLayout {
     for (const at of this.staysAt(way)) {
       const go = (): void => this.goInside(block, index, at, kept);
       if (isDirect) go();
-      else b.if((b.readLocal(b.target, "l") as I64).eq(this.addressOf(block, at)), go);
+      else b.if((b.readLocal(b.target, "l") as I64).eq(b.addressOf(at)), go);
     }
   }
 
@@ -202,8 +215,9 @@ class Region extends RegionLayout {
 
   /** An indirect branch: to a way in of this region, or else out of it. */
   private dispatch(block: BuiltBlock, left: I32, target: I64): void {
+    const { b } = this;
     if (this.entries.some((at) => pageOf(at) !== pageOf(block.start))) this.dispatchOverPages(target);
-    else this.dispatchWithinPage(left, target);
+    else this.dispatchWithinPage(b.addressOf(block.start - slotOf(block.start)), left, target);
   }
 
   /** To a way in of this region in any page that the fetch TLB knows. */
@@ -218,26 +232,27 @@ class Region extends RegionLayout {
       const word = b.variable(b.load("i32.load", page.get().add(slotOffset(target))) as I32);
       b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => {
         this.enterPage(va.get(), page.get());
-        this.dispatchTo(word.get());
+        this.dispatchTo(va.get(), word.get());
       });
     });
   }
 
-  /** The region begins anew, at the way in that a slot's first word says. */
-  private dispatchTo(word: I32): void {
+  /** The region begins anew in the page at `va`, at the way in that a slot's first word says. */
+  private dispatchTo(va: I64, word: I32): void {
     const { b } = this;
+    b.writeLocal(this.entered, va);
     b.writeLocal(this.which, word.shrU(16));
     b.br(this.again);
   }
 
   /** Within the page: to a way in of this region or, as any branch within a page, to what is there. */
-  private dispatchWithinPage(left: I32, target: I64): void {
+  private dispatchWithinPage(page: I64, left: I32, target: I64): void {
     const { b } = this;
-    const offset = target.sub(b.page());
+    const offset = target.sub(page);
     b.if(offset.and(~BigInt(PAGE_SIZE - 4)).eqz(), () => {
       const slot = b.variable(b.slotAddress(0).add(offset.wrap().shl(1)));
       const word = b.variable(b.load("i32.load", slot.get()));
-      b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => this.dispatchTo(word.get()));
+      b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => this.dispatchTo(page, word.get()));
       b.returnCall(goOut, b.cpu, left, slot.get());
     });
   }
@@ -248,7 +263,7 @@ class Region extends RegionLayout {
     const left = b.local32(b.left);
     const inPage = at !== undefined && pageOf(at) === pageOf(block.start);
     const type = b.i32(at === undefined ? BTYPE.call : 0);
-    const address = (): I64 => (at === undefined ? (b.readLocal(b.target, "l") as I64) : this.addressOf(block, at));
+    const address = (): I64 => (at === undefined ? (b.readLocal(b.target, "l") as I64) : b.addressOf(at));
     const target = this.goesOn(back - 1);
     if (target === undefined) {
       if (inPage) b.returnCall(goOut, b.cpu, left, b.slotAddress(at));
@@ -281,6 +296,8 @@ class Region extends RegionLayout {
       return;
     }
     b.brIf(this.back, b.local32(this.nextSlot).ne(expected.get()));
+    // The same page may be mapped elsewhere as well.
+    b.writeLocal(b.home, this.pageAsStored().sub(pageOf(at) * PAGE_SIZE));
     this.goOnAt(index, target, at + 1);
   }
 
@@ -293,6 +310,7 @@ class Region extends RegionLayout {
       b.br(this.back);
     });
     b.writeLocal(b.bank, b.state32(CPU.bank));
+    this.forgetPages();
     if (b.usesFp) b.refreshDoubt();
     b.loadRegisters(this.kept[target] as RegisterSet);
     this.jumpTo(index, target);
@@ -306,7 +324,7 @@ class Region extends RegionLayout {
       this.goInside(block, index, at, kept);
       if (!crosses) return;
     }
-    if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), this.addressOf(block, at), b.i32(0));
+    if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), b.addressOf(at), b.i32(0));
     else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotAddress(at));
   }
 
@@ -319,32 +337,49 @@ class Region extends RegionLayout {
       this.jumpTo(index, target);
     };
     if (pageOf(at) === pageOf(block.start)) go();
-    else this.crossPage(block, at, go);
+    else this.crossPage(at, go);
   }
 
-  /** The virtual address of an instruction, as seen from a block's page. */
-  private addressOf(block: BuiltBlock, at: number): I64 {
+  /** The virtual address of the page being executed, as the vCPU block has it. */
+  private pageAsStored(): I64 {
     const { b } = this;
-    return b.page().add((pageOf(at) - pageOf(block.start)) * PAGE_SIZE + slotOf(at) * 4);
+    return b.state64(CPU.pcBias).add(b.state32AsStored(CPU.slotBase).shrU(1).toI64U());
+  }
+
+  /** Something else than the region's own code ran, or it was entered: pages may be mapped otherwise. */
+  private forgetPages(): void {
+    const code: Statement[] = [];
+    this.b.append([Control.group(code)]);
+    this.forgetting.push(code);
   }
 
   /** Runs `go`, which does not come back, where the page of `at` is mapped to what its code was compiled from. */
-  private crossPage(block: BuiltBlock, at: number, go: () => void): void {
+  private crossPage(at: number, go: () => void): void {
     const { b } = this;
-    const hash = (this.source.pages(pageOf(at)) as PageCode).hash;
-    const va = b.variable(this.addressOf(block, pageOf(at) * (PAGE_SIZE / 4)));
-    const entry = b.variable(fetchEntry(b.local32(b.bank), va.get()));
+    const distance = pageOf(at);
+    const known = this.knownPages.get(distance) ?? b.newLocal("i");
+    this.knownPages.set(distance, known);
     const otherwise = new Label("block");
     const code = b.statements(() => {
-      const tag = b.load("i64.load", entry.get(), BANK.fetch + FETCH_ENTRY.tag) as I64;
-      b.ifRare(tag.ne(va.get()), () => b.br(otherwise));
-      const page = b.variable(b.load("i32.load", entry.get(), BANK.fetch + FETCH_ENTRY.codePage) as I32);
-      const is = b.load("i64.load", page.get(), CODE_PAGE.hash) as I64;
-      b.ifRare(is.ne(b.i64(hash)), () => b.br(otherwise));
-      this.enterPage(va.get(), page.get());
+      const va = b.variable(b.addressOf(at - slotOf(at)));
+      b.ifRare(b.local32(known).eqz(), () => this.findPage(distance, va.get(), known, otherwise));
+      this.enterPage(va.get(), b.local32(known));
       go();
     });
     b.append([Control.scope(otherwise, code)]);
+  }
+
+  /** Has the code page of the virtual page at `va` in a local; goes to `otherwise` where that is not what it was. */
+  private findPage(distance: number, va: I64, known: number, otherwise: Label): void {
+    const { b } = this;
+    const { hash } = this.source.pages(distance) as PageCode;
+    const entry = b.variable(fetchEntry(b.local32(b.bank), va));
+    const tag = b.load("i64.load", entry.get(), BANK.fetch + FETCH_ENTRY.tag) as I64;
+    b.ifRare(tag.ne(va), () => b.br(otherwise));
+    const page = b.variable(b.load("i32.load", entry.get(), BANK.fetch + FETCH_ENTRY.codePage) as I32);
+    const is = b.load("i64.load", page.get(), CODE_PAGE.hash) as I64;
+    b.ifRare(is.ne(b.i64(hash)), () => b.br(otherwise));
+    b.writeLocal(known, page.get());
   }
 
   /** From here on instructions are of the page at `va`, whose code page is at `page`. */

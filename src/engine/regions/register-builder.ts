@@ -7,11 +7,11 @@ import type { AccessOptions } from "../builder.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import { Control, type FunctionBuilder, type Linker, type Statement } from "../ir/function.js";
 import { type F32, F64, type I32, type I64, type V128 } from "../ir/value.js";
-import { CPU } from "../layout.js";
+import { CPU, PAGE_SIZE } from "../layout.js";
 import { OPS } from "../wasm/opcodes.js";
 import { AccessBuilder } from "./access-builder.js";
 import type { FirstUse } from "./built-block.js";
-import { slotOf } from "./places.js";
+import { pageOf, slotOf } from "./places.js";
 import { bitsOf, type RegisterSet } from "./registers.js";
 import type { RoundWrites } from "./round-flags.js";
 
@@ -45,6 +45,8 @@ function floatOf(fb: FunctionBuilder, value: I64): F32 | F64 {
 export abstract class RegisterBuilder extends AccessBuilder implements ModeKeeper {
   readonly cpu: I32;
   usesFp = false;
+  /** The virtual address of the hot slot's page, from which others are as far as where the region was compiled. */
+  readonly home = this.newLocal("l");
   /** See engine/fp/mode.ts; as long as code of the region runs, only its own operations can end the doubt. */
   private readonly doubt = this.newLocal("i");
   private readonly xLocals = new Map<number, number>();
@@ -96,13 +98,17 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     return this.i64(BigInt.asIntN(o.width, BigInt(this.number(o))));
   }
 
-  /** The virtual address of the page being executed. */
+  pc(): I64 {
+    return this.addressOf(this.at);
+  }
   page(): I64 {
-    return this.state64(CPU.pcBias).add(this.state32AsStored(CPU.slotBase).shrU(1).toI64U());
+    return this.addressOf(this.at - slotOf(this.at));
   }
 
-  pc(): I64 {
-    return this.page().add(4 * slotOf(this.at));
+  /** The virtual address of an instruction. */
+  addressOf(at: number): I64 {
+    const home = this.readLocal(this.home, "l") as I64;
+    return home.add(pageOf(at) * PAGE_SIZE + slotOf(at) * 4);
   }
 
   /** The local of X[n] (SP_BIT for SP). */

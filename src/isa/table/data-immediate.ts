@@ -15,7 +15,7 @@ const addresses: Row[] = [
     b.setX(f.Rd, b.pc().add(relative(b, f)));
   }),
   row("ADRP", "1 immlo:2 10000 immhi:19 Rd:5", {}, (b, f) => {
-    b.setX(f.Rd, b.pc().and(-4096n).add(relative(b, f).shl(12)));
+    b.setX(f.Rd, b.page().add(relative(b, f).shl(12)));
   }),
 ];
 
