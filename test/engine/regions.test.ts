@@ -121,16 +121,34 @@ function straddling(random: Random, pools: Pools): number[] {
       return ((word & ~(31 << n) & ~bits) | (ADDRESS << n)) >>> 0;
     }
   };
-  const again = (counter: number, length: number): number => (0xb5000000 | ((-length & 0x7ffff) << 5) | counter) >>> 0; // cbnz
+  const back = (length: number): number => (-length & 0x7ffff) << 5;
+  const again = (counter: number, length: number): number => (0xb5000000 | back(length) | counter) >>> 0; // cbnz
+  // Of most, registers say what the flags come of that the next round finds.
+  const endings = [
+    [0xd1000718], // sub x24, x24, #1, and cbnz
+    [0xf1000718, 0x54000001], // subs x24, x24, #1; b.ne
+    [0x71000718, 0x54000001], // subs w24, w24, #1; b.ne
+    [0xd1000718, 0xf1007f1f, 0x54000003, 0xd2800018], // sub x24, x24, #1; cmp x24, #31; b.lo, until it wraps; mov x24, #0
+    [0xd1000718, 0x0b180306, 0x6b18001f, 0x54000001], // sub x24, x24, #1; add w6, w24, w24; cmp w0, w24; b.ne
+    [0xb1000718, 0xd1000b18, 0xf240131f, 0x54000001], // adds x24, x24, #1; sub x24, x24, #2; tst x24, #0x1f; b.ne
+    [0xd1000718, 0x12001305, 0x72000f18, 0x54000001], // sub x24, x24, #1; and w5, w24, #0x1f; ands w24, w24, #0xf; b.ne
+    [0xab1802e7, 0xd1000718, 0xeb0602df, 0xeb180000, 0x54000001], // adds x7, x23, x24; sub x24, …; cmp x22, x6; subs x0, x0, x24; b.ne
+  ];
   const selecting = computing.filter(({ row }) => row.name.startsWith("CS"));
   const round = [
     ...[0x9100175a, 0x92401759, 0x8b1b0339], // add x26, x26, #5; and x25, x26, #0x3f; add x25, x25, x27
     ...Array.from({ length: random.below(4) }, () => pick(random.below(2) === 0 ? pools.accessing : pools.computing)),
     // What comes between two comparisons, of one kind or of two, wants to know the first one's flags.
     ...[comparing, pools.accessing, selecting, comparing].map(pick),
-    0xd1000718, // sub x24, x24, #1
   ];
-  const inner = [0xd2800198, ...round, again(ROUNDS, round.length)]; // movz x24, #12
+  const ending = endings[random.below(endings.length)] as readonly number[];
+  const at = ending.findIndex((word) => word >>> 24 === 0x54);
+  const inner = [
+    0xd2800198, // movz x24, #12
+    ...round,
+    ...ending.map((word, i) => (i === at ? (word | back(round.length + at)) >>> 0 : word)),
+    ...(at < 0 ? [again(ROUNDS, round.length + ending.length)] : []),
+  ];
   const outer = [pick(comparing), ...inner, 0xd100079c]; // sub x28, x28, #1
   // movz x27, #0x4020, lsl #16; add x27, x27, #2, lsl #12; add x27, x27, #0xfc0
   return [0xd2a8041b, 0x91400b7b, 0x913f037b, ...outer, again(COUNTER, outer.length), 0x14000000];

@@ -277,6 +277,7 @@ class Region extends RegionLayout {
         ? b.call(callOut, b.cpu, left, link, b.slotAddress(at))
         : b.call(callAddress, b.cpu, left, link, address(), type),
     );
+    // Nothing that RETURNED is said after has changed where pages are mapped.
     b.ifRare(b.local32(this.nextSlot).ne(RETURNED), () => b.br(this.back));
     this.goOnAt(index, target, back);
   }
@@ -298,6 +299,7 @@ class Region extends RegionLayout {
     b.brIf(this.back, b.local32(this.nextSlot).ne(expected.get()));
     // The same page may be mapped elsewhere as well.
     b.writeLocal(b.home, this.pageAsStored().sub(pageOf(at) * PAGE_SIZE));
+    this.forgetPages();
     this.goOnAt(index, target, at + 1);
   }
 
@@ -310,7 +312,6 @@ class Region extends RegionLayout {
       b.br(this.back);
     });
     b.writeLocal(b.bank, b.state32(CPU.bank));
-    this.forgetPages();
     if (b.usesFp) b.refreshDoubt();
     b.loadRegisters(this.kept[target] as RegisterSet);
     this.jumpTo(index, target);
@@ -346,7 +347,7 @@ class Region extends RegionLayout {
     return b.state64(CPU.pcBias).add(b.state32AsStored(CPU.slotBase).shrU(1).toI64U());
   }
 
-  /** Something else than the region's own code ran, or it was entered: pages may be mapped otherwise. */
+  /** The interpreter carried something out, or the region was entered: pages may be mapped otherwise. */
   private forgetPages(): void {
     const code: Statement[] = [];
     this.b.append([Control.group(code)]);
