@@ -6,12 +6,11 @@ export async function loadMachine(): Promise<MachineFactory> {
   const { LOG_CATEGORIES, Machine } = await import("../index.js");
   return {
     logCategories: LOG_CATEGORIES,
-    create: async (options) => withDebugger(await Machine.create(options)),
+    create: async (options) => instanceOf(await Machine.create(options)),
   };
 }
 
-function withDebugger(machine: Machine): MachineInstance {
-  let closeServer = async (): Promise<void> => {};
+function instanceOf(machine: Machine): MachineInstance {
   return {
     run: () => machine.run(),
     stop: () => machine.stop(),
@@ -20,18 +19,7 @@ function withDebugger(machine: Machine): MachineInstance {
     keepCode: () => machine.keepCode(),
     startProfile: async (path, names) =>
       (await import("../machine/profile/start.js")).startProfile(machine, path, names),
-    async close() {
-      await closeServer();
-      await machine.close();
-    },
-    async listenGdb(endpoint, { wait, warn }) {
-      const [{ MachineTarget }, { listenForGdb }] = await Promise.all([
-        import("../machine/debug-target.js"),
-        import("../gdb/index.js"),
-      ]);
-      const server = await listenForGdb({ target: new MachineTarget(machine, { wait }), endpoint, warn });
-      closeServer = () => server.close();
-      return server.endpoint;
-    },
+    close: () => machine.close(),
+    listenGdb: (endpoint, options) => machine.listenGdb(endpoint, options),
   };
 }

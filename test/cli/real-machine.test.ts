@@ -1,11 +1,14 @@
 /** The command line with the machine itself behind it, on guests of a few instructions. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { runCli } from "../../src/cli/cli.js";
 import { loadMachine } from "../../src/cli/load-machine.js";
+import { packet, payloads } from "../gdb/wire.js";
 
 const UART = 0x0900_0000;
 const SYSTEM_OFF = 0x8400_0008;
@@ -71,6 +74,26 @@ describe("a guest on the real machine", () => {
 
   it("ends at a reset with --no-reboot", async () => {
     expect(await run("reset", "--no-reboot")).toEqual({ status: 0, stdout: "again\n", stderr: "" });
+  });
+
+  it("has one debugger that controls, whichever of its sockets another one comes by", async () => {
+    const places = ["one", "two"].map((name) => join(directory, `${name}.socket`));
+    const ended = run("off", "--wait", ...places.flatMap((place) => ["--gdb", `unix:${place}`]));
+    await vi.waitUntil(() => places.every(existsSync), { timeout: 20_000 });
+    const [one, two] = places.map((place) => connect(place)) as [Socket, Socket];
+    const ask = async (socket: Socket, question: string): Promise<string | undefined> => {
+      socket.write(packet(question));
+      let heard = "";
+      while (!/#[0-9a-f]{2}$/.test(heard)) heard += (await once(socket, "data")).toString();
+      return payloads(heard)[0];
+    };
+    expect(await ask(one, "?")).toMatch(/^T05thread:1;/);
+    expect(await ask(two, "qSupported:qRelocInsn+")).toContain("PacketSize");
+    expect(await ask(two, "Z0,40080000,4")).toMatch(/^E\.Z: this client observes/);
+    expect(await ask(one, "Z0,40080000,4")).toBe("OK");
+    one.write(packet("k"));
+    expect((await ended).stderr).toMatch(/a debugger has ended the machine\n$/);
+    for (const socket of [one, two]) socket.destroy();
   });
 
   it("is counted", async () => {
