@@ -308,8 +308,12 @@ export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, cont
   fb.return(found.get());
 });
 
-/** What compiled code knows of the addresses that its calls return to may be wrong from now on. */
-export function forgetReturns(c: CpuView): void {
+/**
+ * What regions know may be wrong from now on: where their calls return to, and at which code pages the pages are that they
+ * have gone to. Whoever takes away or changes an entry of the fetch TLB, the hash of a page or its code page calls this for
+ * each vCPU that may have used it, if regions may be in the middle of calls.
+ */
+export function forgetTranslations(c: CpuView): void {
   c.set64(CPU.returnAddress, c.fb.i64(NO_RETURN));
 }
 
@@ -329,7 +333,7 @@ export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
   c.set32(CPU.unprivilegedContext, word.and(MODE_CONTEXT.unprivileged).select(privileged.and(~3), context));
   c.set32(CPU.pointerAuth, word.shrU(MODE_POINTER_AUTH));
   c.set32(CPU.bank, fb.call(chooseBank, cpu, context));
-  forgetReturns(c);
+  forgetTranslations(c);
   fb.return();
 });
 
@@ -411,6 +415,7 @@ export const noteLargeRange = defineFunction("noteLargeRange", "ill", "", (fb, c
 
 /** (cpu, virtual address): drops the entries of that page alone, in every bank of the vCPU. */
 export const forgetPage = defineFunction("forgetPage", "il", "", (fb, cpu, va) => {
+  forgetTranslations(new CpuView(fb, cpu));
   const page = va.shrU(PAGE_BITS).wrap();
   const data = page.and(TLB_ENTRIES - 1).mul(TLB_ENTRY.size);
   const fetch = page.and(FETCH_ENTRIES - 1).mul(FETCH_ENTRY.size);
@@ -436,7 +441,6 @@ export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (
       fb.return();
     });
   }
-  forgetReturns(c);
   fb.call(forgetPage, cpu, va);
   fb.return();
 });
@@ -447,7 +451,7 @@ export const invalidateBanks = defineFunction("invalidateBanks", "ill", "", (fb,
     const key = fb.load("i64.load", bank, BANK.key) as I64;
     fb.if(key.and(mask).eq(match), () => fb.call(flushBank, bank));
   });
-  forgetReturns(new CpuView(fb, cpu));
+  forgetTranslations(new CpuView(fb, cpu));
   fb.return();
 });
 
@@ -457,7 +461,7 @@ export const flushStage2 = defineFunction("flushStage2", "il", "", (fb, cpu, vmi
     const key = fb.variable(fb.load("i64.load", bank, BANK.key) as I64).get();
     fb.if(hasStage2(key).and(vmid.ltS(0).or(vmidOf(key).eq(vmid))), () => fb.call(flushBank, bank));
   });
-  forgetReturns(new CpuView(fb, cpu));
+  forgetTranslations(new CpuView(fb, cpu));
   fb.return();
 });
 

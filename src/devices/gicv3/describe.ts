@@ -84,7 +84,7 @@ function describeCpu(cpu: CpuInterface, oneSecurityState: boolean): CpuDescripti
     runningPriority: physical.runningPriority(),
     ...(signalled === undefined ? {} : { signalled: GROUP_NAMES[signalled] }),
     interrupts: interruptsOf(redistributor.bank, 0, oneSecurityState),
-    lpis: redistributor.lpis?.describe() ?? [],
+    lpis: redistributor.lpis?.describe(oneSecurityState) ?? [],
     virtual: {
       enabled: (virtual.hcr & 1) !== 0,
       priorityMask: virtual.pmr,
@@ -96,7 +96,7 @@ function describeCpu(cpu: CpuInterface, oneSecurityState: boolean): CpuDescripti
   };
 }
 
-/** What a CPU has of its own: SGIs, PPIs, and pending LPIs, which are edges of Non-secure Group 1 (IHI 0069, 4.6). */
+/** What a CPU has of its own: SGIs, PPIs, and pending LPIs, which are edges of Non-secure Group 1 (IHI 0069, 5.1). */
 export function ownInterrupts({ interrupts, lpis }: CpuDescription): InterruptDescription[] {
   const lpi = { pending: true, active: false, level: false, trigger: "edge", group: "1NS" } as const;
   return [...interrupts, ...lpis.map((each) => ({ ...each, ...lpi }))];

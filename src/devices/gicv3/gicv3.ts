@@ -165,6 +165,12 @@ export class Gicv3 implements InterruptSystem, LpiTargets, Stateful<GicSnapshot>
     return changed;
   }
 
+  /** Why a CPU's redistributor cannot have an LPI pending; undefined if it can. */
+  whyNoLpi(cpu: number, intid: number): string | undefined {
+    const lpis = this.#redistributors[cpu]?.lpis;
+    return lpis === undefined ? "the machine has no ITS, so no LPIs" : lpis.whyNot(intid);
+  }
+
   invalidateLpi(cpu: number, intid?: number): void {
     this.#redistributors[cpu]?.lpis?.invalidate(intid);
     this.cpuInterface(cpu).sync();

@@ -16,6 +16,10 @@ const PENDBASER = { address: ADDRESS & ~0xffffn, writable: (ADDRESS & ~0xffffn) 
 const ENABLE = 1;
 const LPI_PRIORITY = 0xfc;
 
+/** The priority of an LPI as the CPU interface has it: with two Security states one of the Non-secure half (section 4.8.1). */
+const inSecureView = (priority: number, oneSecurityState: boolean): number =>
+  oneSecurityState ? priority : (0x80 | (priority >> 1)) & PRIORITY_MASK;
+
 export interface LpiState {
   readonly enabled: boolean;
   readonly propbaser: bigint;
@@ -53,19 +57,20 @@ export class Lpis {
     return this.#first;
   }
 
-  /** Its priority; with two security states an LPI has one of the Non-secure half (section 4.8.1). */
+  /** Its priority in the Secure view. */
   firstPriority(oneSecurityState: boolean): number {
     const priority = this.#firstPriority;
-    if (priority === IDLE_PRIORITY || oneSecurityState) return priority;
-    return (0x80 | (priority >> 1)) & PRIORITY_MASK;
+    return priority === IDLE_PRIORITY ? priority : inSecureView(priority, oneSecurityState);
   }
 
-  /** Pending LPIs, in order, for debuggers. */
-  describe(): { readonly intid: number; readonly enabled: boolean; readonly priority: number }[] {
+  /** Pending LPIs, in order, for debuggers, with priorities in the Secure view. */
+  describe(
+    oneSecurityState: boolean,
+  ): { readonly intid: number; readonly enabled: boolean; readonly priority: number }[] {
     return this.save().pending.map(([intid, configuration]) => ({
       intid,
       enabled: (configuration & ENABLE) !== 0,
-      priority: configuration & LPI_PRIORITY,
+      priority: inSecureView(configuration & LPI_PRIORITY & PRIORITY_MASK, oneSecurityState),
     }));
   }
 
@@ -93,6 +98,12 @@ export class Lpis {
   }
 
   /** Whether the pending state has changed. */
+  /** Why an LPI cannot be pending; undefined if it can. */
+  whyNot(intid: number): string | undefined {
+    if (!this.#enabled) return "GICR_CTLR.EnableLPIs is 0";
+    return this.#exists(intid) ? undefined : "GICR_PROPBASER.IDbits is too small for it";
+  }
+
   setPending(intid: number, pending: boolean): boolean {
     if (!this.#enabled || !this.#exists(intid) || this.#pending.has(intid) === pending) return false;
     if (pending) this.#pending.set(intid, this.#configuration(intid));

@@ -2,7 +2,7 @@
  * Predecode pages: per guest page that was executed, one slot an instruction. Keyed by physical (host) page; decoded
  * lazily, slot by slot; dropped when the guest writes to the page.
  */
-import { forEachCpu, forgetReturns } from "../../mmu/banks.js";
+import { forEachCpu, forgetTranslations } from "../../mmu/banks.js";
 import { CpuView } from "../cpu-view.js";
 import { dropRegions, saveKept } from "../imports.js";
 import type { FunctionBuilder } from "../ir/function.js";
@@ -106,7 +106,7 @@ const codeWritten = defineFunction("codeWritten", "ii", "", (fb, host, size) => 
   });
   fb.if(regions, () => {
     fb.store("i32.store", fb.i32(0), (fb.load("i32.load", fb.i32(0), GLOBAL.drops) as I32).add(1), GLOBAL.drops);
-    forEachCpu(fb, (cpu) => forgetReturns(new CpuView(fb, cpu)));
+    forEachCpu(fb, (cpu) => forgetTranslations(new CpuView(fb, cpu)));
     fb.call(dropRegions, first);
   });
   fb.if(dropAll, () => {

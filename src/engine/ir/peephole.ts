@@ -20,7 +20,7 @@ const REINTERPRET: Partial<
   "i32.reinterpret_f32": { inverse: "f32.reinterpret_i32", from: "f32x4.extract_lane", to: "i32x4.extract_lane" },
 };
 
-const is = (node: Node, name: OpName): boolean => node.opcode === OPS[name][0];
+export const is = (node: Node, name: OpName): boolean => node.opcode === OPS[name][0];
 
 export function rewriteOp(name: OpName, args: readonly Node[]): Rewritten | undefined {
   const [a] = args;

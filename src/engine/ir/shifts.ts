@@ -28,13 +28,17 @@ export function simplerShift(fb: FunctionBuilder, name: OpName, [value, by]: rea
   const [type, shift] = SHIFTS.get(name) ?? [];
   if (type === undefined || shift === undefined || value === undefined || by?.constant === undefined) return undefined;
   const bits = type === "i32" ? 32 : 64;
-  const amount = Number(BigInt.asUintN(32, BigInt(by.constant as number | bigint))) & (bits - 1);
+  const amount = amountOf(by, bits);
   const inner = constantShift(value, OPS[`${type}.shl`][0], bits);
   const known = inner && afterShiftLeft(fb, type, bits, shift, inner, amount);
   if (known) return known;
   if (BigInt(by.constant as number | bigint) === BigInt(amount)) return undefined;
   return shifted(fb, type, shift, value, amount);
 }
+
+/** Amounts count modulo the width. */
+const amountOf = ({ constant }: Node, bits: number): number =>
+  Number(BigInt.asUintN(32, BigInt(constant as number | bigint))) & (bits - 1);
 
 /** What is shifted by a constant, and by how much. */
 function constantShift(
@@ -43,7 +47,7 @@ function constantShift(
   bits: number,
 ): readonly [Node, number] | undefined {
   if (opcode !== wanted || value === undefined || by?.constant === undefined) return undefined;
-  return [value, Number(by.constant) & (bits - 1)];
+  return [value, amountOf(by, bits)];
 }
 
 function shifted(fb: FunctionBuilder, type: "i32" | "i64", shift: Shift, value: Node, amount: number): Integer {

@@ -277,7 +277,8 @@ class Region extends RegionLayout {
         ? b.call(callOut, b.cpu, left, link, b.slotAddress(at))
         : b.call(callAddress, b.cpu, left, link, address(), type),
     );
-    // Nothing that RETURNED is said after has changed where pages are mapped.
+    // A call comes back as RETURNED only if no translation has changed meanwhile (forgetTranslations): `home` and
+    // `knownPages` hold.
     b.ifRare(b.local32(this.nextSlot).ne(RETURNED), () => b.br(this.back));
     this.goOnAt(index, target, back);
   }

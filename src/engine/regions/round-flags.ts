@@ -5,8 +5,9 @@
  */
 import type { FlagSource } from "../flags.js";
 import type { FunctionBuilder } from "../ir/function.js";
+import { is } from "../ir/peephole.js";
 import type { I64, Node, Value } from "../ir/value.js";
-import { CONTROL, OPS, type OpName } from "../wasm/opcodes.js";
+import { CONTROL, type OpName } from "../wasm/opcodes.js";
 import type { SourceLetter } from "./flag-state.js";
 
 /** A value by registers, of which `register` gives those that a round begins with. */
@@ -22,9 +23,7 @@ export interface RoundFlags {
   readonly registers: number;
 }
 
-const is = (node: Node, name: OpName): boolean => node.opcode === OPS[name][0];
-
-/** Operations whose low half is one of the operands' low halves, with those of which they are the halves. */
+/** Operations of 64 bits whose low half comes of nothing but the operands' low halves. */
 const LOW_HALF: readonly OpName[] = ["i64.add", "i64.sub", "i64.and", "i64.or", "i64.xor"];
 const WHOLE: readonly OpName[] = [...LOW_HALF, "i32.add", "i32.sub", "i32.and", "i32.or", "i32.xor"];
 
@@ -97,7 +96,14 @@ class Recipes {
     if (this.counts[n] === count) return this.register(n);
     for (const [m, value] of this.last.entries()) {
       const sum = value && (low ? (lowHalf(value) ?? value) : value);
-      if (sum === undefined || sum.args[0] !== node || !(is(sum, "i64.add") || is(sum, "i64.sub"))) continue;
+      // Nor a value that was added to itself: it would be asked for what is asked for here.
+      if (
+        sum === undefined ||
+        sum.args[0] !== node ||
+        sum.args[1] === node ||
+        !(is(sum, "i64.add") || is(sum, "i64.sub"))
+      )
+        continue;
       const other = this.of(sum.args[1] as Node, low);
       if (other === undefined) continue;
       const now = this.register(m);

@@ -5,10 +5,12 @@
  * shadow, but for code that has an instruction which gets a breakpoint or loses it.
  */
 import type { Engine } from "../../engine/engine.js";
+import { NO_RETURN } from "../../engine/interpreter/protocol.js";
 import {
   BANK,
   BANKS_PER_CPU,
   CODE_PAGE,
+  CPU,
   FETCH_ENTRIES,
   FETCH_ENTRY,
   FETCH_VICTIMS,
@@ -182,5 +184,7 @@ export class Breakpoints {
       const victims = bank + BANK.fetchVictims;
       bytes.fill(0xff, victims, victims + FETCH_VICTIMS * FETCH_ENTRY.size);
     }
+    // As forgetTranslations (mmu/banks.ts) has it.
+    for (const base of cpuBases) view.setBigInt64(base + CPU.returnAddress, NO_RETURN, true);
   }
 }

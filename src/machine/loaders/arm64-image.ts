@@ -43,11 +43,13 @@ export function imagePlacement(bytes: Uint8Array, name: string): { address: Kern
   if (flags & 1n) {
     throw new ConfigError("BAD_KERNEL", `${name}: a big-endian kernel; the machine is little-endian`);
   }
-  if (textOffset >= LIMIT || imageSize >= LIMIT) {
+  // Without image_size, text_offset means nothing.
+  const wanted = imageSize === 0n ? OLD_TEXT_OFFSET : textOffset;
+  if (wanted >= LIMIT || imageSize >= LIMIT) {
     const fields = `text_offset 0x${textOffset.toString(16)}, image_size 0x${imageSize.toString(16)}`;
     throw new ConfigError("BAD_KERNEL", `${name}: a damaged Image header: ${fields}`);
   }
-  const asked = imageSize === 0n ? OLD_TEXT_OFFSET : Number(textOffset);
+  const asked = Number(wanted);
   const offset = asked < RESERVED ? SECOND_BASE + asked : asked;
   return { address: { base: "ram", offset }, memorySize: Number(imageSize) };
 }

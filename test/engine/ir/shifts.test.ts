@@ -1,9 +1,9 @@
 /** Shifts by constants, alone and one after the other, against what wasm says of them. */
 import { expect, it } from "vitest";
-import type { Callable } from "../../../src/engine/ir/function.js";
+import { type Callable, FunctionBuilder, type Linker } from "../../../src/engine/ir/function.js";
 import { defineFunction, ModuleBuilder } from "../../../src/engine/ir/module.js";
-import type { I32, I64 } from "../../../src/engine/ir/value.js";
-import type { OpName } from "../../../src/engine/wasm/opcodes.js";
+import { type I32, type I64, Node } from "../../../src/engine/ir/value.js";
+import { OPS, type OpName } from "../../../src/engine/wasm/opcodes.js";
 
 const SHIFTS = ["shl", "shr_u", "shr_s", "rotr", "rotl"] as const;
 type Shift = (typeof SHIFTS)[number];
@@ -64,6 +64,22 @@ it.each(["i32", "i64"] as const)("of %s are what they were", (type) => {
       expect(BigInt.asUintN(64, call(i, BigInt.asIntN(64, value))), `${left} ${second} ${by} of ${value}`).toBe(wanted);
     }
   }
+});
+
+it("A64's bitfields are one operation or two of the host's, by amounts that it has as immediates", () => {
+  const fb = new FunctionBuilder({} as Linker, "l", "");
+  const x = fb.param(0) as I64;
+  const nameOf = (s: unknown): string | undefined =>
+    s instanceof Node ? Object.entries(OPS).find(([, [opcode]]) => opcode === s.opcode)?.[0] : undefined;
+  const made = (write: () => I64): string[] => {
+    const before = fb.root.length;
+    write();
+    return fb.root.slice(before).map((statement) => nameOf(statement) ?? "");
+  };
+  expect(made(() => x.shl(0xffff_ffe0).shrS(0xffff_ffe0)).at(-1)).toBe("i64.extend32_s"); // SXTW
+  expect(made(() => x.shl(0xffff_ffe0).shrS(29)).slice(-2)).toEqual(["i64.extend32_s", "i64.shl"]); // SBFIZ
+  expect(made(() => x.shl(-8).shrU(-8)).at(-1)).toBe("i64.and"); // UXTB
+  expect(made(() => x.shl(-16).shrU(-4)).slice(-2)).toEqual(["i64.shr_u", "i64.and"]); // UBFX
 });
 
 it("extensions of what was loaded are loads that extend it, unless something was stored in between", () => {

@@ -41,10 +41,12 @@ describe("arm64 Image", () => {
   });
 
   it("takes text_offset as 0x80000 when image_size is 0, as kernels before 3.17 mean it", () => {
-    const bytes = arm64Image({ textOffset: 0n, imageSize: 0n });
-    const kernel = loadKernel(bytes, "Image");
-    expect(kernel.entry.offset).toBe(0x80000);
-    expect(kernel.segments[0]!.memorySize).toBe(bytes.length);
+    for (const textOffset of [0n, 1n << 40n]) {
+      const bytes = arm64Image({ textOffset, imageSize: 0n });
+      const kernel = loadKernel(bytes, "Image");
+      expect(kernel.entry.offset).toBe(0x80000);
+      expect(kernel.segments[0]!.memorySize).toBe(bytes.length);
+    }
   });
 
   it("refuses a big-endian kernel and a damaged header", () => {

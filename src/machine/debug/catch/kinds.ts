@@ -162,7 +162,7 @@ export const CATCH_KINDS: readonly CatchKind[] = [
   {
     name: "exception",
     usage: "[EC]",
-    help: 'any exception, or those of a class by its number in ESR_ELx.EC; at a hosted level with "to el2"',
+    help: 'any exception, or those of a class by its number in ESR_ELx.EC; at a hosted level all, and aborts, with "to el2"',
     words: 1,
     parse([text]) {
       if (text === undefined) return { exception: () => true, guestOnly: true };
@@ -176,7 +176,12 @@ export const CATCH_KINDS: readonly CatchKind[] = [
   interruptKind("irq", "an IRQ that is taken; INTID is what the vCPU would acknowledge", ["irq"]),
   interruptKind("fiq", "an FIQ that is taken", ["fiq"]),
   interruptKind("intid", "an IRQ or FIQ", ["irq", "fiq"]),
-  { name: "serror", help: "an SError", words: 0, parse: () => ({ exception: (f) => f.kind === "serror" }) },
+  {
+    name: "serror",
+    help: 'an SError; at a hosted level with "to el2"',
+    words: 0,
+    parse: () => ({ exception: (f) => f.kind === "serror", guestOnly: true }),
+  },
   {
     name: "vector",
     usage: `OFFSET|${VECTORS.join("|")}`,

@@ -83,12 +83,14 @@ export const injectIrq: MonitorCommand = {
     const { machine, vcpu } = context;
     const { distributor, redistributors, spis } = gicOf(machine.config.description);
     if (intid >= FIRST_LPI) {
-      if (machine.platform.gic.setLpi(vcpu, Number(intid), true)) return [`INTID ${intid} is pending`];
-      return refuse(
-        `INTID ${intid}: CPU${vcpu} cannot have it pending; GICR_CTLR.EnableLPIs and GICR_PROPBASER.IDbits say which, or it is already`,
-      );
+      const why = machine.platform.gic.whyNoLpi(vcpu, Number(intid));
+      if (why !== undefined) return refuse(`INTID ${intid}: CPU${vcpu} cannot have it pending: ${why}`);
+      machine.platform.gic.setLpi(vcpu, Number(intid), true);
+      return [`INTID ${intid} is pending`];
     }
-    if (intid >= FIRST_SPI + BigInt(spis)) return refuse(`INTID ${intid}: the GIC has 0 to ${31 + spis}`);
+    if (intid >= FIRST_SPI + BigInt(spis)) {
+      return refuse(`INTID ${intid}: the GIC has 0 to ${31 + spis}, and LPIs from ${FIRST_LPI}`);
+    }
     const frame = intid < FIRST_SPI ? redistributors.base + vcpu * REDISTRIBUTOR + SGI_FRAME : distributor.base;
     const register = frame + ISPENDR + 4 * Number(intid / 32n);
     const fault = machine.platform.bus.write(register, 4, 1n << (intid % 32n), true);
