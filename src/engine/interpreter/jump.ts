@@ -74,10 +74,10 @@ export const noteTarget = defineFunction("noteTarget", "il", "", (fb, slot, targ
  */
 export function slotOfAddress(c: CpuView, address: I64, type: I32, otherwise: () => void): I32 {
   const { fb } = c;
-  const page = address.and(-BigInt(PAGE_SIZE));
+  // Of a misaligned address it is no page's.
+  const page = address.and(BigInt(-PAGE_SIZE | 3));
   const entry = fetchEntry(c.get32(CPU.bank), address);
-  const known = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(page);
-  fb.ifRare(known.eqz().or(address.wrap().and(3)), () => {
+  fb.ifRare((fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).ne(page), () => {
     c.count(CPU.statJumpMiss);
     fb.if(type, () => fb.call(typeOfUnknown, c.base, address, type));
     c.set64(CPU.pc, address);

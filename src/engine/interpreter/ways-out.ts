@@ -143,7 +143,8 @@ function callSlot(
     stay();
   });
   const depth = fb.variable(c.get32(CPU.depth));
-  fb.ifRare(depth.get().geU(MAX_DEPTH).or(left.leS(0)), stay);
+  fb.ifRare(depth.get().geU(MAX_DEPTH), stay);
+  fb.ifRare(left.leS(0), stay);
   const outer = fb.variable(c.get64(CPU.returnAddress));
   c.set32(CPU.depth, depth.get().add(1));
   c.set64(CPU.returnAddress, address);

@@ -101,7 +101,7 @@ class Region extends RegionLayout {
     if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.returnCall(refuse, b.cpu, slot));
     b.writeLocal(b.left, b.state32AsStored(CPU.budget).add(1));
     b.writeLocal(b.bank, b.state32(CPU.bank));
-    b.writeLocal(this.entered, this.pageAsStored());
+    if (b.usesHome) b.writeLocal(this.entered, this.pageAsStored());
     if (b.usesFp) b.refreshDoubt();
     if (this.entries.length === 1) return;
     const word = b.load("i32.load", slot);
@@ -277,8 +277,8 @@ class Region extends RegionLayout {
         ? b.call(callOut, b.cpu, left, link, b.slotAddress(at))
         : b.call(callAddress, b.cpu, left, link, address(), type),
     );
-    // A call comes back as RETURNED only if no translation has changed meanwhile (forgetTranslations): `home` and
-    // `knownPages` hold.
+    // A call comes back as RETURNED only if no translation has changed meanwhile (forgetTranslations): the bank,
+    // `home` and `knownPages` hold.
     b.ifRare(b.local32(this.nextSlot).ne(RETURNED), () => b.br(this.back));
     this.goOnAt(index, target, back);
   }
@@ -301,6 +301,7 @@ class Region extends RegionLayout {
     // The same page may be mapped elsewhere as well.
     b.writeLocal(b.home, this.pageAsStored().sub(pageOf(at) * PAGE_SIZE));
     this.forgetPages();
+    b.writeLocal(b.bank, b.state32(CPU.bank));
     this.goOnAt(index, target, at + 1);
   }
 
@@ -312,7 +313,6 @@ class Region extends RegionLayout {
       b.writeLocal(this.nextSlot, b.slotAddress(at));
       b.br(this.back);
     });
-    b.writeLocal(b.bank, b.state32(CPU.bank));
     if (b.usesFp) b.refreshDoubt();
     b.loadRegisters(this.kept[target] as RegisterSet);
     this.jumpTo(index, target);

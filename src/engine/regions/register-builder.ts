@@ -47,6 +47,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
   usesFp = false;
   /** The virtual address of the hot slot's page, from which others are as far as where the region was compiled. */
   readonly home = this.newLocal("l");
+  usesHome = false;
   /** See engine/fp/mode.ts; as long as code of the region runs, only its own operations can end the doubt. */
   private readonly doubt = this.newLocal("i");
   private readonly xLocals = new Map<number, number>();
@@ -107,6 +108,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
 
   /** The virtual address of an instruction. */
   addressOf(at: number): I64 {
+    this.usesHome = true;
     const home = this.readLocal(this.home, "l") as I64;
     return home.add(pageOf(at) * PAGE_SIZE + slotOf(at) * 4);
   }
