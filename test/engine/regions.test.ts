@@ -8,7 +8,7 @@ import { expand, type Form } from "../../src/isa/pattern.js";
 import { branches } from "../../src/isa/table/branches.js";
 import { TABLE } from "../../src/isa/table/index.js";
 import { system } from "../../src/isa/table/system.js";
-import { CODE, COUNTER, GP, type Machine, machine, model, Random, slice, start, state } from "./rig.js";
+import { CODE, COUNTER, GP, type Machine, machine, model, Random, slice, sliceAlike, start, state } from "./rig.js";
 
 const BASE = 27;
 
@@ -274,8 +274,7 @@ describe("an interpreter of bytecodes", () => {
       for (const m of [compiled, plain]) m.vcpu.setX(25, mask);
       for (let turn = 0; turn < 60; turn++) {
         const budget = 1009 + 37 * turn;
-        expect(slice(compiled, budget)).toBe(slice(plain, budget));
-        expect(state(compiled), `mask ${mask}, turn ${turn}`).toBe(state(plain));
+        sliceAlike(compiled, plain, budget, `mask ${mask}, turn ${turn}`);
         if (turn === 30) await compileHot(compiled, phase + 1);
       }
     }
@@ -322,8 +321,7 @@ describe("random loops, compiled and interpreted", () => {
       }
       for (let turn = 0; turn < 40; turn++) {
         const budget = 997 + 31 * turn;
-        expect(slice(compiled, budget)).toBe(slice(plain, budget));
-        expect(state(compiled), `turn ${turn}`).toBe(state(plain));
+        sliceAlike(compiled, plain, budget, `turn ${turn}`);
         if (turn === 20) await compileHot(compiled, 1);
       }
       // EC 0x0D, BTYPE 3: BR X5 in a guarded page.

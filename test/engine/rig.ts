@@ -1,6 +1,7 @@
 /** A vCPU with RAM and nothing else, for programs that are run on one engine and on another. */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { expect } from "vitest";
 import { cpuModel } from "../../src/cpu/model.js";
 import { buildSysregIndex } from "../../src/cpu/sysreg/engine-index.js";
 import { resetSysregs } from "../../src/cpu/sysreg/reset.js";
@@ -191,6 +192,12 @@ export function state({ engine, vcpu }: Machine): string {
 export function slice({ engine, vcpu }: Machine, budget: number): number {
   vcpu.set32(CPU.budget, budget);
   return engine.exports.run(vcpu.base);
+}
+
+/** A slice of two machines ends alike, and leaves them in the same state. */
+export function sliceAlike(one: Machine, other: Machine, budget: number, when: string): void {
+  expect(slice(one, budget)).toBe(slice(other, budget));
+  expect(state(one), when).toBe(state(other));
 }
 
 /** Lets the compiler, which is loaded when something is hot, have its say. */

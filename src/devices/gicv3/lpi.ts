@@ -97,15 +97,15 @@ export class Lpis {
     return this.#pending.has(intid);
   }
 
-  /** Whether the pending state has changed. */
   /** Why an LPI cannot be pending; undefined if it can. */
   whyNot(intid: number): string | undefined {
     if (!this.#enabled) return "GICR_CTLR.EnableLPIs is 0";
     return this.#exists(intid) ? undefined : "GICR_PROPBASER.IDbits is too small for it";
   }
 
+  /** Whether the pending state has changed. */
   setPending(intid: number, pending: boolean): boolean {
-    if (!this.#enabled || !this.#exists(intid) || this.#pending.has(intid) === pending) return false;
+    if (this.whyNot(intid) !== undefined || this.#pending.has(intid) === pending) return false;
     if (pending) this.#pending.set(intid, this.#configuration(intid));
     else this.#pending.delete(intid);
     this.#store(intid, pending);

@@ -1,7 +1,9 @@
 /** The fetch TLB, by virtual page. */
+import type { CpuView } from "../cpu-view.js";
 import type { I32, I64 } from "../ir/value.js";
 import {
   BANK,
+  CPU,
   FETCH_BITS,
   FETCH_ENTRIES,
   FETCH_ENTRY,
@@ -20,6 +22,9 @@ export function fetchEntry(bank: I32, address: I64): I32 {
     .and((FETCH_ENTRIES - 1) << shift);
   return bank.add(index);
 }
+
+/** The virtual address of the page being executed, as the vCPU block has it. */
+export const executedPage = (c: CpuView): I64 => c.get64(CPU.pcBias).add(c.get32(CPU.slotBase).shrU(1).toI64U());
 
 /** How far into a code page the slot of an address is that is a multiple of 4. */
 export const slotOffset = (address: I64): I32 =>

@@ -11,7 +11,7 @@ import { CpuView } from "../cpu-view.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import { BANK, CODE_PAGE, CONTEXT, CPU, CPU_FEATURE, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
-import { fetchEntry } from "./fetch-entry.js";
+import { executedPage, fetchEntry } from "./fetch-entry.js";
 
 /** BTYPE after BR by X16 or X17, BLR, BR by another register from a guarded page. */
 export const BTYPE = { jumpOrCall: 1, call: 2, jump: 3 } as const;
@@ -49,7 +49,7 @@ function setType(c: CpuView, kind: I32, from: I64, target: I64): void {
 export const typeOfUnknown = defineFunction("typeOfUnknown", "ili", "", (fb, cpu, target, kind) => {
   const c = new CpuView(fb, cpu);
   fb.if(c.get32(CPU.features).and(CPU_FEATURE.BTI).eqz(), () => fb.return());
-  setType(c, kind, c.get64(CPU.pcBias).add(c.get32(CPU.slotBase).shrU(1).toI64U()), target);
+  setType(c, kind, executedPage(c), target);
   fb.return();
 });
 

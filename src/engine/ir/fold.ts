@@ -52,7 +52,8 @@ const isZero = (constant: Node["constant"]): boolean => constant === 0 || consta
 const ZERO_AT_ZERO = new Set(["and", "mul"]);
 const IDENTITY_AT_ZERO = new Set(["add", "sub", "or", "xor"]);
 /** Their amounts count modulo the width: UBFM shifts left by the complement of `imms`. */
-const SHIFTS = new Set(["shl", "shr_s", "shr_u", "rotr", "rotl"]);
+export const SHIFTS = ["shl", "shr_s", "shr_u", "rotr", "rotl"] as const;
+export type Shift = (typeof SHIFTS)[number];
 
 interface Rule {
   readonly unary: ((a: bigint) => bigint) | undefined;
@@ -77,7 +78,7 @@ function ruleOf(name: OpName): Rule {
     bits: type === "i32" ? 32 : 64,
     identityAtZero: integer && IDENTITY_AT_ZERO.has(operation),
     zeroAtZero: integer && ZERO_AT_ZERO.has(operation),
-    shifts: integer && SHIFTS.has(operation),
+    shifts: integer && (SHIFTS as readonly string[]).includes(operation),
   };
   RULES.set(name, rule);
   return rule;

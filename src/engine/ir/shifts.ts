@@ -3,15 +3,15 @@
  * host has better: an amount that is an immediate, a mask, the extension of a sign.
  */
 import { OPS, type OpName } from "../wasm/opcodes.js";
+import { SHIFTS, type Shift } from "./fold.js";
 import type { FunctionBuilder } from "./function.js";
 import type { I32, I64, Node } from "./value.js";
 
-type Shift = "shl" | "shr_u" | "shr_s" | "rotr" | "rotl";
 type Integer = I32 | I64;
 
-const SHIFTS = new Map<string, readonly [type: "i32" | "i64", shift: Shift]>();
+const BY_NAME = new Map<string, readonly [type: "i32" | "i64", shift: Shift]>();
 for (const type of ["i32", "i64"] as const) {
-  for (const shift of ["shl", "shr_u", "shr_s", "rotr", "rotl"] as const) SHIFTS.set(`${type}.${shift}`, [type, shift]);
+  for (const shift of SHIFTS) BY_NAME.set(`${type}.${shift}`, [type, shift]);
 }
 
 /** Extensions of signs by the bits that they are of. */
@@ -25,7 +25,7 @@ const MAX_MASK = 32;
 
 /** In place of a shift by a constant, which changes something (fold.ts); undefined where nothing is better. */
 export function simplerShift(fb: FunctionBuilder, name: OpName, [value, by]: readonly Node[]): Integer | undefined {
-  const [type, shift] = SHIFTS.get(name) ?? [];
+  const [type, shift] = BY_NAME.get(name) ?? [];
   if (type === undefined || shift === undefined || value === undefined || by?.constant === undefined) return undefined;
   const bits = type === "i32" ? 32 : 64;
   const amount = amountOf(by, bits);
@@ -50,10 +50,13 @@ function constantShift(
   return [value, amountOf(by, bits)];
 }
 
+const constantOf = (fb: FunctionBuilder, type: "i32" | "i64", value: number | bigint): Integer =>
+  type === "i32" ? fb.i32(Number(value)) : fb.i64(value);
+
 function shifted(fb: FunctionBuilder, type: "i32" | "i64", shift: Shift, value: Node, amount: number): Integer {
   const left = fb.wrap(value) as Integer;
   if (amount === 0) return left;
-  return fb.op(`${type}.${shift}`, left, type === "i32" ? fb.i32(amount) : fb.i64(amount)) as Integer;
+  return fb.op(`${type}.${shift}`, left, constantOf(fb, type, amount)) as Integer;
 }
 
 /** `x << left`, shifted on by `amount`. */
@@ -79,11 +82,7 @@ function afterShiftLeft(
       if (kept > MAX_MASK) return undefined;
       const mask = (1n << BigInt(kept)) - 1n;
       const lowered = amount > left ? shifted(fb, type, "shr_u", x, amount - left) : (fb.wrap(x) as Integer);
-      const masked = fb.op(
-        `${type}.and`,
-        lowered,
-        type === "i32" ? fb.i32(Number(BigInt.asIntN(32, mask))) : fb.i64(mask),
-      );
+      const masked = fb.op(`${type}.and`, lowered, constantOf(fb, type, mask));
       return amount < left ? shifted(fb, type, "shl", masked.node, left - amount) : (masked as Integer);
     }
     default:

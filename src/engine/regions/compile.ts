@@ -3,7 +3,8 @@
  * registers are in locals where (flow.ts) and which loops there are (structure.ts; region-layout.ts), then all is put
  * together here, with the ways in, from block to block, and out.
  */
-import { fetchEntry, slotOffset } from "../interpreter/fetch-entry.js";
+import { CpuView } from "../cpu-view.js";
+import { executedPage, fetchEntry, slotOffset } from "../interpreter/fetch-entry.js";
 import { BTYPE } from "../interpreter/landing.js";
 import { RETURNED } from "../interpreter/protocol.js";
 import {
@@ -101,7 +102,7 @@ class Region extends RegionLayout {
     if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.returnCall(refuse, b.cpu, slot));
     b.writeLocal(b.left, b.state32AsStored(CPU.budget).add(1));
     b.writeLocal(b.bank, b.state32(CPU.bank));
-    if (b.usesHome) b.writeLocal(this.entered, this.pageAsStored());
+    if (b.usesHome) b.writeLocal(this.entered, executedPage(new CpuView(b, b.cpu)));
     if (b.usesFp) b.refreshDoubt();
     if (this.entries.length === 1) return;
     const word = b.load("i32.load", slot);
@@ -299,7 +300,7 @@ class Region extends RegionLayout {
     }
     b.brIf(this.back, b.local32(this.nextSlot).ne(expected.get()));
     // The same page may be mapped elsewhere as well.
-    b.writeLocal(b.home, this.pageAsStored().sub(pageOf(at) * PAGE_SIZE));
+    b.writeLocal(b.home, executedPage(new CpuView(b, b.cpu)).sub(pageOf(at) * PAGE_SIZE));
     this.forgetPages();
     b.writeLocal(b.bank, b.state32(CPU.bank));
     this.goOnAt(index, target, at + 1);
@@ -340,12 +341,6 @@ class Region extends RegionLayout {
     };
     if (pageOf(at) === pageOf(block.start)) go();
     else this.crossPage(at, go);
-  }
-
-  /** The virtual address of the page being executed, as the vCPU block has it. */
-  private pageAsStored(): I64 {
-    const { b } = this;
-    return b.state64(CPU.pcBias).add(b.state32AsStored(CPU.slotBase).shrU(1).toI64U());
   }
 
   /** The interpreter carried something out, or the region was entered: pages may be mapped otherwise. */

@@ -185,25 +185,24 @@ export abstract class FlagBuilder extends RegisterBuilder {
     }
     this.flagsSettled = false;
     const { op, letter, otherwise } = state;
-    const number = sourceNumber(op, letter);
-    const [x, y] = this.sourceInLocals(letter);
+    const number = this.i32(sourceNumber(op, letter));
+    const [x, second] = this.sourceInLocals(letter);
+    const y = op === "sign" ? undefined : second;
     if (otherwise === undefined) {
-      this.storeSource(number, letter, x, op === "sign" ? undefined : y);
+      this.storeSource(letter, number, x, y);
       return;
     }
-    const store = SOURCE_STORE[letter];
-    if (op !== "sign") this.store(store, this.cpu, y, CPU.flagY);
     const condition = this.local32(this.flagCondition);
     const word = letter === "l" ? this.i64(otherwise >>> 0) : this.i32(otherwise);
-    this.store(store, this.cpu, this.select(condition, x, word), CPU.flagX);
-    this.setState32(CPU.flagSource, condition.select(this.i32(number), this.i32(FLAG_SOURCE.word)));
+    const source = condition.select(number, this.i32(FLAG_SOURCE.word));
+    this.storeSource(letter, source, this.select(condition, x, word), y);
   }
 
-  private storeSource(number: number, letter: SourceLetter, x: Value, y: Value | undefined): void {
+  private storeSource(letter: SourceLetter, source: I32, x: Value, y: Value | undefined): void {
     const store = SOURCE_STORE[letter];
     if (y) this.store(store, this.cpu, y, CPU.flagY);
     this.store(store, this.cpu, x, CPU.flagX);
-    this.setState32(CPU.flagSource, this.i32(number));
+    this.setState32(CPU.flagSource, source);
   }
 
   private storeFlagCells({ n, z, c, v }: Flags): void {
@@ -236,14 +235,11 @@ export abstract class FlagBuilder extends RegisterBuilder {
     if (round) {
       const { op, letter, x, y } = round;
       this.if(this.local32(this.left).add(taken).ne(this.local32(this.firstLeft)), () =>
-        this.storeSource(sourceNumber(op, letter), letter, x(register), y?.(register)),
+        this.storeSource(letter, this.i32(sourceNumber(op, letter)), x(register), y?.(register)),
       );
       return;
     }
-    const [first, second] = this.sourceInLocals(flags);
-    this.store(SOURCE_STORE[flags], this.cpu, first, CPU.flagX);
-    this.store(SOURCE_STORE[flags], this.cpu, second, CPU.flagY);
-    this.setState32(CPU.flagSource, this.local32(this.flagSource));
+    this.storeSource(flags, this.local32(this.flagSource), ...this.sourceInLocals(flags));
   }
 
   /** In front of a block that puts it off: what the flags come of is in locals, where registers will not say it. */

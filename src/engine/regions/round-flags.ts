@@ -33,12 +33,6 @@ export class RoundWrites {
   private readonly last: (Node | undefined)[] = [];
   private readonly reads = new Map<Node, readonly [n: number, count: number]>();
 
-  begin(): void {
-    this.counts.fill(0);
-    this.last.length = 0;
-    this.reads.clear();
-  }
-
   /** `value` is undefined where it is not certain to be written. */
   write(n: number, value: Node | undefined): void {
     (this.counts[n] as number)++;

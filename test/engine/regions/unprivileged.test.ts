@@ -13,8 +13,8 @@ import {
   machine,
   mapByPages,
   slice,
+  sliceAlike,
   start,
-  state,
   TABLES,
   writeDoubleword,
 } from "../rig.js";
@@ -87,16 +87,14 @@ it.each(CHANGES)("see %s as the interpreter does", async (_, goesOn, words, chan
   for (const m of [compiled, plain]) begin(m, [...words]);
   for (let turn = 0; turn < 200 && (turn < 20 || compiled.engine.compiled.regions === 0); turn++) {
     const budget = 1009 + 37 * turn;
-    expect(slice(compiled, budget)).toBe(slice(plain, budget));
-    expect(state(compiled), `turn ${turn}`).toBe(state(plain));
+    sliceAlike(compiled, plain, budget, `turn ${turn}`);
     await compileHot(compiled);
   }
   expect(compiled.engine.compiled.instructions).toBeGreaterThan(10);
   for (const m of [compiled, plain]) for (const change of changes) change(m);
   const before = plain.vcpu.x(COUNTER);
   for (let turn = 0; turn < 5; turn++) {
-    expect(slice(compiled, 2003)).toBe(slice(plain, 2003));
-    expect(state(compiled), `turn ${turn} after it`).toBe(state(plain));
+    sliceAlike(compiled, plain, 2003, `turn ${turn} after it`);
   }
   expect(before - plain.vcpu.x(COUNTER) > 500n).toBe(goesOn);
 });
