@@ -3,15 +3,17 @@
  * FPConvert). To integers everything goes through double precision, which holds every operand exactly.
  */
 import type { FpOpName } from "../../cpu/fp/exact.js";
+import { FPSR } from "../../cpu/fp/format.js";
 import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64 } from "../ir/value.js";
 import { decode, type Element1, encode, exactly, memo, modeAllows, type Width } from "./element.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, singleHost } from "./host.js";
-import { fastly, isDefault, isDefaultOrFlushing, isFast, noteInexact } from "./mode.js";
+import { fastly, isDefault, isDefaultOrFlushing, isFast, keepsNaNs, noteInexact, raise } from "./mode.js";
 import { ARITHMETIC } from "./operations.js";
 import { type Decision, hostOrCalled, quickly } from "./quick.js";
+import { returnNaN, returnNarrowed } from "./rare.js";
 
 /** Rounding of a conversion to integer, by the letter in its mnemonic. */
 export type RoundingLetter = "N" | "P" | "M" | "Z" | "A";
@@ -42,6 +44,15 @@ export const toFixedElement = memo(
           fb.return(full.bits(0, integer));
         });
       });
+      if (integer !== 16) {
+        // Saturated, or 0 of a NaN: what the host's conversions give as well.
+        fb.if(isDefault(fb, cpu).and(rounded.ge(least).and(rounded.lt(below)).eqz()), () => {
+          raise(fb, cpu, FPSR.IOC);
+          const sign = unsigned ? "u" : "s";
+          if (integer === 64) fb.return(fb.op(`i64.trunc_sat_f64_${sign}`, rounded) as I64);
+          else fb.return((fb.op(`i32.trunc_sat_f64_${sign}`, rounded) as I32).toI64U());
+        });
+      }
       fb.return(exactly(fb, cpu, name, width, a, fbits, fb.i64(integer)));
     });
   },
@@ -127,15 +138,6 @@ export function fromInteger(
   return exact ? fb.mostly([isDefault(fb, cpu)], convert, called) : fastly(fb, cpu, [], convert, called);
 }
 
-/** Returns `value`, widened from an operand that no rounding touches, unless it is a NaN or a flushed denormal. */
-function returnWidened(fb: FunctionBuilder, cpu: I32, from: Width, to: Width, operand: F32 | F64, value: F64): void {
-  fb.if(value.eq(value), () => {
-    fb.if(modeAllows(fb, cpu, from, [operand]), () => {
-      fb.return(encode(fb, to, to === 32 ? value.toF32() : value));
-    });
-  });
-}
-
 /** FCVT between formats. */
 export const formatElement = memo((from: Width, to: Width): Element1 => {
   const name = `FCVT_${({ 16: "H", 32: "S", 64: "D" } as const)[to]}` as const;
@@ -143,8 +145,13 @@ export const formatElement = memo((from: Width, to: Width): Element1 => {
     const operand = decode(fb, from, a);
     const value = from === 32 ? (operand as F32).toF64() : (operand as F64);
     if (to > from) {
-      returnWidened(fb, cpu, from, to, operand, value);
+      fb.if(value.eq(value), () => {
+        fb.if(modeAllows(fb, cpu, from, [operand]), () => {
+          fb.return(encode(fb, to, to === 32 ? value.toF32() : value));
+        });
+      });
     } else if (to === 16) {
+      fb.if(value.eq(value).and(isDefault(fb, cpu)), () => returnNarrowed(fb, cpu, 16, value));
       fb.if(isDefaultOrFlushing(fb, cpu).and(fitsHalf(fb, value)), () => {
         const half = narrowHalf(fb, value);
         noteInexact(fb, cpu, () => widenHalf(fb, half).ne(value));
@@ -161,7 +168,9 @@ export const formatElement = memo((from: Width, to: Width): Element1 => {
           fb.return(single.bits().toI64U());
         });
       });
+      fb.if(value.eq(value).and(isDefault(fb, cpu)), () => returnNarrowed(fb, cpu, 32, value));
     }
+    fb.if(value.ne(value).and(keepsNaNs(fb, cpu)), () => returnNaN(fb, cpu, from, to, a));
     fb.return(exactly(fb, cpu, name, from, a));
   });
 });

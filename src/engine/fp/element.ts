@@ -4,14 +4,14 @@
  * otherwise; so each is right for every operand in every mode.
  */
 import { FpOp, type FpOpName } from "../../cpu/fp/exact.js";
-import { formatOf } from "../../cpu/fp/format.js";
+import { FPSR } from "../../cpu/fp/format.js";
 import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64, Value } from "../ir/value.js";
-import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
+import { fitsHalf, narrowAnyHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, MIN_NORMAL, type ScalarHost, singleHost } from "./host.js";
 import { fpExactImport } from "./imports.js";
-import { flushes, isDefault, isDefaultOrFlushing, keepsNaNs, noteInexact } from "./mode.js";
+import { flushes, isDefault, isDefaultOrFlushing, keepsNaNs, noteInexact, raise, raised } from "./mode.js";
 import {
   ARITHMETIC,
   type ArithmeticName,
@@ -19,6 +19,10 @@ import {
   COMPARISONS,
   type ComparisonName,
 } from "./operations.js";
+import { isSignalingNaN, returnInvalid, returnNarrowed } from "./rare.js";
+
+const OVERFLOW = FPSR.OFC | FPSR.IXC;
+const UNDERFLOW = FPSR.UFC | FPSR.IXC;
 
 export type Width = 16 | 32 | 64;
 
@@ -48,6 +52,7 @@ export function decode(fb: FunctionBuilder, width: Width, bits: I64): F32 | F64 
   return width === 64 ? bits.asF64() : width === 32 ? bits.wrap().asF32() : widenHalf(fb, bits);
 }
 
+/** A value of the width, as `decode` gives it. */
 export function encode(fb: FunctionBuilder, width: Width, value: F32 | F64): I64 {
   if (width === 64) return (value as F64).bits();
   return width === 32 ? (value as F32).bits().toI64U() : narrowHalf(fb, value as F64);
@@ -125,13 +130,6 @@ function roundedOf(
   return half.eqz();
 }
 
-/** A signaling NaN. */
-function isSignalingNaN(fb: FunctionBuilder, width: Width, bits: I64): I32 {
-  const fmt = formatOf(width);
-  const quiet = bits.bits(0, width - 1).xor(fmt.quietBit);
-  return quiet.gtU(fb.i64(fmt.infinity | fmt.quietBit));
-}
-
 type Decoded = readonly [bits: I64, value: F32 | F64];
 
 /** Returns the result where an operand is infinite, or a quiet NaN and none is a signaling one. */
@@ -145,15 +143,41 @@ function returnSpecial(
   [a, x]: Decoded,
   [b, y]: Decoded,
 ): void {
-  if (width !== 16) {
-    const infinite = h.infinite(x).or(h.infinite(y)).and(h.notNaN(r));
-    fb.if(infinite, () => fb.if(modeAllows(fb, cpu, width, [x, y]), () => fb.return(encode(fb, width, r))));
-  }
+  const infinite = h.infinite(x).or(h.infinite(y)).and(h.notNaN(r));
+  fb.if(infinite, () => {
+    fb.if(modeAllows(fb, cpu, width, [x, y]), () => {
+      fb.return(width === 16 ? narrowAnyHalf(fb, r as F64) : encode(fb, width, r));
+    });
+  });
   const [numberX, numberY] = [h.notNaN(x), h.notNaN(y)];
   fb.if(numberX.and(numberY).eqz().and(keepsNaNs(fb, cpu)), () => {
     const signaling = isSignalingNaN(fb, width, a).or(isSignalingNaN(fb, width, b));
     const first = special === "propagate" ? numberX.eqz() : numberX.or(numberY.eqz());
     fb.if(signaling.eqz(), () => fb.return(first.select(a, b)));
+  });
+}
+
+/** Returns what the host has of numbers where it tells what is raised, or where FPSR has all that may be. */
+function returnTelling(
+  fb: FunctionBuilder,
+  cpu: I32,
+  name: ArithmeticName,
+  width: Width,
+  h: ScalarHost,
+  r: F32 | F64,
+  x: F32 | F64,
+  y: F32 | F64,
+): void {
+  fb.if(h.notNaN(x).and(h.notNaN(y)).and(isDefault(fb, cpu)), () => {
+    fb.if(h.notNaN(r).eqz(), () => returnInvalid(fb, cpu, width));
+    fb.if(h.infinite(r), () => {
+      const ofInfinity = h.infinite(x).or(h.infinite(y));
+      const raises = name === "FDIV" ? h.zero(y).select(fb.i32(FPSR.DZC), fb.i32(OVERFLOW)) : fb.i32(OVERFLOW);
+      fb.if(ofInfinity.eqz(), () => raise(fb, cpu, raises));
+      fb.return(width === 16 ? narrowAnyHalf(fb, r as F64) : encode(fb, width, r));
+    });
+    if (width === 16) returnNarrowed(fb, cpu, 16, r as F64);
+    else fb.if(raised(fb, cpu, UNDERFLOW), () => fb.return(encode(fb, width, r)));
   });
 }
 
@@ -171,6 +195,7 @@ function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder
   });
   const { special = "propagate" } = op;
   if (special !== "invalid") returnSpecial(fb, cpu, width, special, h, r, [a, x], op.operands === 2 ? [b, y] : [a, x]);
+  if (op.tells) returnTelling(fb, cpu, name, width, h, r, x, y);
   fb.return(exactly(fb, cpu, name, width, a, b));
 }
 
@@ -201,6 +226,11 @@ export const comparisonElement = memo(
           fb.return(maskElement(fb, width, COMPARISONS[name](h, x, y)));
         });
       });
+      fb.if(h.notNaN(x).and(h.notNaN(y)).eqz().and(isDefault(fb, cpu)), () => {
+        const signals = isSignalingNaN(fb, width, a).or(isSignalingNaN(fb, width, b));
+        fb.if(name === "FCMEQ" ? signals : fb.i32(1), () => raise(fb, cpu, FPSR.IOC));
+        fb.return(fb.i64(0));
+      });
       fb.return(exactly(fb, cpu, name, width, a, b));
     }),
 );
@@ -217,13 +247,12 @@ export const compareElement = memo((signalNaNs: boolean, width: Width): Element2
         fb.return(h.eq(x, y).select(fb.i64(0b0110), ordered));
       });
     });
-    if (!signalNaNs) {
-      // Flushing a denormal beside a quiet NaN leaves a trace in FPSR.
-      const quiet = isSignalingNaN(fb, width, a)
-        .or(isSignalingNaN(fb, width, b))
-        .eqz();
-      fb.if(h.notNaN(x).and(h.notNaN(y)).eqz().and(quiet).and(isDefault(fb, cpu)), () => fb.return(fb.i64(0b0011)));
-    }
+    // Flushing a denormal beside a NaN leaves a trace in FPSR.
+    fb.if(h.notNaN(x).and(h.notNaN(y)).eqz().and(isDefault(fb, cpu)), () => {
+      const signals = isSignalingNaN(fb, width, a).or(isSignalingNaN(fb, width, b));
+      fb.if(signalNaNs ? fb.i32(1) : signals, () => raise(fb, cpu, FPSR.IOC));
+      fb.return(fb.i64(0b0011));
+    });
     fb.return(exactly(fb, cpu, name, width, a, b));
   });
 });

@@ -6,6 +6,7 @@
  * Rounding to Odd" (IEEE Transactions on Computers 57, 2008).
  */
 import type { FpOpName } from "../../cpu/fp/exact.js";
+import { formatOf } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64, V128, Value } from "../ir/value.js";
@@ -23,9 +24,10 @@ import {
 import { fitsHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, singleHost } from "./host.js";
 import { mayUseHostFma } from "./host-fma.js";
-import { isFast, noteInexact } from "./mode.js";
+import { isDefault, isFast, keepsNaNs, noteInexact } from "./mode.js";
 import { sumError } from "./operations.js";
 import { type Decision, hostOrCalled, quickly } from "./quick.js";
+import { isSignalingNaN, returnInvalid, returnNarrowed } from "./rare.js";
 
 // --- double precision -------------------------------------------------------------------------------------------------
 
@@ -104,6 +106,8 @@ function returnDouble(fb: FunctionBuilder, cpu: I32, x: F64, y: F64, c: F64, hal
   });
 }
 
+type Decoded = readonly [bits: I64, value: F64];
+
 // --- half and single --------------------------------------------------------------------------------------------------
 
 /** Digits of a double below a single's last place, and what they are in the middle between two singles. */
@@ -158,6 +162,46 @@ function returnNarrow(
       fb.return(bits);
     });
   });
+  fb.if(isDefault(fb, cpu).and(h.finite(near)), () => returnNarrowed(fb, cpu, width, value));
+}
+
+/** Returns what infinities and quiet NaNs among the operands give. */
+function returnUnusual(
+  fb: FunctionBuilder,
+  cpu: I32,
+  width: Width,
+  [a, x]: Decoded,
+  [b, y]: Decoded,
+  [c, z]: Decoded,
+): void {
+  const h = doubleHost(fb);
+  const factor = h.infinite(x).or(h.infinite(y));
+  // A product of finite factors may be infinite here, but not there.
+  const sum = factor.select(x.mul(y).add(z), z);
+  const operands = [x, y, z];
+  const infinite = factor.or(h.infinite(z));
+  const numbers = operands.map((v) => h.notNaN(v)).reduce((all, v) => all.and(v));
+  fb.if(isDefault(fb, cpu).and(numbers).and(infinite), () => {
+    fb.if(h.infinite(sum), () => {
+      const sign = sum
+        .bits()
+        .shrU(63)
+        .shl(width - 1);
+      fb.return(sign.or(formatOf(width).infinity));
+    });
+    returnInvalid(fb, cpu, width);
+  });
+  fb.if(keepsNaNs(fb, cpu).and(numbers.eqz()), () => {
+    const signaling = [a, b, c].map((v) => isSignalingNaN(fb, width, v)).reduce((any, v) => any.or(v));
+    // An invalid product goes before a NaN as addend.
+    const invalid = h
+      .infinite(x)
+      .and(h.zero(y))
+      .or(h.zero(x).and(h.infinite(y)));
+    fb.if(signaling.or(invalid).eqz(), () => {
+      fb.return(h.notNaN(z).eqz().select(c, h.notNaN(x).eqz().select(a, b)));
+    });
+  });
 }
 
 // --- elements ---------------------------------------------------------------------------------------------------------
@@ -180,6 +224,7 @@ export const fusedElement = memo(
       const allowed = (r: F64): I32 => modeAllows(fb, cpu, width, [...operands, width === 32 ? r.toF32() : r]);
       if (width === 64) returnDouble(fb, cpu, x, y, addend, false);
       else returnNarrow(fb, cpu, width, allowed, x, y, addend, false);
+      returnUnusual(fb, cpu, width, [a, x], [b, y], [c, addend]);
       fb.return(exactly(fb, cpu, "FMADD", width, a, b, c));
     }),
 );

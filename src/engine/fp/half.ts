@@ -10,7 +10,7 @@ const FRACTION_SHIFT = 42;
 const BIAS_DIFFERENCE = 1023 - 15;
 const HALF_INFINITY = 0x7c00;
 /** From here on a value rounds to infinity. */
-const HALF_OVERFLOW = 65520;
+export const HALF_OVERFLOW = 65520;
 
 /** The half in the low 16 bits; a NaN stays some NaN. */
 export function widenHalf(fb: FunctionBuilder, bits: I64): F64 {
@@ -41,4 +41,17 @@ export function narrowHalf(fb: FunctionBuilder, value: F64): I64 {
     .shrU(FRACTION_SHIFT);
   const half = rounded.sub(BIAS_DIFFERENCE << 10);
   return magnitude.eqz().select(fb.i64(0), half).or(bits.shrU(63).shl(15));
+}
+
+/** Where the last place of a double is that of a denormal half. */
+const DENORMAL_PLACES = 2 ** (52 - 24);
+
+/** Rounds any number to nearest, ties to even: to a normal or denormal half, or to infinity. */
+export function narrowAnyHalf(fb: FunctionBuilder, value: F64): I64 {
+  const magnitude = value.abs();
+  const denormal = magnitude.add(fb.f64(DENORMAL_PLACES)).bits().bits(0, 52);
+  const small = magnitude.lt(fb.f64(MIN_NORMAL[16]));
+  const finite = small.select(denormal.or(value.bits().shrU(63).shl(15)), narrowHalf(fb, value));
+  const infinity = value.bits().shrU(63).shl(15).or(HALF_INFINITY);
+  return magnitude.ge(fb.f64(HALF_OVERFLOW)).select(infinity, finite);
 }

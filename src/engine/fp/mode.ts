@@ -74,15 +74,22 @@ export const flushes = (fb: FunctionBuilder, cpu: I32, half: boolean): I32 =>
     .and(half ? FPCR.FZ16 : FPCR.FZ)
     .ne(0);
 
-/** Sets FPSR.IXC. */
-export const raiseInexact = defineFunction("raiseInexact", "i", "", (fb, cpu) => {
-  fb.store("i32.store", cpu, word(fb, cpu, CPU.fpsr).or(FPSR.IXC), CPU.fpsr);
-  fb.store("i32.store", cpu, isDefault(fb, cpu), CPU.fpFast);
+/** (cpu, flags): sets flags of FPSR. */
+const raiseFlags = defineFunction("raiseFlags", "ii", "", (fb, cpu, flags) => {
+  const fpsr = word(fb, cpu, CPU.fpsr).or(flags);
+  fb.store("i32.store", cpu, fpsr, CPU.fpsr);
+  fb.store("i32.store", cpu, isDefault(fb, cpu).and(fpsr.and(FPSR.IXC).ne(0)), CPU.fpFast);
 });
+export const raise = (fb: FunctionBuilder, cpu: I32, flags: number | I32): void =>
+  fb.call(raiseFlags, cpu, typeof flags === "number" ? fb.i32(flags) : flags);
+
+/** 1 where all these flags are in FPSR: what raises no others need not be looked at. */
+export const raised = (fb: FunctionBuilder, cpu: I32, flags: number): I32 =>
+  word(fb, cpu, CPU.fpsr).and(flags).eq(flags);
 
 /** Sets FPSR.IXC if it is clear and `inexact()`, which is computed only then, holds. */
 export function noteInexact(fb: FunctionBuilder, cpu: I32, inexact: () => I32): void {
   fb.if(word(fb, cpu, CPU.fpsr).and(FPSR.IXC).eqz(), () => {
-    fb.if(inexact(), () => fb.call(raiseInexact, cpu));
+    fb.if(inexact(), () => raise(fb, cpu, FPSR.IXC));
   });
 }

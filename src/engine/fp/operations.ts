@@ -37,6 +37,11 @@ export interface ArithmeticOperation {
   readonly unrounded?: Unrounded;
   /** What becomes of infinities and quiet NaNs; absent: "propagate". */
   readonly special?: Special;
+  /**
+   * Of numbers the host's result is the instruction's always, and tells what was raised: a NaN Invalid Operation, an
+   * infinity of finite operands Overflow (or Divide by Zero). Of tiny results it tells no more than what may have been.
+   */
+  readonly tells?: true;
 }
 
 // --- certain --------------------------------------------------------------------------------------------------------
@@ -135,14 +140,29 @@ const integralOf = (bits: 32 | 64, compute: Compute): ArithmeticOperation => ({
 const choice = (compute: Compute): ArithmeticOperation => ({ operands: 2, compute, certain: notNaN });
 
 export const ARITHMETIC = {
-  FADD: { operands: 2, compute: (h, x, y) => h.add(x, y), certain: finite, quick: "finite", unrounded: sum },
-  FSUB: { operands: 2, compute: (h, x, y) => h.sub(x, y), certain: finite, quick: "finite", unrounded: difference },
+  FADD: {
+    operands: 2,
+    compute: (h, x, y) => h.add(x, y),
+    certain: finite,
+    quick: "finite",
+    unrounded: sum,
+    tells: true,
+  },
+  FSUB: {
+    operands: 2,
+    compute: (h, x, y) => h.sub(x, y),
+    certain: finite,
+    quick: "finite",
+    unrounded: difference,
+    tells: true,
+  },
   FMUL: {
     operands: 2,
     compute: (h, x, y) => h.mul(x, y),
     certain: product,
     quick: "normal",
     unrounded: multiplication,
+    tells: true,
   },
   FMULX: {
     operands: 2,
@@ -151,8 +171,22 @@ export const ARITHMETIC = {
     quick: "normal",
     unrounded: multiplication,
   },
-  FDIV: { operands: 2, compute: (h, x, y) => h.div(x, y), certain: quotient, quick: "normal", unrounded: division },
-  FSQRT: { operands: 1, compute: (h, x) => h.sqrt(x), certain: finite, quick: "finite", unrounded: squareRoot },
+  FDIV: {
+    operands: 2,
+    compute: (h, x, y) => h.div(x, y),
+    certain: quotient,
+    quick: "normal",
+    unrounded: division,
+    tells: true,
+  },
+  FSQRT: {
+    operands: 1,
+    compute: (h, x) => h.sqrt(x),
+    certain: finite,
+    quick: "finite",
+    unrounded: squareRoot,
+    tells: true,
+  },
   FMAX: choice((h, x, y) => h.max(x, y)),
   FMIN: choice((h, x, y) => h.min(x, y)),
   FMAXNM: { ...choice((h, x, y) => h.max(x, y)), special: "number" },
