@@ -73,6 +73,11 @@ export class HostedLevels implements PowerController {
     });
   }
 
+  /** Levels that are hosted, as bits. */
+  static levelsOf({ el2, el3 }: Pick<MachineConfig, "el2" | "el3">): number {
+    return (el2 === "hosted" ? 1 << 2 : 0) | (el3 === "hosted" ? 1 << 3 : 0);
+  }
+
   /** Memory that hosted levels need for themselves, out of the guest's sight. */
   static regions({ el2 }: MachineConfig): RegionSpec[] {
     return el2 === "hosted" ? [TABLES] : [];

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import type { AccessFault } from "../bus/address-space.js";
 import type { Width } from "../bus/contract.js";
+import type { DmaMemory } from "../bus/dma.js";
 import { type CpuModel, cpuModel } from "../cpu/model.js";
 import { accessSysreg } from "../cpu/sysreg/access.js";
 import { buildSysregIndex } from "../cpu/sysreg/engine-index.js";
@@ -16,7 +17,7 @@ import { DAIF, Vcpu } from "../cpu/vcpu.js";
 import { machineItems } from "../devices/fw-cfg/index.js";
 import type { CpuOutputs } from "../devices/gicv3/index.js";
 import type { BlockBackend } from "../devices/virtio/index.js";
-import { Engine, type EngineHost, MemoryTooLarge } from "../engine/engine.js";
+import { Engine, type EngineHost, MemoryTooLarge, type Region } from "../engine/engine.js";
 import {
   CPU,
   CPU_BLOCK_SIZE,
@@ -148,6 +149,8 @@ export class Machine {
 
   readonly model: CpuModel;
   readonly platform: Platform;
+  /** Guest memory as devices reach it, for looking at what they have there: nobody hears of an access. */
+  readonly unseenMemory: DmaMemory;
   readonly scheduler: Scheduler;
   readonly cores: readonly Core[];
   readonly hosted: HostedLevels;
@@ -248,11 +251,11 @@ export class Machine {
     // Devices set alarms and lines while they are built, before there is a scheduler.
     this.alarms = new Alarms((deadline) => this.scheduler?.deadlineSet(deadline));
     const now = (): bigint => this.scheduler?.now() ?? 0n;
-    const memory = dmaMemory(
-      engine,
-      (region) => !HostedLevels.isOwnMemory(region) && region.secure !== true,
-      (address, size, isWrite) => this.debug.deviceAccess(address, size, isWrite),
+    const isGuests = (region: Region): boolean => !HostedLevels.isOwnMemory(region) && region.secure !== true;
+    const memory = dmaMemory(engine, isGuests, (address, size, isWrite) =>
+      this.debug.deviceAccess(address, size, isWrite),
     );
+    this.unseenMemory = dmaMemory(engine, isGuests, () => {});
     this.platform = buildPlatform(config.description, {
       cpus: vcpus.map((vcpu, i) => ({ affinity: affinityOf(config.description, i), outputs: this.outputsOf(vcpu) })),
       clock: { now: () => now() * NANOSECONDS_PER_INSTRUCTION },
@@ -353,7 +356,7 @@ export class Machine {
     vcpu.set32(CPU.semihosting, config.semihosting === undefined ? 0 : 1);
     vcpu.set32(CPU.hasEl2, 1);
     vcpu.set32(CPU.hasEl3, 1);
-    vcpu.set32(CPU.hosted, (config.el2 === "hosted" ? 1 << 2 : 0) | (config.el3 === "hosted" ? 1 << 3 : 0));
+    vcpu.set32(CPU.hosted, HostedLevels.levelsOf(config));
     let features = 0;
     for (const [name, bit] of Object.entries(CPU_FEATURE)) {
       if (model.features.has(name as keyof typeof CPU_FEATURE)) features |= bit;

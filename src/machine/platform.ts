@@ -40,6 +40,7 @@ export interface PlatformWiring {
 export interface Platform {
   readonly bus: AddressSpace;
   readonly gic: Gicv3;
+  readonly its: Its | undefined;
   /** The UART that the console is connected to, or a virtio-console. */
   readonly console: ConsoleInput | undefined;
   /** Undefined where there is none. */
@@ -155,5 +156,5 @@ export function buildPlatform(description: MachineDescription, wiring: PlatformW
   const { memory, drives, serial, log } = wiring;
   const buses = buildBuses(description, { bus, memory, drives, its, spi: irqOf, console: serial, log });
   devices.push(...buses.devices);
-  return { bus, gic, console: console ?? buses.console, powerKey, devices };
+  return { bus, gic, its, console: console ?? buses.console, powerKey, devices };
 }

@@ -359,6 +359,60 @@ describe("the machine", () => {
     expect(monitor(rig, "inject irq 16384", 1)).toMatch(/^refused/);
   });
 
+  it("says so where a table of the debugger's has no rows", async () => {
+    const rig = await Rig.create(assemble("nop"), { el2: "guest" });
+    const rows = (type: string) =>
+      rig.target.osTables!()
+        .find((table) => table.type === type)
+        ?.rows();
+    expect(rows("stage2")).toEqual([{ "Stage 2": expect.stringMatching(/^off /) }]);
+    expect(rows("interrupts")).toEqual([{ Interrupts: expect.stringMatching(/^none /) }]);
+  });
+
+  it("shows what the ITS maps, and hits no watchpoint by that", async () => {
+    const rig = await Rig.create(assemble("b ."), { cpus: 2 });
+    // CPU1's LPIs as above; GITS_CBASER, the device and the collection table, GITS_CTLR.
+    monitor(rig, "mmio write 0x80c0070 0x4040000d 8");
+    monitor(rig, "mmio write 0x80c0078 0x40410000 8");
+    monitor(rig, "mmio write 0x80c0000 1 4");
+    rig.setMemory(0x4040_0001n, 0xa1n, 1);
+    monitor(rig, "mmio write 0x8080080 0x8000000040420000 8");
+    monitor(rig, "mmio write 0x8080100 0x8000000040430000 8");
+    monitor(rig, "mmio write 0x8080108 0x8000000040440000 8");
+    monitor(rig, "mmio write 0x8080000 1 4");
+    expect(monitor(rig, "gic")).toMatch(/^ITS: enabled$/m);
+    // MAPC 3 to CPU1, MAPD 8 with 4 bits of EventID, MAPTI event 2 as INTID 8193, event 5 with a collection of none.
+    const commands = [
+      [0x09n, 0n, (1n << 63n) | (1n << 16n) | 3n],
+      [0x08n | (8n << 32n), 3n, (1n << 63n) | 0x4045_0000n],
+      [0x0an | (8n << 32n), 2n | (8193n << 32n), 3n],
+      [0x0an | (8n << 32n), 5n | (8194n << 32n), 4n],
+    ];
+    for (const [n, words] of commands.entries()) {
+      for (const [at, word] of words.entries()) rig.setMemory(0x4042_0000n + BigInt(32 * n + 8 * at), word, 8);
+    }
+    monitor(rig, `mmio write 0x8080088 ${32 * commands.length} 8`);
+    // An observer looks while the machine runs.
+    rig.point({ kind: "access", address: 0x4040_0000n, length: 0x6_0000 });
+    const stop = rig.continue();
+    await new Promise((resolve) => setImmediate(resolve));
+    const gic = monitor(rig, "gic");
+    expect(gic).toContain(
+      [
+        "ITS: enabled, ICID 3 is CPU1",
+        "  DeviceID 0x8: 4 bits of EventID, table at 0x40450000",
+        "    EventID 2: INTID 8193, ICID 3, to CPU1",
+        "    EventID 5: INTID 8194, ICID 4, which is not mapped",
+        "",
+      ].join("\n"),
+    );
+    expect(gic).toMatch(/^CPU1: (?:.*\n)+ {2}INTID 8193 group 1NS priority 0xa0 edge: enabled$/m);
+    const interrupts = rig.target.osTables!().find(({ type }) => type === "interrupts");
+    expect(interrupts?.rows().find(({ INTID }) => INTID === "8193")).toMatchObject({ CPU: "CPU1", State: "enabled" });
+    rig.target.interrupt();
+    expect((await stop).reason).toEqual({ kind: "interrupt" });
+  });
+
   it("shows timers and TLBs", async () => {
     const rig = await mapped();
     await rig.step();

@@ -1,7 +1,10 @@
 /** GICv3 as plain data for debuggers and logs: interrupts that are not at rest, priorities, list registers. */
+import type { DmaMemory } from "../../bus/dma.js";
 import type { InterruptBank } from "./bank.js";
 import type { CpuInterface } from "./cpu-interface.js";
 import { ANY_CPU, type Distributor } from "./distributor.js";
+import type { ItsDescription } from "./its-describe.js";
+import type { LpiDescription } from "./lpi.js";
 import { FIRST_SPI, G0, G1S, type Group, LR_HIGH, LR_PRIORITY_SHIFT } from "./spec.js";
 
 export interface InterruptDescription {
@@ -40,8 +43,8 @@ export interface CpuDescription {
   readonly signalled?: "0" | "1S" | "1NS";
   /** SGIs and PPIs that are enabled, pending or active. */
   readonly interrupts: readonly InterruptDescription[];
-  /** LPIs that are pending; priorities as the configuration table has them. */
-  readonly lpis: readonly { readonly intid: number; readonly enabled: boolean; readonly priority: number }[];
+  /** LPIs that are pending, and those that are enabled of what the ITS maps to this CPU. */
+  readonly lpis: readonly LpiDescription[];
   readonly virtual: {
     readonly enabled: boolean;
     readonly priorityMask: number;
@@ -61,7 +64,17 @@ export interface GicDescription {
 const GROUP_NAMES = ["0", "1S", "1NS"] as const;
 const LR_STATES = ["invalid", "pending", "active", "pending and active"] as const;
 
-export function describeGic(distributor: Distributor, cpus: readonly CpuInterface[]): GicDescription {
+/** What an ITS maps, and memory as it is read for a debugger. */
+export interface Mapped {
+  readonly its: ItsDescription;
+  readonly memory: DmaMemory;
+}
+
+export function describeGic(
+  distributor: Distributor,
+  cpus: readonly CpuInterface[],
+  mapped: Mapped | undefined,
+): GicDescription {
   const groups: readonly Group[] = [G0, G1S, 2];
   return {
     securityStates: distributor.oneSecurityState ? 1 : 2,
@@ -70,11 +83,11 @@ export function describeGic(distributor: Distributor, cpus: readonly CpuInterfac
       ...interrupt,
       target: targetName(distributor.targets[interrupt.intid] as number),
     })),
-    cpus: cpus.map((cpu) => describeCpu(cpu, distributor.oneSecurityState)),
+    cpus: cpus.map((cpu) => describeCpu(cpu, distributor.oneSecurityState, mapped)),
   };
 }
 
-function describeCpu(cpu: CpuInterface, oneSecurityState: boolean): CpuDescription {
+function describeCpu(cpu: CpuInterface, oneSecurityState: boolean, mapped: Mapped | undefined): CpuDescription {
   const { physical, virtual, redistributor } = cpu;
   const signalled = physical.signalled();
   return {
@@ -84,7 +97,7 @@ function describeCpu(cpu: CpuInterface, oneSecurityState: boolean): CpuDescripti
     runningPriority: physical.runningPriority(),
     ...(signalled === undefined ? {} : { signalled: GROUP_NAMES[signalled] }),
     interrupts: interruptsOf(redistributor.bank, 0, oneSecurityState),
-    lpis: redistributor.lpis?.describe(oneSecurityState) ?? [],
+    lpis: redistributor.lpis?.describe(oneSecurityState, lpisOf(cpu.config.cpu, mapped?.its), mapped?.memory) ?? [],
     virtual: {
       enabled: (virtual.hcr & 1) !== 0,
       priorityMask: virtual.pmr,
@@ -96,9 +109,15 @@ function describeCpu(cpu: CpuInterface, oneSecurityState: boolean): CpuDescripti
   };
 }
 
-/** What a CPU has of its own: SGIs, PPIs, and pending LPIs, which are edges of Non-secure Group 1 (IHI 0069, 5.1). */
+/** LPIs that the ITS maps to a CPU. */
+function lpisOf(cpu: number, its: ItsDescription | undefined): number[] {
+  const events = its?.devices.flatMap((device) => device.events) ?? [];
+  return events.filter((event) => event.cpu === cpu).map(({ intid }) => intid);
+}
+
+/** What a CPU has of its own: SGIs, PPIs, and LPIs, which are edges of Non-secure Group 1 (IHI 0069, 5.1). */
 export function ownInterrupts({ interrupts, lpis }: CpuDescription): InterruptDescription[] {
-  const lpi = { pending: true, active: false, level: false, trigger: "edge", group: "1NS" } as const;
+  const lpi = { active: false, level: false, trigger: "edge", group: "1NS" } as const;
   return [...interrupts, ...lpis.map((each) => ({ ...each, ...lpi }))];
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../../bus/contract.js";
 import type { DmaMemory } from "../../bus/dma.js";
 import { CpuInterface, type CpuOutputs } from "./cpu-interface.js";
-import { describeGic, type GicDescription } from "./describe.js";
+import { describeGic, type GicDescription, type Mapped } from "./describe.js";
 import { ANY_CPU, Distributor, type DistributorState } from "./distributor.js";
 import type { LpiTargets } from "./its-spec.js";
 import type { InterruptSystem, PhysicalState } from "./physical.js";
@@ -185,9 +185,9 @@ export class Gicv3 implements InterruptSystem, LpiTargets, Stateful<GicSnapshot>
     this.cpuInterface(to).sync();
   }
 
-  /** What a debugger shows: plain data, no side effects. */
-  describe(): GicDescription {
-    return describeGic(this.distributor, this.#cpus);
+  /** What a debugger shows: plain data, no side effects; with what the ITS maps, LPIs that are enabled are in it. */
+  describe(mapped?: Mapped): GicDescription {
+    return describeGic(this.distributor, this.#cpus, mapped);
   }
 
   reset(): void {

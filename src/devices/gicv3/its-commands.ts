@@ -8,13 +8,14 @@ import {
   collectionEntry,
   type DeviceEntry,
   deviceEntry,
+  deviceOf,
   type EventEntry,
   entryAddress,
   eventEntry,
+  eventOf,
   NO_ENTRY,
-  readCollection,
-  readDevice,
-  readEvent,
+  readEntry,
+  redistributorOf,
 } from "./its-tables.js";
 import { FIRST_LPI, INTID_BITS } from "./spec.js";
 
@@ -49,7 +50,7 @@ const eventIdOf = (w: readonly bigint[]): number => Number((w[1] as bigint) & 0x
 const intidOf = (w: readonly bigint[]): number => Number((w[1] as bigint) >> 32n);
 const icidOf = (w: readonly bigint[]): number => Number((w[2] as bigint) & 0xffffn);
 const validOf = (w: readonly bigint[]): boolean => (w[2] as bigint) >> 63n === 1n;
-const redistributorOf = (word: bigint): number => Number((word >> 16n) & 0x7_ffff_ffffn);
+const targetOf = (word: bigint): number => Number((word >> 16n) & 0x7_ffff_ffffn);
 
 const ROWS: Readonly<Record<number, Command>> = {
   1: {
@@ -88,7 +89,7 @@ const ROWS: Readonly<Record<number, Command>> = {
   9: {
     name: "MAPC",
     run: (its, w) => {
-      const redistributor = redistributorOf(w[2] as bigint);
+      const redistributor = targetOf(w[2] as bigint);
       if (validOf(w) && redistributor >= its.targets.cpuCount) return `there is no redistributor ${redistributor}`;
       const address = entryAddress(its.memory, its.collectionTable, icidOf(w));
       if (address === undefined) return `the collection table has no room for ICID ${icidOf(w)}`;
@@ -118,7 +119,7 @@ const ROWS: Readonly<Record<number, Command>> = {
   14: {
     name: "MOVALL",
     run: (its, w) => {
-      const [from, to] = [redistributorOf(w[2] as bigint), redistributorOf(w[3] as bigint)];
+      const [from, to] = [targetOf(w[2] as bigint), targetOf(w[3] as bigint)];
       const missing = [from, to].find((number) => number >= its.targets.cpuCount);
       if (missing !== undefined) return `there is no redistributor ${missing}`;
       its.targets.moveLpis(from, to);
@@ -169,7 +170,7 @@ function hasRoom(its: Translation, icid: number): boolean {
 function withEvent(its: Translation, deviceId: number, eventId: number, act: (found: Mapped) => Outcome): Outcome {
   const address = eventAddress(its, deviceId, eventId);
   if (typeof address !== "number") return address;
-  const event = readEvent(its.memory, address);
+  const event = readEntry(its.memory, address, eventOf);
   if (event === undefined) return `EventID ${eventId} of DeviceID ${deviceId} is not mapped`;
   return act({ address, event, target: collection(its, event.icid) });
 }
@@ -184,12 +185,12 @@ function eventAddress(its: Translation, deviceId: number, eventId: number): numb
 
 function findDevice(its: Translation, deviceId: number): DeviceEntry | undefined {
   const address = entryAddress(its.memory, its.deviceTable, deviceId);
-  return address === undefined ? undefined : readDevice(its.memory, address);
+  return address === undefined ? undefined : readEntry(its.memory, address, deviceOf);
 }
 
 function collection(its: Translation, icid: number): number | undefined {
   const address = entryAddress(its.memory, its.collectionTable, icid);
-  const target = address === undefined ? undefined : readCollection(its.memory, address);
+  const target = address === undefined ? undefined : readEntry(its.memory, address, redistributorOf);
   return target !== undefined && target < its.targets.cpuCount ? target : undefined;
 }
 

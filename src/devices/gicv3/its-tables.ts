@@ -5,6 +5,7 @@
  */
 import { type DmaMemory, readDoubleword } from "../../bus/dma.js";
 import { BASER, ENTRY_SIZE, ID_BITS } from "./its-spec.js";
+import { INTID_BITS } from "./spec.js";
 
 /** A device: its Interrupt Translation Table, and how many bits its EventIDs have. */
 export interface DeviceEntry {
@@ -50,11 +51,45 @@ function tableAddress(baser: bigint, page: number): number {
   return Number(field & ~0xf000n) + Number((field >> 12n) & 0xfn) * 2 ** 48;
 }
 
-export function readDevice(memory: DmaMemory, address: number): DeviceEntry | undefined {
+/** What `decode` makes of the entry at an address, if it is valid. */
+export function readEntry<T>(memory: DmaMemory, address: number, decode: (entry: bigint) => T): T | undefined {
   const entry = readDoubleword(memory, address);
-  if (entry === undefined || !(entry & VALID)) return undefined;
-  return { itt: Number(entry & ITT_ADDRESS), eventBits: Number(entry & EVENT_BITS) + 1 };
+  return entry === undefined || !(entry & VALID) ? undefined : decode(entry);
 }
+
+/** The entries of a table that are valid, by ID. */
+export function* validEntries(memory: DmaMemory, baser: bigint): Iterable<readonly [id: number, entry: bigint]> {
+  const page = PAGE_SIZES[Number((baser >> 8n) & 3n)] as number;
+  for (let first = 0; first < 2 ** ID_BITS; first += page / ENTRY_SIZE) {
+    const address = entryAddress(memory, baser, first);
+    if (address !== undefined) yield* validIn(memory, address, page / ENTRY_SIZE, first);
+  }
+}
+
+/** The events of a device that are mapped, by EventID; no more than MAPD allows a device. */
+export function validEvents(memory: DmaMemory, { itt, eventBits }: DeviceEntry): Iterable<readonly [number, bigint]> {
+  return validIn(memory, itt, 2 ** Math.min(eventBits, INTID_BITS), 0);
+}
+
+function* validIn(
+  memory: DmaMemory,
+  address: number,
+  count: number,
+  first: number,
+): Iterable<readonly [id: number, entry: bigint]> {
+  const bytes = memory.read(address, count * ENTRY_SIZE);
+  if (bytes === undefined) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let index = 0; index < count; index++) {
+    const entry = view.getBigUint64(index * ENTRY_SIZE, true);
+    if (entry & VALID) yield [first + index, entry];
+  }
+}
+
+export const deviceOf = (entry: bigint): DeviceEntry => ({
+  itt: Number(entry & ITT_ADDRESS),
+  eventBits: Number(entry & EVENT_BITS) + 1,
+});
 
 /** `size` is EventID bits minus one, as MAPD has it. */
 export function deviceEntry(itt: bigint, size: number): bigint {
@@ -62,20 +97,16 @@ export function deviceEntry(itt: bigint, size: number): bigint {
 }
 
 /** The number of a collection's redistributor. */
-export function readCollection(memory: DmaMemory, address: number): number | undefined {
-  const entry = readDoubleword(memory, address);
-  return entry === undefined || !(entry & VALID) ? undefined : Number(entry & 0xffffn);
-}
+export const redistributorOf = (entry: bigint): number => Number(entry & 0xffffn);
 
 export function collectionEntry(redistributor: number): bigint {
   return VALID | BigInt(redistributor);
 }
 
-export function readEvent(memory: DmaMemory, address: number): EventEntry | undefined {
-  const entry = readDoubleword(memory, address);
-  if (entry === undefined || !(entry & VALID)) return undefined;
-  return { intid: Number(entry & 0xffffn), icid: Number((entry >> ICID_SHIFT) & 0xffffn) };
-}
+export const eventOf = (entry: bigint): EventEntry => ({
+  intid: Number(entry & 0xffffn),
+  icid: Number((entry >> ICID_SHIFT) & 0xffffn),
+});
 
 export function eventEntry({ intid, icid }: EventEntry): bigint {
   return VALID | BigInt(intid) | (BigInt(icid) << ICID_SHIFT);

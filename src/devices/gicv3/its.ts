@@ -5,6 +5,7 @@
 import { type MmioDevice, requireVersion, type Snapshot, type Stateful, type Width } from "../../bus/contract.js";
 import type { DmaMemory } from "../../bus/dma.js";
 import { runCommand, type Translation, translate } from "./its-commands.js";
+import { describeIts, type ItsDescription } from "./its-describe.js";
 import { GITS_REGISTERS } from "./its-registers.js";
 import {
   BASER,
@@ -115,6 +116,11 @@ export class Its implements MmioDevice, Stateful<ItsSnapshot> {
 
   get creadr(): bigint {
     return this.#state.creadr;
+  }
+
+  /** What a debugger shows; it reads the tables by `memory`, of which nobody hears. */
+  describe(memory: DmaMemory): ItsDescription {
+    return describeIts(this.#state.enabled, { ...this.#translation(), memory });
   }
 
   reset(): void {

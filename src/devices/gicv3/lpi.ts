@@ -28,6 +28,13 @@ export interface LpiState {
   readonly pending: readonly (readonly [intid: number, configuration: number])[];
 }
 
+export interface LpiDescription {
+  readonly intid: number;
+  readonly enabled: boolean;
+  readonly pending: boolean;
+  readonly priority: number;
+}
+
 export class Lpis {
   /** GICR_CTLR.EnableLPIs. */
   #enabled = false;
@@ -63,15 +70,24 @@ export class Lpis {
     return priority === IDLE_PRIORITY ? priority : inSecureView(priority, oneSecurityState);
   }
 
-  /** Pending LPIs, in order, for debuggers, with priorities in the Secure view. */
-  describe(
-    oneSecurityState: boolean,
-  ): { readonly intid: number; readonly enabled: boolean; readonly priority: number }[] {
-    return this.save().pending.map(([intid, configuration]) => ({
-      intid,
-      enabled: (configuration & ENABLE) !== 0,
-      priority: inSecureView(configuration & LPI_PRIORITY & PRIORITY_MASK, oneSecurityState),
-    }));
+  /**
+   * For debuggers, in order: LPIs that are pending, and those of `mapped` that are enabled in the table, which is read by
+   * `memory`. Priorities are in the Secure view.
+   */
+  describe(oneSecurityState: boolean, mapped: Iterable<number>, memory = this.memory): LpiDescription[] {
+    const found = new Map(this.#pending);
+    for (const intid of this.#enabled ? mapped : []) {
+      const configuration = this.#exists(intid) ? this.#configuration(intid, memory) : 0;
+      if (!found.has(intid) && configuration & ENABLE) found.set(intid, configuration);
+    }
+    return [...found]
+      .sort(([a], [b]) => a - b)
+      .map(([intid, configuration]) => ({
+        intid,
+        enabled: (configuration & ENABLE) !== 0,
+        pending: this.#pending.has(intid),
+        priority: inSecureView(configuration & LPI_PRIORITY & PRIORITY_MASK, oneSecurityState),
+      }));
   }
 
   /** Enabling reads the pending table; disabling leaves everything there (GICR_CTLR.CES). */
@@ -170,9 +186,9 @@ export class Lpis {
   }
 
   /** Without memory behind the table an LPI is not enabled. */
-  #configuration(intid: number): number {
+  #configuration(intid: number, memory = this.memory): number {
     const table = Number(this.#propbaser & PROPBASER.address);
-    return this.memory.read(table + intid - FIRST_LPI, 1)?.[0] ?? 0;
+    return memory.read(table + intid - FIRST_LPI, 1)?.[0] ?? 0;
   }
 
   /** The table's first 1 KiB stands for INTIDs that are no LPIs. */

@@ -5,6 +5,7 @@ import { type InterruptDescription, ownInterrupts } from "../../devices/gicv3/de
 import { PROCESS } from "../../gdb/packet/thread-id.js";
 import type { OsTable } from "../../gdb/target.js";
 import type { Machine } from "../machine.js";
+import { describeInterrupts } from "./interrupts.js";
 import { mapsOf } from "./maps.js";
 import { physicalRegions } from "./regions.js";
 import { stage2Applies, Tables } from "./tables.js";
@@ -13,6 +14,8 @@ import { describeState } from "./vcpus.js";
 type Row = Readonly<Record<string, string>>;
 
 interface Source extends Omit<OsTable, "rows"> {
+  /** What stands in the table when there are no rows: GDB prints nothing at all of an empty one. */
+  readonly empty?: string;
   rows(machine: Machine): Row[];
 }
 
@@ -73,9 +76,10 @@ const SOURCES: readonly Source[] = [
   {
     type: "interrupts",
     title: "Interrupts",
-    description: "Listing of interrupts that are enabled, pending or active, and of pending LPIs",
-    rows: ({ platform }) => {
-      const { interrupts, cpus } = platform.gic.describe();
+    description: "Listing of interrupts that are enabled, pending or active",
+    empty: "none is enabled, pending or active",
+    rows: (machine) => {
+      const { interrupts, cpus } = describeInterrupts(machine);
       const own = cpus.flatMap((cpu) => ownInterrupts(cpu).map((each) => interruptRow(`CPU${cpu.cpu}`, each)));
       return [...own, ...interrupts.map((each) => interruptRow("", each))];
     },
@@ -104,6 +108,7 @@ const SOURCES: readonly Source[] = [
     type: "stage2",
     title: "Stage 2",
     description: "Listing of what stage 2 of translation maps",
+    empty: "off for every vCPU as it is now, or nothing is mapped",
     rows(machine) {
       const vcpu = machine.cores.find((core) => stage2Applies(core.vcpu))?.vcpu;
       if (vcpu === undefined) return [];
@@ -125,6 +130,7 @@ const SOURCES: readonly Source[] = [
     type: "exits",
     title: "Exits",
     description: "Listing of exits to hosted EL2 and EL3 by reason",
+    empty: "none so far",
     rows: ({ hosted }) => Object.entries(hosted.counts()).map(([Reason, count]) => ({ Reason, Count: String(count) })),
   },
   {
@@ -143,5 +149,11 @@ const SOURCES: readonly Source[] = [
 
 /** All tables; their rows are made when they are asked for. */
 export function osTables(machine: Machine): OsTable[] {
-  return SOURCES.map((source) => ({ ...source, rows: () => source.rows(machine) }));
+  return SOURCES.map(({ empty, ...source }) => ({
+    ...source,
+    rows() {
+      const rows = source.rows(machine);
+      return rows.length > 0 || empty === undefined ? rows : [{ [source.title]: empty }];
+    },
+  }));
 }

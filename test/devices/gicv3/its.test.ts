@@ -88,6 +88,17 @@ class Model {
   }
 }
 
+/** What a debugger is shown of the mappings, as the model has it. */
+function shown(rig: ItsRig): Pick<Model, "collections" | "devices"> {
+  const { collections, devices } = rig.its.describe(rig.memory);
+  const eventsOf = ({ events }: (typeof devices)[number]) =>
+    new Map(events.map(({ eventId, intid, icid }) => [eventId, { intid, collection: icid }]));
+  return {
+    collections: new Map(collections.map(({ icid, cpu }) => [icid, cpu])),
+    devices: new Map(devices.map((device) => [device.deviceId, eventsOf(device)])),
+  };
+}
+
 type Step = (rig: ItsRig, model: Model) => void;
 
 const device = fc.nat(2);
@@ -205,6 +216,7 @@ describe("the ITS", () => {
         for (let lpi = 8192; lpi < 8200; lpi++) rig.configure(lpi, 0x81);
         for (const step of [...START, ...session]) {
           step(rig, model);
+          expect(shown(rig)).toEqual({ collections: model.collections, devices: model.devices });
           for (let on = 0; on < CPUS; on++) {
             const pending = Array.from({ length: 8 }, (_, n) => 8192 + n).filter((lpi) => rig.inTable(on, lpi));
             expect(pending).toEqual([...(model.pending[on] as Set<number>)].sort((a, b) => a - b));
@@ -215,6 +227,42 @@ describe("the ITS", () => {
       }),
       { numRuns: 150, seed: 5 },
     );
+  });
+
+  it("is shown with the LPIs that are enabled where it sends them", () => {
+    const rig = new ItsRig();
+    rig.mapc(0, 0);
+    rig.mapc(1, 1);
+    rig.mapd(1);
+    for (const n of [0, 1, 2]) rig.about(0x0a, 1, n, 8192 + n, n);
+    for (const [lpi, byte] of [0x81, 0xa1, 0x81, 0x81].entries()) rig.configure(8192 + lpi, byte);
+    rig.its.message(1, 1);
+    rig.configure(8193, 0xa0);
+    const its = rig.its.describe(rig.memory);
+    expect(its.devices[0]?.events.map(({ cpu }) => cpu)).toEqual([0, 1, undefined]);
+    const lpis = () => rig.gic.gic.describe({ its, memory: rig.memory }).cpus.map((cpu) => cpu.lpis);
+    // Until INV a pending LPI is as it was.
+    expect(lpis()).toEqual([
+      [{ intid: 8192, enabled: true, pending: false, priority: 0x80 }],
+      [{ intid: 8193, enabled: true, pending: true, priority: 0xa0 }],
+    ]);
+    rig.about(0x0c, 1, 1);
+    expect(lpis()[1]).toEqual([{ intid: 8193, enabled: false, pending: true, priority: 0xa0 }]);
+    rig.about(0x04, 1, 1);
+    expect(lpis()[1]).toEqual([]);
+    rig.gic.gicr(0x00, 0, 0);
+    expect(lpis()[0]).toEqual([]);
+  });
+
+  it("is shown whatever its tables hold, up to a point", () => {
+    const rig = new ItsRig();
+    rig.memory.bytes.fill(0xff);
+    rig.memory.set64(DEVICES, VALID | BigInt(ITTS) | 11n);
+    const { devices, more } = rig.its.describe(rig.memory);
+    expect(more).toBe(true);
+    expect(devices.flatMap(({ events }) => events).length).toBeLessThan(2000);
+    rig.memory.bytes.fill(0);
+    expect(rig.its.describe(rig.memory)).toEqual({ enabled: true, collections: [], devices: [], more: false });
   });
 
   it("stalls at a queue that is not in memory, and goes on when told to retry", () => {

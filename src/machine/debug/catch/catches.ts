@@ -8,6 +8,7 @@
 import { SYSREGS } from "../../../cpu/sysreg/table.js";
 import type { Vcpu } from "../../../cpu/vcpu.js";
 import { CPU } from "../../../engine/layout.js";
+import { HostedLevels } from "../../hosted-levels.js";
 import type { Machine } from "../../machine.js";
 import type { Core, TakenException } from "../../scheduler.js";
 import type { SystemRegisters } from "../system-registers.js";
@@ -86,13 +87,17 @@ export class Catches {
 
   private changed(): void {
     let levels = this.recorded;
-    for (const { exception, to } of this.list) {
-      if (exception !== undefined) levels |= to === undefined ? ALL_LEVELS : 1 << to;
-    }
+    for (const one of this.list) if (one.exception !== undefined) levels |= this.levelsOf(one);
     this.machine.watchExceptions("debugger", levels);
     this.machine.caughtSysregs.set(
       new Set(this.list.flatMap(({ sysreg }) => (sysreg === undefined ? [] : [sysreg.encoding]))),
     );
+  }
+
+  /** Levels, as bits, whose exceptions a catch is to be asked of. Device accesses to a hosted level that is not asked about are shorter. */
+  private levelsOf({ to, guestOnly }: Catch): number {
+    if (to !== undefined) return 1 << to;
+    return guestOnly ? ALL_LEVELS & ~HostedLevels.levelsOf(this.machine.config) : ALL_LEVELS;
   }
 
   /** An exception was entered: whether the machine stops for it. A hosted level's is then taken back. */

@@ -6,6 +6,7 @@
 import type { Vcpu } from "../../../cpu/vcpu.js";
 import type { SystemCallSet } from "../../../gdb/target.js";
 import { EC } from "../../../hosted/el2/syndrome.js";
+import { HostedLevels } from "../../hosted-levels.js";
 import type { Machine } from "../../machine.js";
 import type { Core, TakenException } from "../../scheduler.js";
 import { tablesOf } from "../../step.js";
@@ -21,7 +22,7 @@ interface Call {
   readonly pc: bigint;
 }
 
-/** Levels that a program's system call may be taken to, as bits. */
+/** Levels that a program's system call may be taken to, as bits; of hosted ones there is nothing to catch. */
 const KERNELS = 0b110;
 const SYNCHRONOUS_LOWER = 0x400;
 const NUMBER_REGISTER = 8;
@@ -41,7 +42,8 @@ export class SystemCalls {
   set caught(set: SystemCallSet | undefined) {
     if (set === this.wanted) return;
     this.wanted = set;
-    this.machine.watchExceptions("systemCalls", set === undefined ? 0 : KERNELS);
+    const levels = KERNELS & ~HostedLevels.levelsOf(this.machine.config);
+    this.machine.watchExceptions("systemCalls", set === undefined ? 0 : levels);
     for (const core of this.machine.cores) core.caughtReturns = set === undefined ? 0 : EL0;
   }
 
