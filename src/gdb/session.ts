@@ -45,6 +45,8 @@ export class Session implements MonitorClient {
   readonly points: PointSet;
   /** What the client said of itself in `qSupported`. */
   clientFeatures: ReadonlySet<string> = new Set();
+  /** It has seen to it that unknown `v` packets get the empty reply. */
+  hasProbed = false;
   /** It has read the registers of `g`. */
   hasReadAll = false;
   /** How often it has let vCPUs run: it may be stepping. */
@@ -134,9 +136,12 @@ export class Session implements MonitorClient {
     return this.clientFeatures.has("error-message+");
   }
 
-  /** Whether the client is a GDB: it says of itself what no other client does. */
+  /**
+   * Whether the client is a GDB, so far as it has shown: others (radare2, rizin, scripts) say `qRelocInsn+` as well, or all
+   * that a GDB says, but do not go on as it does.
+   */
   get isGdb(): boolean {
-    return this.clientFeatures.has("qRelocInsn+");
+    return this.hasProbed && this.clientFeatures.has("qRelocInsn+");
   }
 
   /** Whether the client may only look. */

@@ -89,6 +89,7 @@ describe("a guest on the real machine", () => {
     };
     expect(await ask(one, "?")).toMatch(/^T05thread:1;/);
     expect(await ask(two, "qSupported:qRelocInsn+")).toContain("PacketSize");
+    expect(await ask(two, "vMustReplyEmpty")).toBe("");
     expect(await ask(two, "Z0,40080000,4")).toMatch(/^E\.Z: this client observes/);
     expect(await ask(one, "Z0,40080000,4")).toBe("OK");
     one.write(packet("k"));

@@ -12,7 +12,7 @@ describe.each(segmentations)("extended mode, packets sent %s", (segmentation) =>
   function open(options: FakeOptions = {}) {
     const machine = new FakeMachine(options);
     const wire = new Wire(machine, segmentation);
-    wire.ask("qSupported:multiprocess+;swbreak+;qRelocInsn+");
+    wire.greet("multiprocess+;swbreak+;qRelocInsn+");
     expect(wire.reply("!")).toBe("OK");
     return { machine, wire };
   }
@@ -87,7 +87,7 @@ describe.each(segmentations)("an observer, packets sent %s", (segmentation) => {
     const machine = new FakeMachine();
     const controller = new Wire(machine, segmentation);
     const observer = new Wire(machine, segmentation, { observer: true });
-    observer.ask("qSupported:multiprocess+;swbreak+;qRelocInsn+");
+    observer.greet("multiprocess+;swbreak+;qRelocInsn+");
     return { machine, controller, observer };
   }
 

@@ -7,7 +7,7 @@ import { packet, segmentations, Wire } from "./wire.js";
 
 /** What GDB 13.1 says of itself. */
 const GDB =
-  "qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;" +
+  "multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;" +
   "QThreadEvents+;no-resumed+;memory-tagging+;xmlRegisters=i386";
 
 const le64 = (value: bigint) => Buffer.from(BigUint64Array.of(value).buffer).toString("hex");
@@ -16,7 +16,8 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
   function open(options: FakeOptions = {}, greeting = GDB) {
     const machine = new FakeMachine(options);
     const wire = new Wire(machine, segmentation);
-    if (greeting !== "") wire.ask(greeting);
+    if (greeting === GDB) wire.greet(greeting);
+    else if (greeting !== "") wire.ask(`qSupported:${greeting}`);
     return { machine, wire };
   }
 
@@ -28,7 +29,7 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
         "QPassSignals+;QThreadEvents+;qEcho+",
     ],
     [
-      GDB,
+      `qSupported:${GDB}`,
       "PacketSize=20000;QStartNoAckMode+;multiprocess+;QNonStop+;vContSupported+;swbreak+;hwbreak+;binary-upload+;" +
         "qXfer:features:read+;qXfer:threads:read+;QPassSignals+;QThreadEvents+",
     ],
@@ -199,7 +200,7 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
   });
 
   it("says why, to a client that takes words", () => {
-    const { wire } = open({}, "qSupported:error-message+");
+    const { wire } = open({}, "error-message+");
     expect(wire.reply("m1000,4")).toBe("E.0x1000: stage 1 level 1 descriptor at TTBR0_EL1 is invalid");
     expect(wire.reply("P21=d0000000")).toBe("E.cpsr.nRW = 1: this machine has no AArch32");
     expect(wire.reply("m1000;4")).toBe("E.malformed packet: wanted ',', found ';4'");
@@ -292,6 +293,21 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     expect(wire.reply("qXfer:features:read:target.xml:0,1000")).toMatch(/<!ENTITY f '<feature name="[^"]*core">/);
   });
 
+  it.each(["multiprocess+;qRelocInsn+;xmlRegisters=i386", GDB])(
+    "gives who only says %s what any client gets",
+    (said) => {
+      const { wire } = open({}, "");
+      wire.ask(`qSupported:${said}`);
+      const target = wire.reply("qXfer:features:read:target.xml:0,1000");
+      expect(target).toContain('<xi:include href="aarch64-core.xml"/>');
+      expect(target).not.toContain("ENTITY");
+      const core = wire.reply("qXfer:features:read:aarch64-core.xml:0,1000");
+      expect(core).toContain('<reg name="x0" bitsize="64"');
+      expect(wire.reply("?")).toContain(";20:");
+      expect(wire.reply("p44")).toBe("E16");
+    },
+  );
+
   it("gives the memory map of a target that has one", () => {
     const memoryMap: MemoryRegion[] = [
       { kind: "flash", start: 0n, length: 0x400_0000n, blockSize: 0x4_0000 },
@@ -306,11 +322,11 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
 
   it("tells each client what goes with what that one says of itself, and the next of its kind the same", () => {
     const { machine, wire } = open({}, "");
-    const [plain, gdb] = [wire.reply("qSupported:swbreak+"), wire.reply(GDB)];
+    const [plain, gdb] = [wire.reply("qSupported:swbreak+"), wire.reply(`qSupported:${GDB}`)];
     expect(gdb).not.toBe(plain);
-    for (const said of ["qSupported:swbreak+", GDB, GDB]) {
+    for (const said of ["swbreak+", GDB, GDB]) {
       const next = new Wire(machine, segmentation);
-      expect(next.reply(said)).toBe(said === GDB ? gdb : plain);
+      expect(next.reply(`qSupported:${said}`)).toBe(said === GDB ? gdb : plain);
       expect(next.reply("?")).toMatch(said === GDB ? /thread:p1.1;/ : /thread:1;/);
     }
     // Asked without a list, it takes nothing back: `maintenance packet qSupported`.
@@ -334,7 +350,7 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     const typo = `qRcmd,${Buffer.from("typo").toString("hex")}`;
     const said = Buffer.from('no monitor command "typo"\n').toString("hex");
     expect(open().wire.ask(typo)).toEqual([`O${said}`, "OK"]);
-    expect(open({}, "qSupported:error-message+").wire.ask(typo)).toEqual(['E.no monitor command "typo"']);
+    expect(open({}, "error-message+").wire.ask(typo)).toEqual(['E.no monitor command "typo"']);
   });
 
   it("survives a bug of the machine's, and reports it", () => {
@@ -345,7 +361,7 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
   });
 
   it("names threads plainly to a client without multiprocess", () => {
-    const { wire } = open({ vcpus: 16 }, "qSupported:swbreak+");
+    const { wire } = open({ vcpus: 16 }, "swbreak+");
     expect(wire.reply("qC")).toBe("QC1");
     expect(wire.reply("qfThreadInfo")).toBe("m1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,10");
     expect(wire.reply("Hg10")).toBe("OK");

@@ -217,7 +217,7 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
 
   it("reports the vCPU's core and the registers GDB wants first", () => {
     const { machine, wire } = open({ vcpus: 17 });
-    wire.ask("qSupported:multiprocess+;qRelocInsn+");
+    wire.greet("multiprocess+;qRelocInsn+");
     // GDB has to learn first how many registers there are in a `g`.
     expect(wire.reply("?")).toBe("T05thread:p1.1;core:0;");
     wire.ask("g");

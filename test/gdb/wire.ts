@@ -68,6 +68,11 @@ export class Wire implements Transport {
     return replies[0] as string;
   }
 
+  /** Begins as GDB does, with what it says of itself. */
+  greet(features: string): void {
+    for (const question of [`qSupported:${features}`, "vMustReplyEmpty"]) this.ask(question);
+  }
+
   /** Payloads that have come since the last look. */
   heard(): string[] {
     return payloads(this.take());

@@ -29,13 +29,16 @@ export const extendedMode = command({
   },
 });
 
-/** GDB asks this to see that unknown `v` packets get the empty reply. */
+/** GDB asks this behind `qSupported`, to see that unknown `v` packets get the empty reply. */
 export const vMustReplyEmpty = command({
   name: "vMustReplyEmpty",
   observers: true,
   always: true,
   parse: nothing,
-  handle: () => UNSUPPORTED,
+  handle(session) {
+    session.hasProbed = true;
+    return UNSUPPORTED;
+  },
 });
 
 export const setNonStop = command({
