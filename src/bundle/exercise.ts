@@ -82,7 +82,7 @@ export async function exerciseCompiler({ Compiler }: typeof CompilerModule): Pro
     const page = { distance: 0, address: first * SLOT_SIZE, hash: 0n, slots, targets: [] };
     const heads = Array.from(
       { length: Math.ceil(own.length / APART) },
-      (_, n): JobSlot => ({ head: n * APART, touches: false, pages: [page] }),
+      (_, n): JobSlot => ({ head: n * APART, touches: false, flushes: false, pages: [page] }),
     );
     while (heads.length > 0) compiler.run({ id: 0, slots: heads.splice(0, BATCH), dropped: [], found: [] });
   }

@@ -10,9 +10,9 @@ import type { F32, F64, I32, I64 } from "../ir/value.js";
 import { decode, type Element1, encode, exactly, memo, modeAllows, type Width } from "./element.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, singleHost } from "./host.js";
-import { fastly, isDefault, isDefaultOrFlushing, isFast, keepsNaNs, noteInexact, raise } from "./mode.js";
+import { fastly, isDefault, isDefaultOrFlushing, isFast, isPlain, keepsNaNs, noteInexact, raise } from "./mode.js";
 import { ARITHMETIC } from "./operations.js";
-import { type Decision, hostOrCalled, quickly } from "./quick.js";
+import { type Decision, hostOrCalled, notFlushed, quickly, stands } from "./quick.js";
 import { returnNaN, returnNarrowed } from "./rare.js";
 
 /** Rounding of a conversion to integer, by the letter in its mnemonic. */
@@ -75,7 +75,13 @@ export function towardsZero(
     ? [value.gt(fb.f64(-1)), value.lt(fb.f64(2 ** integer))]
     : [value.abs().lt(fb.f64(2 ** (integer - 1)))];
   const convert = unsigned ? "i64.trunc_sat_f64_u" : "i64.trunc_sat_f64_s";
-  return fastly(fb, cpu, inRange, () => (fb.op(convert, value) as I64).bits(0, integer), called);
+  return fastly(
+    fb,
+    cpu,
+    [...inRange, ...notFlushed(fb, width, [operand])],
+    () => (fb.op(convert, value) as I64).bits(0, integer),
+    called,
+  );
 }
 
 /** The integer has more digits than the format holds. */
@@ -135,7 +141,7 @@ export function fromInteger(
     width === 64
       ? (fb.op(`f64.convert_i64_${sign}`, x) as F64).bits()
       : (fb.op(`f32.convert_i64_${sign}`, x) as F32).bits().toI64U();
-  return exact ? fb.mostly([isDefault(fb, cpu)], convert, called) : fastly(fb, cpu, [], convert, called);
+  return exact ? fb.mostly([isPlain(fb, cpu)], convert, called) : fastly(fb, cpu, [], convert, called);
 }
 
 /** FCVT between formats. */
@@ -181,7 +187,7 @@ export function convertElement(fb: FunctionBuilder, cpu: I32, from: Width, to: W
   if (from === 32 && to === 64) {
     const value = a.wrap().asF32();
     const widened = fb.mostly(
-      [isDefault(fb, cpu), value.eq(value)],
+      [...stands(fb, cpu, 32, [value]), value.eq(value)],
       () => value.toF64(),
       () => called().asF64(),
     );
@@ -193,6 +199,7 @@ export function convertElement(fb: FunctionBuilder, cpu: I32, from: Width, to: W
   const decision: Decision = {
     allowed: () => isFast(fb, cpu),
     certain: () => value.eq(fb.f64(0)),
+    notFlushed: () => notFlushed(fb, 64, [value]),
     quick: { test: "normal", holds: (doubt) => quickly(32, "normal", single, doubt) },
   };
   return hostOrCalled(

@@ -26,7 +26,7 @@ import { doubleHost, type Host, singleHost } from "./host.js";
 import { mayUseHostFma } from "./host-fma.js";
 import { isDefault, isFast, keepsNaNs, noteInexact } from "./mode.js";
 import { sumError } from "./operations.js";
-import { type Decision, hostOrCalled, quickly } from "./quick.js";
+import { type Decision, hostOrCalled, notFlushed, quickly } from "./quick.js";
 import { isSignalingNaN, returnInvalid, returnNarrowed } from "./rare.js";
 
 // --- double precision -------------------------------------------------------------------------------------------------
@@ -255,11 +255,12 @@ export const fusedLongElement = defineFunction("FMLAL_16", "illl", "l", (fb, cpu
 export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64, b: I64, c: I64): I64 {
   const called = (): I64 => fb.call(fusedElement(width), cpu, a, b, c);
   if (width === 16) return called();
-  const decide = (decision: Omit<Decision, "allowed">, r: F32 | F64): I64 => {
+  const decide = (decision: Pick<Decision, "certain" | "quick">, r: F32 | F64): I64 => {
+    const values = [a, b, c].map((bits) => decode(fb, width, bits));
     const chosen = hostOrCalled<F32 | F64>(
       fb,
       cpu,
-      { ...decision, allowed: () => isFast(fb, cpu) },
+      { ...decision, allowed: () => isFast(fb, cpu), notFlushed: () => notFlushed(fb, width, [...values, r]) },
       () => r,
       () => decode(fb, width, called()),
     );

@@ -1,7 +1,8 @@
 /**
- * FPCR and FPSR as the fast paths see them (DDI 0487, C5.2 "FPCR", "FPSR"). Three states: `fpFast` (the host rounds as
- * FPCR asks, and FPSR.IXC is set already, so that nothing need be recorded), default (the host rounds as FPCR asks,
- * but the first inexact result must be noticed), and everything else, which is the exact path's.
+ * FPCR and FPSR as the fast paths see them (DDI 0487, C5.2 "FPCR", "FPSR"). Four states: fast (the host rounds as FPCR
+ * asks, and FPSR.IXC is set already, so that nothing need be recorded), fast where denormals count as zero (FPCR.FZ, as
+ * programs built with -ffast-math set it; code of regions that were hot in that mode asks for it), default (the host
+ * rounds as FPCR asks, but the first inexact result must be noticed), and everything else, which is the exact path's.
  */
 import { FPCR, FPSR } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
@@ -12,18 +13,26 @@ import { CPU } from "../layout.js";
 /** FPCR bits that change a result which is not a NaN; DN is not among them, for NaNs always take the exact path. */
 export const FPCR_CHANGES_RESULTS = FPCR.RMode | FPCR.FZ | FPCR.FZ16 | FPCR.AHP;
 
+/** Values of CPU.fpFast; 0 while neither holds. */
+const FAST = 1;
+const FAST_FLUSHING = -1;
+
+/** FPCR changes results by FZ and nothing else. */
+export const flushesOnly = (fpcr: number): boolean => (fpcr & FPCR_CHANGES_RESULTS) === FPCR.FZ;
+
 /** The value of CPU.fpFast that belongs to these registers. */
-export function fpFastOf(fpcr: number, fpsr: number): 0 | 1 {
-  return (fpcr & FPCR_CHANGES_RESULTS) === 0 && (fpsr & FPSR.IXC) !== 0 ? 1 : 0;
+export function fpFastOf(fpcr: number, fpsr: number): 0 | typeof FAST | typeof FAST_FLUSHING {
+  if ((fpsr & FPSR.IXC) === 0) return 0;
+  if (flushesOnly(fpcr)) return FAST_FLUSHING;
+  return (fpcr & FPCR_CHANGES_RESULTS) === 0 ? FAST : 0;
 }
 
 const word = (fb: FunctionBuilder, cpu: I32, offset: number): I32 => fb.load("i32.load", cpu, offset) as I32;
 
-/** 1 while FPCR is at its default and FPSR.IXC is set. */
-export const isFast = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.fpFast);
-
 /** A builder that has `doubt` at hand. */
 export interface ModeKeeper {
+  /** Its code is for FPCR.FZ: elsewhere it calls functions at each operation. */
+  readonly flushes: boolean;
   keptDoubt(): I32;
   /** The mode may be another than it was. */
   refreshDoubt(): void;
@@ -31,9 +40,21 @@ export interface ModeKeeper {
 const keeper = (fb: FunctionBuilder): ModeKeeper | undefined =>
   "keptDoubt" in fb ? (fb as FunctionBuilder & ModeKeeper) : undefined;
 
-/** 0 while `isFast`, else all ones: to be added by OR to what is small where a result is certain. */
-export const doubtOf = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.fpFast).sub(1);
+/** Denormal operands and results are for a function to flush: code that goes on without must have seen to them. */
+export const isForFlushing = (fb: FunctionBuilder): boolean => keeper(fb)?.flushes ?? false;
+
+/** 1 while the mode is the fast one that the code is for. */
+export const isFast = (fb: FunctionBuilder, cpu: I32): I32 =>
+  word(fb, cpu, CPU.fpFast).eq(isForFlushing(fb) ? FAST_FLUSHING : FAST);
+
+/** 0 while `isFast`, else all ones, or nearly: to be added by OR to what is small where a result is certain. */
+export const doubtOf = (fb: FunctionBuilder, cpu: I32): I32 =>
+  isForFlushing(fb) ? isFast(fb, cpu).sub(1) : word(fb, cpu, CPU.fpFast).sub(FAST);
 export const doubt = (fb: FunctionBuilder, cpu: I32): I32 => keeper(fb)?.keptDoubt() ?? doubtOf(fb, cpu);
+
+/** 1 while FPCR leaves results as the host computes them of what the code has seen to. */
+export const isPlain = (fb: FunctionBuilder, cpu: I32): I32 =>
+  isForFlushing(fb) ? isDefaultOrFlushing(fb, cpu) : isDefault(fb, cpu);
 
 /** `then` where the mode is fast and `conditions` hold, which they mostly do; else what `called` gives. */
 export function fastly<T extends Value>(
@@ -78,7 +99,9 @@ export const flushes = (fb: FunctionBuilder, cpu: I32, half: boolean): I32 =>
 const raiseFlags = defineFunction("raiseFlags", "ii", "", (fb, cpu, flags) => {
   const fpsr = word(fb, cpu, CPU.fpsr).or(flags);
   fb.store("i32.store", cpu, fpsr, CPU.fpsr);
-  fb.store("i32.store", cpu, isDefault(fb, cpu).and(fpsr.and(FPSR.IXC).ne(0)), CPU.fpFast);
+  const mode = word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS);
+  const fast = mode.eq(FPCR.FZ).select(fb.i32(FAST_FLUSHING), mode.eqz());
+  fb.store("i32.store", cpu, fpsr.and(FPSR.IXC).ne(0).select(fast, fb.i32(0)), CPU.fpFast);
 });
 export const raise = (fb: FunctionBuilder, cpu: I32, flags: number | I32): void =>
   fb.call(raiseFlags, cpu, typeof flags === "number" ? fb.i32(flags) : flags);

@@ -5,7 +5,8 @@
  */
 import type { FunctionBuilder } from "../ir/function.js";
 import type { F32, F64, I32, V128, Value } from "../ir/value.js";
-import { doubt, recorded } from "./mode.js";
+import { vectorHost } from "./host.js";
+import { doubt, isForFlushing, isPlain, recorded } from "./mode.js";
 
 /** Finite; or normal, and not of the least exponent either. */
 export type Quick = "finite" | "normal";
@@ -54,11 +55,43 @@ export function quicklyLanes(
   return (full ? doubtful : doubtful.and(fb.v128(LOW_HALF))).test("v128.any_true").or(doubt).eqz();
 }
 
+/** 1 unless a float is denormal, as one comparison of integers. */
+function notDenormal(width: 32 | 64, x: F32 | F64): I32 {
+  // A zero becomes the greatest number there is.
+  return width === 32
+    ? (x as F32)
+        .bits()
+        .shl(1)
+        .sub(1)
+        .geU(EXPONENT[32].one - 1)
+    : (x as F64)
+        .bits()
+        .shl(1)
+        .sub(1)
+        .geU((1n << 53n) - 1n);
+}
+
+/** Nothing in code for the default mode; in code for FPCR.FZ, that none of these is denormal. */
+export const notFlushed = (fb: FunctionBuilder, width: 32 | 64, values: readonly (F32 | F64)[]): I32[] =>
+  isForFlushing(fb) ? values.map((x) => notDenormal(width, x)) : [];
+
+const HIGH_HALF = LOW_HALF.map((byte) => byte ^ 0xff);
+
+/** The same of all lanes in use. */
+export function lanesNotFlushed(fb: FunctionBuilder, width: 32 | 64, full: boolean, values: readonly V128[]): I32[] {
+  if (!isForFlushing(fb)) return [];
+  const h = vectorHost(fb, width);
+  const plain = values.map((v) => h.notDenormal(v)).reduce((all, v) => all.and(v));
+  return [(full ? plain : plain.or(fb.v128(HIGH_HALF))).test("i32x4.all_true")];
+}
+
 /** How it is found out whether the host's result is the instruction's. */
 export interface Decision {
   /** FPCR and FPSR let the host's result stand if it is certain. */
   readonly allowed: () => I32;
   readonly certain: () => I32;
+  /** `notFlushed` of the operands and the result. */
+  readonly notFlushed: () => readonly I32[];
   /** Says so mostly, of the mode as well; absent: there is nothing quicker than the two. */
   readonly quick?: { readonly test: Quick; readonly holds: (doubt: I32) => I32 } | undefined;
 }
@@ -67,13 +100,21 @@ export interface Decision {
 export function hostOrCalled<T extends Value>(
   fb: FunctionBuilder,
   cpu: I32,
-  { allowed, certain, quick }: Decision,
+  { allowed, certain, notFlushed, quick }: Decision,
   host: () => T,
   called: () => T,
 ): T {
   const noted = (): T => recorded(fb, called());
-  const asked = (): T => fb.mostly([allowed(), certain()], host, noted);
+  const seenTo = notFlushed();
+  const asked = (): T => fb.mostly([allowed(), certain(), ...seenTo], host, noted);
   if (quick === undefined) return asked();
   // What is finite is certain, where that is asked; of what is normal zeros are left, which are not rare everywhere.
-  return fb.mostly([quick.holds(doubt(fb, cpu))], host, quick.test === "normal" ? asked : noted);
+  const otherwise = quick.test === "normal" ? asked : noted;
+  return fb.mostly([quick.holds(doubt(fb, cpu)), ...seenTo], host, otherwise);
 }
+
+/** What an instruction that raises nothing gives of ordinary operands: FPCR changes nothing, and no operand is denormal. */
+export const stands = (fb: FunctionBuilder, cpu: I32, width: 32 | 64, values: readonly (F32 | F64)[]): I32[] => [
+  isPlain(fb, cpu),
+  ...notFlushed(fb, width, values),
+];

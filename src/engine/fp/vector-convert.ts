@@ -12,8 +12,9 @@ import {
 } from "./convert.js";
 import { type Element1, memo, type Width } from "./element.js";
 import { vectorHost } from "./host.js";
-import { fastly, isDefault } from "./mode.js";
+import { fastly, isPlain } from "./mode.js";
 import { ARITHMETIC } from "./operations.js";
+import { lanesNotFlushed } from "./quick.js";
 import { eachLane, everyLane, inUse, lanesOf, type Vector1 } from "./vector.js";
 
 /** (cpu, operand, fraction bits) → result. */
@@ -63,7 +64,8 @@ export function toFixedVector(
     width === 32
       ? inUse(fb, rounded.op(`i32x4.trunc_sat_f32x4_${sign}`), full)
       : eachLane(fb, 64, 2, (lane) => fb.op(`i64.trunc_sat_f64_${sign}`, doubleLane(rounded, lane)) as I64);
-  return fastly(fb, cpu, [everyLane(fb, inRange, full)], convert, slow);
+  const plain = lanesNotFlushed(fb, width, full, [x]);
+  return fastly(fb, cpu, [everyLane(fb, inRange, full), ...plain], convert, slow);
 }
 
 const doubleLane = (v: V128, lane: number): F64 => v.lane("f64x2.extract_lane", lane) as F64;
@@ -107,8 +109,10 @@ export function widenVector(fb: FunctionBuilder, cpu: I32, width: 16 | 32, upper
   const slow = (): V128 => fb.call(widenLanes(width, upper), cpu, x);
   if (width === 16) return slow();
   const h = vectorHost(fb, 64);
-  const r = (upper ? x.shuffle(x, UPPER_HALF) : x).op("f64x2.promote_low_f32x4");
-  return fb.mostly([isDefault(fb, cpu), everyLane(fb, h.notNaN(r), true)], () => r, slow);
+  const lower = upper ? x.shuffle(x, UPPER_HALF) : x;
+  const r = lower.op("f64x2.promote_low_f32x4");
+  const plain = [isPlain(fb, cpu), ...lanesNotFlushed(fb, 32, false, [lower])];
+  return fb.mostly([...plain, everyLane(fb, h.notNaN(r), true)], () => r, slow);
 }
 
 const narrowLanes = memo((width: 32 | 64, odd: boolean): Vector1 => {

@@ -28,7 +28,7 @@ import {
 } from "./fused.js";
 import { vectorHost } from "./host.js";
 import { mayUseHostFma } from "./host-fma.js";
-import { isDefault, isFast } from "./mode.js";
+import { isFast, isPlain } from "./mode.js";
 import {
   ARITHMETIC,
   type ArithmeticName,
@@ -36,7 +36,7 @@ import {
   COMPARISONS,
   type ComparisonName,
 } from "./operations.js";
-import { hostOrCalled, quicklyLanes } from "./quick.js";
+import { hostOrCalled, lanesNotFlushed, quicklyLanes } from "./quick.js";
 
 export type Vector1 = Callable<"iv", "v">;
 export type Vector2 = Callable<"ivv", "v">;
@@ -131,7 +131,8 @@ export function arithmeticVector(
   const r = op.compute(h, x, y);
   const { quick } = op;
   const decision = {
-    allowed: () => (op.unrounded ? isFast(fb, cpu) : isDefault(fb, cpu)),
+    allowed: () => (op.unrounded ? isFast(fb, cpu) : isPlain(fb, cpu)),
+    notFlushed: () => lanesNotFlushed(fb, width, full, op.operands === 2 ? [x, y, r] : [x, r]),
     certain: () => everyLane(fb, op.certain(h, r, x, y), full),
     quick: quick && { test: quick, holds: (d: I32) => quicklyLanes(fb, width, quick, full, r, d) },
   };
@@ -152,7 +153,8 @@ export function comparisonVector(
   if (width === 16) return slow();
   const h = vectorHost(fb, width);
   const certain = everyLane(fb, h.and(h.notNaN(x), h.notNaN(y)), full);
-  return fb.mostly([isDefault(fb, cpu), certain], () => inUse(fb, COMPARISONS[name](h, x, y), full), slow);
+  const plain = [isPlain(fb, cpu), ...lanesNotFlushed(fb, width, full, [x, y])];
+  return fb.mostly([...plain, certain], () => inUse(fb, COMPARISONS[name](h, x, y), full), slow);
 }
 
 // --- fused ------------------------------------------------------------------------------------------------------------
@@ -242,6 +244,7 @@ export function fusedVector(
   const decision = {
     allowed: () => isFast(fb, cpu),
     certain: () => everyLane(fb, fusedCertain(vectorHost(fb, width), r, n, m), full),
+    notFlushed: () => lanesNotFlushed(fb, width, full, [n, m, d, r]),
     quick: { test: "normal", holds: (d: I32) => quicklyLanes(fb, width, "normal", full, r, d) },
   } as const;
   return hostOrCalled(fb, cpu, decision, () => inUse(fb, r, full), called);

@@ -52,6 +52,9 @@ export class BlockBuilder extends FlagBuilder {
   protected get touches(): boolean {
     return this.context.touches;
   }
+  get flushes(): boolean {
+    return this.context.flushes;
+  }
 
   // --- blocks ---------------------------------------------------------------------------------------------------------
 

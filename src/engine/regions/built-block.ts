@@ -91,6 +91,8 @@ export interface RegionContext {
    * interpreter. Of all that a large region has, V8 takes the longest for those calls, and most never happen.
    */
   readonly touches: boolean;
+  /** Whether FPCR.FZ is set where its code runs, as far as is known: see ModeKeeper. */
+  readonly flushes: boolean;
   /** The entry of a system register's encoding (SYSREG_ENTRY), which never changes. */
   sysregEntry(encoding: number): { flags: number; offset: number; readTraps: number; writeTraps: number };
 }

@@ -33,6 +33,8 @@ export interface KeptRegion {
   readonly instructions: number;
   /** RegionContext.touches. */
   readonly touches: boolean;
+  /** RegionContext.flushes, where that matters to it. */
+  readonly flushes?: boolean;
 }
 
 interface Blob {

@@ -47,6 +47,8 @@ export interface CompiledRegion {
   /** Virtual pages, by distance, that it has code of. */
   readonly pages: readonly number[];
   readonly instructions: number;
+  /** Whether FPCR's mode matters to it. */
+  readonly usesFp: boolean;
   readonly runs: readonly Run[];
 }
 
@@ -90,6 +92,7 @@ class Region extends RegionLayout {
       entries: this.entries.map(placeOf),
       pages: [...this.pageSet],
       instructions: this.reached.reduce((n, i) => n + (this.blocks[i] as BuiltBlock).length, 0),
+      usesFp: b.usesFp,
       runs: this.runs,
     };
   }

@@ -62,9 +62,9 @@ export class Compiler {
         return;
       }
       compiled.push(region);
-      const { pages, instructions, runs } = region;
+      const { pages, instructions, usesFp, runs } = region;
       const entries = region.entries.map(({ page, slot: n }) => ({ distance: page, slot: n }));
-      const placed = { slot: number, entries, pages, instructions, runs };
+      const placed = { slot: number, entries, pages, instructions, usesFp, runs };
       regions.push(placed);
       this.note(slotsOf(slot, placed), instructions);
     });
@@ -108,7 +108,7 @@ export class Compiler {
     return this.beginnings.has(addressAt(slot, 0) + slot.head * SLOT_SIZE);
   }
 
-  private compile({ head, touches, pages }: JobSlot, linker: RegionLinker): CompiledRegion | undefined {
+  private compile({ head, touches, flushes, pages }: JobSlot, linker: RegionLinker): CompiledRegion | undefined {
     const { warm, sysregIndex } = this.tables;
     const known = new Map(pages.map((page) => [page.distance, this.pageCode(page)]));
     const pageAt: Pages = (distance) => known.get(distance);
@@ -117,6 +117,7 @@ export class Compiler {
         pages: pageAt,
         head,
         touches,
+        flushes,
         warm,
         sysregEntry: (encoding) => {
           const at = encoding * SYSREG_ENTRY.size;

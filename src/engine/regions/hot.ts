@@ -1,5 +1,6 @@
 /** What the engine remembers of a hot slot until it is compiled; apart from the compiler, which is loaded late. */
 import { sysregOffset } from "../../cpu/sysreg/table.js";
+import { flushesOnly } from "../fp/mode.js";
 import { CONTEXT, CPU } from "../layout.js";
 
 /** A call's return is a way into the region when it was branched to this part as often as makes code hot. */
@@ -13,6 +14,8 @@ export interface HotSlot {
   readonly bank: number;
   /** Whether accesses to memory miss the TLB there again and again, because what it has is not for all of a page. */
   readonly misses: boolean;
+  /** Whether FPCR.FZ is set there. */
+  readonly flushes: boolean;
 }
 
 const SCTLR = { M: 1, A: 2 } as const;
@@ -34,5 +37,6 @@ export function hotSlotOf(view: DataView, cpu: number, slot: number): HotSlot {
     page: BigInt.asUintN(64, bias + BigInt(slotBase >>> 1)),
     bank: view.getUint32(cpu + CPU.bank, true),
     misses: missesAlways(view, cpu),
+    flushes: flushesOnly(view.getUint32(cpu + CPU.fpcr, true)),
   };
 }

@@ -49,6 +49,8 @@ export interface JobSlot {
   readonly head: number;
   /** RegionContext.touches. */
   readonly touches: boolean;
+  /** RegionContext.flushes. */
+  readonly flushes: boolean;
   readonly pages: readonly PageCopy[];
 }
 
@@ -69,6 +71,8 @@ export interface JobRegion {
   /** Distances of the pages of which it has code. */
   readonly pages: readonly number[];
   readonly instructions: number;
+  /** CompiledRegion.usesFp. */
+  readonly usesFp: boolean;
   /** Which these are: slots of those pages, the last of each run inclusive. */
   readonly runs: readonly Run[];
 }

@@ -270,10 +270,14 @@ export class Regions {
   }
 
   /** Whether nothing is left to do for it. */
-  private installKept({ region, module: number }: Found, own: number, { page, bank, misses }: HotSlot): boolean {
+  private installKept(
+    { region, module: number }: Found,
+    own: number,
+    { page, bank, misses, flushes }: HotSlot,
+  ): boolean {
     const { installed } = this;
     if (this.cache?.isWithdrawn(region)) return true;
-    if (misses && !region.touches) return false;
+    if ((misses && !region.touches) || flushes !== (region.flushes ?? flushes)) return false;
     const places = new Map([[0, own]]);
     for (const { distance, hash } of region.pages) {
       if (distance === 0) continue;
@@ -314,14 +318,14 @@ export class Regions {
 
   /** What other runs find a region of a job by; undefined where it is of no use to them. */
   private keptOf(region: JobRegion, number: number, job: Job): KeptRegion | undefined {
-    const { slot, entries, instructions } = region;
+    const { slot, entries, instructions, usesFp } = region;
     const own = job.slots[slot] as JobSlot;
     // The head's page says where to look for it, also where all its instructions are of others.
     const distances = [0, ...region.pages.filter((distance) => distance !== 0)];
     // No other run has these breakpoints.
     if (distances.some((at) => this.installed.isShadow(addressAt(own, at)))) return undefined;
     const pages = distances.map((distance) => ({ distance, hash: copyAt(own, distance).hash.toString(16) }));
-    return { number, pages, entries, instructions, touches: own.touches };
+    return { number, pages, entries, instructions, touches: own.touches, ...(usesFp && { flushes: own.flushes }) };
   }
 
   private keepBarren(slot: JobSlot): void {

@@ -265,6 +265,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     this.scalars = { ...this.scalars, stale };
   }
 
+  abstract get flushes(): boolean;
   keptDoubt(): I32 {
     return this.local32(this.doubt);
   }

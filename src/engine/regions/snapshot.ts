@@ -61,7 +61,11 @@ export class Snapshots {
    * Undefined when the slot was dropped or compiled meanwhile. `copies` has those of the pages, by address, that were made
    * for others of the same job: hot slots are close together. `touches` is RegionContext.touches.
    */
-  of({ slot, page, bank, misses }: HotSlot, touches: boolean, copies: Map<number, Uint32Array>): JobSlot | undefined {
+  of(
+    { slot, page, bank, misses, flushes }: HotSlot,
+    touches: boolean,
+    copies: Map<number, Uint32Array>,
+  ): JobSlot | undefined {
     const { installed } = this;
     const own = installed.pageOf(slot);
     if (!installed.isInterpreted(slot) || !installed.isUsable(own)) return undefined;
@@ -94,7 +98,7 @@ export class Snapshots {
       const found = called.filter((at) => !seen.has(at) && add(pageOf(at)) && seen.add(at));
       ranges = found.map((at) => ({ first: at, last: at + CALLEE }));
     }
-    return { head, touches: touches || misses, pages };
+    return { head, touches: touches || misses, flushes, pages };
   }
 
   /**

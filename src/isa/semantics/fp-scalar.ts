@@ -27,9 +27,9 @@ import {
   type Width,
 } from "../../engine/fp/element.js";
 import { fusedScalar } from "../../engine/fp/fused.js";
-import { isDefault, isFast } from "../../engine/fp/mode.js";
+import { isDefault, isFast, isPlain } from "../../engine/fp/mode.js";
 import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation } from "../../engine/fp/operations.js";
-import { hostOrCalled, quickly } from "../../engine/fp/quick.js";
+import { hostOrCalled, notFlushed, quickly, stands } from "../../engine/fp/quick.js";
 import type { F32, F64, I32, I64 } from "../../engine/ir/value.js";
 import type { Operand } from "../pattern.js";
 
@@ -54,8 +54,9 @@ export function arithmetic(b: Builder, name: ArithmeticName, width: Width, a: I6
   const r = op.compute(h, x, y);
   const { quick } = op;
   const decision = {
-    allowed: () => (op.unrounded ? isFast(b, b.cpu) : isDefault(b, b.cpu)),
+    allowed: () => (op.unrounded ? isFast(b, b.cpu) : isPlain(b, b.cpu)),
     certain: () => op.certain(h, r, x, y),
+    notFlushed: () => notFlushed(b, width, op.operands === 2 ? [x, y, r] : [x, r]),
     quick: quick && { test: quick, holds: (doubt: I32) => quickly(width, quick, r, doubt) },
   };
   // Chosen as floats, so that the common case never leaves the host's vector registers.
@@ -119,7 +120,8 @@ function setCompareFlags(b: Builder, width: Width, signalNaNs: boolean, a: I64, 
   const h = hostOf(b, width);
   const [x, y] = [b.variable(decode(b, width, a)), b.variable(decode(b, width, c))];
   const ordered = [x, y].map((v) => h.notNaN(v.get()));
-  b.unless([isDefault(b, b.cpu), ...ordered], () => {
+  const plain = width === 16 ? [isDefault(b, b.cpu)] : stands(b, b.cpu, width, [x.get(), y.get()]);
+  b.unless([...plain, ...ordered], () => {
     // For what it leaves in FPSR; the flags are had from the operands as it sees them.
     b.call(compareElement(signalNaNs, width), b.cpu, a, c);
     for (const v of [x, y]) v.set(flushed(b, b.cpu, width, v.get()));

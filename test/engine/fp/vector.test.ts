@@ -193,7 +193,7 @@ describe("vector operations", () => {
       const got = want.map((_, lane) => memory.get(AT.result, c.result, lane));
       const rest = c.lanes * c.result === 64 ? memory.get(AT.result, 64, 1) : 0n;
       const fpsr = module.view.getUint32(CPU.fpsr, true);
-      const fast = module.view.getUint32(CPU.fpFast, true);
+      const fast = module.view.getInt32(CPU.fpFast, true);
       const same = got.every((bits, lane) => bits === want[lane]);
       if (same && rest === 0n && fpsr === wantFlags && fast === fpFastOf(fpcr, wantFlags)) continue;
       const hex = (list: readonly bigint[]): string => list.map((v) => v.toString(16)).join(" ");
