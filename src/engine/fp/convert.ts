@@ -10,7 +10,19 @@ import type { F32, F64, I32, I64 } from "../ir/value.js";
 import { decode, type Element1, encode, exactly, memo, modeAllows, type Width } from "./element.js";
 import { fitsHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, singleHost } from "./host.js";
-import { fastly, isDefault, isDefaultOrFlushing, isFast, isPlain, keepsNaNs, noteInexact, raise } from "./mode.js";
+import { flushedOperand, returnRounded } from "./modal.js";
+import {
+  fastly,
+  isDefault,
+  isDefaultOrFlushing,
+  isFast,
+  isPlain,
+  isRounding,
+  isRoundingOrFlushing,
+  keepsNaNs,
+  noteInexact,
+  raise,
+} from "./mode.js";
 import { ARITHMETIC } from "./operations.js";
 import { type Decision, hostOrCalled, notFlushed, quickly, stands } from "./quick.js";
 import { returnNaN, returnNarrowed } from "./rare.js";
@@ -38,7 +50,7 @@ export const toFixedElement = memo(
       const below = fb.f64(2 ** (unsigned ? integer : integer - 1));
       const least = fb.f64(unsigned ? 0 : -(2 ** (integer - 1)));
       fb.if(rounded.ge(least).and(rounded.lt(below)), () => {
-        fb.if(modeAllows(fb, cpu, width, [operand]), () => {
+        fb.if(modeAllows(fb, cpu, width, [operand], true), () => {
           noteInexact(fb, cpu, () => rounded.ne(value));
           const full = fb.op(unsigned ? "i64.trunc_sat_f64_u" : "i64.trunc_sat_f64_s", rounded) as I64;
           fb.return(full.bits(0, integer));
@@ -46,7 +58,7 @@ export const toFixedElement = memo(
       });
       if (integer !== 16) {
         // Saturated, or 0 of a NaN: what the host's conversions give as well.
-        fb.if(isDefault(fb, cpu).and(rounded.ge(least).and(rounded.lt(below)).eqz()), () => {
+        fb.if(isRounding(fb, cpu).and(rounded.ge(least).and(rounded.lt(below)).eqz()), () => {
           raise(fb, cpu, FPSR.IOC);
           const sign = unsigned ? "u" : "s";
           if (integer === 64) fb.return(fb.op(`i64.trunc_sat_f64_${sign}`, rounded) as I64);
@@ -119,6 +131,21 @@ export const fromFixedElement = memo((unsigned: boolean, integer: IntegerWidth, 
         );
       }
     });
+    if (width !== 16) {
+      // Exact, or what the host's result is too small by, where that is no more than what an integer of 64 bits holds.
+      const r =
+        width === 64 ? (fb.op(`f64.convert_i64_${sign}`, x) as F64) : (fb.op(`f32.convert_i64_${sign}`, x) as F32);
+      const wide = width === 64 ? (r as F64) : (r as F32).toF64();
+      const back = fb.op(`i64.trunc_sat_f64_${sign}`, wide) as I64;
+      const error = fb.op("f64.convert_i64_s", x.sub(back)) as F64;
+      const known = wide
+        .abs()
+        .lt(fb.f64(2 ** 63))
+        .and(fbits.eqz());
+      fb.if(isRoundingOrFlushing(fb, cpu), () => {
+        returnRounded(fb, cpu, width, { r, error, known, vanished: fb.i32(0), zeroBelow: "r" });
+      });
+    }
     fb.return(exactly(fb, cpu, name, width, a, fbits, fb.i64(integer)));
   });
 });
@@ -152,7 +179,7 @@ export const formatElement = memo((from: Width, to: Width): Element1 => {
     const value = from === 32 ? (operand as F32).toF64() : (operand as F64);
     if (to > from) {
       fb.if(value.eq(value), () => {
-        fb.if(modeAllows(fb, cpu, from, [operand]), () => {
+        fb.if(modeAllows(fb, cpu, from, [operand], true), () => {
           fb.return(encode(fb, to, to === 32 ? value.toF32() : value));
         });
       });
@@ -175,6 +202,13 @@ export const formatElement = memo((from: Width, to: Width): Element1 => {
         });
       });
       fb.if(value.eq(value).and(isDefault(fb, cpu)), () => returnNarrowed(fb, cpu, 32, value));
+      fb.if(isRoundingOrFlushing(fb, cpu), () => {
+        const operand = flushedOperand(fb, cpu, 64, value) as F64;
+        const r = operand.toF32();
+        const vanished = r.eq(fb.f32(0)).and(operand.eq(fb.f64(0)).eqz());
+        const error = operand.sub(r.toF64());
+        returnRounded(fb, cpu, 32, { r, error, known: fb.i32(1), vanished, zeroBelow: "r" });
+      });
     }
     fb.if(value.ne(value).and(keepsNaNs(fb, cpu)), () => returnNaN(fb, cpu, from, to, a));
     fb.return(exactly(fb, cpu, name, from, a));

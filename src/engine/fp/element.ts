@@ -11,7 +11,18 @@ import type { F32, F64, I32, I64, Value } from "../ir/value.js";
 import { fitsHalf, narrowAnyHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, MIN_NORMAL, type ScalarHost, singleHost } from "./host.js";
 import { fpExactImport } from "./imports.js";
-import { flushes, isDefault, isDefaultOrFlushing, keepsNaNs, noteInexact, raise, raised } from "./mode.js";
+import { type ModalName, returnModal } from "./modal.js";
+import {
+  flushes,
+  isDefault,
+  isDefaultOrFlushing,
+  isRounding,
+  isRoundingOrFlushing,
+  keepsNaNs,
+  noteInexact,
+  raise,
+  raised,
+} from "./mode.js";
 import {
   ARITHMETIC,
   type ArithmeticName,
@@ -84,14 +95,24 @@ export function exactly(
   return fb.call(fpExactImport, cpu, fb.i32(FpOp[op]), fb.i32(width), a, b, c);
 }
 
-/** FPCR lets these values stand: it is at its default, or it flushes (but not halves) and none of them is denormal. */
-export function modeAllows(fb: FunctionBuilder, cpu: I32, width: Width, values: readonly (F32 | F64)[]): I32 {
-  if (width === 16) return isDefaultOrFlushing(fb, cpu);
+/**
+ * FPCR lets these values stand: it is at its default, or it flushes (but not halves) and none of them is denormal. Of
+ * an operation that FPCR does not round (`unrounded`) the rounding mode is of no account.
+ */
+export function modeAllows(
+  fb: FunctionBuilder,
+  cpu: I32,
+  width: Width,
+  values: readonly (F32 | F64)[],
+  unrounded = false,
+): I32 {
+  const orFlushing = (): I32 => (unrounded ? isRoundingOrFlushing(fb, cpu) : isDefaultOrFlushing(fb, cpu));
+  if (width === 16) return orFlushing();
   const h = hostOf(fb, width);
   return fb.choose(
-    isDefault(fb, cpu),
+    unrounded ? isRounding(fb, cpu) : isDefault(fb, cpu),
     () => fb.i32(1),
-    () => values.map((v) => h.notDenormal(v)).reduce((all, v) => all.and(v), isDefaultOrFlushing(fb, cpu)),
+    () => values.map((v) => h.notDenormal(v)).reduce((all, v) => all.and(v), orFlushing()),
   );
 }
 
@@ -188,14 +209,17 @@ function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder
   const y = op.operands === 2 ? decode(fb, width, b) : x;
   const r = op.compute(h, x, y);
   fb.if(certainOf(h, width, op, r, x, y), () => {
-    fb.if(modeAllows(fb, cpu, width, [x, y, r]), () => {
+    fb.if(modeAllows(fb, cpu, width, [x, y, r], op.directed), () => {
       if (op.unrounded) noteInexact(fb, cpu, () => roundedOf(fb, width, op, r, x, y));
       fb.return(encode(fb, width, r));
     });
   });
   const { special = "propagate" } = op;
   if (special !== "invalid") returnSpecial(fb, cpu, width, special, h, r, [a, x], op.operands === 2 ? [b, y] : [a, x]);
-  if (op.tells) returnTelling(fb, cpu, name, width, h, r, x, y);
+  if (op.tells) {
+    returnTelling(fb, cpu, name, width, h, r, x, y);
+    if (width !== 16) returnModal(fb, cpu, width, name as ModalName, x, op.operands === 2 ? y : undefined);
+  }
   fb.return(exactly(fb, cpu, name, width, a, b));
 }
 
@@ -222,7 +246,7 @@ export const comparisonElement = memo(
       const h = hostOf(fb, width) as Host<Value, I32>;
       const [x, y] = [decode(fb, width, a), decode(fb, width, b)];
       fb.if(h.notNaN(x).and(h.notNaN(y)), () => {
-        fb.if(modeAllows(fb, cpu, width, [x, y]), () => {
+        fb.if(modeAllows(fb, cpu, width, [x, y], true), () => {
           fb.return(maskElement(fb, width, COMPARISONS[name](h, x, y)));
         });
       });
@@ -242,7 +266,7 @@ export const compareElement = memo((signalNaNs: boolean, width: Width): Element2
     const h = hostOf(fb, width);
     const [x, y] = [decode(fb, width, a), decode(fb, width, b)];
     fb.if(h.notNaN(x).and(h.notNaN(y)), () => {
-      fb.if(modeAllows(fb, cpu, width, [x, y]), () => {
+      fb.if(modeAllows(fb, cpu, width, [x, y], true), () => {
         const ordered = h.lt(x, y).select(fb.i64(0b1000), fb.i64(0b0010));
         fb.return(h.eq(x, y).select(fb.i64(0b0110), ordered));
       });

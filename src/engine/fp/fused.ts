@@ -24,38 +24,14 @@ import {
 import { fitsHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, singleHost } from "./host.js";
 import { mayUseHostFma } from "./host-fma.js";
-import { isDefault, isFast, keepsNaNs, noteInexact } from "./mode.js";
+import { flushedOperand, returnRounded } from "./modal.js";
+import { isDefault, isFast, isRoundingOrFlushing, keepsNaNs, noteInexact } from "./mode.js";
 import { sumError } from "./operations.js";
+import { ADDEND_LIMIT, FACTOR_LIMIT, productError, within } from "./product-error.js";
 import { type Decision, hostOrCalled, notFlushed, quickly } from "./quick.js";
 import { isSignalingNaN, returnInvalid, returnNarrowed } from "./rare.js";
 
 // --- double precision -------------------------------------------------------------------------------------------------
-
-/** Veltkamp's factor: 2^27 + 1. */
-const SPLITTER = 134217729;
-
-/** Two halves of 26 digits each whose sum is x. */
-function split<F extends Value, M extends I32 | V128>(h: Host<F, M>, x: F): { high: F; low: F } {
-  const scaled = h.mul(x, h.constant(SPLITTER));
-  const high = h.sub(scaled, h.sub(scaled, x));
-  return { high, low: h.sub(x, high) };
-}
-
-/** Dekker's error of the rounded product p = x * y. */
-function productError<F extends Value, M extends I32 | V128>(h: Host<F, M>, p: F, x: F, y: F): F {
-  const [a, b] = [split(h, x), split(h, y)];
-  const most = h.add(h.sub(h.mul(a.high, b.high), p), h.mul(a.high, b.low));
-  return h.add(h.add(most, h.mul(a.low, b.high)), h.mul(a.low, b.low));
-}
-
-/** Factors and addends between these powers of two neither overflow below nor lose digits at the low end. */
-const FACTOR_LIMIT = 2 ** 400;
-const ADDEND_LIMIT = 2 ** 800;
-
-function within<F extends Value, M extends I32 | V128>(h: Host<F, M>, x: F, limit: number): M {
-  const magnitude = h.abs(x);
-  return h.and(h.ge(magnitude, h.constant(1 / limit)), h.lt(magnitude, h.constant(limit)));
-}
 
 export interface FusedDouble<F, M> {
   /** x * y + c with one rounding. */
@@ -225,9 +201,38 @@ export const fusedElement = memo(
       if (width === 64) returnDouble(fb, cpu, x, y, addend, false);
       else returnNarrow(fb, cpu, width, allowed, x, y, addend, false);
       returnUnusual(fb, cpu, width, [a, x], [b, y], [c, addend]);
+      if (width !== 16) returnModalFused(fb, cpu, width, operands);
       fb.return(exactly(fb, cpu, "FMADD", width, a, b, c));
     }),
 );
+
+/** Returns c + a * b where FPCR changes nothing but roundings and denormals. */
+function returnModalFused(fb: FunctionBuilder, cpu: I32, width: 32 | 64, operands: readonly (F32 | F64)[]): void {
+  const h = doubleHost(fb);
+  fb.if(isRoundingOrFlushing(fb, cpu), () => {
+    const [x, y, c] = operands.map((v) => toDouble(width, flushedOperand(fb, cpu, width, v))) as [F64, F64, F64];
+    if (width === 64) {
+      const { r, certain, errors } = fusedDouble(h, x, y, c);
+      const exact = h.zero(x).or(h.zero(y));
+      const error = exact.select(fb.f64(0), errors()[0] as F64);
+      const [known, vanished] = [fb.i32(1), fb.i32(0)];
+      fb.if(certain, () => returnRounded(fb, cpu, 64, { r, error, known, vanished, zeroBelow: "unknown" }));
+    } else {
+      const p = x.mul(y);
+      const near = p.add(c);
+      const sum = h.roundToOdd(near, sumError(h, near, p, c));
+      const r = sum.toF32();
+      const vanished = r.eq(fb.f32(0)).and(sum.eq(fb.f64(0)).eqz());
+      returnRounded(fb, cpu, 32, {
+        r,
+        error: sum.sub(r.toF64()),
+        known: h.finite(near),
+        vanished,
+        zeroBelow: "unknown",
+      });
+    }
+  });
+}
 
 /** FRECPS and FRSQRTS. */
 export const stepElement = memo(

@@ -27,6 +27,8 @@ export function fpFastOf(fpcr: number, fpsr: number): 0 | typeof FAST | typeof F
   return (fpcr & FPCR_CHANGES_RESULTS) === 0 ? FAST : 0;
 }
 
+const RMODE_SHIFT = 22;
+
 const word = (fb: FunctionBuilder, cpu: I32, offset: number): I32 => fb.load("i32.load", cpu, offset) as I32;
 
 /** A builder that has `doubt` at hand. */
@@ -76,6 +78,21 @@ export function recorded<T extends Value>(fb: FunctionBuilder, result: T): T {
 /** 1 while FPCR leaves results as the host computes them. */
 export const isDefault = (fb: FunctionBuilder, cpu: I32): I32 =>
   word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS).eqz();
+
+/** 1 while FPCR changes results by its rounding mode at most. */
+export const isRounding = (fb: FunctionBuilder, cpu: I32): I32 =>
+  word(fb, cpu, CPU.fpcr)
+    .and(FPCR_CHANGES_RESULTS & ~FPCR.RMode)
+    .eqz();
+
+/** 1 while FPCR changes results by its rounding mode and by FZ at most. */
+export const isRoundingOrFlushing = (fb: FunctionBuilder, cpu: I32): I32 =>
+  word(fb, cpu, CPU.fpcr)
+    .and(FPCR_CHANGES_RESULTS & ~(FPCR.RMode | FPCR.FZ))
+    .eqz();
+
+/** FPCR.RMode. */
+export const roundingMode = (fb: FunctionBuilder, cpu: I32): I32 => word(fb, cpu, CPU.fpcr).shrU(RMODE_SHIFT).and(3);
 
 /** 1 while, beside that, a quiet NaN among the operands is the result. */
 export const keepsNaNs = (fb: FunctionBuilder, cpu: I32): I32 =>

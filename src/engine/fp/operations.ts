@@ -42,6 +42,8 @@ export interface ArithmeticOperation {
    * infinity of finite operands Overflow (or Divide by Zero). Of tiny results it tells no more than what may have been.
    */
   readonly tells?: true;
+  /** FPCR.RMode is of no account. */
+  readonly directed?: true;
 }
 
 // --- certain --------------------------------------------------------------------------------------------------------
@@ -128,7 +130,8 @@ const nearestAway: Compute = (h, x) => {
   return h.select(h.ge(h.abs(h.sub(x, toZero)), h.constant(0.5)), h.add(toZero, one), toZero);
 };
 
-const integral = (compute: Compute): ArithmeticOperation => ({ operands: 1, compute, certain: notNaN });
+const integral = (compute: Compute): ArithmeticOperation => ({ operands: 1, compute, certain: notNaN, directed: true });
+const byMode = (compute: Compute): ArithmeticOperation => ({ operands: 1, compute, certain: notNaN });
 /** To an integer of a width; beyond it the exact path raises Invalid Operation. */
 const integralOf = (bits: 32 | 64, compute: Compute): ArithmeticOperation => ({
   operands: 1,
@@ -137,7 +140,7 @@ const integralOf = (bits: 32 | 64, compute: Compute): ArithmeticOperation => ({
   unrounded: rounding,
   special: "invalid",
 });
-const choice = (compute: Compute): ArithmeticOperation => ({ operands: 2, compute, certain: notNaN });
+const choice = (compute: Compute): ArithmeticOperation => ({ operands: 2, compute, certain: notNaN, directed: true });
 
 export const ARITHMETIC = {
   FADD: {
@@ -196,8 +199,8 @@ export const ARITHMETIC = {
   FRINTM: integral((h, x) => h.floor(x)),
   FRINTZ: integral((h, x) => h.trunc(x)),
   FRINTA: integral(nearestAway),
-  FRINTI: integral((h, x) => h.nearest(x)),
-  FRINTX: { ...integral((h, x) => h.nearest(x)), unrounded: rounding },
+  FRINTI: byMode((h, x) => h.nearest(x)),
+  FRINTX: { ...byMode((h, x) => h.nearest(x)), unrounded: rounding },
   FRINT32Z: integralOf(32, (h, x) => h.trunc(x)),
   FRINT32X: integralOf(32, (h, x) => h.nearest(x)),
   FRINT64Z: integralOf(64, (h, x) => h.trunc(x)),

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { FpOp, type FpOpName, fpExact } from "../../../src/cpu/fp/exact.js";
-import { FPSR } from "../../../src/cpu/fp/format.js";
+import { FPCR, FPSR } from "../../../src/cpu/fp/format.js";
 import {
   formatElement,
   fromFixedElement,
@@ -127,5 +127,45 @@ describe("element functions", () => {
     expect(wrong.slice(0, 5), `${wrong.length} of ${EXECUTIONS} differ`).toEqual([]);
     // Operands are chosen to be hard; still some must not have needed the exact path.
     expect(handled).toBeGreaterThan(EXECUTIONS / 50);
+  });
+});
+
+describe("what programs do all the time does not ask the exact path", () => {
+  const ops = ["FADD", "FSUB", "FMUL", "FDIV"] as const;
+  const widths = [32, 64] as const;
+  const rows = widths.flatMap((width) => ops.map((op) => ({ op, width, callee: binaryElement(op, width) })));
+  const module = new FpModule([...rows.map(({ callee }) => callee), ...widths.map((width) => fusedElement(width))]);
+  const encode = (width: 32 | 64, x: number): bigint => {
+    const view = new DataView(new ArrayBuffer(8));
+    if (width === 64) view.setFloat64(0, x);
+    else view.setFloat32(4, x);
+    return view.getBigUint64(0);
+  };
+  const ALL = FPSR.IOC | FPSR.DZC | FPSR.OFC | FPSR.UFC | FPSR.IXC | FPSR.IDC;
+  const TINY = { 32: 1e-39, 64: 1e-309 };
+  const modes = [0, 1 << 22, 2 << 22, 3 << 22, FPCR.FZ, FPCR.FZ | (3 << 22)];
+
+  it.each(rows.map((row, i) => [`${row.op} of ${row.width} bits`, row, i] as const))(
+    "%s",
+    (_name, { width }, index) => {
+      for (const fpcr of modes) {
+        const flushing = (fpcr & FPCR.FZ) !== 0;
+        const operands = [0.1, -7.25, 1e15, ...(flushing || fpcr === 0 ? [TINY[width]] : [])];
+        if (fpcr === 0) operands.push(Number.POSITIVE_INFINITY, Number.NaN);
+        for (const x of operands) {
+          for (const y of operands) {
+            const { exact } = module.run(index, fpcr, ALL, [encode(width, x), encode(width, y)]);
+            expect(exact, `${x}, ${y}, FPCR ${hex(fpcr)}`).toBe(false);
+          }
+        }
+      }
+    },
+  );
+
+  it.each(widths)("FMADD of %s bits", (width) => {
+    for (const fpcr of modes) {
+      const operands = [0.1, -7.25, 1e15].map((x) => encode(width, x)) as [bigint, bigint, bigint];
+      expect(module.run(rows.length + widths.indexOf(width), fpcr, ALL, operands).exact, hex(fpcr)).toBe(false);
+    }
   });
 });
