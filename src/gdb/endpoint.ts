@@ -21,6 +21,9 @@ export class EndpointError extends Error {
  */
 export const SOCKETS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 } as const;
 
+/** What `sun_path` has room for (unix(7)), without the zero behind it. */
+const LONGEST_PATH = process.platform === "linux" ? 107 : 103;
+
 /** Only this machine can connect, unless the user names another address. */
 const DEFAULT_HOST = "127.0.0.1";
 
@@ -29,13 +32,19 @@ const DEFAULT_HOST = "127.0.0.1";
  * Throws `EndpointError` BAD_ENDPOINT.
  */
 export function parseEndpoint(text: string): Endpoint {
-  if (text.startsWith("unix:") && text.length > 5) return { kind: "unix", path: text.slice(5) };
+  if (text.startsWith("unix:") && text.length > 5) return { kind: "unix", path: socketPath(text.slice(5)) };
   const match = /^(?:tcp:)?(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 0xffff) {
     throw new EndpointError("BAD_ENDPOINT", `"${text}" is no place to listen at: want [HOST:]PORT or unix:PATH`);
   }
   return { kind: "tcp", host: match[1] ?? (match[2] || DEFAULT_HOST), port };
+}
+
+/** Node.js would cut a longer one off without a word, and listen there. */
+function socketPath(path: string): string {
+  if (Buffer.byteLength(path) <= LONGEST_PATH) return path;
+  throw new EndpointError("BAD_ENDPOINT", `${path}: the path of a unix socket has at most ${LONGEST_PATH} bytes`);
 }
 
 /** As `target remote` takes it: "127.0.0.1:1234", "[::1]:1234"; a unix socket by its path. */

@@ -3,8 +3,9 @@
  * is the only file that knows of connections.
  */
 
-import { lstat, unlink } from "node:fs/promises";
+import { lstat, stat, unlink } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
 import { type Applicant, Clients } from "./clients.js";
 import { type Endpoint, EndpointError, formatEndpoint, isLocal, SOCKETS } from "./endpoint.js";
 import { MAX_UNSENT } from "./limits.js";
@@ -46,7 +47,7 @@ export interface GdbServerOptions {
  */
 export async function listenForGdb(options: GdbServerOptions): Promise<GdbServer> {
   const { endpoint, warn } = options;
-  if (endpoint.kind === "unix") await removeStaleSocket(endpoint.path);
+  if (endpoint.kind === "unix") await makeWay(endpoint.path);
   const server = createServer(SOCKETS);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, endpoint)));
@@ -217,9 +218,15 @@ function finish(socket: Socket): void {
 }
 
 /** A socket file whose owner is gone would stand in the way. Anything else at that path is left alone. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const stat = await lstat(path).catch(() => undefined);
-  if (stat === undefined || !stat.isSocket()) return;
+async function makeWay(path: string): Promise<void> {
+  const directory = dirname(path);
+  // Listening would say that it is not permitted.
+  if (!(await stat(directory).catch(() => undefined))?.isDirectory()) {
+    throw new EndpointError("NOT_AVAILABLE", `cannot listen on ${path}: there is no directory ${directory}`);
+  }
+  const there = await lstat(path).catch(() => undefined);
+  if (there === undefined) return;
+  if (!there.isSocket()) throw new EndpointError("IN_USE", `${path} is there already, and is no socket`);
   const answered = await new Promise<boolean>((resolve) => {
     const probe = connect(path, () => resolve(true)).on("error", () => resolve(false));
     probe.on("connect", () => probe.destroy());
@@ -231,7 +238,10 @@ function explain(error: NodeJS.ErrnoException, endpoint: Endpoint): EndpointErro
   const place = formatEndpoint(endpoint);
   switch (error.code) {
     case "EADDRINUSE":
-      return new EndpointError("IN_USE", `${place} is in use: choose another port, or 0 for a free one`);
+      return new EndpointError(
+        "IN_USE",
+        `${place} is in use: choose another ${endpoint.kind === "unix" ? "path" : "port, or 0 for a free one"}`,
+      );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
