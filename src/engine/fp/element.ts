@@ -11,7 +11,7 @@ import type { F32, F64, I32, I64, Value } from "../ir/value.js";
 import { fitsHalf, narrowAnyHalf, narrowHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, MIN_NORMAL, type ScalarHost, singleHost } from "./host.js";
 import { fpExactImport } from "./imports.js";
-import { type ModalName, returnModal } from "./modal.js";
+import { type ModalName, returnModal, withFlushed } from "./modal.js";
 import {
   flushes,
   isDefault,
@@ -207,6 +207,10 @@ function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder
   const h = hostOf(fb, width);
   const x = decode(fb, width, a);
   const y = op.operands === 2 ? decode(fb, width, b) : x;
+  // First of all, because the host takes a hundred times as long for denormals.
+  if (op.tells && width !== 16) {
+    returnModal(fb, cpu, width, name as ModalName, x, op.operands === 2 ? y : undefined);
+  }
   const r = op.compute(h, x, y);
   fb.if(certainOf(h, width, op, r, x, y), () => {
     fb.if(modeAllows(fb, cpu, width, [x, y, r], op.directed), () => {
@@ -216,10 +220,7 @@ function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder
   });
   const { special = "propagate" } = op;
   if (special !== "invalid") returnSpecial(fb, cpu, width, special, h, r, [a, x], op.operands === 2 ? [b, y] : [a, x]);
-  if (op.tells) {
-    returnTelling(fb, cpu, name, width, h, r, x, y);
-    if (width !== 16) returnModal(fb, cpu, width, name as ModalName, x, op.operands === 2 ? y : undefined);
-  }
+  if (op.tells) returnTelling(fb, cpu, name, width, h, r, x, y);
   fb.return(exactly(fb, cpu, name, width, a, b));
 }
 
@@ -249,6 +250,9 @@ export const comparisonElement = memo(
         fb.if(modeAllows(fb, cpu, width, [x, y], true), () => {
           fb.return(maskElement(fb, width, COMPARISONS[name](h, x, y)));
         });
+        withFlushed(fb, cpu, width, [x, y], ([a, b]) => {
+          fb.return(maskElement(fb, width, COMPARISONS[name](h, a as Value, b as Value)));
+        });
       });
       fb.if(h.notNaN(x).and(h.notNaN(y)).eqz().and(isDefault(fb, cpu)), () => {
         const signals = isSignalingNaN(fb, width, a).or(isSignalingNaN(fb, width, b));
@@ -266,10 +270,12 @@ export const compareElement = memo((signalNaNs: boolean, width: Width): Element2
     const h = hostOf(fb, width);
     const [x, y] = [decode(fb, width, a), decode(fb, width, b)];
     fb.if(h.notNaN(x).and(h.notNaN(y)), () => {
-      fb.if(modeAllows(fb, cpu, width, [x, y], true), () => {
-        const ordered = h.lt(x, y).select(fb.i64(0b1000), fb.i64(0b0010));
-        fb.return(h.eq(x, y).select(fb.i64(0b0110), ordered));
-      });
+      const compare = (a: F32 | F64, b: F32 | F64): void => {
+        const ordered = h.lt(a, b).select(fb.i64(0b1000), fb.i64(0b0010));
+        fb.return(h.eq(a, b).select(fb.i64(0b0110), ordered));
+      };
+      fb.if(modeAllows(fb, cpu, width, [x, y], true), () => compare(x, y));
+      withFlushed(fb, cpu, width, [x, y], ([a, b]) => compare(a as F32 | F64, b as F32 | F64));
     });
     // Flushing a denormal beside a NaN leaves a trace in FPSR.
     fb.if(h.notNaN(x).and(h.notNaN(y)).eqz().and(isDefault(fb, cpu)), () => {

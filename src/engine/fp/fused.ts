@@ -24,8 +24,8 @@ import {
 import { fitsHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, singleHost } from "./host.js";
 import { mayUseHostFma } from "./host-fma.js";
-import { flushedOperand, returnRounded } from "./modal.js";
-import { isDefault, isFast, isRoundingOrFlushing, keepsNaNs, noteInexact } from "./mode.js";
+import { flushedOperand, isModal, returnRounded } from "./modal.js";
+import { isDefault, isFast, keepsNaNs, noteInexact } from "./mode.js";
 import { sumError } from "./operations.js";
 import { ADDEND_LIMIT, FACTOR_LIMIT, productError, within } from "./product-error.js";
 import { type Decision, hostOrCalled, notFlushed, quickly } from "./quick.js";
@@ -196,12 +196,12 @@ export const fusedElement = memo(
   (width: Width): Element3 =>
     defineFunction(`FMADD_${width}`, "illl", "l", (fb, cpu, a, b, c) => {
       const operands = [a, b, c].map((bits) => decode(fb, width, bits));
+      if (width !== 16) returnModalFused(fb, cpu, width, operands);
       const [x, y, addend] = operands.map((v) => toDouble(width, v)) as [F64, F64, F64];
       const allowed = (r: F64): I32 => modeAllows(fb, cpu, width, [...operands, width === 32 ? r.toF32() : r]);
       if (width === 64) returnDouble(fb, cpu, x, y, addend, false);
       else returnNarrow(fb, cpu, width, allowed, x, y, addend, false);
       returnUnusual(fb, cpu, width, [a, x], [b, y], [c, addend]);
-      if (width !== 16) returnModalFused(fb, cpu, width, operands);
       fb.return(exactly(fb, cpu, "FMADD", width, a, b, c));
     }),
 );
@@ -209,7 +209,7 @@ export const fusedElement = memo(
 /** Returns c + a * b where FPCR changes nothing but roundings and denormals. */
 function returnModalFused(fb: FunctionBuilder, cpu: I32, width: 32 | 64, operands: readonly (F32 | F64)[]): void {
   const h = doubleHost(fb);
-  fb.if(isRoundingOrFlushing(fb, cpu), () => {
+  fb.if(isModal(fb, cpu), () => {
     const [x, y, c] = operands.map((v) => toDouble(width, flushedOperand(fb, cpu, width, v))) as [F64, F64, F64];
     if (width === 64) {
       const { r, certain, errors } = fusedDouble(h, x, y, c);

@@ -7,7 +7,7 @@ import { FPRounding, FPSR } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import type { F32, F64, I32, I64 } from "../ir/value.js";
 import { doubleHost, MIN_NORMAL, type ScalarHost, singleHost } from "./host.js";
-import { flushes, isRoundingOrFlushing, raise, roundingMode } from "./mode.js";
+import { flushes, isDefault, isRoundingOrFlushing, raise, roundingMode } from "./mode.js";
 import { sumError } from "./operations.js";
 import { FACTOR_LIMIT, productError, within } from "./product-error.js";
 import { returnInvalid } from "./rare.js";
@@ -39,6 +39,22 @@ export function flushedOperand(fb: FunctionBuilder, cpu: I32, width: 32 | 64, x:
   );
   return operand.get();
 }
+
+/** `then` with the operands as FPCR.FZ has them, where nothing but it and the rounding mode is set. None is a NaN. */
+export function withFlushed(
+  fb: FunctionBuilder,
+  cpu: I32,
+  width: 16 | 32 | 64,
+  operands: readonly Float[],
+  then: (flushed: readonly Float[]) => void,
+): void {
+  if (width === 16) return;
+  fb.if(isRoundingOrFlushing(fb, cpu), () => then(operands.map((x) => flushedOperand(fb, cpu, width, x))));
+}
+
+/** Something is set that is done here, and nothing else. */
+export const isModal = (fb: FunctionBuilder, cpu: I32): I32 =>
+  isRoundingOrFlushing(fb, cpu).and(isDefault(fb, cpu).eqz());
 
 /** A result rounded to nearest, and what is known of it. */
 export interface Nearest {
@@ -144,7 +160,7 @@ export function returnModal(
   x: Float,
   y: Float | undefined,
 ): void {
-  fb.if(isRoundingOrFlushing(fb, cpu), () => {
+  fb.if(isModal(fb, cpu), () => {
     const a = flushedOperand(fb, cpu, width, x);
     const b = y === undefined ? a : flushedOperand(fb, cpu, width, y);
     const nearest = nearestOf(fb, width, name, a, b);
