@@ -27,7 +27,9 @@ export async function writeGuest(file, workload, { busybox, directory }) {
     const { programFiles } = await import("./packages.mjs");
     Object.assign(files, await programFiles(name));
   }
-  for (const name of workload.programs ?? []) files[`bin/${name}`] = compiled(name, directory);
+  for (const name of workload.programs ?? []) {
+    files[`bin/${name}`] = compiled(name, directory, workload.flags);
+  }
   for (const name of workload.scripts ?? []) files[`bench/${name}`] = readFileSync(join(PROGRAMS, name));
   writeFileSync(file, buildInitramfs({ busybox: readFileSync(busybox), init: initFor(workload), files }));
 }
@@ -38,10 +40,10 @@ function initFor({ run, setup = [] }) {
   return ["#!/bin/busybox sh", ...timed, `echo ${END}`, "/bin/busybox poweroff -f", ""].join("\n");
 }
 
-function compiled(name, directory) {
+function compiled(name, directory, flags = []) {
   const output = join(directory, name);
   const source = join(PROGRAMS, `${name}.c`);
-  const options = ["-O2", "-static", "-march=armv8-a+crypto+crc", "-o", output, source, "-lm"];
+  const options = ["-O2", "-static", "-march=armv8-a+crypto+crc", ...flags, "-o", output, source, "-lm"];
   execFileSync("aarch64-linux-gnu-gcc", options, { stdio: ["ignore", "inherit", "inherit"] });
   return readFileSync(output);
 }

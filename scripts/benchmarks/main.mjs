@@ -107,7 +107,7 @@ process.exitCode = different > 0 ? 1 : 0;
 /** All runs of a workload, by machine. Rows that differ only in what is read off them share their runs. */
 async function resultsOf(name, workload) {
   const machines = shown.filter((machine) => machine !== "qemuSingle" || workload.reference === machine);
-  const key = JSON.stringify([workload.run, workload.cpus]);
+  const key = JSON.stringify([workload.run, workload.cpus, workload.flags]);
   if (measured.has(key)) return measured.get(key);
   const initrd = join(directory, "initramfs.cpio");
   await writeGuest(initrd, workload, { busybox: guest.busybox, directory });

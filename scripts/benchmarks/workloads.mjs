@@ -6,7 +6,8 @@
  * - `run`: shell commands. Wall time runs from before the first to behind the last; without any, from the start of the
  *   process to where the first would be. What they print must be the same on both machines;
  * - `setup`: commands before that, not timed;
- * - `programs`: C sources of ours (programs/NAME.c, installed as /bin/NAME); `scripts`: files of programs/, in /bench;
+ * - `programs`: C sources of ours (programs/NAME.c, installed as /bin/NAME), compiled with `flags` as well; `scripts`:
+ *   files of programs/, in /bench;
  * - `packages`: Debian packages that the commands come from, a name of packages.mjs;
  * - `cpus`, `metric`: where they are not 1 and "seconds".
  */
@@ -52,6 +53,8 @@ export const WORKLOADS = {
 
   nbody: float("nbody", 40, "double: n-body"),
   lu: float("lu", 60, "double: LU decomposition"),
+  // Such programs set FPCR.FZ.
+  "lu-ofast": { ...float("lu", 60, "the same, built with -Ofast"), flags: ["-Ofast"] },
   fft: float("fft", 40, "double: FFT"),
   fftf: float("fftf", 60, "single: FFT"),
   mandel: float("mandel", 60, "double: Mandelbrot"),
