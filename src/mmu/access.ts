@@ -369,8 +369,9 @@ const touchSlow = defineFunction("touchSlow", "ilii", "i", (fb, cpu, va, size, a
  */
 export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, access) => {
   const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
-  ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
+  // Pages of either kind come here with each access; those that are watched, of which more is asked, are first.
   ifBesideWatched(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
+  ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
   // As a tail call: the short way, which is taken again and again, then has nothing to save.
   fb.returnCall(touchSlow, cpu, va, size, access);
 });
@@ -391,8 +392,8 @@ export const reach = defineFunction("reach", "ilii", "i", (fb, cpu, va, size, ac
   fb.if(tagOf(fb, entry, access).eq(pageOf(last)), () => {
     fb.return(hostBy(fb, entry, va));
   });
-  ifAlignedSuffices(fb, entry, va, size, access, (host) => fb.return(host));
   ifBesideWatched(fb, entry, va, size, access, (host) => fb.return(host));
+  ifAlignedSuffices(fb, entry, va, size, access, (host) => fb.return(host));
   fb.returnCall(reachSlow, cpu, va, size, access);
 });
 
