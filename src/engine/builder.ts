@@ -12,7 +12,8 @@
 import type { Operand } from "../isa/pattern.js";
 import { type FlagSource, flagsOf, flagsOfWord } from "./flags.js";
 import { type Callable, FunctionBuilder } from "./ir/function.js";
-import type { F32, F64, I32, I64, V128, Value } from "./ir/value.js";
+import { alone } from "./ir/lanes.js";
+import type { I32, I64, V128, Value } from "./ir/value.js";
 
 export type AccessSize = 1 | 2 | 4 | 8;
 
@@ -60,19 +61,18 @@ export abstract class Builder extends FunctionBuilder {
   /** Loads, zero-extended to 64 bits. A fault ends the instruction. */
   abstract loadMem(size: AccessSize, address: I64, options?: AccessOptions): I64;
   abstract storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void;
-  /** The same of 4 or 8 bytes, as the bits of a float that is never taken for a number. */
-  loadFloat(size: 4 | 8, address: I64, options?: AccessOptions): F32 | F64 {
-    const bits = this.loadMem(size, address, options);
-    return size === 4 ? bits.wrap().asF32() : bits.asF64();
+  /** The same of 4 or 8 bytes, alone in a vector. */
+  loadAlone(size: 4 | 8, address: I64): V128 {
+    return alone(this, this.loadMem(size, address));
   }
   abstract loadMem128(address: I64, options?: AccessOptions): V128;
   abstract storeMem128(address: I64, value: V128, options?: AccessOptions): void;
   /** Two neighbouring accesses of `size` bytes each (LDP, STP), which the MMU need be asked about only once. */
   abstract loadPair(size: 4 | 8, address: I64): [I64, I64];
-  /** The same of floats. */
-  loadFloatPair(size: 4 | 8, address: I64): [F32, F32] | [F64, F64] {
+  /** The same, each alone in a vector. */
+  loadPairAlone(size: 4 | 8, address: I64): [V128, V128] {
     const [low, high] = this.loadPair(size, address);
-    return size === 4 ? [low.wrap().asF32(), high.wrap().asF32()] : [low.asF64(), high.asF64()];
+    return [alone(this, low), alone(this, high)];
   }
   abstract storePair(size: 4 | 8, address: I64, first: I64, second: I64): void;
   /** Host address at which `size` (1–16) bytes may be read (LDXR). A fault ends the instruction. */
@@ -159,10 +159,20 @@ export abstract class Builder extends FunctionBuilder {
   }
   /** Writes D[n] (or any 64-bit scalar): the rest of the register becomes zero. */
   setD(o: Operand, value: I64, delta = 0): void {
-    this.setV(o, this.v128Zero().withElement(64, 0, value), delta);
+    this.setV(o, alone(this, value), delta);
   }
   setS(o: Operand, value: I32, delta = 0): void {
     this.setD(o, value.toI64U(), delta);
+  }
+  /** S[n] or D[n] alone in a vector: zeros above it. */
+  alone(o: Operand, width: 32 | 64): V128 {
+    return width === 64
+      ? (this.laneOp("f64x2.replace_lane", 0, this.v128Zero(), this.D(o).asF64()) as V128)
+      : (this.laneOp("f32x4.replace_lane", 0, this.v128Zero(), this.S(o).asF32()) as V128);
+  }
+  /** Writes such a vector. */
+  setAlone(o: Operand, value: V128, _width: 32 | 64): void {
+    this.setV(o, value);
   }
 
   /** PSTATE condition `code` (DDI 0487, ConditionHolds) as 0 or 1. */

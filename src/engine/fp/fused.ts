@@ -8,6 +8,7 @@
 import type { FpOpName } from "../../cpu/fp/exact.js";
 import { formatOf } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
+import { alone } from "../ir/lanes.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64, V128, Value } from "../ir/value.js";
 import {
@@ -19,10 +20,11 @@ import {
   hostOf,
   memo,
   modeAllows,
+  negated,
   type Width,
 } from "./element.js";
 import { fitsHalf, widenHalf } from "./half.js";
-import { doubleHost, type Host, singleHost } from "./host.js";
+import { doubleHost, type Host, scalarOf, singleHost } from "./host.js";
 import { mayUseHostFma } from "./host-fma.js";
 import { flushedOperand, isModal, returnRounded } from "./modal.js";
 import { isDefault, isFast, keepsNaNs, noteInexact } from "./mode.js";
@@ -272,10 +274,8 @@ export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64,
     return encode(fb, width, chosen);
   };
   if (mayUseHostFma(fb)) {
-    const [x, y, addend] = [a, b, c].map((bits) => decode(fb, width, bits)) as [F32 | F64, F32 | F64, F32 | F64];
-    const r = hostFused(fb, width, x, y, addend);
-    const certain = (): I32 => fusedCertain(hostOf(fb, width) as Host<Value, I32>, r, x, y);
-    return decide({ certain, quick: { test: "normal", holds: (doubt) => quickly(width, "normal", r, doubt) } }, r);
+    const [n, m, addend] = [a, b, c].map((bits) => alone(fb, bits)) as [V128, V128, V128];
+    return scalarBits(fb, width, fusedAlone(fb, cpu, width, n, m, addend));
   }
   if (width === 64) return called();
   const [x, y, addend] = [a, b, c].map((bits) => bits.wrap().asF32().toF64()) as [F64, F64, F64];
@@ -283,11 +283,44 @@ export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64,
   return decide({ certain: () => ok }, r);
 }
 
-/** The host has fused instructions for lanes only. */
-function hostFused(fb: FunctionBuilder, width: 32 | 64, x: Value, y: Value, c: Value): F32 | F64 {
+const scalarBits = (fb: FunctionBuilder, width: 32 | 64, v: V128): I64 => encode(fb, width, scalarOf(fb, width, v));
+
+/**
+ * The host's way, of scalars alone in vectors, where the host has fused instructions (for lanes only): c + n * m, or with
+ * the product or c negated. The result is alone in its vector as well.
+ */
+export function fusedAlone(
+  fb: FunctionBuilder,
+  cpu: I32,
+  width: 32 | 64,
+  n: V128,
+  m: V128,
+  c: V128,
+  negateProduct = false,
+  negateAddend = false,
+): V128 {
   const shape = width === 32 ? "f32x4" : "f64x2";
-  const [vx, vy, vc] = [x, y, c].map((v) => fb.op(`${shape}.splat`, v)) as [V128, V128, V128];
-  return fb.laneOp(`${shape}.extract_lane`, 0, fb.op(`${shape}.relaxed_madd`, vx, vy, vc)) as F32 | F64;
+  const addend = negateAddend ? c.op(`${shape}.neg`) : c;
+  const r = fb.op(`${shape}.${negateProduct ? "relaxed_nmadd" : "relaxed_madd"}`, n, m, addend) as V128;
+  const [low, x, y] = [r, n, m].map((v) => scalarOf(fb, width, v)) as [F64, F64, F64];
+  const chosen = hostOrCalled(
+    fb,
+    cpu,
+    {
+      allowed: () => isFast(fb, cpu),
+      certain: () => fusedCertain(hostOf(fb, width) as Host<Value, I32>, low, x, y),
+      notFlushed: () => notFlushed(fb, width, [x, y, scalarOf(fb, width, c) as F64, low]),
+      quick: { test: "normal", holds: (doubt) => quickly(width, "normal", low, doubt) },
+    },
+    () => r,
+    () => {
+      const first = negated(scalarBits(fb, width, n), width, negateProduct);
+      const bits = [first, scalarBits(fb, width, m), scalarBits(fb, width, addend)] as const;
+      return alone(fb, fb.call(fusedElement(width), cpu, ...bits));
+    },
+  );
+  // Only two negations make the empty lanes -0.
+  return negateProduct && negateAddend ? alone(fb, scalarBits(fb, width, chosen)) : chosen;
 }
 
 /** Where the host's fused result raises nothing but Inexact; a zero from a tiny product does more. */

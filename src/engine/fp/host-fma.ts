@@ -4,19 +4,23 @@
  * tried on numbers for which the two differ. V8 decides by the host's CPU alone: what it does here it does everywhere.
  */
 import { setHostFlags } from "../host-flags.js";
-import type { FunctionBuilder } from "../ir/function.js";
+import type { Callable, FunctionBuilder } from "../ir/function.js";
+import { alone } from "../ir/lanes.js";
 import { defineFunction, ModuleBuilder } from "../ir/module.js";
 import type { F64, V128 } from "../ir/value.js";
+import { scalarOf } from "./host.js";
 
-const probe = defineFunction("fma", "ddd", "d", (fb, x, y, c) => {
-  const [vx, vy, vc] = [x, y, c].map((v) => fb.laneOp("f64x2.replace_lane", 0, fb.v128Zero(), v)) as [V128, V128, V128];
-  fb.return(fb.laneOp("f64x2.extract_lane", 0, fb.op("f64x2.relaxed_madd", vx, vy, vc)) as F64);
-});
+const probeOf = (name: "relaxed_madd" | "relaxed_nmadd"): Callable<"ddd", "d"> =>
+  defineFunction(name, "ddd", "d", (fb, ...operands) => {
+    const [x, y, c] = operands.map((v) => alone(fb, v.bits())) as [V128, V128, V128];
+    fb.return(scalarOf(fb, 64, fb.op(`f64x2.${name}`, x, y, c) as V128) as F64);
+  });
+const PROBES = [probeOf("relaxed_madd"), probeOf("relaxed_nmadd")];
 
 /** undefined: V8 does not know the instruction. */
 function tryFma(): boolean | undefined {
   const builder = new ModuleBuilder([]);
-  builder.export(probe);
+  for (const probe of PROBES) builder.export(probe);
   const bytes = builder.finish([], { initial: 1, maximum: 1 });
   let module: WebAssembly.Module;
   try {
@@ -25,11 +29,11 @@ function tryFma(): boolean | undefined {
     return undefined;
   }
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const { fma } = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as {
-    fma(x: number, y: number, c: number): number;
-  };
+  type Fused = (x: number, y: number, c: number) => number;
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const { relaxed_madd, relaxed_nmadd } = exports as unknown as Record<"relaxed_madd" | "relaxed_nmadd", Fused>;
   const x = 1 + 2 ** -30;
-  return fma(x, x, -(x * x)) === 2 ** -60;
+  return relaxed_madd(x, x, -(x * x)) === 2 ** -60 && relaxed_nmadd(x, x, x * x) === -(2 ** -60);
 }
 
 /** `fma` is undefined where V8 has no relaxed SIMD, whatever its flags. */

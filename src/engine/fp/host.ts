@@ -157,5 +157,8 @@ export type VectorHost = Host<V128, V128>;
 
 export const singleHost = (fb: FunctionBuilder): Host<F32, I32> => new Host(fb, "f32");
 export const doubleHost = (fb: FunctionBuilder): Host<F64, I32> => new Host(fb, "f64");
+/** The scalar at the bottom of a vector. */
+export const scalarOf = (fb: FunctionBuilder, width: 32 | 64, v: V128): F32 | F64 =>
+  fb.laneOp(width === 32 ? "f32x4.extract_lane" : "f64x2.extract_lane", 0, v) as F32 | F64;
 export const vectorHost = (fb: FunctionBuilder, width: 32 | 64): VectorHost =>
   new Host(fb, width === 32 ? "f32x4" : "f64x2");

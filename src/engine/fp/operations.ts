@@ -33,6 +33,8 @@ export interface ArithmeticOperation {
   readonly certain: Certain;
   /** Less than that, and quicker to find out. */
   readonly quick?: Quick;
+  /** It makes zero of zeros, with the same sign: lanes that are empty stay so. */
+  readonly keepsEmpty?: true;
   /** Absent: the operation never raises Inexact. */
   readonly unrounded?: Unrounded;
   /** What becomes of infinities and quiet NaNs; absent: "propagate". */
@@ -148,6 +150,7 @@ export const ARITHMETIC = {
     compute: (h, x, y) => h.add(x, y),
     certain: finite,
     quick: "finite",
+    keepsEmpty: true,
     unrounded: sum,
     tells: true,
   },
@@ -156,6 +159,7 @@ export const ARITHMETIC = {
     compute: (h, x, y) => h.sub(x, y),
     certain: finite,
     quick: "finite",
+    keepsEmpty: true,
     unrounded: difference,
     tells: true,
   },
@@ -164,6 +168,7 @@ export const ARITHMETIC = {
     compute: (h, x, y) => h.mul(x, y),
     certain: product,
     quick: "normal",
+    keepsEmpty: true,
     unrounded: multiplication,
     tells: true,
   },

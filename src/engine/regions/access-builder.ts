@@ -8,12 +8,13 @@ import { ACCESS } from "../../mmu/walk.js";
 import type { BailCause } from "../bails.js";
 import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
 import type { Statement } from "../ir/function.js";
-import type { F32, F64, I32, I64, Node, V128, Value } from "../ir/value.js";
+import type { I32, I64, Node, V128, Value } from "../ir/value.js";
 import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SITES, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
 import { CONTROL, LOADS, type LoadName, OPS, type OpName, type StoreName } from "../wasm/opcodes.js";
 import { slotOf } from "./places.js";
 
 const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
+const LOAD_ALONE = { 4: "v128.load32_zero", 8: "v128.load64_zero" } as const;
 const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
 
 /**
@@ -69,8 +70,8 @@ export abstract class AccessBuilder extends Builder {
   private readonly pages = new Map<number, FoundPage>();
   /** Block.unsteady of the block. */
   private unsteady: number | undefined;
-  /** Sites given out so far: accesses of one instruction have different ones. */
-  private sites = 0;
+  /** The last site given out: accesses of one loop have different ones, and those of other regions others mostly. */
+  private nextSite: number | undefined;
   protected readonly registerOfLocal = new Map<number, number>();
   private readonly borrowed = { i: { locals: [] as number[], lent: 0 }, l: { locals: [] as number[], lent: 0 } };
 
@@ -143,7 +144,8 @@ export abstract class AccessBuilder extends Builder {
   private siteOf(access: number, { node }: I64): number | undefined {
     if (this.unsteady === undefined || this.spread(node) > SITE_SPREAD) return undefined;
     // What may be read may not be written: a site is for one of them.
-    return 2 * ((slotOf(this.at) * 7 + this.sites++ * 5) % (SITES / 2)) + access;
+    this.nextSite = (this.nextSite ?? slotOf(this.at) * 7) + 1;
+    return 2 * (this.nextSite % (SITES / 2)) + access;
   }
 
   /** Bits by which a loop's rounds may move an address at most, as far as the block knows. */
@@ -331,10 +333,12 @@ export abstract class AccessBuilder extends Builder {
     const host = this.host(ACCESS.read, 2 * size, address, undefined);
     return [this.load(LOAD[size], host) as I64, this.load(LOAD[size], host, size) as I64];
   }
-  override loadFloatPair(size: 4 | 8, address: I64): [F32, F32] | [F64, F64] {
+  override loadAlone(size: 4 | 8, address: I64): V128 {
+    return this.load(LOAD_ALONE[size], this.host(ACCESS.read, size, address, undefined)) as V128;
+  }
+  override loadPairAlone(size: 4 | 8, address: I64): [V128, V128] {
     const host = this.host(ACCESS.read, 2 * size, address, undefined);
-    const load = (offset: number): Value => this.load(size === 4 ? "f32.load" : "f64.load", host, offset);
-    return [load(0), load(size)] as [F32, F32] | [F64, F64];
+    return [this.load(LOAD_ALONE[size], host) as V128, this.load(LOAD_ALONE[size], host, size) as V128];
   }
   storePair(size: 4 | 8, address: I64, first: I64, second: I64): void {
     const host = this.host(ACCESS.write, 2 * size, address, undefined);

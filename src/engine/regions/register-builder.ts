@@ -3,7 +3,6 @@
  * uses them. Scalars that a block computes are in float locals until it ends or wants the vector.
  */
 import type { Operand } from "../../isa/pattern.js";
-import type { AccessOptions } from "../builder.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import { Control, type FunctionBuilder, type Linker, type Statement } from "../ir/function.js";
 import { type F32, F64, type I32, type I64, type V128 } from "../ir/value.js";
@@ -27,8 +26,10 @@ export interface Scalars {
   readonly letters: ReadonlyMap<number, ScalarLetter>;
   /** Of these, those whose vector local does not have it yet. */
   readonly stale: ReadonlySet<number>;
+  /** Registers that were written as vectors with a scalar alone in them, and its width. */
+  readonly alone: ReadonlyMap<number, number>;
 }
-export const NO_SCALARS: Scalars = { letters: new Map(), stale: new Set() };
+export const NO_SCALARS: Scalars = { letters: new Map(), stale: new Set(), alone: new Map() };
 
 /** The scalar whose bits these are: a single where they say so, else a double. */
 function floatOf(fb: FunctionBuilder, value: I64): F32 | F64 {
@@ -220,17 +221,19 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
   // --- scalars --------------------------------------------------------------------------------------------------------
 
   /** What follows in the block sees V[n] as this scalar, which its vector local does not have; or as that local. */
-  private noteScalar(n: number, letter: ScalarLetter | undefined): void {
-    const [letters, stale] = [new Map(this.scalars.letters), new Set(this.scalars.stale)];
+  private noteScalar(n: number, letter: ScalarLetter | undefined, alone?: number): void {
+    const { scalars } = this;
+    if (!letter && !alone && !scalars.letters.has(n) && !scalars.alone.has(n)) return;
+    const [letters, stale, others] = [new Map(scalars.letters), new Set(scalars.stale), new Map(scalars.alone)];
+    letters.delete(n);
+    stale.delete(n);
+    others.delete(n);
     if (letter) {
       letters.set(n, letter);
       stale.add(n);
-    } else if (!letters.delete(n)) {
-      return;
-    } else {
-      stale.delete(n);
     }
-    this.scalars = { letters, stale };
+    if (alone) others.set(n, alone);
+    this.scalars = { letters, stale, alone: others };
   }
 
   private scalarLocal(n: number, letter: ScalarLetter): number {
@@ -294,8 +297,16 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     this.writeLocal(this.scalarLocal(n, scalar.letter), scalar);
     this.noteScalar(n, scalar.letter);
   }
-  override loadFloat(size: 4 | 8, address: I64, options?: AccessOptions): F32 | F64 {
-    return this.load(size === 4 ? "f32.load" : "f64.load", this.readHost(size, address, options)) as F32 | F64;
+  override alone(o: Operand, width: 32 | 64): V128 {
+    const n = this.number(o);
+    // The vector that a float local is brought to has nothing else in it either.
+    const letter = this.scalars.letters.get(n);
+    const known = letter ? (letter === "f" ? 32 : 64) : (this.scalars.alone.get(n) ?? 128);
+    return known <= width ? this.V(o) : super.alone(o, width);
+  }
+  override setAlone(o: Operand, value: V128, width: 32 | 64): void {
+    this.setV(o, value);
+    if (this.certain) this.noteScalar(this.number(o), undefined, width);
   }
 
   // --- to the vCPU block and from it ------------------------------------------------------------------------------------

@@ -204,7 +204,9 @@ const simd = {
   // Relaxed SIMD: a * b + c, with one rounding or with two as the host likes (see fp/host-fma.ts).
   "i8x16.relaxed_swizzle": [FD | 0x100, "vv", "v"],
   "f32x4.relaxed_madd": [FD | 0x105, "vvv", "v"],
+  "f32x4.relaxed_nmadd": [FD | 0x106, "vvv", "v"],
   "f64x2.relaxed_madd": [FD | 0x107, "vvv", "v"],
+  "f64x2.relaxed_nmadd": [FD | 0x108, "vvv", "v"],
 } as const satisfies Record<string, Row>;
 
 /** Instructions with value operands only. */

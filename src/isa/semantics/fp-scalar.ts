@@ -26,11 +26,14 @@ import {
   unaryElement,
   type Width,
 } from "../../engine/fp/element.js";
-import { fusedScalar } from "../../engine/fp/fused.js";
+import { fusedAlone, fusedScalar } from "../../engine/fp/fused.js";
+import { scalarOf, vectorHost } from "../../engine/fp/host.js";
+import { mayUseHostFma } from "../../engine/fp/host-fma.js";
 import { isDefault, isFast, isPlain } from "../../engine/fp/mode.js";
 import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation } from "../../engine/fp/operations.js";
-import { hostOrCalled, notFlushed, quickly, stands } from "../../engine/fp/quick.js";
-import type { F32, F64, I32, I64 } from "../../engine/ir/value.js";
+import { type Decision, hostOrCalled, notFlushed, quickly, stands } from "../../engine/fp/quick.js";
+import { alone } from "../../engine/ir/lanes.js";
+import type { F32, F64, I32, I64, V128 } from "../../engine/ir/value.js";
 import type { Operand } from "../pattern.js";
 
 /** The ftype field; 2 is no format. */
@@ -52,22 +55,49 @@ export function arithmetic(b: Builder, name: ArithmeticName, width: Width, a: I6
   const x = decode(b, width, a);
   const y = op.operands === 2 ? decode(b, width, c) : x;
   const r = op.compute(h, x, y);
-  const { quick } = op;
-  const decision = {
-    allowed: () => (op.unrounded ? isFast(b, b.cpu) : isPlain(b, b.cpu)),
-    certain: () => op.certain(h, r, x, y),
-    notFlushed: () => notFlushed(b, width, op.operands === 2 ? [x, y, r] : [x, r]),
-    quick: quick && { test: quick, holds: (doubt: I32) => quickly(width, quick, r, doubt) },
-  };
   // Chosen as floats, so that the common case never leaves the host's vector registers.
   const chosen = hostOrCalled<F32 | F64>(
     b,
     b.cpu,
-    decision,
+    decisionOf(b, op, width, r, x, y),
     () => r,
     () => decode(b, width, called()),
   );
   return encode(b, width, chosen);
+}
+
+function decisionOf(
+  b: Builder,
+  op: ArithmeticOperation,
+  width: 32 | 64,
+  r: F32 | F64,
+  x: F32 | F64,
+  y: F32 | F64,
+): Decision {
+  const { quick } = op;
+  return {
+    allowed: () => (op.unrounded ? isFast(b, b.cpu) : isPlain(b, b.cpu)),
+    certain: () => op.certain(hostOf(b, width), r, x, y),
+    notFlushed: () => notFlushed(b, width, op.operands === 2 ? [x, y, r] : [x, r]),
+    quick: quick && { test: quick, holds: (doubt: I32) => quickly(width, quick, r, doubt) },
+  };
+}
+
+/**
+ * The same of scalars alone in vectors, for operations that leave them alone: the register is right as it is, and stored
+ * by one instruction of the host.
+ */
+function arithmeticAlone(b: Builder, name: ArithmeticName, width: 32 | 64, n: V128, m: V128): V128 {
+  const op: ArithmeticOperation = ARITHMETIC[name];
+  const r = op.compute(vectorHost(b, width), n, m);
+  const [low, x, y] = [r, n, m].map((v) => scalarOf(b, width, v)) as [F64, F64, F64];
+  return hostOrCalled(
+    b,
+    b.cpu,
+    decisionOf(b, op, width, low, x, y),
+    () => r,
+    () => alone(b, b.call(binaryElement(name, width), b.cpu, encode(b, width, x), encode(b, width, y))),
+  );
 }
 
 interface Typed {
@@ -92,6 +122,10 @@ export const signOperation =
   (name: "FMOV" | "FABS" | "FNEG") =>
   (b: Builder, f: Typed): void => {
     const width = widthOfType(f.ftype);
+    if (name === "FMOV" && width !== 16) {
+      b.setAlone(f.Rd, b.alone(f.Rn, width), width);
+      return;
+    }
     const bits = readScalar(b, f.Rn, width);
     b.setD(f.Rd, name === "FMOV" ? bits : name === "FABS" ? absolute(bits, width) : negated(bits, width, true));
   };
@@ -100,6 +134,11 @@ export const binary =
   (name: ArithmeticName, negateResult = false) =>
   (b: Builder, f: Typed2): void => {
     const width = widthOfType(f.ftype);
+    const op: ArithmeticOperation = ARITHMETIC[name];
+    if (op.keepsEmpty && width !== 16 && !negateResult) {
+      b.setAlone(f.Rd, arithmeticAlone(b, name, width, b.alone(f.Rn, width), b.alone(f.Rm, width)), width);
+      return;
+    }
     const r = arithmetic(b, name, width, readScalar(b, f.Rn, width), readScalar(b, f.Rm, width));
     b.setD(f.Rd, negated(r, width, negateResult));
   };
@@ -109,6 +148,11 @@ export const multiplyAdd =
   (negateProduct: boolean, negateAddend: boolean) =>
   (b: Builder, f: Typed2 & { readonly Ra: Operand }): void => {
     const width = widthOfType(f.ftype);
+    if (width !== 16 && mayUseHostFma(b)) {
+      const [n, m, a] = [f.Rn, f.Rm, f.Ra].map((o) => b.alone(o, width)) as [V128, V128, V128];
+      b.setAlone(f.Rd, fusedAlone(b, b.cpu, width, n, m, a, negateProduct, negateAddend), width);
+      return;
+    }
     const n = negated(readScalar(b, f.Rn, width), width, negateProduct);
     const addend = negated(readScalar(b, f.Ra, width), width, negateAddend);
     b.setD(f.Rd, fusedScalar(b, b.cpu, width, n, readScalar(b, f.Rm, width), addend));

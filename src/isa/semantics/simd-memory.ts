@@ -3,25 +3,20 @@
  * (LD1–LD4 and their kin). Elements are little-endian, so a structure is moved in the largest pieces and rearranged.
  */
 import type { AccessOptions, AccessSize, Builder } from "../../engine/builder.js";
-import type { F32, F64, I64, V128 } from "../../engine/ir/value.js";
+import type { I64, V128 } from "../../engine/ir/value.js";
 import type { Operand } from "../pattern.js";
 import { Lanes } from "./simd-lanes.js";
 import { readElement, withElementAt } from "./simd-permute.js";
 import { fromLow } from "./simd-registers.js";
 
-/** The bits of a B, H, S or D register, zero-extended. */
-function loadScalar(b: Builder, scale: number, address: I64): I64 {
-  if (scale < 2) return b.loadMem((1 << scale) as AccessSize, address);
-  return floatBits(b.loadFloat((1 << scale) as 4 | 8, address));
-}
-
-const floatBits = (value: F32 | F64): I64 =>
-  value.letter === "d" ? (value as F64).bits() : (value as F32).bits().toI64U();
+const widthOf = (size: 4 | 8): 32 | 64 => (size === 4 ? 32 : 64);
 
 /** Moves a register of `1 << scale` bytes (B, H, S, D, Q). */
 export function loadRegister(b: Builder, scale: number, Rt: Operand, address: I64): void {
-  if (scale === 4) b.setV(Rt, b.loadMem128(address));
-  else b.setD(Rt, loadScalar(b, scale, address));
+  const size = 1 << scale;
+  if (size === 16) b.setV(Rt, b.loadMem128(address));
+  else if (size === 4 || size === 8) b.setAlone(Rt, b.loadAlone(size, address), widthOf(size));
+  else b.setD(Rt, b.loadMem(size as AccessSize, address));
 }
 
 export function storeRegister(b: Builder, scale: number, Rt: Operand, address: I64): void {
@@ -101,9 +96,9 @@ function movePair(b: Builder, f: Pair, address: I64): void {
       b.storePair(size, address, b.D(f.Rt), b.D(f.Rt2));
       return;
     }
-    const [low, high] = b.loadFloatPair(size, address).map(floatBits) as [I64, I64];
-    b.setD(f.Rt, low);
-    b.setD(f.Rt2, high);
+    const [low, high] = b.loadPairAlone(size, address);
+    b.setAlone(f.Rt, low, widthOf(size));
+    b.setAlone(f.Rt2, high, widthOf(size));
   } else if (f.L === 0) {
     storeRegister(b, scale, f.Rt, address);
     storeRegister(b, scale, f.Rt2, second);
