@@ -172,6 +172,10 @@ export const CPU = {
   largeRanges: s.array(8, 8),
   /** Bounce buffer for accesses that do not go straight to RAM. */
   bounce: s.array(8, 8),
+  /** The last bytes of one page and the first of the next, 16 each, for an access of compiled code that goes over the end. */
+  pageBorder: s.array(2, 16),
+  /** What is added to that access's address for its place there: as the addend of a TLB entry. */
+  borderAddend: s.i32(),
   scratch: s.array(16, 8),
   /** V0–V31. */
   v: 2048,

@@ -293,10 +293,16 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
 });
 
 /**
- * What `touch` says, besides 0: the whole page is for the inline path; or this access is, being aligned or beside watched
- * bytes.
+ * What `touch` adds to the address of an entry: the whole page is for the inline path; or this access is, being aligned,
+ * beside watched bytes, or over the page's end.
  */
 export const TOUCHED = { page: 1, access: 3 } as const;
+
+/** The entry in what `touch` says. */
+export const entryTouched = (touched: I32): I32 => touched.and(~TOUCHED.access);
+
+/** Bytes of either page in CPU.pageBorder: as many as the largest access has but for DC ZVA, which is aligned. */
+const BORDER_HALF = 16;
 
 /** The largest access that is quick where only aligned ones are: DC ZVA, of 64 bytes, faults in Device memory. */
 const MOST_ALIGNED = 16;
@@ -340,46 +346,90 @@ const permitWrites = defineFunction("permitWrites", "iiil", "", (fb, cpu, contex
   fb.return();
 });
 
+/** Fills the entry of a page, and returns from the function with 0 unless all of the page is quick then. */
+function fillWhole(fb: FunctionBuilder, c: CpuView, entry: I32, page: I64, access: I32): void {
+  fb.ifRare(tagOf(fb, entry, access).ne(page), () => {
+    // What is watched is asked about before either page is walked for: by the interpreter.
+    fb.if(c.get32(CPU.watch), () => fb.return(fb.i32(0)));
+    fb.if(fb.call(resolve, c.base, c.get32(CPU.context), page, access).leU(DEVICE), () => fb.return(fb.i32(0)));
+    fb.if(tagOf(fb, entry, access).ne(page), () => fb.return(fb.i32(0)));
+  });
+}
+
+/**
+ * `touch` of an access that goes over a page's end. Both pages' bytes are brought together in the block, and stores go
+ * from there to both; the entry that it returns has the access in the block, where what is stored again is nobody's.
+ */
+const touchBorder = defineFunction("touchBorder", "ilii", "i", (fb, cpu, va, size, access) => {
+  const c = new CpuView(fb, cpu);
+  fb.if(size.gtU(BORDER_HALF), () => fb.return(fb.i32(0)));
+  const pages = [fb.variable(pageOf(va)).get(), fb.variable(pageOf(va).add(PAGE_SIZE)).get()] as const;
+  const entries = pages.map((page) => fb.variable(entryOf(c.get32(CPU.bank), page)).get());
+  pages.forEach((page, i) => {
+    fillWhole(fb, c, entries[i] as I32, page, access);
+  });
+  const [first, second] = pages.map((page, i) => fb.variable(hostBy(fb, entries[i] as I32, page)).get()) as [I32, I32];
+  const places = [first.add(PAGE_SIZE - BORDER_HALF), second] as const;
+  places.forEach((host, i) => {
+    fb.store("v128.store", cpu, fb.load("v128.load", host) as V128, CPU.pageBorder + BORDER_HALF * i);
+  });
+  const at = fb.variable(cpu.add(va.wrap().and(PAGE_SIZE - 1)).add(CPU.pageBorder + BORDER_HALF - PAGE_SIZE)).get();
+  c.set32(CPU.borderAddend, at.sub(va.wrap()));
+  fb.if(access.eq(ACCESS.write), () => {
+    const i = fb.variable(fb.i32(0));
+    fb.loop((again) => {
+      fb.store("i32.store8", at.add(i.get()), fb.load("i32.load8_u", cpu.add(i.get()), CPU.bounce) as I32);
+      i.set(i.get().add(1));
+      fb.brIf(again, i.get().ltU(size));
+    });
+    places.forEach((host, i) => {
+      fb.store("v128.store", host, fb.load("v128.load", cpu, CPU.pageBorder + BORDER_HALF * i) as V128);
+    });
+  });
+  fb.return(cpu.add(CPU.borderAddend - TLB_ENTRY.addend + TOUCHED.access));
+});
+
 /** `touch` of an access that is not beside what is watched. */
 const touchSlow = defineFunction("touchSlow", "ilii", "i", (fb, cpu, va, size, access) => {
   const c = new CpuView(fb, cpu);
   const page = pageOf(va);
-  fb.if(pageOf(va.add(size.sub(1).toI64U())).ne(page), () => fb.return(fb.i32(0)));
-  const entry = entryOf(c.get32(CPU.bank), va);
+  fb.if(pageOf(va.add(size.sub(1).toI64U())).ne(page), () => fb.returnCall(touchBorder, cpu, va, size, access));
+  const entry = fb.variable(entryOf(c.get32(CPU.bank), va)).get();
   // An entry that is there and still missed is one of those, or the access is between watched bytes.
   const known = (fb.load("i64.load", entry, TLB_ENTRY.page) as I64).eq(page);
   const allowed = (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).shrU(access);
   fb.if(known.and(allowed).eqz(), () => {
     const host = fb.call(refill, cpu, c.get32(CPU.context), va, access);
     fb.if(host.leU(DEVICE), () => fb.return(fb.i32(0)));
-    fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(fb.i32(TOUCHED.page)));
+    fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(entry.or(TOUCHED.page)));
   });
   fb.if(access.eq(ACCESS.write), () => {
     fb.call(permitWrites, cpu, c.get32(CPU.context), entry, va);
-    fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(fb.i32(TOUCHED.page)));
+    fb.if(tagOf(fb, entry, access).eq(page), () => fb.return(entry.or(TOUCHED.page)));
   });
-  ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
+  ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(entry.or(TOUCHED.access)));
   const beside = fb.call(unwatchedHost, cpu, va, size, access);
-  fb.return(beside.select(fb.i32(TOUCHED.access), fb.i32(0)));
+  fb.return(beside.select(entry.or(TOUCHED.access), fb.i32(0)));
 });
 
 /**
- * A compiled region's access missed: (cpu, VA, size, access) → TOUCHED when the TLB entry now lets the inline path have
- * it. What that path never may (devices, watched bytes, pages with code, page borders, faults) is 0, and nothing happened.
+ * A compiled region's access missed: (cpu, VA, size, access) → the entry whose addend now lets the inline path have it,
+ * and TOUCHED. What a write stores is at the beginning of the bounce buffer. What that path never may (devices, watched
+ * bytes, pages with code, faults) is 0, and nothing happened.
  */
 export const touch = defineFunction("touch", "ilii", "i", (fb, cpu, va, size, access) => {
   const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
   // Pages of either kind come here with each access; those that are watched, of which more is asked, are first.
-  ifBesideWatched(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
-  ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(fb.i32(TOUCHED.access)));
+  ifBesideWatched(fb, entry, va, size, access, () => fb.return(entry.or(TOUCHED.access)));
+  ifAlignedSuffices(fb, entry, va, size, access, () => fb.return(entry.or(TOUCHED.access)));
   // As a tail call: the short way, which is taken again and again, then has nothing to save.
   fb.returnCall(touchSlow, cpu, va, size, access);
 });
 
 const reachSlow = defineFunction("reachSlow", "ilii", "i", (fb, cpu, va, size, access) => {
-  fb.if(fb.call(touchSlow, cpu, va, size, access).eqz(), () => fb.return(fb.i32(0)));
-  const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);
-  fb.return(hostBy(fb, entry, va));
+  const touched = fb.variable(fb.call(touchSlow, cpu, va, size, access)).get();
+  fb.if(touched.eqz(), () => fb.return(fb.i32(0)));
+  fb.return(hostBy(fb, entryTouched(touched), va));
 });
 
 /**

@@ -3,7 +3,7 @@
  * has found in the same block; or, in loops, by the page that the same access found the last time. Whatever is not
  * memory of the quick kind bails.
  */
-import { reach, TOUCHED, touch } from "../../mmu/access.js";
+import { entryTouched, reach, TOUCHED, touch } from "../../mmu/access.js";
 import { ACCESS } from "../../mmu/walk.js";
 import type { BailCause } from "../bails.js";
 import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
@@ -41,6 +41,18 @@ interface FoundPage {
   readonly restrict?: Statement[];
   /** Locals with address and addend, once noted. */
   locals: readonly [number, number] | undefined;
+}
+
+/**
+ * An access (ACCESS) of some bytes, by which translations; and how what it stores is put to a place of the host's, if it
+ * may go over a page's end.
+ */
+interface Access {
+  readonly access: number;
+  readonly size: number;
+  readonly va: I64;
+  readonly user: boolean;
+  readonly store: ((host: I32, offset: number) => void) | undefined;
 }
 
 /** The address of a page, or so far away that nothing near the access is in it where that was let through for itself. */
@@ -119,19 +131,26 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /** Host address of an access that hits the TLB, or does once the table walk has filled it; any other bails. */
-  private host(access: number, size: number, address: I64, options: AccessOptions | undefined): I32 {
+  private host(
+    access: number,
+    size: number,
+    address: I64,
+    options?: AccessOptions,
+    store?: (host: I32, offset: number) => void,
+  ): I32 {
     if (options?.aligned && size > 1) this.ifRare(address.wrap().and(size - 1), () => this.bail("alignment"));
     const user = options?.unprivileged === true;
+    const mayCross = size > 1 && !options?.aligned;
+    const a: Access = { access, size, va: address, user, store: mayCross ? store : undefined };
     const site = user ? undefined : this.siteOf(access, address);
-    const find = (): { host: I32; page: FoundPage } =>
-      site === undefined ? this.lookUp(access, size, address, user) : this.lookAt(site, access, size, address);
+    const find = (): { host: I32; page: FoundPage } => (site === undefined ? this.lookUp(a) : this.lookAt(site, a));
     const origin = this.originOf(address);
     if (origin === undefined) return find().host;
     const pageKey = (wanted: number): number => (origin * 2 + Number(user)) * 2 + wanted;
     const key = pageKey(access);
     // What may be written may be read.
     const near = this.pages.get(key) ?? this.pages.get(pageKey(ACCESS.write));
-    if (near) return this.hostBeside(near, access, size, address, user);
+    if (near) return this.hostBeside(near, a);
     const { host, page } = find();
     if (this.certain) this.pages.set(key, page);
     return host;
@@ -213,7 +232,8 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /** At a site, or else by the TLB. */
-  private lookAt(number: number, access: number, size: number, va: I64): { host: I32; page: FoundPage } {
+  private lookAt(number: number, a: Access): { host: I32; page: FoundPage } {
+    const { size, va } = a;
     const siteTag = BANK.siteTags + number * 8;
     const siteAddend = BANK.siteAddends + number * 4;
     const bank = this.local32(this.bank);
@@ -221,14 +241,14 @@ export abstract class AccessBuilder extends Builder {
     const own = va.and(-BigInt(PAGE_SIZE));
     // What is not aligned may go over the page's end: it never is where it looks.
     this.ifRare(va.and(BigInt(-PAGE_SIZE | (size - 1))).ne(tag()), () => {
-      const { entry, missed } = this.entryFor(access, size, va);
       const found = this.variable(own);
-      this.ifRare(missed, () => {
-        const touched = this.touchPage(access, size, va);
-        if (touched) found.set(farUnlessWhole(touched, own).or(touched.eq(TOUCHED.access).toI64U()));
+      const { addend } = this.entryFor(a, (touched) => {
+        // The tag of no access, and near no address.
+        const alone = touched.and(TOUCHED.access).eq(TOUCHED.access).toI64U();
+        found.set(farUnlessWhole(touched, own).or(alone));
       });
       this.store("i64.store", bank, found.get(), siteTag);
-      this.store("i32.store", bank, this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend), siteAddend);
+      this.store("i32.store", bank, addend, siteAddend);
       this.store("i32.store", bank, this.i32(0), BANK.sitesClean);
     });
     const noteAddress = this.placeholder();
@@ -239,57 +259,64 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /** By the TLB. */
-  private lookUp(access: number, size: number, va: I64, user: boolean): { host: I32; page: FoundPage } {
-    const { entry, address, missed } = this.entryFor(access, size, va, user);
-    const noteAddress = this.placeholder();
-    let touched: I32 | undefined;
+  private lookUp(a: Access): { host: I32; page: FoundPage } {
+    let found: I32 | undefined;
     let restrict: Statement[] = [];
-    this.ifRare(missed, () => {
-      touched = this.touchPage(access, size, va, user);
+    const { address, addend, noteAddress } = this.entryFor(a, (touched) => {
+      found = touched;
       restrict = this.placeholder();
     });
-    const addend = this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32;
     const noteAddend = this.placeholder();
-    const page: FoundPage = { address, addend, noteAddress, noteAddend, touched, restrict, locals: undefined };
-    return { host: va.wrap().add(addend), page };
+    const page: FoundPage = { address, addend, noteAddress, noteAddend, touched: found, restrict, locals: undefined };
+    return { host: a.va.wrap().add(addend), page };
   }
 
-  /** The TLB's entry for an access; the page of its last byte; whether that is not what the entry is about. */
-  private entryFor(access: number, size: number, va: I64, user = false): { entry: I32; address: I64; missed: I32 } {
+  /**
+   * The TLB's entry for an access, as the page of its last byte and the entry's addend. Where the entry is not about that
+   * the access bails, or has its addend by `touch`; the rest of that way is `then`'s, which gets what `touch` says.
+   */
+  private entryFor(a: Access, then?: (touched: I32) => void): { address: I64; addend: I32; noteAddress: Statement[] } {
+    const { access, size, va, user } = a;
     const tag = access === ACCESS.write ? TLB_ENTRY.write : TLB_ENTRY.read;
     const entryShift = Math.log2(TLB_ENTRY.size);
     const index = va.shrU(PAGE_BITS - entryShift).wrap();
     const bank = user ? this.userBank() : this.local32(this.bank);
-    const entry = bank.add(index.and((TLB_ENTRIES - 1) << entryShift));
+    const own = bank.add(index.and((TLB_ENTRIES - 1) << entryShift));
+    const entry = this.leavesMisses(user) ? undefined : this.variable(own);
     const address = (size === 1 ? va : va.add(size - 1)).and(-BigInt(PAGE_SIZE));
-    return { entry, address, missed: address.ne(this.load("i64.load", entry, BANK.data + tag) as I64) };
+    const noteAddress = this.placeholder();
+    this.ifRare(address.ne(this.load("i64.load", entry?.get() ?? own, BANK.data + tag) as I64), () => {
+      // What fills the TLB knows one bank: a region would not miss less for those of the other.
+      if (entry === undefined) return this.bail(user ? "other" : "memory");
+      const touched = this.touch(touch, a);
+      entry.set(entryTouched(touched).sub(BANK.data));
+      then?.(touched);
+    });
+    const addend = this.load("i32.load", entry?.get() ?? own, BANK.data + TLB_ENTRY.addend) as I32;
+    return { address, addend, noteAddress };
   }
 
-  /** Of an access that missed, the TOUCHED that it is not 0; undefined where misses are left to the interpreter. */
-  private touchPage(access: number, size: number, va: I64, user = false): I32 | undefined {
-    // What fills the TLB knows one bank: a region would not miss less for those of the other.
-    if (user) this.bail("other");
-    else if (!this.touches) this.bail("memory");
-    if (user || !this.touches) return undefined;
-    const touched = this.call(touch, this.cpu, va, this.i32(size), this.i32(access));
+  /** Whether what misses is the interpreter's. */
+  private leavesMisses(user: boolean): boolean {
+    return user || !this.touches;
+  }
+
+  /** What `touch` or `reach` says of an access, unless that is 0, which bails. */
+  private touch(callee: typeof touch | typeof reach, { access, size, va, store }: Access): I32 {
+    store?.(this.cpu, CPU.bounce);
+    const touched = this.call(callee, this.cpu, va, this.i32(size), this.i32(access));
     this.ifRare(touched.eqz(), () => this.bail("memory"));
     return touched;
   }
 
   /** In a page that was found, or else by `reach`. */
-  private hostBeside(page: FoundPage, access: number, size: number, va: I64, user: boolean): I32 {
+  private hostBeside(page: FoundPage, a: Access): I32 {
+    const { size, va, user } = a;
     const [address, addend] = this.noted(page);
     const host = this.variable(va.wrap().add(this.local32(addend)));
     const offset = va.sub(this.readLocal(address, "l") as I64);
     this.ifRare(offset.gtU(PAGE_SIZE - size), () => {
-      if (!this.touches || user) {
-        const { entry, missed } = this.entryFor(access, size, va, user);
-        this.ifRare(missed, () => this.touchPage(access, size, va, user));
-        host.set(va.wrap().add(this.load("i32.load", entry, BANK.data + TLB_ENTRY.addend) as I32));
-        return;
-      }
-      host.set(this.call(reach, this.cpu, va, this.i32(size), this.i32(access)));
-      this.ifRare(host.get().eqz(), () => this.bail("memory"));
+      host.set(this.leavesMisses(user) ? va.wrap().add(this.entryFor(a).addend) : this.touch(reach, a));
     });
     return host.get();
   }
@@ -324,26 +351,30 @@ export abstract class AccessBuilder extends Builder {
     return this.load("v128.load", this.readHost(16, address, options)) as V128;
   }
   storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void {
-    this.store(STORE[size], this.host(ACCESS.write, size, address, options), value);
+    const store = (host: I32, offset: number): void => this.store(STORE[size], host, value, offset);
+    store(this.host(ACCESS.write, size, address, options, store), 0);
   }
   storeMem128(address: I64, value: V128, options?: AccessOptions): void {
-    this.store("v128.store", this.host(ACCESS.write, 16, address, options), value);
+    const store = (host: I32, offset: number): void => this.store("v128.store", host, value, offset);
+    store(this.host(ACCESS.write, 16, address, options, store), 0);
   }
   loadPair(size: 4 | 8, address: I64): [I64, I64] {
-    const host = this.host(ACCESS.read, 2 * size, address, undefined);
+    const host = this.host(ACCESS.read, 2 * size, address);
     return [this.load(LOAD[size], host) as I64, this.load(LOAD[size], host, size) as I64];
   }
   override loadAlone(size: 4 | 8, address: I64): V128 {
-    return this.load(LOAD_ALONE[size], this.host(ACCESS.read, size, address, undefined)) as V128;
+    return this.load(LOAD_ALONE[size], this.host(ACCESS.read, size, address)) as V128;
   }
   override loadPairAlone(size: 4 | 8, address: I64): [V128, V128] {
-    const host = this.host(ACCESS.read, 2 * size, address, undefined);
+    const host = this.host(ACCESS.read, 2 * size, address);
     return [this.load(LOAD_ALONE[size], host) as V128, this.load(LOAD_ALONE[size], host, size) as V128];
   }
   storePair(size: 4 | 8, address: I64, first: I64, second: I64): void {
-    const host = this.host(ACCESS.write, 2 * size, address, undefined);
-    this.store(STORE[size], host, first);
-    this.store(STORE[size], host, second, size);
+    const store = (host: I32, offset: number): void => {
+      this.store(STORE[size], host, first, offset);
+      this.store(STORE[size], host, second, offset + size);
+    };
+    store(this.host(ACCESS.write, 2 * size, address, undefined, store), 0);
   }
   exclusiveHost(size: number, address: I64): I32 {
     return this.host(ACCESS.write, size, address, { aligned: true });
