@@ -376,12 +376,10 @@ const touchBorder = defineFunction("touchBorder", "ilii", "i", (fb, cpu, va, siz
   const at = fb.variable(cpu.add(va.wrap().and(PAGE_SIZE - 1)).add(CPU.pageBorder + BORDER_HALF - PAGE_SIZE)).get();
   c.set32(CPU.borderAddend, at.sub(va.wrap()));
   fb.if(access.eq(ACCESS.write), () => {
-    const i = fb.variable(fb.i32(0));
-    fb.loop((again) => {
-      fb.store("i32.store8", at.add(i.get()), fb.load("i32.load8_u", cpu.add(i.get()), CPU.bounce) as I32);
-      i.set(i.get().add(1));
-      fb.brIf(again, i.get().ltU(size));
-    });
+    fb.if(size.eq(16), () => fb.store("v128.store", at, fb.load("v128.load", cpu, CPU.bounce)));
+    fb.if(size.eq(8), () => fb.store("i64.store", at, fb.load("i64.load", cpu, CPU.bounce)));
+    fb.if(size.eq(4), () => fb.store("i32.store", at, fb.load("i32.load", cpu, CPU.bounce)));
+    fb.if(size.eq(2), () => fb.store("i32.store16", at, fb.load("i32.load16_u", cpu, CPU.bounce)));
     places.forEach((host, i) => {
       fb.store("v128.store", host, fb.load("v128.load", cpu, CPU.pageBorder + BORDER_HALF * i) as V128);
     });
