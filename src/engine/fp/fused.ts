@@ -30,7 +30,7 @@ import { flushedOperand, isModal, returnRounded } from "./modal.js";
 import { isDefault, isFast, keepsNaNs, noteInexact } from "./mode.js";
 import { sumError } from "./operations.js";
 import { ADDEND_LIMIT, FACTOR_LIMIT, productError, within } from "./product-error.js";
-import { type Decision, hostOrCalled, notFlushed, quickly } from "./quick.js";
+import { hostOrCalled, notFlushed, quickly } from "./quick.js";
 import { isSignalingNaN, returnInvalid, returnNarrowed } from "./rare.js";
 
 // --- double precision -------------------------------------------------------------------------------------------------
@@ -262,25 +262,30 @@ export const fusedLongElement = defineFunction("FMLAL_16", "illl", "l", (fb, cpu
 export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64, b: I64, c: I64): I64 {
   const called = (): I64 => fb.call(fusedElement(width), cpu, a, b, c);
   if (width === 16) return called();
-  const decide = (decision: Pick<Decision, "certain" | "quick">, r: F32 | F64): I64 => {
-    const values = [a, b, c].map((bits) => decode(fb, width, bits));
-    const chosen = hostOrCalled<F32 | F64>(
-      fb,
-      cpu,
-      { ...decision, allowed: () => isFast(fb, cpu), notFlushed: () => notFlushed(fb, width, [...values, r]) },
-      () => r,
-      () => decode(fb, width, called()),
-    );
-    return encode(fb, width, chosen);
-  };
   if (mayUseHostFma(fb)) {
     const [n, m, addend] = [a, b, c].map((bits) => alone(fb, bits)) as [V128, V128, V128];
     return scalarBits(fb, width, fusedAlone(fb, cpu, width, n, m, addend));
   }
   if (width === 64) return called();
-  const [x, y, addend] = [a, b, c].map((bits) => bits.wrap().asF32().toF64()) as [F64, F64, F64];
+  const singles = [a, b, c].map((bits) => bits.wrap().asF32()) as [F32, F32, F32];
+  const [x, y, addend] = singles.map((v) => v.toF64()) as [F64, F64, F64];
   const { r, ok } = quickSingle(fb, x, y, addend);
-  return decide({ certain: () => ok }, r);
+  const decision = {
+    allowed: () => isFast(fb, cpu),
+    certain: () => ok,
+    notFlushed: () => notFlushed(fb, width, [...singles, r]),
+  };
+  return encode(
+    fb,
+    width,
+    hostOrCalled(
+      fb,
+      cpu,
+      decision,
+      () => r,
+      () => decode(fb, width, called()) as F32,
+    ),
+  );
 }
 
 const scalarBits = (fb: FunctionBuilder, width: 32 | 64, v: V128): I64 => encode(fb, width, scalarOf(fb, width, v));
