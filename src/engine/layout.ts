@@ -88,7 +88,7 @@ export const CPU = {
   /** 32 bits each; the upper ones are always 0, so that MRS is a plain load. */
   fpcr: s.i64(),
   fpsr: s.i64(),
-  /** FPCR is at defaults and FPSR.IXC is set: the host's float result is the answer unless special. */
+  /** FPSR.IXC is set, and FPCR is at defaults (1) or sets FZ alone (-1): the host's result is the answer unless special. */
   fpFast: s.i32(),
   /** Trap groups (sysreg/traps.ts) that are active at the current EL, for reads and for writes. */
   readTraps: s.i32(),

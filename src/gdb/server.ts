@@ -221,7 +221,11 @@ function finish(socket: Socket): void {
 async function makeWay(path: string): Promise<void> {
   const directory = dirname(path);
   // Listening would say that it is not permitted.
-  if (!(await stat(directory).catch(() => undefined))?.isDirectory()) {
+  const missing = await stat(directory).then(
+    (found) => !found.isDirectory(),
+    ({ code }: NodeJS.ErrnoException) => code === "ENOENT" || code === "ENOTDIR",
+  );
+  if (missing) {
     throw new EndpointError("NOT_AVAILABLE", `cannot listen on ${path}: there is no directory ${directory}`);
   }
   const there = await lstat(path).catch(() => undefined);

@@ -432,7 +432,7 @@ const reachSlow = defineFunction("reachSlow", "ilii", "i", (fb, cpu, va, size, a
 
 /**
  * A compiled region's access that is not in the page where it was looked for first: (cpu, VA, size, access) → its host
- * address by the TLB or `touch`, or 0 where that has 0.
+ * address by the TLB or `touch`, or 0 where that has 0. Of a write the bytes are in CPU.bounce, as `touch` wants them.
  */
 export const reach = defineFunction("reach", "ilii", "i", (fb, cpu, va, size, access) => {
   const entry = entryOf(new CpuView(fb, cpu).get32(CPU.bank), va);

@@ -217,8 +217,11 @@ function tangle(random: Random): number[] {
   return [...words, (0x14000000 | (-words.length & 0x3ffffff)) >>> 0, 0x14000000]; // b the first; b .
 }
 
-/** FPCR at its default twice, then other roundings, FZ, DN, FZ16, AHP. */
-const MODES = [0, 0, 1 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 19, (1 << 24) | (1 << 25), 1 << 26];
+/** FPCR at its default twice, then other roundings, FZ, DN, FZ16, AHP, and some together. */
+const MODES = [
+  ...[0, 0, 1 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 19, (1 << 24) | (1 << 25), 1 << 26],
+  ...[2 << 22, (1 << 24) | (2 << 22)],
+];
 
 async function compare(
   pools: Pools,

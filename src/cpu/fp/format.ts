@@ -55,7 +55,7 @@ export type FPRounding = (typeof FPRounding)[keyof typeof FPRounding];
 
 /** Control bits of FPCR that this implementation has; trap enables are RAZ/WI. */
 export const FPCR = { FZ16: 1 << 19, RMode: 3 << 22, FZ: 1 << 24, DN: 1 << 25, AHP: 1 << 26 } as const;
-const RMODE_SHIFT = 22;
+export const RMODE_SHIFT = 22;
 
 /** Cumulative exception flags, at their places in FPSR. */
 export const FPSR = { IOC: 1 << 0, DZC: 1 << 1, OFC: 1 << 2, UFC: 1 << 3, IXC: 1 << 4, IDC: 1 << 7 } as const;

@@ -3,7 +3,7 @@
  * can hold anything, so there is an end to how much is listed.
  */
 import type { Translation } from "./its-commands.js";
-import { deviceOf, eventOf, redistributorOf, validEntries, validEvents } from "./its-tables.js";
+import { deviceOf, eventCount, eventOf, redistributorOf, validEntries, validEvents } from "./its-tables.js";
 
 export interface ItsDescription {
   readonly enabled: boolean;
@@ -37,12 +37,15 @@ export interface EventMapping {
 
 /** Events in all; a device without any, and a collection, count as one each. */
 const MOST = 1024;
+/** Entries of devices' tables that are looked at in all, valid or not. */
+const MOST_READ = 2 ** 20;
 
 export function describeIts(
   enabled: boolean,
   { memory, targets, deviceTable, collectionTable }: Translation,
 ): ItsDescription {
   let left = MOST;
+  let unread = MOST_READ;
   const room = (): boolean => left-- > 0;
   const collections: CollectionDescription[] = [];
   for (const [icid, entry] of validEntries(memory, collectionTable)) {
@@ -54,8 +57,9 @@ export function describeIts(
   const cpus = new Map(collections.map(({ icid, cpu }) => [icid, cpu]));
   const devices: DeviceMappings[] = [];
   for (const [deviceId, entry] of validEntries(memory, deviceTable)) {
-    if (!room()) break;
     const device = deviceOf(entry);
+    unread -= eventCount(device);
+    if (!room() || unread < 0) break;
     const events: EventMapping[] = [];
     for (const [eventId, found] of validEvents(memory, device)) {
       if (!room()) break;
@@ -64,5 +68,5 @@ export function describeIts(
     }
     devices.push({ deviceId, ...device, events });
   }
-  return { enabled, collections, devices, more: left < 0 };
+  return { enabled, collections, devices, more: left < 0 || unread < 0 };
 }

@@ -66,9 +66,12 @@ export function* validEntries(memory: DmaMemory, baser: bigint): Iterable<readon
   }
 }
 
-/** The events of a device that are mapped, by EventID; no more than MAPD allows a device. */
-export function validEvents(memory: DmaMemory, { itt, eventBits }: DeviceEntry): Iterable<readonly [number, bigint]> {
-  return validIn(memory, itt, 2 ** Math.min(eventBits, INTID_BITS), 0);
+/** Entries of a device's table; no more than MAPD allows a device. */
+export const eventCount = ({ eventBits }: DeviceEntry): number => 2 ** Math.min(eventBits, INTID_BITS);
+
+/** The events of a device that are mapped, by EventID. */
+export function validEvents(memory: DmaMemory, device: DeviceEntry): Iterable<readonly [number, bigint]> {
+  return validIn(memory, device.itt, eventCount(device), 0);
 }
 
 function* validIn(

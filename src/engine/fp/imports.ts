@@ -1,6 +1,6 @@
 /**
  * The way out of generated code to the exact path (cpu/fp/exact.ts): what the host's own float instructions cannot
- * decide (NaN, infinity, denormal, every mode other than FPCR's default) is decided there.
+ * decide, and what is made of that in WebAssembly (rare.ts, modal.ts) does not reach, is decided there.
  */
 import { fpExact } from "../../cpu/fp/exact.js";
 import type { Format } from "../../cpu/fp/format.js";

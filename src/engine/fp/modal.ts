@@ -19,8 +19,7 @@ const LARGEST = { 32: (2 - 2 ** -23) * 2 ** 127, 64: Number.MAX_VALUE } as const
 const host = (fb: FunctionBuilder, width: 32 | 64): ScalarHost =>
   (width === 32 ? singleHost(fb) : doubleHost(fb)) as unknown as ScalarHost;
 
-export const bitsOf = (width: 32 | 64, x: Float): I64 =>
-  width === 32 ? (x as F32).bits().toI64U() : (x as F64).bits();
+const bitsOf = (width: 32 | 64, x: Float): I64 => (width === 32 ? (x as F32).bits().toI64U() : (x as F64).bits());
 const fromBits = (width: 32 | 64, bits: I64): Float => (width === 32 ? bits.wrap().asF32() : bits.asF64());
 
 /** An operand, or the zero that it counts as, which is recorded. */
@@ -77,7 +76,8 @@ export function returnRounded(fb: FunctionBuilder, cpu: I32, width: 32 | 64, nea
   const mode = roundingMode(fb, cpu);
   const magnitude = h.abs(r);
   const inside = h.gt(magnitude, h.constant(MIN_NORMAL[width])).and(h.lt(magnitude, h.constant(LARGEST[width])));
-  fb.if(inside.and(known), () => {
+  // The error of a sum overflows on its way where an operand is nearly the largest number.
+  fb.if(inside.and(known).and(e.finite(error)), () => {
     fb.if(e.zero(error), () => fb.return(bitsOf(width, r)));
     raise(fb, cpu, FPSR.IXC);
     const positive = h.gt(r, h.constant(0));

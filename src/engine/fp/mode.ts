@@ -2,15 +2,16 @@
  * FPCR and FPSR as the fast paths see them (DDI 0487, C5.2 "FPCR", "FPSR"). Four states: fast (the host rounds as FPCR
  * asks, and FPSR.IXC is set already, so that nothing need be recorded), fast where denormals count as zero (FPCR.FZ, as
  * programs built with -ffast-math set it; code of regions that were hot in that mode asks for it), default (the host
- * rounds as FPCR asks, but the first inexact result must be noticed), and everything else, which is the exact path's.
+ * rounds as FPCR asks, but the first inexact result must be noticed), and everything else, which is for functions: those of
+ * modal.ts as far as they go, or the exact path.
  */
-import { FPCR, FPSR } from "../../cpu/fp/format.js";
+import { FPCR, FPSR, RMODE_SHIFT } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, Value } from "../ir/value.js";
 import { CPU } from "../layout.js";
 
-/** FPCR bits that change a result which is not a NaN; DN is not among them, for NaNs always take the exact path. */
+/** FPCR bits that change a result which is not a NaN. Whoever has NaNs asks about DN as well (`keepsNaNs`). */
 export const FPCR_CHANGES_RESULTS = FPCR.RMode | FPCR.FZ | FPCR.FZ16 | FPCR.AHP;
 
 /** Values of CPU.fpFast; 0 while neither holds. */
@@ -26,8 +27,6 @@ export function fpFastOf(fpcr: number, fpsr: number): 0 | typeof FAST | typeof F
   if (flushesOnly(fpcr)) return FAST_FLUSHING;
   return (fpcr & FPCR_CHANGES_RESULTS) === 0 ? FAST : 0;
 }
-
-const RMODE_SHIFT = 22;
 
 const word = (fb: FunctionBuilder, cpu: I32, offset: number): I32 => fb.load("i32.load", cpu, offset) as I32;
 

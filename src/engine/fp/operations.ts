@@ -1,7 +1,7 @@
 /**
  * The operations that the host has float instructions for, one row each: how it computes them, where its result is
  * the instruction's (DDI 0487, Shared pseudocode, functions/float), and when that result was not rounded. All is said
- * of FPCR's default; everything else is the exact path's.
+ * of FPCR's default but `directed`.
  */
 import type { FpOpName } from "../../cpu/fp/exact.js";
 import type { FunctionBuilder } from "../ir/function.js";

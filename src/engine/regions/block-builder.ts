@@ -53,6 +53,7 @@ export class BlockBuilder extends FlagBuilder {
     return this.context.touches;
   }
   get flushes(): boolean {
+    this.seesFpMode = true;
     return this.context.flushes;
   }
 

@@ -47,8 +47,8 @@ export interface CompiledRegion {
   /** Virtual pages, by distance, that it has code of. */
   readonly pages: readonly number[];
   readonly instructions: number;
-  /** Whether FPCR's mode matters to it. */
-  readonly usesFp: boolean;
+  /** Its code is for the mode that RegionContext.flushes says. */
+  readonly seesFpMode: boolean;
   readonly runs: readonly Run[];
 }
 
@@ -75,6 +75,8 @@ class Region extends RegionLayout {
     const asks = this.source.pages(0)?.isBreakpoint(this.source.head);
     if (head === undefined || (head.length === 0 && asks !== true)) return undefined;
     const { b } = this;
+    // Before the mode is looked at on the way in, which says nothing.
+    const { seesFpMode } = b;
     for (const i of this.reached) this.complete(this.blocks[i] as BuiltBlock, i);
     const code = this.sequence(this.shapes, this.entryCode());
     for (const known of this.knownPages.values()) {
@@ -92,7 +94,7 @@ class Region extends RegionLayout {
       entries: this.entries.map(placeOf),
       pages: [...this.pageSet],
       instructions: this.reached.reduce((n, i) => n + (this.blocks[i] as BuiltBlock).length, 0),
-      usesFp: b.usesFp,
+      seesFpMode,
       runs: this.runs,
     };
   }

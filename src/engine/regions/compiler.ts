@@ -62,9 +62,9 @@ export class Compiler {
         return;
       }
       compiled.push(region);
-      const { pages, instructions, usesFp, runs } = region;
+      const { pages, instructions, seesFpMode, runs } = region;
       const entries = region.entries.map(({ page, slot: n }) => ({ distance: page, slot: n }));
-      const placed = { slot: number, entries, pages, instructions, usesFp, runs };
+      const placed = { slot: number, entries, pages, instructions, seesFpMode, runs };
       regions.push(placed);
       this.note(slotsOf(slot, placed), instructions);
     });

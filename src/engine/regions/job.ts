@@ -71,8 +71,8 @@ export interface JobRegion {
   /** Distances of the pages of which it has code. */
   readonly pages: readonly number[];
   readonly instructions: number;
-  /** CompiledRegion.usesFp. */
-  readonly usesFp: boolean;
+  /** CompiledRegion.seesFpMode. */
+  readonly seesFpMode: boolean;
   /** Which these are: slots of those pages, the last of each run inclusive. */
   readonly runs: readonly Run[];
 }

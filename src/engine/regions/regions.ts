@@ -318,14 +318,14 @@ export class Regions {
 
   /** What other runs find a region of a job by; undefined where it is of no use to them. */
   private keptOf(region: JobRegion, number: number, job: Job): KeptRegion | undefined {
-    const { slot, entries, instructions, usesFp } = region;
+    const { slot, entries, instructions, seesFpMode } = region;
     const own = job.slots[slot] as JobSlot;
     // The head's page says where to look for it, also where all its instructions are of others.
     const distances = [0, ...region.pages.filter((distance) => distance !== 0)];
     // No other run has these breakpoints.
     if (distances.some((at) => this.installed.isShadow(addressAt(own, at)))) return undefined;
     const pages = distances.map((distance) => ({ distance, hash: copyAt(own, distance).hash.toString(16) }));
-    return { number, pages, entries, instructions, touches: own.touches, ...(usesFp && { flushes: own.flushes }) };
+    return { number, pages, entries, instructions, touches: own.touches, ...(seesFpMode && { flushes: own.flushes }) };
   }
 
   private keepBarren(slot: JobSlot): void {

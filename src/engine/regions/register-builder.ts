@@ -1,6 +1,7 @@
 /**
  * How the Builder of compiled regions keeps general-purpose and vector registers: in wasm locals, from where a block first
- * uses them. Scalars that a block computes are in float locals until it ends or wants the vector.
+ * uses them. Scalars are alone in vectors where that costs nothing; others that a block computes are in float locals until
+ * it ends or wants the vector.
  */
 import type { Operand } from "../../isa/pattern.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
@@ -46,6 +47,8 @@ function floatOf(fb: FunctionBuilder, value: I64): F32 | F64 {
 export abstract class RegisterBuilder extends AccessBuilder implements ModeKeeper {
   readonly cpu: I32;
   usesFp = false;
+  /** What was built depends on FPCR's mode. */
+  seesFpMode = false;
   /** The virtual address of the hot slot's page, from which others are as far as where the region was compiled. */
   readonly home = this.newLocal("l");
   usesHome = false;
@@ -270,6 +273,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
 
   abstract get flushes(): boolean;
   keptDoubt(): I32 {
+    this.seesFpMode = true;
     return this.local32(this.doubt);
   }
   refreshDoubt(): void {

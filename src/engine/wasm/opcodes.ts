@@ -201,7 +201,7 @@ const simd = {
   ...rows("f32x4", FD | 0xfa, ["convert_i32x4_s", "convert_i32x4_u"], "v", "v"),
   ...rows("i32x4", FD | 0xfc, ["trunc_sat_f64x2_s_zero", "trunc_sat_f64x2_u_zero"], "v", "v"),
   ...rows("f64x2", FD | 0xfe, ["convert_low_i32x4_s", "convert_low_i32x4_u"], "v", "v"),
-  // Relaxed SIMD: a * b + c, with one rounding or with two as the host likes (see fp/host-fma.ts).
+  // Relaxed SIMD: c + a * b, or c - a * b, with one rounding or with two as the host likes (see fp/host-fma.ts).
   "i8x16.relaxed_swizzle": [FD | 0x100, "vv", "v"],
   "f32x4.relaxed_madd": [FD | 0x105, "vvv", "v"],
   "f32x4.relaxed_nmadd": [FD | 0x106, "vvv", "v"],

@@ -90,7 +90,7 @@ function decisionOf(
 function arithmeticAlone(b: Builder, name: ArithmeticName, width: 32 | 64, n: V128, m: V128): V128 {
   const op: ArithmeticOperation = ARITHMETIC[name];
   const r = op.compute(vectorHost(b, width), n, m);
-  const [low, x, y] = [r, n, m].map((v) => scalarOf(b, width, v)) as [F64, F64, F64];
+  const [low, x, y] = [r, n, m].map((v) => scalarOf(b, width, v)) as [F32 | F64, F32 | F64, F32 | F64];
   return hostOrCalled(
     b,
     b.cpu,

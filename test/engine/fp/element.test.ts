@@ -130,6 +130,29 @@ describe("element functions", () => {
   });
 });
 
+it("rounds sums whose error overflows where it is computed", () => {
+  const sums = [
+    { op: "FADD", width: 32, a: 0x73c0_0000n, b: 0xff7f_ffffn },
+    { op: "FADD", width: 64, a: 0x7ca8_0000_0000_0000n, b: 0xffef_ffff_ffff_ffffn },
+    { op: "FSUB", width: 64, a: 0x7cbc_0000_0000_0000n, b: 0x7fef_ffff_ffff_ffffn },
+  ] as const;
+  const module = new FpModule(sums.map(({ op, width }) => binaryElement(op, width)));
+  sums.forEach(({ op, width, a, b }, index) => {
+    for (const mode of [0, 1, 2, 3]) {
+      for (const [x, y] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        const fpcr = mode << 22;
+        const { bits } = module.run(index, fpcr, 0, [x, y]);
+        expect(hex(bits), `${op} of ${hex(x)}, ${hex(y)}, FPCR ${hex(fpcr)}`).toBe(
+          hex(fpExact(FpOp[op], width, x, y, 0n, fpcr).bits),
+        );
+      }
+    }
+  });
+});
+
 describe("what programs do all the time does not ask the exact path", () => {
   const ops = ["FADD", "FSUB", "FMUL", "FDIV"] as const;
   const widths = [32, 64] as const;

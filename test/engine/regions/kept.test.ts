@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { FPCR } from "../../../src/cpu/fp/format.js";
 import type { Engine } from "../../../src/engine/engine.js";
 import { CODE, COUNTER, compileHot, type Machine, machineThatKeeps, slice, start } from "../rig.js";
 
@@ -93,6 +94,24 @@ it("takes those of pages that were written while they were compiled", async () =
     expect(m.engine.compiled).toMatchObject({ regions: 0 });
   });
   expect(await measure(other)).toMatchObject({ regions: 1, kept: 1, milliseconds: 0 });
+});
+
+it("takes code that depends on FPCR's mode in that mode only, and any other in both", async () => {
+  const [FADD, AESE] = [0x1e602800, 0x4e284800]; // fadd d0, d0, d0; aese v0.16b, v0.16b
+  const kept = async (first: number, fpcr: number): Promise<number> => {
+    const { regions, kept } = await measure((m) => {
+      m.vcpu.setFpcr(fpcr);
+      write(m, LOOP, first, ...REST);
+    });
+    expect(regions).toBeGreaterThan(0);
+    return kept;
+  };
+  expect(await kept(FADD, FPCR.FZ)).toBe(0);
+  expect(await kept(FADD, 0)).toBe(0);
+  expect(await kept(FADD, FPCR.FZ)).toBe(1);
+  expect(await kept(FADD, 0)).toBe(1);
+  expect(await kept(AESE, FPCR.FZ)).toBe(0);
+  expect(await kept(AESE, 0)).toBe(1);
 });
 
 it("does not start the compiler for one slot that is only just hot, nor for one that was tried in vain", async () => {
