@@ -12,7 +12,7 @@
 import type { Operand } from "../isa/pattern.js";
 import { type FlagSource, flagsOf, flagsOfWord } from "./flags.js";
 import { type Callable, FunctionBuilder } from "./ir/function.js";
-import { alone } from "./ir/lanes.js";
+import { alone, floatAlone } from "./ir/lanes.js";
 import type { I32, I64, V128, Value } from "./ir/value.js";
 
 export type AccessSize = 1 | 2 | 4 | 8;
@@ -166,9 +166,7 @@ export abstract class Builder extends FunctionBuilder {
   }
   /** S[n] or D[n] alone in a vector: zeros above it. */
   alone(o: Operand, width: 32 | 64): V128 {
-    return width === 64
-      ? (this.laneOp("f64x2.replace_lane", 0, this.v128Zero(), this.D(o).asF64()) as V128)
-      : (this.laneOp("f32x4.replace_lane", 0, this.v128Zero(), this.S(o).asF32()) as V128);
+    return floatAlone(this, width === 64 ? this.D(o).asF64() : this.S(o).asF32());
   }
   /** Writes such a vector. */
   setAlone(o: Operand, value: V128, _width: 32 | 64): void {

@@ -136,12 +136,17 @@ export class Session implements MonitorClient {
     return this.clientFeatures.has("error-message+");
   }
 
+  /** Whether the client says what a GDB says of itself, and others seldom do. */
+  get saysItIsGdb(): boolean {
+    return this.clientFeatures.has("qRelocInsn+");
+  }
+
   /**
    * Whether the client is a GDB, so far as it has shown: others (radare2, rizin, scripts) say `qRelocInsn+` as well, or all
    * that a GDB says, but do not go on as it does.
    */
   get isGdb(): boolean {
-    return this.hasProbed && this.clientFeatures.has("qRelocInsn+");
+    return this.hasProbed && this.saysItIsGdb;
   }
 
   /** Whether the client may only look. */

@@ -219,3 +219,6 @@ export function mapByPages(m: Machine): void {
   writeDoubleword(m, level2, CODE | 0x701n);
   writeDoubleword(m, level2 + 8n, level3 | 3n);
 }
+
+/** Where the descriptor of a page from DATA on is. */
+export const pageEntry = (page: bigint): bigint => TABLES + 0x2000n + ((page - DATA) / 0x1000n) * 8n;

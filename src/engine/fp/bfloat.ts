@@ -6,7 +6,8 @@
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64 } from "../ir/value.js";
-import { decode, type Element1, type Element3, exactly } from "./element.js";
+import { decode } from "./codec.js";
+import { type Element1, type Element3, exactly } from "./element.js";
 import { BELOW_SINGLE } from "./fused.js";
 import { doubleHost, singleHost } from "./host.js";
 import { sumError } from "./operations.js";

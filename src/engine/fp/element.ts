@@ -8,8 +8,9 @@ import { FPSR } from "../../cpu/fp/format.js";
 import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64, Value } from "../ir/value.js";
+import { decode, encode, hostOf, type Width } from "./codec.js";
 import { fitsHalf, narrowAnyHalf, narrowHalf, widenHalf } from "./half.js";
-import { doubleHost, type Host, MIN_NORMAL, type ScalarHost, singleHost } from "./host.js";
+import { type Host, MIN_NORMAL, type ScalarHost } from "./host.js";
 import { fpExactImport } from "./imports.js";
 import { type ModalName, returnModal, withFlushed } from "./modal.js";
 import {
@@ -35,8 +36,6 @@ import { isSignalingNaN, returnInvalid, returnNarrowed } from "./rare.js";
 const OVERFLOW = FPSR.OFC | FPSR.IXC;
 const UNDERFLOW = FPSR.UFC | FPSR.IXC;
 
-export type Width = 16 | 32 | 64;
-
 export type Element1 = Callable<"il", "l">;
 export type Element2 = Callable<"ill", "l">;
 export type Element3 = Callable<"illl", "l">;
@@ -52,21 +51,6 @@ export function memo<A extends readonly (string | number | boolean)[], R>(make: 
     made.set(key, fresh);
     return fresh;
   };
-}
-
-/** The host on which elements of this width are computed: half precision goes through double. */
-export const hostOf = (fb: FunctionBuilder, width: Width): ScalarHost =>
-  (width === 32 ? singleHost(fb) : doubleHost(fb)) as unknown as ScalarHost;
-
-/** An element as a host value. */
-export function decode(fb: FunctionBuilder, width: Width, bits: I64): F32 | F64 {
-  return width === 64 ? bits.asF64() : width === 32 ? bits.wrap().asF32() : widenHalf(fb, bits);
-}
-
-/** A value of the width, as `decode` gives it. */
-export function encode(fb: FunctionBuilder, width: Width, value: F32 | F64): I64 {
-  if (width === 64) return (value as F64).bits();
-  return width === 32 ? (value as F32).bits().toI64U() : narrowHalf(fb, value as F64);
 }
 
 /** An element's bits without the sign; as a float's operation, so that what is one need not become bits. */

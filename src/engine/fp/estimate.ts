@@ -7,7 +7,8 @@ import { type Format, formatOf } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F64, I32, I64 } from "../ir/value.js";
-import { type Element1, exactly, memo, type Width } from "./element.js";
+import type { Width } from "./codec.js";
+import { type Element1, exactly, memo } from "./element.js";
 
 /** a in 256…511 stands for a/512; the result, 256…511, for r/256. */
 function recipEstimate(fb: FunctionBuilder, a: I32): I32 {

@@ -11,18 +11,8 @@ import type { FunctionBuilder } from "../ir/function.js";
 import { alone } from "../ir/lanes.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64, V128, Value } from "../ir/value.js";
-import {
-  decode,
-  type Element2,
-  type Element3,
-  encode,
-  exactly,
-  hostOf,
-  memo,
-  modeAllows,
-  negated,
-  type Width,
-} from "./element.js";
+import { decode, encode, hostOf, type Width } from "./codec.js";
+import { type Element2, type Element3, exactly, memo, modeAllows, negated } from "./element.js";
 import { fitsHalf, widenHalf } from "./half.js";
 import { doubleHost, type Host, scalarOf, singleHost } from "./host.js";
 import { mayUseHostFma } from "./host-fma.js";

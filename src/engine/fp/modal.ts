@@ -6,7 +6,8 @@
 import { FPRounding, FPSR } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import type { F32, F64, I32, I64 } from "../ir/value.js";
-import { doubleHost, MIN_NORMAL, type ScalarHost, singleHost } from "./host.js";
+import { decode, encode, hostOf } from "./codec.js";
+import { MIN_NORMAL } from "./host.js";
 import { flushes, isDefault, isRoundingOrFlushing, raise, roundingMode } from "./mode.js";
 import { sumError } from "./operations.js";
 import { FACTOR_LIMIT, productError, within } from "./product-error.js";
@@ -16,24 +17,18 @@ type Float = F32 | F64;
 
 const LARGEST = { 32: (2 - 2 ** -23) * 2 ** 127, 64: Number.MAX_VALUE } as const;
 
-const host = (fb: FunctionBuilder, width: 32 | 64): ScalarHost =>
-  (width === 32 ? singleHost(fb) : doubleHost(fb)) as unknown as ScalarHost;
-
-const bitsOf = (width: 32 | 64, x: Float): I64 => (width === 32 ? (x as F32).bits().toI64U() : (x as F64).bits());
-const fromBits = (width: 32 | 64, bits: I64): Float => (width === 32 ? bits.wrap().asF32() : bits.asF64());
-
 /** An operand, or the zero that it counts as, which is recorded. */
 export function flushedOperand(fb: FunctionBuilder, cpu: I32, width: 32 | 64, x: Float): Float {
   const operand = fb.variable(x);
   fb.if(
-    host(fb, width)
+    hostOf(fb, width)
       .notDenormal(x)
       .eqz()
-      .and(host(fb, width).notNaN(x))
+      .and(hostOf(fb, width).notNaN(x))
       .and(flushes(fb, cpu, false)),
     () => {
       raise(fb, cpu, FPSR.IDC);
-      operand.set(fromBits(width, bitsOf(width, x).and(1n << BigInt(width - 1))));
+      operand.set(decode(fb, width, encode(fb, width, x).and(1n << BigInt(width - 1))));
     },
   );
   return operand.get();
@@ -71,14 +66,14 @@ export interface Nearest {
 /** Returns it as FPCR has it rounded, or flushed, if that is certain. */
 export function returnRounded(fb: FunctionBuilder, cpu: I32, width: 32 | 64, nearest: Nearest): void {
   const { r, error, known, vanished, zeroBelow } = nearest;
-  const h = host(fb, width);
-  const e = host(fb, error.letter === "f" ? 32 : 64);
+  const h = hostOf(fb, width);
+  const e = hostOf(fb, error.letter === "f" ? 32 : 64);
   const mode = roundingMode(fb, cpu);
   const magnitude = h.abs(r);
   const inside = h.gt(magnitude, h.constant(MIN_NORMAL[width])).and(h.lt(magnitude, h.constant(LARGEST[width])));
   // The error of a sum overflows on its way where an operand is nearly the largest number.
   fb.if(inside.and(known).and(e.finite(error)), () => {
-    fb.if(e.zero(error), () => fb.return(bitsOf(width, r)));
+    fb.if(e.zero(error), () => fb.return(encode(fb, width, r)));
     raise(fb, cpu, FPSR.IXC);
     const positive = h.gt(r, h.constant(0));
     const tooSmall = e.gt(error, e.constant(0));
@@ -87,14 +82,14 @@ export function returnRounded(fb: FunctionBuilder, cpu: I32, width: 32 | 64, nea
     const down = tooSmall.eqz().and(mode.eq(FPRounding.NEGINF).or(towardsZero.and(positive)));
     const larger = up.select(positive, positive.eqz());
     const step = up.or(down).select(larger.select(fb.i64(1), fb.i64(-1)), fb.i64(0));
-    fb.return(bitsOf(width, r).add(step));
+    fb.return(encode(fb, width, r).add(step));
   });
   const isZero = h.zero(r);
   // Tininess is detected before rounding, in any mode.
   const tiny = h.lt(magnitude, h.constant(MIN_NORMAL[width])).and(isZero.eqz().or(vanished));
   fb.if(tiny.and(flushes(fb, cpu, false)), () => {
     raise(fb, cpu, FPSR.UFC);
-    fb.return(bitsOf(width, r).and(1n << BigInt(width - 1)));
+    fb.return(encode(fb, width, r).and(1n << BigInt(width - 1)));
   });
   const exactZero = isZero.and(vanished.eqz());
   if (zeroBelow !== "r") {
@@ -103,14 +98,14 @@ export function returnRounded(fb: FunctionBuilder, cpu: I32, width: 32 | 64, nea
     });
   }
   const elsewhere = zeroBelow === "unknown" ? mode.ne(FPRounding.NEGINF) : fb.i32(1);
-  fb.if(exactZero.and(elsewhere), () => fb.return(bitsOf(width, r)));
+  fb.if(exactZero.and(elsewhere), () => fb.return(encode(fb, width, r)));
 }
 
 /** Operations that are done by their error. */
 export type ModalName = "FADD" | "FSUB" | "FMUL" | "FDIV" | "FSQRT";
 
 function nearestOf(fb: FunctionBuilder, width: 32 | 64, name: ModalName, x: Float, y: Float): Nearest {
-  const h = host(fb, width);
+  const h = hostOf(fb, width);
   const wide = (v: Float): F64 => (width === 32 ? (v as F32).toF64() : (v as F64));
   const [always, never] = [fb.i32(1), fb.i32(0)];
   const inRange = (v: Float): I32 => within(h, v, FACTOR_LIMIT);
@@ -125,7 +120,7 @@ function nearestOf(fb: FunctionBuilder, width: 32 | 64, name: ModalName, x: Floa
     case "FSUB": {
       const addend = name === "FSUB" ? h.neg(y) : y;
       const r = h.add(x, addend);
-      const signs = bitsOf(width, x).or(bitsOf(width, addend));
+      const signs = encode(fb, width, x).or(encode(fb, width, addend));
       const zeroBelow = signs.eqz().select(fb.i64(0), fb.i64(1n << BigInt(width - 1)));
       return { r, error: sumError(h, r, x, addend), known: always, vanished: never, zeroBelow };
     }
@@ -164,19 +159,19 @@ export function returnModal(
     const a = flushedOperand(fb, cpu, width, x);
     const b = y === undefined ? a : flushedOperand(fb, cpu, width, y);
     const nearest = nearestOf(fb, width, name, a, b);
-    const h = host(fb, width);
+    const h = hostOf(fb, width);
     const numbers = h.notNaN(a).and(h.notNaN(b));
     fb.if(numbers.and(h.notNaN(nearest.r).eqz()), () => returnInvalid(fb, cpu, width));
     fb.if(h.infinite(nearest.r).and(h.finite(a)).and(h.finite(b)), () => {
       if (name === "FDIV") {
         fb.if(h.zero(b), () => {
           raise(fb, cpu, FPSR.DZC);
-          fb.return(bitsOf(width, nearest.r));
+          fb.return(encode(fb, width, nearest.r));
         });
       }
       fb.if(roundingMode(fb, cpu).eqz(), () => {
         raise(fb, cpu, FPSR.OFC | FPSR.IXC);
-        fb.return(bitsOf(width, nearest.r));
+        fb.return(encode(fb, width, nearest.r));
       });
     });
     returnRounded(fb, cpu, width, nearest);

@@ -3,14 +3,13 @@
  * tiny or come of an invalid operation, and NaNs (DDI 0487, Shared pseudocode, FPRound, FPProcessNaNs, FPConvertNaN).
  * What is returned here is right where FPCR is at its default; each function says what of that it asks for itself.
  */
-import { type Format, FPSR, formatOf } from "../../cpu/fp/format.js";
+import { FPSR, formatOf } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import type { F64, I32, I64 } from "../ir/value.js";
+import type { Width } from "./codec.js";
 import { HALF_OVERFLOW, narrowAnyHalf, widenHalf } from "./half.js";
 import { MIN_NORMAL } from "./host.js";
 import { raise } from "./mode.js";
-
-type Width = Format["N"];
 
 /** A signaling NaN. */
 export function isSignalingNaN(fb: FunctionBuilder, width: Width, bits: I64): I32 {

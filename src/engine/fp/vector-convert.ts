@@ -2,6 +2,7 @@
 import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F64, I32, I64, V128 } from "../ir/value.js";
+import type { Width } from "./codec.js";
 import {
   type FixedPoint,
   formatElement,
@@ -10,7 +11,7 @@ import {
   type RoundingLetter,
   toFixedElement,
 } from "./convert.js";
-import { type Element1, memo, type Width } from "./element.js";
+import { type Element1, memo } from "./element.js";
 import { vectorHost } from "./host.js";
 import { fastly, isPlain } from "./mode.js";
 import { ARITHMETIC } from "./operations.js";

@@ -5,6 +5,7 @@
 import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { type DefinedFunction, defineFunction } from "../ir/module.js";
 import type { I32, I64, V128 } from "../ir/value.js";
+import type { Width } from "./codec.js";
 import {
   binaryElement,
   comparisonElement,
@@ -13,7 +14,6 @@ import {
   type Element3,
   memo,
   unaryElement,
-  type Width,
 } from "./element.js";
 import {
   BELOW_SINGLE,

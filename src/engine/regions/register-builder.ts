@@ -6,6 +6,7 @@
 import type { Operand } from "../../isa/pattern.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import { Control, type FunctionBuilder, type Linker, type Statement } from "../ir/function.js";
+import { floatAlone } from "../ir/lanes.js";
 import { type F32, F64, type I32, type I64, type V128 } from "../ir/value.js";
 import { CPU, PAGE_SIZE } from "../layout.js";
 import { OPS } from "../wasm/opcodes.js";
@@ -256,9 +257,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
 
   /** Gives the vector local what the float local has. */
   protected refresh(n: number, scalars = this.scalars): void {
-    const value = this.scalar(n, scalars) as F32 | F64;
-    const shape = value.letter === "d" ? "f64x2" : "f32x4";
-    this.writeLocal(this.vLocal(n), this.laneOp(`${shape}.replace_lane`, 0, this.v128Zero(), value));
+    this.writeLocal(this.vLocal(n), floatAlone(this, this.scalar(n, scalars) as F32 | F64));
   }
 
   /** The same for good: where this may not happen, before the current instruction. */

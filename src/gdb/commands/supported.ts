@@ -34,7 +34,7 @@ const features: readonly Feature[] = [
   { text: "qXfer:osdata:read+", when: ({ target }) => target.osTables !== undefined },
   { text: "QPassSignals+" },
   { text: "QThreadEvents+" },
-  { text: "qEcho+", when: ({ clientFeatures }) => !clientFeatures.has("qRelocInsn+") },
+  { text: "qEcho+", when: ({ saysItIsGdb }) => !saysItIsGdb },
   { text: "qXfer:memory-map:read+", when: ({ target }) => target.memoryMap !== undefined },
 ];
 

@@ -3,8 +3,8 @@
  * fp-lanes.ts, and write the result. A form without a Q field is scalar, one without an sz field half precision.
  */
 import type { Builder } from "../../engine/builder.js";
+import type { Width } from "../../engine/fp/codec.js";
 import { narrowOddElement } from "../../engine/fp/convert.js";
-import type { Width } from "../../engine/fp/element.js";
 import { fusedLongVector } from "../../engine/fp/vector.js";
 import { narrowVector, widenVector } from "../../engine/fp/vector-convert.js";
 import type { I32, I64, V128 } from "../../engine/ir/value.js";

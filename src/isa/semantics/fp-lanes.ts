@@ -3,6 +3,7 @@
  * reads registers and writes them is in fp-forms.ts.
  */
 import type { Builder } from "../../engine/builder.js";
+import type { Width } from "../../engine/fp/codec.js";
 import {
   fromFixedElement,
   type RoundingLetter,
@@ -10,13 +11,7 @@ import {
   toFixedElement,
   towardsZero,
 } from "../../engine/fp/convert.js";
-import {
-  absolute as absoluteElement,
-  comparisonElement,
-  type Element1,
-  negated,
-  type Width,
-} from "../../engine/fp/element.js";
+import { absolute as absoluteElement, comparisonElement, type Element1, negated } from "../../engine/fp/element.js";
 import { fusedScalar, type StepName, stepElement } from "../../engine/fp/fused.js";
 import type { ArithmeticName, ComparisonName } from "../../engine/fp/operations.js";
 import {

@@ -4,6 +4,7 @@
  */
 import type { Builder } from "../../engine/builder.js";
 import type { FlagSource } from "../../engine/flags.js";
+import { decode, encode, hostOf, type Width } from "../../engine/fp/codec.js";
 import {
   convertElement,
   fromFixedElement,
@@ -14,18 +15,7 @@ import {
   toFixedElement,
   towardsZero,
 } from "../../engine/fp/convert.js";
-import {
-  absolute,
-  binaryElement,
-  compareElement,
-  decode,
-  encode,
-  flushed,
-  hostOf,
-  negated,
-  unaryElement,
-  type Width,
-} from "../../engine/fp/element.js";
+import { absolute, binaryElement, compareElement, flushed, negated, unaryElement } from "../../engine/fp/element.js";
 import { fusedAlone, fusedScalar } from "../../engine/fp/fused.js";
 import { scalarOf, vectorHost } from "../../engine/fp/host.js";
 import { mayUseHostFma } from "../../engine/fp/host-fma.js";

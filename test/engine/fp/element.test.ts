@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { FpOp, type FpOpName, fpExact } from "../../../src/cpu/fp/exact.js";
 import { FPCR, FPSR } from "../../../src/cpu/fp/format.js";
+import type { Width } from "../../../src/engine/fp/codec.js";
 import {
   formatElement,
   fromFixedElement,
@@ -11,13 +12,7 @@ import {
   narrowOddElement,
   toFixedElement,
 } from "../../../src/engine/fp/convert.js";
-import {
-  binaryElement,
-  compareElement,
-  comparisonElement,
-  unaryElement,
-  type Width,
-} from "../../../src/engine/fp/element.js";
+import { binaryElement, compareElement, comparisonElement, unaryElement } from "../../../src/engine/fp/element.js";
 import { estimateElement, unsignedEstimateElement } from "../../../src/engine/fp/estimate.js";
 import { fusedElement, fusedLongElement, stepElement } from "../../../src/engine/fp/fused.js";
 import { fpFastOf } from "../../../src/engine/fp/mode.js";

@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { FpOp, type FpOpName, fpExact } from "../../../src/cpu/fp/exact.js";
 import { FPSR } from "../../../src/cpu/fp/format.js";
-import type { Width } from "../../../src/engine/fp/element.js";
+import type { Width } from "../../../src/engine/fp/codec.js";
 import { fpFastOf } from "../../../src/engine/fp/mode.js";
 import {
   ARITHMETIC,

@@ -13,16 +13,15 @@ import {
   type Machine,
   machine,
   mapByPages,
+  pageEntry,
   slice,
   sliceAlike,
   start,
-  TABLES,
   writeDoubleword,
 } from "../rig.js";
 
 const PAGE = 0x1000n;
 const BORDER = DATA + 101n * PAGE;
-const entryOf = (page: bigint): bigint => TABLES + 2n * PAGE + ((page - DATA) / PAGE) * 8n;
 const [NORMAL, READ_ONLY, DEVICE, INVALID] = [0x703n, 0x783n, 0x707n, 0n];
 
 /** X25 is the border less 1 to 16, and X24 that less X27: found through the TLB for each access, or beside the first. */
@@ -55,7 +54,7 @@ function begin(m: Machine): void {
   vcpu.setSysreg("MAIR_EL1", 0x00ffn);
   mapByPages(m);
   [5n, 2n].forEach((n, i) => {
-    writeDoubleword(m, entryOf(BORDER + BigInt(i - 1) * PAGE), (DATA + n * PAGE) | NORMAL);
+    writeDoubleword(m, pageEntry(BORDER + BigInt(i - 1) * PAGE), (DATA + n * PAGE) | NORMAL);
   });
   engine.exports.flushCpu(vcpu.base);
   vcpu.setX(27, BORDER);
@@ -65,7 +64,7 @@ function begin(m: Machine): void {
 const map =
   (page: bigint, physical: bigint, what: bigint) =>
   (m: Machine): void => {
-    writeDoubleword(m, entryOf(page), physical | what);
+    writeDoubleword(m, pageEntry(page), physical | what);
     m.engine.exports.flushCpu(m.vcpu.base);
   };
 const control =

@@ -12,17 +12,16 @@ import {
   type Machine,
   machine,
   mapByPages,
+  pageEntry,
   slice,
   sliceAlike,
   start,
-  TABLES,
   writeDoubleword,
 } from "../rig.js";
 
 const PAGE = 0x1000n;
 /** Of EL0 and EL1: two pages, and one of EL1 alone. */
 const USER = DATA + 100n * PAGE;
-const entryOf = (page: bigint): bigint => TABLES + 2n * PAGE + ((page - DATA) / PAGE) * 8n;
 const [OF_BOTH, OF_EL1] = [0x743n, 0x703n];
 
 const NOP = 0xd503201f;
@@ -44,9 +43,9 @@ function begin(m: Machine, words = LOOP): void {
   start(m, words, 9);
   mapByPages(m);
   [0n, 1n, 2n].forEach((n) => {
-    writeDoubleword(m, entryOf(USER + n * PAGE), (DATA + (n + 1n) * PAGE) | OF_BOTH);
+    writeDoubleword(m, pageEntry(USER + n * PAGE), (DATA + (n + 1n) * PAGE) | OF_BOTH);
   });
-  writeDoubleword(m, entryOf(USER + 3n * PAGE), (DATA + 4n * PAGE) | OF_EL1);
+  writeDoubleword(m, pageEntry(USER + 3n * PAGE), (DATA + 4n * PAGE) | OF_EL1);
   engine.exports.flushCpu(vcpu.base);
   for (const [n, value] of [
     [0, USER + 0xfe8n],
@@ -62,7 +61,7 @@ function begin(m: Machine, words = LOOP): void {
 const page =
   (n: bigint, what: bigint) =>
   (m: Machine): void => {
-    writeDoubleword(m, entryOf(USER + 2n * PAGE), (DATA + n * PAGE) | what);
+    writeDoubleword(m, pageEntry(USER + 2n * PAGE), (DATA + n * PAGE) | what);
     m.engine.exports.flushCpu(m.vcpu.base);
   };
 const set =
