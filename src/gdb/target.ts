@@ -14,6 +14,7 @@ import type { RegisterFeature } from "./description/feature.js";
 export const Errno = {
   EPERM: 1,
   ESRCH: 3,
+  EINTR: 4,
   EIO: 5,
   EFAULT: 14,
   EBUSY: 16,
@@ -113,10 +114,17 @@ export interface Stop {
   readonly reason: StopReason;
 }
 
+export interface Inbox {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+}
+
 /** A vCPU's semihosting call for a file of the client's: "write,FD,ADDRESS,LENGTH" (File-I/O). */
 export interface FileRequest {
   readonly vcpu: number;
   readonly call: string;
+  /** For what the call reads to no memory of the guest's: what the client writes at its address is put into it. */
+  readonly inbox?: Inbox;
   /** Called once: what the call returned, and the protocol's error number. */
   done(result: bigint, errno: number): void;
 }

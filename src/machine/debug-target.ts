@@ -364,7 +364,8 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   }
 
   detach(): void {
-    this.fileRequest?.done(-1n, Errno.EIO);
+    // The guest asks again: whoever comes next, or this process.
+    this.fileRequest?.done(-1n, Errno.EINTR);
     this.memory.view = "current";
     this.catches.clear();
     this.systemCalls.caught = undefined;
@@ -491,6 +492,11 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   }
 
   writeMemory(vcpu: number, address: bigint, bytes: Uint8Array): TargetError | undefined {
+    const inbox = this.fileRequest?.inbox;
+    if (inbox !== undefined && address === inbox.address) {
+      inbox.bytes.set(bytes.subarray(0, inbox.bytes.length));
+      return undefined;
+    }
     return this.memory.write(this.core(vcpu).vcpu, address, bytes);
   }
 

@@ -6,6 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { formatEndpoint, parseEndpoint } from "../../src/gdb/index.js";
 import { loadKernelFile, loadMachineDescription, Machine } from "../../src/index.js";
 import { gdb } from "../gdb/gdb-client.js";
+import { InteractiveGdb } from "../gdb/interactive.js";
 import { assemble } from "../machine/debug-rig.js";
 
 /** Writes to the console and a file of the debugger's host, reads that back, and exits with what it found. */
@@ -73,13 +74,14 @@ none: .asciz "/nowhere/x/y"
 async function start(text: string, directory?: string) {
   const program = assemble(text);
   const uart: number[] = [];
+  let type: (bytes: Uint8Array) => void = () => undefined;
   const machine = await Machine.create({
     description: loadMachineDescription("virt"),
     cpu: "cortex-a72",
     cpus: 2,
     memory: 16 << 20,
     kernel: loadKernelFile(program.file),
-    serial: { transmit: (byte) => uart.push(byte), onReceive() {} },
+    serial: { transmit: (byte) => uart.push(byte), onReceive: (listener) => (type = listener) },
     el2: "hosted",
     el3: "hosted",
     idle: "skip",
@@ -88,7 +90,14 @@ async function start(text: string, directory?: string) {
   });
   const place = formatEndpoint(await machine.listenGdb(parseEndpoint("0"), { wait: true }));
   onTestFinished(() => machine.close());
-  return { machine, program, place, ended: machine.run(), console: () => Buffer.from(uart).toString() };
+  return {
+    machine,
+    program,
+    place,
+    ended: machine.run(),
+    console: () => Buffer.from(uart).toString(),
+    type: (text: string) => type(Buffer.from(text)),
+  };
 }
 
 it("uses the debugger's files, and tells it the exit status", async () => {
@@ -159,4 +168,41 @@ command: .quad 1f, 6
 `);
   const text = await gdb(place, [...allowed, "continue"], { symbols: program.file });
   expect(text).toContain(`exited with code ${status}`);
+});
+
+it("reads characters that GDB's user types, again after Ctrl-C, and the machine's own when GDB is gone", async () => {
+  const { program, place, ended, console, type } = await start(`
+      mov   x1, #0
+next: mov   w0, #7
+call: hlt   #0xf000
+      adr   x1, block
+      cmp   w0, #'q'
+      b.eq  quit
+      strb  w0, [x1]
+      mov   w0, #3
+      hlt   #0xf000
+      b     next
+quit: ldr   x2, =0x20026
+      mov   x3, #7
+      stp   x2, x3, [x1]
+      mov   w0, #0x18
+      hlt   #0xf000
+      .balign 8
+block: .space 16
+`);
+  const user = new InteractiveGdb([`file ${program.file}`]);
+  onTestFinished(() => user.kill());
+  await user.say(`target remote ${place}`, /in \?\? \(\)|_start/);
+  await user.say("continue", /Continuing/);
+  await user.say("ab", /a\s*b\s*/);
+  user.interrupt();
+  // The call is yet to be made, although it has been: it is made again.
+  await user.until(/SIGINT.* in call/s);
+  await user.say("continue", /Continuing/);
+  await user.say("cd", /c\s*d\s*/);
+  expect(console()).toBe("");
+  await user.kill();
+  type("xq");
+  expect(await ended).toEqual({ reason: "exit", status: 7 });
+  expect(console()).toBe("x");
 });

@@ -185,6 +185,13 @@ name: .asciz ":tt"
     expect([output, exit.status]).toEqual(["ab", 46 + 50]);
   });
 
+  it("that reads a character is told of the end of the input", async () => {
+    const source = `CALL 7\nmov x19, x0\nCALL 7\ncmn x0, #1\ncset x2, eq\nCALL 0x13\nadd x2, x2, x0, lsl #1\n${EXIT}`;
+    const { exit } = await run(program(source), { input: "a" });
+    // -1, and EIO.
+    expect(exit).toEqual({ reason: "exit", status: 1 + 2 * 5 });
+  });
+
   it.each([
     [
       "SYS_SYSTEM, which is refused",

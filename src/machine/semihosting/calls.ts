@@ -206,9 +206,12 @@ export const OPERATIONS: readonly Operation[] = [
     number: 0x07,
     name: "SYS_READC",
     run(_caller, { console }) {
-      // The operation has no word for the end of the input, and what libraries make of one is a byte: it waits.
-      const byte = console.take(1)?.[0];
-      return byte === undefined ? LATER : BigInt(byte);
+      const bytes = console.take(1);
+      if (bytes === undefined) return LATER;
+      const [byte] = bytes;
+      // The document has no word for the end of the input: -1, as QEMU and OpenOCD have it, is no byte.
+      if (byte === undefined) throw new SemihostingError(ERRNO.EIO);
+      return BigInt(byte);
     },
   },
   {

@@ -2,7 +2,7 @@
  * Semihosting by GDB's File-I/O (GDB manual, appendix "File-I/O Remote Protocol Extension"): files and streams are the
  * debugger's. A call becomes one or more requests; the debugger reads and writes guest memory by itself in between.
  */
-import type { FileRequest } from "../../gdb/target.js";
+import type { FileRequest, Inbox } from "../../gdb/target.js";
 import type { Caller, Operation } from "./calls.js";
 import { ERRNO, SemihostingError } from "./errors.js";
 import type { OpenFile } from "./files.js";
@@ -25,6 +25,9 @@ const CREATED_MODE = 0o644;
 const SEEK = { SET: 0, CUR: 1, END: 2 } as const;
 /** Its numbers that are not Linux's. */
 const ERRORS: Readonly<Record<number, number>> = { 91: ERRNO.ENAMETOOLONG, 9999: ERRNO.EIO };
+
+/** Where the debugger writes what it reads for a call that names no memory: an address that it takes for memory. */
+const INBOX = 0xffff_ffff_ffff_fff0n;
 
 /** A file of the debugger's. What is left of it without a debugger is errors. */
 export class RemoteFile implements OpenFile {
@@ -55,7 +58,7 @@ interface RemoteCall {
   /** The debugger's file of the handle in field 0; undefined when it is none. */
   file(): number | undefined;
   /** Sends a request; `then` gets what it returned, and the error number when that is negative. */
-  ask(call: string, then: (result: bigint, errno: number) => void): boolean;
+  ask(call: string, then: (result: bigint, errno: number) => void, inbox?: Inbox): boolean;
   answer: Answer;
 }
 
@@ -107,6 +110,12 @@ const CALLS: Readonly<Record<string, (call: RemoteCall) => boolean>> = {
   },
   SYS_WRITE: (call) => transfer("write", call),
   SYS_READ: (call) => transfer("read", call),
+  SYS_READC({ ask, answer }) {
+    const inbox = { address: INBOX, bytes: new Uint8Array(1) };
+    const read = (result: bigint, errno: number): void =>
+      result > 0n ? answer(BigInt(inbox.bytes[0] ?? 0), 0) : answer(-1n, errno === 0 ? ERRNO.EIO : errno);
+    return ask(`read,0,${hex(INBOX)},1`, read, inbox);
+  },
   SYS_ISTTY({ file, ask, answer }) {
     const fd = file();
     return fd !== undefined && ask(`isatty,${hex(fd)}`, answer);
@@ -144,17 +153,28 @@ function transfer(name: "read" | "write", { file, field, ask, answer }: RemoteCa
   );
 }
 
-/** Has the debugger carry out a call; false leaves it to the machine. @throws SemihostingError for a wrong block. */
+/**
+ * Has the debugger carry out a call; false leaves it to the machine. `interrupted` in the answer's place: Ctrl-C came
+ * first, and it is for the target to begin again ("The Ctrl-C Message"). @throws SemihostingError for a wrong block.
+ */
 export function callDebugger(
   operation: Operation,
   caller: Caller,
   handles: Map<number, OpenFile>,
   askDebugger: AskHere,
   answer: Answer,
+  interrupted: () => void,
 ): boolean {
   const field = (n: number): bigint => Buffer.from(caller.read(caller.argument + BigInt(8 * n), 8)).readBigUInt64LE();
-  const ask: RemoteCall["ask"] = (call, then) =>
-    askDebugger({ call, done: (result, errno) => then(result, result < 0n ? (ERRORS[errno] ?? errno) : 0) });
+  const ask: RemoteCall["ask"] = (call, then, inbox) =>
+    askDebugger({
+      call,
+      ...(inbox && { inbox }),
+      done(result, errno) {
+        if (result < 0n && errno === ERRNO.EINTR) interrupted();
+        else then(result, result < 0n ? (ERRORS[errno] ?? errno) : 0);
+      },
+    });
   return (
     CALLS[operation.name]?.({
       caller,

@@ -52,6 +52,8 @@ const OF_HANDLES: ReadonlySet<string> = new Set([
   "SYS_FLEN",
 ]);
 
+const INSTRUCTION_SIZE = 4n;
+
 export class Semihosting {
   private readonly context: CallContext;
   /** Calls that wait for input, in order. */
@@ -128,9 +130,12 @@ export class Semihosting {
     const answer = (result: bigint, errno: number): void => {
       if (era === this.era) this.answer(core, result, errno);
     };
+    const interrupted = (): void => {
+      if (era === this.era) this.again(core);
+    };
     try {
       const request = (wanted: Omit<FileRequest, "vcpu">): boolean => ask({ ...wanted, vcpu: core.index });
-      if (callDebugger(operation, caller, this.context.handles, request, answer)) return true;
+      if (callDebugger(operation, caller, this.context.handles, request, answer, interrupted)) return true;
     } catch (error) {
       if (!(error instanceof SemihostingError)) throw error;
     }
@@ -160,6 +165,13 @@ export class Semihosting {
   private answer(core: Core, result: bigint, errno: number): void {
     if (errno !== 0) this.context.errno = errno;
     core.vcpu.setX(0, BigInt.asUintN(64, result));
+    core.blocked = false;
+    this.port.answered();
+  }
+
+  /** The vCPU makes the call once more when it goes on. */
+  private again(core: Core): void {
+    core.vcpu.pc -= INSTRUCTION_SIZE;
     core.blocked = false;
     this.port.answered();
   }
