@@ -7,7 +7,7 @@
  *     any ──close, k──► closed
  */
 
-import { type Command, OK, type Reply, UNSUPPORTED } from "./commands/command.js";
+import { type Command, notAttached, OK, type Reply, UNSUPPORTED } from "./commands/command.js";
 import { findCommand } from "./commands/index.js";
 import { AllStop } from "./control/all-stop.js";
 import { type Control, type ControlPort, type FileReply, hasEnded, type Resumption } from "./control/control.js";
@@ -26,7 +26,6 @@ import { tracingOf } from "./tracepoints/index.js";
 
 export type { Transport } from "./link.js";
 
-const notAttached = new TargetError(Errno.ESRCH, "not attached: the machine runs on its own; use vAttach;1 or vRun");
 const tooEarly = new TargetError(Errno.EBUSY, "the machine runs; stop it first (Ctrl-C, 0x03)");
 
 /** What of a session its place among the clients decides. */
@@ -282,8 +281,10 @@ export class Session implements MonitorClient {
     const found = findCommand(payload);
     if (found === undefined) this.#reply(UNSUPPORTED);
     else if (found.command.always) this.#run(found.command, found.args);
-    else if (this.#control === undefined) this.#reply(notAttached);
-    else if (this.#control.ready) this.#run(found.command, found.args);
+    else if (this.#control === undefined) {
+      if (found.command.unattached) this.#run(found.command, found.args);
+      else this.#reply(notAttached);
+    } else if (this.#control.ready) this.#run(found.command, found.args);
     else if (this.#waiting.length === MAX_WAITING) this.#reply(tooEarly);
     else this.#waiting.push(payload);
   }

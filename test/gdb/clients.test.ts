@@ -34,6 +34,18 @@ describe.each(segmentations)("extended mode, packets sent %s", (segmentation) =>
     expect(wire.heard().map(gist)).toEqual(["T05thread:p1.1;swbreak:;"]);
   });
 
+  it.each(["D;1", "vKill;1"])("serves after %s what is about the machine, and tells of no threads", (leave) => {
+    const { machine, wire } = open();
+    Object.assign(machine, { osTables: () => [] });
+    expect(wire.reply(leave)).toBe("OK");
+    expect(wire.ask(`qRcmd,${Buffer.from("where").toString("hex")}`).at(-1)).toBe("OK");
+    expect(wire.reply("qXfer:osdata:read::0,1000")).toMatch(/^l.*osdata/s);
+    // GDB would take them for a process that it has.
+    expect(wire.reply("qXfer:threads:read::0,1000")).toBe("E03");
+    expect(wire.reply("qfThreadInfo")).toBe("E03");
+    expect(wire.reply("m40000000,4")).toBe("E03");
+  });
+
   it("starts a machine again that its guest has switched off", () => {
     const { machine, wire } = open({ code: [Code.NOP, Code.HVC] });
     wire.ask("vCont;c");

@@ -23,6 +23,8 @@ export interface Command {
   readonly name: string;
   /** Served although the machine runs or this client has detached; other packets wait for the stop. */
   readonly always: boolean;
+  /** Served to a client that has detached or killed, too: it is about the machine, whoever runs it. */
+  readonly unattached: boolean;
   /** Changes nothing of the machine: a client that only observes may send it. */
   readonly observers: boolean;
   /** Whether GDB of any version shows the words of an error to it. */
@@ -35,6 +37,7 @@ export interface Command {
 export function command<Value>(row: {
   name: string;
   always?: boolean;
+  unattached?: boolean;
   observers?: boolean;
   words?: boolean;
   parse: (args: Arguments) => Value;
@@ -43,6 +46,7 @@ export function command<Value>(row: {
   return {
     name: row.name,
     always: row.always ?? false,
+    unattached: row.unattached ?? false,
     observers: row.observers ?? false,
     words: row.words ?? false,
     run(args, session) {
@@ -52,6 +56,11 @@ export function command<Value>(row: {
     },
   };
 }
+
+export const notAttached = new TargetError(
+  Errno.ESRCH,
+  "not attached: the machine runs on its own; use vAttach;1 or vRun",
+);
 
 /** For packets without arguments. */
 export function nothing(): undefined {

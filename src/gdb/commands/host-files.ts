@@ -146,6 +146,7 @@ const operations = new Map<string, Operation>([
 export const vFile: Command = {
   name: "vFile",
   always: true,
+  unattached: true,
   observers: true,
   words: false,
   run(args, session) {

@@ -5,6 +5,7 @@ import { command, OK, type Reply } from "./command.js";
 
 export const qRcmd = command({
   name: "qRcmd",
+  unattached: true,
   observers: true,
   parse(args) {
     args.expect(",");

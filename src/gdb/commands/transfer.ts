@@ -4,7 +4,7 @@ import { compactDescription, descriptionFile, memoryMap, osData, threadList } fr
 import { MAX_PACKET } from "../limits.js";
 import type { Session } from "../session.js";
 import { frameInfo, selectedFrame } from "../tracepoints/index.js";
-import { command, invalid, type Reply, UNSUPPORTED } from "./command.js";
+import { command, invalid, notAttached, type Reply, UNSUPPORTED } from "./command.js";
 
 /** An object: its document for an annex; undefined if there is no such annex. */
 type Document = (session: Session, annex: string) => string | undefined;
@@ -65,6 +65,7 @@ function plain(annex: string, document: string | undefined): string | undefined 
 
 export const qXfer = command({
   name: "qXfer",
+  unattached: true,
   observers: true,
   parse(args) {
     args.expect(":");
@@ -86,6 +87,8 @@ export const qXfer = command({
   handle(session, request): Reply {
     if (request === undefined) return UNSUPPORTED;
     const { object, annex, offset, length } = request;
+    // GDB takes threads that it is told of for a process that it has.
+    if (!session.attached && object !== "osdata") return notAttached;
     const bytes = documentFor(session, object, annex, offset);
     if (bytes === undefined) return invalid(`there is no ${object} document "${annex}"`);
     const end = offset + Math.min(length, MAX_PACKET / 2);
