@@ -96,6 +96,7 @@ export class VirtualInterrupts {
       taken.push(intid);
       if (intid === this.config.maintenanceIntid) {
         this.maintain();
+        this.#silence();
       } else {
         const latched = !isHardware(intid) || !this.config.frames.isPending(this.config.cpu, intid);
         this.#deliver({ intid, priority, group, latched });
@@ -117,6 +118,21 @@ export class VirtualInterrupts {
       this.#fill(n, next);
     }
     this.#update();
+  }
+
+  /**
+   * Ends what asks for maintenance although EL2 does not: a debugger has written its registers. The interrupt would come
+   * again and again before the guest's next instruction.
+   */
+  #silence(): void {
+    if (this.#read("ICH_MISR_EL2") === 0n) return;
+    this.#writeHcr(this.#hcr);
+    const ended = this.#read("ICH_EISR_EL2");
+    this.#inList.forEach((_, n) => {
+      if (((ended >> BigInt(n)) & 1n) === 0n) return;
+      this.#inList[n] = undefined;
+      this.#write(listRegister(n), 0n);
+    });
   }
 
   /** Gives back every interrupt that the guest has not acknowledged. They come again if they still apply. */

@@ -122,6 +122,23 @@ describe("one interrupt", () => {
   });
 });
 
+describe("EL2's own registers, written by a debugger", () => {
+  it.each([
+    { register: "ICH_LR1_EL2", value: 1n << 41n, what: "a list register that asks to be told of its end" },
+    { register: "ICH_HCR_EL2", value: 0xffn, what: "every condition there is" },
+  ] as const)("$register: $what does not interrupt for ever, and interrupts go on", ({ register, value }) => {
+    const machine = start();
+    machine.gic.cpuInterface(0).write(register, { el: 2, secure: false, virtual: false }, value);
+    expect(machine.lines[0]?.irq.level).toBe(true);
+    machine.pump();
+    expect(machine.lines[0]?.irq.level).toBe(false);
+    enable(machine, spi(1));
+    machine.gic.spi(1).set(true);
+    machine.pump();
+    expect(machine.icv("ICC_IAR1_EL1")).toBe(spi(1));
+  });
+});
+
 describe("level-sensitive wires that fall before the guest looks", () => {
   it("by a device register: the guest finds nothing", () => {
     const machine = start();
