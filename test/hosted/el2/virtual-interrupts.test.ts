@@ -137,6 +137,15 @@ describe("EL2's own registers, written by a debugger", () => {
     machine.pump();
     expect(machine.icv("ICC_IAR1_EL1")).toBe(spi(1));
   });
+
+  it("ICC_CTLR_EL1: an interrupt whose end is EL2's alone does not come for ever, either", () => {
+    const machine = start();
+    machine.gic.cpuInterface(0).write("ICC_CTLR_EL1", { el: 2, secure: false, virtual: false }, 0n);
+    enable(machine, VTIMER);
+    machine.gic.ppi(0, VTIMER - 16).set(true);
+    machine.pump();
+    expect(serve(machine)).toBe(VTIMER);
+  });
 });
 
 describe("level-sensitive wires that fall before the guest looks", () => {
