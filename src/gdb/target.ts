@@ -100,8 +100,11 @@ export type StopReason =
   | { readonly kind: "held" }
   /** At the first instruction: power-on with `--wait`, or a reset that was asked to stop. */
   | { readonly kind: "reset" }
-  /** The guest switched the machine off (PSCI SYSTEM_OFF: code 0). Its state can still be read. */
-  | { readonly kind: "exited"; readonly code: number }
+  /**
+   * The guest switched the machine off (PSCI SYSTEM_OFF: code 0), or it cannot go on, for what `text` says. Its state can
+   * still be read.
+   */
+  | { readonly kind: "exited"; readonly code: number; readonly text?: string }
   /** The machine was ended from outside. */
   | { readonly kind: "killed" };
 

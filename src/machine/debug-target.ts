@@ -238,10 +238,11 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return { vcpu: shown?.index ?? 0, reason: { kind: "interrupt" } };
   }
 
-  ended({ reason, status = 0 }: MachineExit): void {
+  ended({ reason, status = 0, what }: MachineExit): void {
     const byGuest = reason !== "killed" && reason !== "stopped";
     const vcpu = this.standing?.vcpu ?? this.pending?.vcpu ?? 0;
-    this.stand({ vcpu, reason: byGuest ? { kind: "exited", code: status } : { kind: "killed" } });
+    const text = what === undefined ? {} : { text: `the machine cannot go on: ${what}\n` };
+    this.stand({ vcpu, reason: byGuest ? { kind: "exited", code: status, ...text } : { kind: "killed" } });
   }
 
   keeps({ reason }: MachineExit): boolean {

@@ -215,6 +215,13 @@ describe.each(segmentations)("running, packets sent %s", (segmentation) => {
     expect(gist(wire.reply("?"))).toBe(reply);
   });
 
+  it("says on the client's console why the machine has ended", () => {
+    const { machine, wire } = open();
+    wire.ask("vCont;c");
+    machine.stopWith(0, { kind: "exited", code: 1, text: "why\n" });
+    expect(wire.heard()).toEqual([`O${Buffer.from("why\n").toString("hex")}`, "W01;process:1"]);
+  });
+
   it("reports the vCPU's core and the registers GDB wants first", () => {
     const { machine, wire } = open({ vcpus: 17 });
     wire.greet("multiprocess+;qRelocInsn+");

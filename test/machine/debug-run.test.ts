@@ -739,6 +739,14 @@ token: .quad 0, 0, 0
 }
 
 describe("power", () => {
+  it("reports why a machine cannot go on", async () => {
+    const rig = await Rig.create(assemble("b ."));
+    const stop = rig.continue();
+    rig.machine.fail("EL2 has nowhere to return to");
+    const text = expect.stringMatching(/^the machine cannot go on: EL2 has nowhere to return to\nCPU0 EL1 PC 0x.*\n$/);
+    expect((await stop).reason).toEqual({ kind: "exited", code: 1, text });
+  });
+
   it("reports the guest's end, and its state can still be read", async () => {
     const rig = await Rig.create(assemble(`mov x7, #42\n${OFF}`));
     expect(await rig.continue()).toEqual({ vcpu: 0, reason: { kind: "exited", code: 0 } });
