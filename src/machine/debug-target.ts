@@ -178,7 +178,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   }
 
   /** The write has been made, the vCPU that told the device to make it ends its instruction. */
-  deviceAccess(address: number, size: number, isWrite: boolean): void {
+  deviceAccess(address: number, size: number, isWrite: boolean, by = "a device"): void {
     const watches = this.watchpoints.watching(isWrite);
     if (watches.length === 0 || this.machine.isPaused) return;
     for (const watch of watches) {
@@ -188,7 +188,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
       const { point } = watch;
       const stored = isWrite ? this.valueAt(pa, point.length) : 0n;
       if (!this.agent.stopsForDevice(core.index, point, stored)) continue;
-      const text = `a device has ${isWrite ? "written" : "read"} ${size} bytes at physical 0x${address.toString(16)}\n`;
+      const text = `${by} has ${isWrite ? "written" : "read"} ${size} bytes at physical 0x${address.toString(16)}\n`;
       this.watchHit = { kind: point.kind, address: va, text };
       this.debugStop(core, "watchpoint");
       return;

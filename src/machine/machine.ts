@@ -111,8 +111,8 @@ export interface DebugHooks {
   returned(core: Core): boolean;
   /** MRS or MSR of a register in `caughtSysregs` (by 15-bit encoding): true to stop before it. */
   sysregCaught(core: Core, encoding: number, isRead: boolean, rt: number): boolean;
-  /** A device has read or written memory by itself; physical address and bytes. */
-  deviceAccess(address: number, size: number, isWrite: boolean): void;
+  /** A device, or who else is named, has read or written memory by itself; physical address and bytes. */
+  deviceAccess(address: number, size: number, isWrite: boolean, by?: string): void;
   /** A vCPU was switched on or off, or the machine is about to be at power-on again. */
   powerChanged(core: Core, change: "on" | "off" | "reset"): void;
   /** `setPaused` has taken effect: every vCPU stands. Comes at least once, perhaps again while the pause lasts. */

@@ -68,6 +68,29 @@ describe("a watchpoint sees what a device does", () => {
     expect(machine.x(9)).toBe(2n);
   });
 
+  it("and what a semihosting call does", async () => {
+    const program = assemble(`
+      adr   x1, block
+      adr   x2, buffer
+      mov   x3, #32
+      stp   x2, x3, [x1]
+      mov   w0, #0x15             // SYS_GET_CMDLINE
+      hlt   #0xf000
+told: b     .
+      .balign 8
+block: .space 16
+buffer: .space 32
+`);
+    const machine = await Rig.create(program, { semihosting: { commandLine: "guest one" } });
+    machine.point({ kind: "write", address: program.at("buffer") + 6n, length: 1 });
+    const stop = await machine.continue();
+    expect(stop).toMatchObject({ reason: { kind: "watchpoint", via: "write", address: program.at("buffer") + 6n } });
+    expect("text" in stop.reason && stop.reason.text).toMatch(
+      /^a semihosting call has written 10 bytes at physical 0x400/,
+    );
+    expect(machine.pc()).toBe(program.at("told"));
+  });
+
   it.each<[WatchKind, number, number]>([
     ["read", 0, 16],
     ["write", 4, 8],

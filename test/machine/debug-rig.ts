@@ -66,7 +66,9 @@ export function assemble(source: string): Program {
   };
 }
 
-export type RigOptions = Partial<Pick<MachineConfig, "cpu" | "cpus" | "el2" | "el3" | "idle" | "noReboot">> & {
+export type RigOptions = Partial<
+  Pick<MachineConfig, "cpu" | "cpus" | "el2" | "el3" | "idle" | "noReboot" | "semihosting">
+> & {
   /** Whether it stands at its first instruction. Default true. */
   readonly wait?: boolean;
 };

@@ -237,6 +237,9 @@ describe("memory", () => {
       "0x9000002: device registers are written 1, 2, 4 or 8 bytes at a time, aligned",
     );
     expect(rig.setMemory(page(5), 0n, 3)).toContain("1, 2, 4 or 8 bytes");
+    // From RAM into the first register.
+    expect(rig.setMemory(page(5) - 4n, 0x43n << 32n, 8)).toContain("a device begins there");
+    expect(rig.console).toBe("B");
   });
 
   it("wraps at the end of the address space", async () => {

@@ -42,7 +42,11 @@ const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 export class DebugMemory {
   view: View = "current";
 
-  constructor(private readonly machine: Machine) {}
+  /** `written` hears of memory that is written: the physical address, and how many bytes. */
+  constructor(
+    private readonly machine: Machine,
+    private readonly written?: (pa: bigint, size: number) => void,
+  ) {}
 
   /** The readable bytes from `address` on, at least one and at most `length`, or why there is none. */
   read(vcpu: Vcpu, address: bigint, length: number): Uint8Array | TargetError {
@@ -70,11 +74,18 @@ export class DebugMemory {
       const chunk = Math.min(bytes.length - done, PAGE_SIZE - Number(va % BigInt(PAGE_SIZE)));
       const place = this.locate(vcpu, va);
       if (place instanceof TargetError) return place;
+      if (place.kind === "device" && done > 0) {
+        return new TargetError(
+          Errno.EFAULT,
+          `${hex(va)}: a device begins there; memory and registers are written apart`,
+        );
+      }
       if (place.kind === "device") return this.writeDevice(place, bytes);
       parts.push({ pa: place.pa, bytes: bytes.subarray(done, done + chunk) });
       done += chunk;
     }
     for (const part of parts) this.machine.engine.writePhysical(part.pa, part.bytes);
+    if (this.written !== undefined) for (const part of parts) this.written(part.pa, part.bytes.length);
     return undefined;
   }
 

@@ -53,7 +53,9 @@ export function attachSemihosting(options: SemihostingOptions, place: Semihostin
     take: (length) => place.input.take(length),
   };
   const semihosting = new Semihosting(options, {
-    memory: new DebugMemory(machine),
+    memory: new DebugMemory(machine, (pa, size) =>
+      machine.debug.deviceAccess(Number(pa), size, true, "a semihosting call"),
+    ),
     console: { write: (...args) => console.write(...args), take: (length) => console.take(length) },
     epoch,
     now: () => machine.scheduler.now() * NANOSECONDS_PER_INSTRUCTION,
