@@ -140,8 +140,8 @@ export const CPU = {
   zvaTrap: s.i32(),
   /** Virtual time at which the slice ends if all of its budget is used. */
   sliceEnd: s.i64(),
-  /** Compiled regions that stand in the middle of a call of another one. */
-  depth: s.i32(),
+  /** Bytes of the host's stack that compiled regions have which stand in the middle of a call of another one. */
+  hostStack: s.i32(),
   /**
    * Where the innermost of these calls returns to. NO_RETURN (interpreter/protocol.ts) when there is none, or when the
    * translation of that address, or its code, may have changed since the call.

@@ -307,7 +307,7 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
     c.set32(CPU.exit, 0);
     fb.return(reason);
   };
-  c.set32(CPU.depth, 0);
+  c.set32(CPU.hostStack, 0);
   c.set64(CPU.returnAddress, fb.i64(NO_RETURN));
   fb.loop((outer) => {
     settle(c);

@@ -5,19 +5,24 @@
  *
  * Slots come with a bail's cause (bails.ts) in their low bits, which are zero otherwise.
  */
+import { LINK_REGISTER } from "../../isa/semantics/branches.js";
 import { BAIL_MASK } from "../bails.js";
 import { CpuView } from "../cpu-view.js";
 import { settle } from "../flags.js";
 import { missesOften } from "../imports.js";
+import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import { AREA, CPU, GLOBAL, REGION_MISSES } from "../layout.js";
 import { heatSlot, slotOfAddress } from "./jump.js";
 import { interpretOne } from "./loop.js";
-import { HANDLER, RETURNED } from "./protocol.js";
+import { HANDLER, NO_RETURN, RETURNED } from "./protocol.js";
 
-/** Regions that stand in the middle of calls, one in the other: each takes some of the host's stack. */
-const MAX_DEPTH = 40;
+/**
+ * Bytes of the host's stack for regions that stand in the middle of calls, one in the other. V8 lets JavaScript have 984 KB
+ * of it, some of which is called from the innermost.
+ */
+const STACK_FOR_CALLS = 512 << 10;
 
 /**
  * So many misses that a region leaves to the interpreter, each with some instructions behind it, take some milliseconds,
@@ -47,16 +52,14 @@ function chain(c: CpuView, left: I32, slot: I32): void {
 /** A slot that is still interpreted gets hotter, and the interpreter what it needs. */
 function heat(c: CpuView, slot: I32): void {
   const { fb } = c;
-  fb.if(isInterpreted(c, slot), () => {
+  fb.if(isRegion(fb, fb.load("i32.load16_u", slot) as I32).eqz(), () => {
     fb.call(heatSlot, c.base, slot);
     settle(c);
   });
 }
 
-function isInterpreted({ fb }: CpuView, slot: I32): I32 {
-  const firstRegion = fb.load("i32.load", fb.i32(0), GLOBAL.firstRegion) as I32;
-  return (fb.load("i32.load16_u", slot) as I32).ltU(firstRegion);
-}
+const isRegion = (fb: FunctionBuilder, handler: I32): I32 =>
+  handler.geU(fb.load("i32.load", fb.i32(0), GLOBAL.firstRegion) as I32);
 
 /** (cpu, left, slot and cause): the interpreter carries out the instruction, if the budget has one. */
 export const bailOut = defineFunction("bailOut", "iii", "i", (fb, cpu, left, slotAndCause) => {
@@ -123,36 +126,37 @@ export const returnOut = defineFunction("returnOut", "iil", "i", (fb, cpu, left,
 });
 
 /**
- * A call of what is at a slot, from an instruction in front of `address`. Returns RETURNED when it comes back to there,
- * with what is left in CPU.budget and all the rest as it was; any other slot is to be gone on at, and with DROPPED the
- * caller may be gone. Only another region is called as a function; anything else is left to the interpreter, and the
- * return finds its way into the region through an entry.
+ * A call of what is at a slot, from a region that takes so many bytes of the host's stack and has X30 in the block. Returns
+ * RETURNED when it comes back to where that leads, with what is left in CPU.budget and all the rest as it was; any other
+ * slot is to be gone on at, and with DROPPED the caller may be gone. Only another region is called as a function; anything
+ * else is left to the interpreter, and the return finds its way into the region through an entry.
  */
 function callSlot(
   c: CpuView,
   left: I32,
-  address: I64,
+  frame: I32,
   slot: I32,
   { slotBase, pcBias }: { slotBase: I32; pcBias: I64 },
 ): void {
   const { fb } = c;
   const cpu = c.base;
   const stay = (): void => goBack(c, left, slot);
-  fb.ifRare(isInterpreted(c, slot), () => {
+  const handler = fb.variable(fb.load("i32.load16_u", slot) as I32);
+  fb.ifRare(isRegion(fb, handler.get()).eqz(), () => {
     fb.call(heatSlot, cpu, slot);
     stay();
   });
-  const depth = fb.variable(c.get32(CPU.depth));
-  fb.ifRare(depth.get().geU(MAX_DEPTH), stay);
+  const stack = fb.variable(c.get32(CPU.hostStack));
+  fb.ifRare(stack.get().geU(STACK_FOR_CALLS), stay);
   fb.ifRare(left.leS(0), stay);
   const outer = fb.variable(c.get64(CPU.returnAddress));
-  c.set32(CPU.depth, depth.get().add(1));
-  c.set64(CPU.returnAddress, address);
+  c.set32(CPU.hostStack, stack.get().add(frame));
+  c.set64(CPU.returnAddress, c.get64(CPU.x + LINK_REGISTER * 8));
   c.set32(CPU.budget, left.sub(1));
   const word = fb.load("i32.load", slot, 4) as I32;
-  const next = fb.variable(fb.callIndirect(HANDLER, fb.load("i32.load16_u", slot) as I32, cpu, word, slot));
-  c.set32(CPU.depth, depth.get());
-  fb.ifRare(c.get64(CPU.returnAddress).ne(address), () => {
+  const next = fb.variable(fb.callIndirect(HANDLER, handler.get(), cpu, word, slot));
+  c.set32(CPU.hostStack, stack.get());
+  fb.ifRare(c.get64(CPU.returnAddress).eq(fb.i64(NO_RETURN)), () => {
     settle(c);
     fb.return(next.get().or(DROPPED));
   });
@@ -173,18 +177,18 @@ function pageOfCaller(c: CpuView): { slotBase: I32; pcBias: I64 } {
   return { slotBase: c.fb.variable(c.get32(CPU.slotBase)).get(), pcBias: c.fb.variable(c.get64(CPU.pcBias)).get() };
 }
 
-/** (cpu, left, address behind the call, slot): a call within the page. */
-export const callOut = defineFunction("callOut", "iili", "i", (fb, cpu, left, address, slot) => {
+/** (cpu, left, bytes of the caller's frame, slot): a call within the page. */
+export const callOut = defineFunction("callOut", "iiii", "i", (fb, cpu, left, frame, slot) => {
   const c = new CpuView(fb, cpu);
-  callSlot(c, left, address, slot, pageOfCaller(c));
+  callSlot(c, left, frame, slot, pageOfCaller(c));
 });
 
-/** (cpu, left, address behind the call, address, BTYPE or 0): a call of anything. */
-export const callAddress = defineFunction("callAddress", "iilli", "i", (fb, cpu, left, address, target, type) => {
+/** (cpu, left, bytes of the caller's frame, address, BTYPE or 0): a call of anything. */
+export const callAddress = defineFunction("callAddress", "iiili", "i", (fb, cpu, left, frame, target, type) => {
   const c = new CpuView(fb, cpu);
   const page = pageOfCaller(c);
   const slot = fb.variable(slotOfAddress(c, target, type, () => goBack(c, left, fb.i32(0))));
-  callSlot(c, left, address, slot.get(), page);
+  callSlot(c, left, frame, slot.get(), page);
 });
 
 const dropCount = ({ fb }: CpuView): I32 => fb.load("i32.load", fb.i32(0), GLOBAL.drops) as I32;

@@ -24,8 +24,8 @@ const CALLS = new Set(["BL", "BLR", "BLRAA", "BLRAAZ"]);
 interface Context {
   /** The call, in the numbers of the caller's context; of context 0 where its function begins. */
   readonly call: number;
-  /** Functions that are on the way, by their beginnings in context 0. */
-  readonly chain: readonly number[];
+  /** How many calls it is below the region's own function; some may be of the same function. */
+  readonly depth: number;
   /** Where the function goes on too seldom to have the code, in context 0. */
   readonly cold: ReadonlySet<number>;
 }
@@ -48,7 +48,7 @@ export class Callees {
     start: number,
     private readonly warm: number,
   ) {
-    this.contexts = [{ call: start, chain: [start], cold: new Set() }];
+    this.contexts = [{ call: start, depth: 0, cold: new Set() }];
   }
 
   /**
@@ -64,12 +64,12 @@ export class Callees {
   }
 
   private enterOne(call: number, start: number, calls: number): number | undefined {
-    const { chain } = this.contextAt(call);
-    if (chain.length > MAX_DEPTH || chain.includes(start)) return undefined;
+    const { depth } = this.contextAt(call);
+    if (depth === MAX_DEPTH) return undefined;
     const extent = this.extentOf(start, calls);
     if (extent === undefined || extent.size > this.left) return undefined;
     this.left -= extent.size;
-    this.contexts.push({ call, chain: [...chain, start], cold: extent.cold });
+    this.contexts.push({ call, depth: depth + 1, cold: extent.cold });
     return inContext(this.contexts.length - 1, start);
   }
 

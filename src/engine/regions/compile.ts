@@ -52,8 +52,8 @@ export interface CompiledRegion {
   readonly runs: readonly Run[];
 }
 
-/** X30, which calls leave the address behind them in. */
-const LINK_REGISTER = 30;
+/** Bytes of the host's stack beside a region's locals: what V8 puts there while it computes, and the way out. */
+const FRAME_OVERHEAD = 256;
 
 /** The region round `source.head`; undefined where nothing can be compiled. */
 export function compileRegion(source: RegionSource, linker: Linker): CompiledRegion | undefined {
@@ -263,6 +263,11 @@ class Region extends RegionLayout {
     });
   }
 
+  /** Bytes of the host's stack: V8's first code, which is not optimised, has a place there for each local. */
+  private frameSize(): number {
+    return this.b.locals.reduce((size, type) => size + (type === "v" ? 16 : 8), FRAME_OVERHEAD);
+  }
+
   /** A call of instruction `at`, or of what is in `target`, that comes back to instruction `back`. */
   private call(block: BuiltBlock, index: number, at: number | undefined, back: number): void {
     const { b } = this;
@@ -276,12 +281,12 @@ class Region extends RegionLayout {
       else b.returnCall(jumpOut, b.cpu, left, address(), type);
       return;
     }
-    const link = b.readLocal(b.xLocal(LINK_REGISTER), "l") as I64;
+    const frame = b.i32(this.frameSize());
     b.writeLocal(
       this.nextSlot,
       inPage
-        ? b.call(callOut, b.cpu, left, link, b.slotAddress(at))
-        : b.call(callAddress, b.cpu, left, link, address(), type),
+        ? b.call(callOut, b.cpu, left, frame, b.slotAddress(at))
+        : b.call(callAddress, b.cpu, left, frame, address(), type),
     );
     // A call comes back as RETURNED only if no translation has changed meanwhile (forgetTranslations): the bank,
     // `home` and `knownPages` hold.

@@ -46,10 +46,15 @@ describe("a function", () => {
     }
   });
 
-  it("is not what calls itself, is too large, or goes elsewhere at its end", () => {
+  it("stands in place of its own calls, three deep at most", () => {
+    expect(inlined(region({ 0: [cbz(2), bl(-1), RET] }, { 2: WARM }))).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2]);
+    const twice = { 0: [bl(2), RET, cbz(3), bl(-1), bl(-2), RET] };
+    const copies = Array<number[]>(1 + 2 + 4).fill([2, 3, 4, 5]);
+    expect(inlined(region(twice, { 1: WARM, 4: WARM, 5: WARM }))).toEqual(copies.flat());
+  });
+
+  it("is not what is too large, or goes elsewhere at its end", () => {
     const heat = { 1: WARM, 3: WARM };
-    expect(inlined(region({ 0: [bl(2), RET, bl(0), RET] }, heat))).toEqual([2, 3]);
-    expect(inlined(region({ 0: [bl(0), RET] }, heat))).toEqual([]);
     expect(inlined(region({ 0: [bl(2), RET, ...Array(100).fill(NOP), RET] }, heat))).toEqual([]);
     expect(inlined(region({ 0: [bl(2), RET, NOP, b(5000)] }, heat))).toEqual([]);
   });
