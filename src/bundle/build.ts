@@ -5,6 +5,7 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { build, type Plugin } from "esbuild";
+import { setHostFlags, unsetHostFlags } from "../engine/host-flags.js";
 import { exerciseCompiler, exerciseProgram } from "./exercise.js";
 import { bundleFile, loadBundle } from "./load.js";
 
@@ -48,8 +49,13 @@ async function bundle(name: string, entry: string): Promise<void> {
   });
 }
 
-/** Writes the code that V8 has of a bundle when `exercise` has used what it exports. */
-async function keepCode<Exports>(name: string, exercise: (exports: Exports) => Promise<void>): Promise<void> {
+/** Writes the code that V8 has of a bundle when `exercise` has used what it exports, under the flags that it is loaded under. */
+async function keepCode<Exports>(
+  name: string,
+  setFlags: () => void,
+  exercise: (exports: Exports) => Promise<void>,
+): Promise<void> {
+  setFlags();
   // Else what did not run for a while is dropped.
   setFlagsFromString("--no-flush-bytecode");
   const loaded = loadBundle<Exports>(name);
@@ -57,6 +63,7 @@ async function keepCode<Exports>(name: string, exercise: (exports: Exports) => P
   await exercise(loaded.exports);
   // V8 takes code under the flags only that it was kept under.
   setFlagsFromString("--flush-bytecode");
+  setFlags();
   const partial = `${bundleFile(name, "code")}.new`;
   writeFileSync(partial, loaded.script.createCachedData());
   renameSync(partial, bundleFile(name, "code"));
@@ -71,5 +78,5 @@ if (process.stderr.isTTY)
   console.error("Putting the program in one piece, and running small guests for V8's code of it ...");
 await bundle("cli", "cli/program.js");
 await bundle("compiler", "engine/regions/compiler.js");
-await keepCode("cli", exerciseProgram);
-await keepCode("compiler", exerciseCompiler);
+await keepCode("cli", unsetHostFlags, exerciseProgram);
+await keepCode("compiler", setHostFlags, exerciseCompiler);

@@ -8,7 +8,6 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Script } from "node:vm";
-import { setHostFlags } from "../engine/host-flags.js";
 import { showSources } from "./stack.js";
 
 /** A bundle's files: NAME.cjs, NAME.cjs.map and NAME.code. */
@@ -33,7 +32,6 @@ function tryToRead(file: string): Buffer | undefined {
 
 /** The bundle of that name, its modules evaluated; undefined where the build has made none. */
 export function loadBundle<Exports>(name: string): Bundle<Exports> | undefined {
-  setHostFlags();
   const source = tryToRead(bundleFile(name, "cjs"));
   if (source === undefined) return undefined;
   const cachedData = tryToRead(bundleFile(name, "code"));

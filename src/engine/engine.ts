@@ -6,6 +6,7 @@ import type { Feature } from "../isa/features.js";
 import { writeCrcTables } from "./crypto/crc.js";
 import { writeSubstitutionTables } from "./crypto/sbox.js";
 import { bindFpExact } from "./fp/imports.js";
+import { setHostFlags } from "./host-flags.js";
 import { interpreterImage } from "./image.js";
 import { FIRST_INSTRUCTION_HANDLER } from "./interpreter/code-pages.js";
 import { KeptPages, type Origin } from "./kept-pages.js";
@@ -223,6 +224,7 @@ export class Engine {
       saveKept: (host: number, size: number) => saveKept(host, size),
       ...host,
     } as unknown as WebAssembly.ModuleImports;
+    setHostFlags();
     const module = image.optimized?.() ?? (await WebAssembly.compile(image.module));
     const wasm = await WebAssembly.instantiate(module, { env: { memory }, host: imports });
     const exports = wasm.exports as unknown as EngineExports;

@@ -3,31 +3,42 @@
  * registers where it does not run; and relaxed SIMD (fp/host-fma.ts). Modules that use either are right without. And
  * what V8 does for larger programs than this.
  *
- * Set before anything is compiled, in all threads: V8 takes kept code (optimized-code.ts) only under the flags it was
- * made under.
+ * Set before any WebAssembly is compiled, for all threads: V8 takes kept code (optimized-code.ts) only under the flags it
+ * was made under. And no sooner: Node's own modules come with V8's code under no flags, and what is loaded later is
+ * compiled anew (30 ms of the main thread, 60 ms of another one's start).
  */
 import { setFlagsFromString } from "node:v8";
 
 /**
- * And the version from which V8 does so by itself, or is not known to have the flag: it complains of one that it does not
- * know. Checks of the stack at each function and each round of a loop are not needed: calls of regions are counted
+ * And `plain`, which makes it what V8 has it, and the version from which V8 does so by itself, or is not known to have the
+ * flag: it complains of one that it does not know. Checks of the stack at each function and each round of a loop are not needed: calls of regions are counted
  * (interpreter/ways-out.ts), nothing else recurs, and every loop ends with the budget. A collection of young objects has
  * less than a millisecond to do: shared out, it waits until the other threads have a processor, while a debugger waits.
  * The allocator of registers that V8 takes for functions of more than 8,192 values keeps hardly any of them in registers;
  * an interpreter's bytecodes are such a function (regions/discover.ts).
  */
 const FLAGS = [
-  { name: "--experimental-wasm-branch-hinting", until: [13, 7] },
-  { name: "--experimental-wasm-relaxed-simd", until: [11, 4] },
-  { name: "--no-wasm-stack-checks", until: [11, 4] },
-  { name: "--interrupt-budget=150000", until: [11, 4] },
-  { name: "--no-parallel-scavenge", until: [13, 7] },
-  { name: "--no-turbo-use-mid-tier-regalloc-for-huge-functions", until: [11, 4] },
+  { name: "--experimental-wasm-branch-hinting", plain: "--no-experimental-wasm-branch-hinting", until: [13, 7] },
+  { name: "--experimental-wasm-relaxed-simd", plain: "--no-experimental-wasm-relaxed-simd", until: [11, 4] },
+  { name: "--no-wasm-stack-checks", plain: "--wasm-stack-checks", until: [11, 4] },
+  { name: "--interrupt-budget=150000", plain: "--interrupt-budget=67584", until: [11, 4] },
+  { name: "--no-parallel-scavenge", plain: "--parallel-scavenge", until: [13, 7] },
+  {
+    name: "--no-turbo-use-mid-tier-regalloc-for-huge-functions",
+    plain: "--turbo-use-mid-tier-regalloc-for-huge-functions",
+    until: [11, 4],
+  },
 ] as const;
 
-export function setHostFlags(): void {
+function set(which: "name" | "plain"): void {
   const [major = 0, minor = 0] = process.versions.v8.split(".").map(Number);
-  for (const { name, until } of FLAGS) {
-    if (major < until[0] || (major === until[0] && minor < until[1])) setFlagsFromString(name);
+  for (const flag of FLAGS) {
+    const [untilMajor, untilMinor] = flag.until;
+    if (major < untilMajor || (major === untilMajor && minor < untilMinor)) setFlagsFromString(flag[which]);
   }
 }
+
+export const setHostFlags = (): void => set("name");
+
+/** For the build, which keeps code for a time at which they are not set yet. */
+export const unsetHostFlags = (): void => set("plain");

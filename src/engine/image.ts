@@ -4,7 +4,6 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { setHostFlags } from "./host-flags.js";
 import type { InterpreterImage } from "./interpreter/generate.js";
 import { CODE_MAKER, moduleWithCode } from "./optimized-code.js";
 
@@ -43,7 +42,6 @@ function prebuilt(): InterpreterImage | undefined {
 
 /** The interpreter image of this process. */
 export async function interpreterImage(): Promise<InterpreterImage> {
-  setHostFlags();
   cached ??= prebuilt() ?? (await import("./interpreter/generate.js")).generateInterpreter();
   return cached;
 }

@@ -22,16 +22,21 @@ afterAll(() => rmSync(copy, { recursive: true }));
 const node = (...args: string[]) => promisify(execFile)(process.execPath, args, { cwd: copy });
 const machines = () => node("dist/cli/main.js", "machines");
 
-/** Runs statements that have `load`, which loads a bundle of the copy. */
+/** Runs statements that have `load`, which loads a bundle of the copy, and its `setHostFlags`. */
 async function withLoad(statements: string): Promise<string> {
-  const url = pathToFileURL(join(copy, "dist/bundle/load.js")).href;
-  const script = `import { loadBundle as load } from ${JSON.stringify(url)};\n${statements}`;
+  const url = (path: string): string => JSON.stringify(pathToFileURL(join(copy, "dist", path)).href);
+  const script = `import { loadBundle as load } from ${url("bundle/load.js")};
+    import { setHostFlags } from ${url("engine/host-flags.js")};
+    ${statements}`;
   return (await node("--input-type=module", "--eval", script)).stdout.trim();
 }
 
 describe("the program in one piece", () => {
-  it.each(["cli", "compiler"])("is taken with its code: %s", async (name) => {
-    expect(await withLoad(`console.log(load("${name}").script.cachedDataRejected)`)).toBe("false");
+  it.each([
+    ["cli", "in a process as it begins", ""],
+    ["compiler", "under the engine's flags", "setHostFlags();"],
+  ])("is taken with its code: %s, %s", async (name, _when, before) => {
+    expect(await withLoad(`${before} console.log(load("${name}").script.cachedDataRejected)`)).toBe("false");
   });
 
   it("names sources in the trace of a bug", async () => {
