@@ -27,8 +27,9 @@ import {
   REGION_READ_ONLY,
   REGION_SECURE,
 } from "./layout.js";
+import type { CompilerThread } from "./regions/compiler-thread.js";
 import { type HotSlot, hotSlotOf } from "./regions/hot.js";
-import type { RegionStats, Regions } from "./regions/regions.js";
+import type { RegionOptions, RegionStats, Regions } from "./regions/regions.js";
 
 /** RAM or ROM of the guest. Sizes and bases are multiples of the page size. */
 export interface RegionSpec {
@@ -91,6 +92,8 @@ export interface EngineOptions {
   readonly touches?: boolean;
   /** A directory in which compiled code is kept from one run to the next. */
   readonly keepCode?: string | undefined;
+  /** The guest has so much code that the compiler's thread will be wanted, and soon, unless an earlier run kept some. */
+  readonly muchCode?: boolean;
   readonly cpus: number;
   readonly regions: readonly RegionSpec[];
   readonly features: ReadonlySet<Feature>;
@@ -106,6 +109,9 @@ const LOOK = 2;
 /** Room for predecoded code; when it is used up, all of it is dropped. */
 const CODE_POOL = 96 << 20;
 const MEMORY_LIMIT = 0x1_0000_0000;
+
+/** Vitest runs the sources, which Node cannot start a thread with. */
+const HAS_THREADS = import.meta.url.endsWith(".js");
 
 const alignUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
 
@@ -134,7 +140,7 @@ export class Engine {
     private readonly missOften: number[],
     private readonly imports: Readonly<Record<string, unknown>>,
     private readonly compileAll: boolean,
-    private readonly keep: { readonly directory: string; readonly build: string } | undefined,
+    private readonly regionOptions: Pick<RegionOptions, "keep" | "thread" | "muchCode">,
   ) {
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
@@ -143,7 +149,6 @@ export class Engine {
 
   /** Lays out the memory, instantiates the interpreter. Throws MemoryTooLarge. */
   static async create(options: EngineOptions, host: EngineHost): Promise<Engine> {
-    const image = await interpreterImage();
     let next: number = AREA.dynamic;
     const cpuStride = alignUp(CPU_BLOCK_SIZE, PAGE_SIZE);
     const cpuBases = Array.from({ length: options.cpus }, (_, i) => AREA.dynamic + i * cpuStride);
@@ -165,6 +170,8 @@ export class Engine {
       );
     }
     if (regions.length > MAX_REGIONS) throw new MemoryTooLarge(`more than ${MAX_REGIONS} RAM and ROM regions`);
+    const thread = await compilerAhead(options);
+    const image = await interpreterImage();
     const pages = alignUp(next, WASM_PAGE) / WASM_PAGE;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const view = new DataView(memory.buffer);
@@ -238,7 +245,7 @@ export class Engine {
       missOften,
       imports,
       compile === "all",
-      keep,
+      { keep, thread, muchCode: options.muchCode === true },
     );
     dropRegions = (page) => {
       if (engine.compiler !== "loading") engine.compiler?.dropPage(page >>> 0);
@@ -292,9 +299,9 @@ export class Engine {
   private async loadRegions(): Promise<void> {
     const { Regions } = await import("./regions/regions.js");
     const { table } = this.exports as unknown as { table: WebAssembly.Table };
-    // Vitest runs the sources, which Node cannot start a thread with.
-    const where = import.meta.url.endsWith(".js") && !this.compileAll ? "thread" : "here";
-    this.compiler = new Regions(this, table, this.imports, { where, everything: this.compileAll, keep: this.keep });
+    const where = HAS_THREADS && !this.compileAll ? "thread" : "here";
+    const { compileAll: everything, regionOptions } = this;
+    this.compiler = new Regions(this, table, this.imports, { where, everything, ...regionOptions });
   }
 
   /** Regions compiled so far, their instructions, the bytes of their modules, and how long it took. */
@@ -390,6 +397,16 @@ export class Engine {
     this.view.setUint32(GLOBAL.codeNext, this.codeStart, true);
     for (const cpu of this.cpuBases) this.exports.flushCpu(cpu);
   }
+}
+
+/**
+ * The compiler's thread, on its way while the machine is built. It is there when the guest's first code is hot, where it
+ * would be 0.2 s later: 20 million instructions of a kernel that boots (docs/performance.md).
+ */
+async function compilerAhead({ compile, muchCode, keepCode }: EngineOptions): Promise<CompilerThread | undefined> {
+  if (compile !== true || muchCode !== true || !HAS_THREADS) return undefined;
+  if (keepCode !== undefined && (await import("./regions/code-cache.js")).hasKeptCode(keepCode)) return undefined;
+  return new (await import("./regions/compiler-thread.js")).CompilerThread();
 }
 
 /**

@@ -100,6 +100,13 @@ export interface MachineExit {
 /** 2024-01-01T00:00:00Z. */
 const DEFAULT_EPOCH = 1_704_067_200;
 
+/** Bytes of a guest, beside which what the compiler's thread takes is little: U-Boot has more, small programs less. */
+const MUCH_CODE = 256 << 10;
+
+/** Bytes that are in memory at the first instruction. */
+const guestSize = ({ flash = [] }: MachineConfig, { loads }: BootImage): number =>
+  [...loads, ...flash].reduce((sum, image) => sum + (image?.bytes.length ?? 0), 0);
+
 /** What a debugger adds to a running machine. */
 export interface DebugHooks {
   /** The engine's questions about breakpoints and watchpoints. */
@@ -211,6 +218,7 @@ export class Machine {
           features: model.features,
           compile: config.engine === "compile-all" ? "all" : config.engine !== "interpreter",
           keepCode: config.codeCache,
+          muchCode: guestSize(config, boot) >= MUCH_CODE,
         },
         host,
       );

@@ -102,6 +102,15 @@ const digestOf = (...parts: readonly Uint8Array[]): Buffer => {
   return hash.digest();
 };
 
+/** Whether there is a file in a directory, of whatever build. */
+export function hasKeptCode(directory: string): boolean {
+  try {
+    return readdirSync(directory).some((name) => name.endsWith(SUFFIX));
+  } catch {
+    return false;
+  }
+}
+
 export class CodeCache {
   private file: number | undefined;
   /** Where the blobs begin in the file. */

@@ -4,13 +4,13 @@
  * where that kept it (code-cache.ts), as soon as a page with the same content is executed.
  */
 import { createHash } from "node:crypto";
-import { Worker } from "node:worker_threads";
 import type { Engine } from "../engine.js";
 import { hostHasFma } from "../fp/host-fma.js";
 import { AREA, CODE_PAGE, GLOBAL, SLOT_SIZE } from "../layout.js";
 import { CODE_MAKER } from "../optimized-code.js";
 import { CodeCache, type Found, type KeptRegion } from "./code-cache.js";
 import type { Compiler } from "./compiler.js";
+import { CompilerThread } from "./compiler-thread.js";
 import { type HotSlot, WARM_PART } from "./hot.js";
 import { InstalledRegions } from "./installed.js";
 import {
@@ -78,6 +78,10 @@ export interface RegionOptions {
   readonly everything: boolean;
   /** Where compiled code is kept between runs, and the build of trapframe that made it. */
   readonly keep?: { readonly directory: string; readonly build: string } | undefined;
+  /** EngineOptions.muchCode. */
+  readonly muchCode?: boolean;
+  /** A thread that was started already. */
+  readonly thread?: CompilerThread | undefined;
 }
 
 /** Whether a region has code of a page that was dropped while it was compiled. */
@@ -97,7 +101,7 @@ export class Regions {
   private dropped: number[] | "all" = [];
   private found: Beginning[] = [];
   private total = { regions: 0, kept: 0, droppedForMisses: 0, instructions: 0, bytes: 0, milliseconds: 0 };
-  private worker: Worker | undefined;
+  private thread: CompilerThread | undefined;
   private compiler: Compiler | "loading" | undefined;
   private readonly cache: CodeCache | undefined;
   /** Slots at which a region began that left misses to the interpreter too often. */
@@ -120,6 +124,7 @@ export class Regions {
     this.snapshots = new Snapshots(engine, this.installed, options.everything, this.warm);
     const { keep } = options;
     if (keep) this.cache = CodeCache.open(keep.directory, this.keyOf(keep.build));
+    if (options.thread) this.startCompiler();
   }
 
   /** All that compiled code depends on beside the pages it is of. */
@@ -144,16 +149,11 @@ export class Regions {
       });
       return;
     }
-    this.worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: tables });
-    this.worker.on("message", (result: JobResult) => {
+    this.thread = this.options.thread ?? new CompilerThread();
+    this.thread.begin(tables, (result) => {
       this.finished(result);
       this.dispatch();
     });
-    this.worker.on("error", (error) => {
-      throw error;
-    });
-    // Last: a listener for messages would keep the process alive again.
-    this.worker.unref();
   }
 
   private tables(): CompilerTables {
@@ -342,7 +342,7 @@ export class Regions {
 
   /** The compiler is there or on its way. */
   private get isStarted(): boolean {
-    return this.compiler !== undefined || this.worker !== undefined;
+    return this.compiler !== undefined || this.thread !== undefined;
   }
 
   /** Whether slots wait for a compiler that has not been started. `dispatch` is to be called from time to time. */
@@ -366,6 +366,8 @@ export class Regions {
 
   private hasEnough(): boolean {
     if (this.pending.length >= ENOUGH) return true;
+    // Of a guest that an earlier run kept some of, much is not to be compiled any more.
+    if (this.options.muchCode === true && this.total.kept === 0 && this.pending.length > 0) return true;
     const { view } = this.engine;
     const firstRegion = view.getInt32(GLOBAL.firstRegion, true);
     const enough = HOTTER * view.getInt32(GLOBAL.hot, true);
@@ -392,7 +394,7 @@ export class Regions {
       this.running.set(job.id, { job, stale: new Set(), generation: this.generation });
       if (this.compiler) this.finished(this.compiler.run(job));
       else
-        this.worker?.postMessage(
+        this.thread?.run(
           job,
           [...copies.values()].map(({ buffer }) => buffer as ArrayBuffer),
         );
