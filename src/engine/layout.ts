@@ -427,6 +427,7 @@ export const SYSREG_FLAG = {
   changesContext: 1 << 10,
   virtualCounter: 1 << 11,
   physicalCounter: 1 << 12,
+  fpControl: 1 << 13,
 } as const;
 export const SYSREG_ENTRY = { offset: 0, flags: 4, readTraps: 8, writeTraps: 12, size: 16 } as const;
 

@@ -56,9 +56,13 @@ export type FPRounding = (typeof FPRounding)[keyof typeof FPRounding];
 /** Control bits of FPCR that this implementation has; trap enables are RAZ/WI. */
 export const FPCR = { FZ16: 1 << 19, RMode: 3 << 22, FZ: 1 << 24, DN: 1 << 25, AHP: 1 << 26 } as const;
 export const RMODE_SHIFT = 22;
+/** All that FPCR has where there is no half-precision arithmetic (FEAT_FP16). */
+export const FPCR_WITHOUT_FP16 = FPCR.RMode | FPCR.FZ | FPCR.DN | FPCR.AHP;
 
 /** Cumulative exception flags, at their places in FPSR. */
 export const FPSR = { IOC: 1 << 0, DZC: 1 << 1, OFC: 1 << 2, UFC: 1 << 3, IXC: 1 << 4, IDC: 1 << 7 } as const;
+/** All that FPSR has: these, and QC. */
+export const FPSR_BITS = 0x0800_009f;
 
 /** FPCR decoded, and the FPSR flags raised so far by the operation under way. */
 export interface FpEnv {

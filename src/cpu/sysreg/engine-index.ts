@@ -33,6 +33,7 @@ function flagsOf(row: SysregRow, model: CpuModel): number {
   let flags = row.readEl | (row.writeEl << 4);
   if (isPlainRead(row)) flags |= SYSREG_FLAG.plainRead;
   if (isPlainWrite(row, model)) flags |= SYSREG_FLAG.plainWrite | (row.inlineEffect ? SYSREG_FLAG.changesContext : 0);
+  if (row.fpControl && trapsAreInline(row)) flags |= SYSREG_FLAG.fpControl;
   if (row.counter === "virtual") flags |= SYSREG_FLAG.virtualCounter;
   if (row.counter === "physical") flags |= SYSREG_FLAG.physicalCounter;
   return flags;

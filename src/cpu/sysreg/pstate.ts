@@ -3,6 +3,7 @@
  * saved slot: the fields of the vCPU block are the state.
  */
 import { CPU } from "../../engine/layout.js";
+import { FPCR, FPCR_WITHOUT_FP16, FPSR_BITS } from "../fp/format.js";
 import { type Access, bits, mask, type RowOptions, register } from "./row.js";
 
 const field =
@@ -55,18 +56,20 @@ export const PSTATE = [
   register("DIT", [3, 3, 4, 2, 5], { ...flag(CPU.dit, 24), features: ["DIT"] }),
   register("SSBS", [3, 3, 4, 2, 6], { ...flag(CPU.ssbs, 12), features: ["SSBS"] }),
   register("FPCR", [3, 3, 4, 4, 0], {
-    writable: (has) => bits(26, 22) | (has("FP16") ? mask(19) : 0n),
+    writable: (has) => BigInt(FPCR_WITHOUT_FP16 | (has("FP16") ? FPCR.FZ16 : 0)),
     trap: "floatingPoint",
     cell: CPU.fpcr,
     slotRead: true,
+    fpControl: true,
     read: field(CPU.fpcr, 0n),
     write: ({ vcpu }, value) => vcpu.setFpcr(Number(value)),
   }),
   register("FPSR", [3, 3, 4, 4, 1], {
-    writable: mask(27, 7, 4, 3, 2, 1, 0),
+    writable: BigInt(FPSR_BITS),
     trap: "floatingPoint",
     cell: CPU.fpsr,
     slotRead: true,
+    fpControl: true,
     read: field(CPU.fpsr, 0n),
     write: ({ vcpu }, value) => vcpu.setFpsr(Number(value)),
   }),

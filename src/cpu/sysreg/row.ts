@@ -73,6 +73,8 @@ export interface RowOptions {
   readonly changed?: (access: Access, before: bigint) => void;
   /** The engine stores writes itself and then does what `changed` would. */
   readonly inlineEffect?: true;
+  /** FPCR or FPSR: the engine carries out writes itself (engine/fp/mode.ts). */
+  readonly fpControl?: true;
   /** Reads are a function of virtual time that the engine computes itself. */
   readonly counter?: "physical" | "virtual";
 }

@@ -5,7 +5,7 @@
  * rounds as FPCR asks, but the first inexact result must be noticed), and everything else, which is for functions: those of
  * modal.ts as far as they go, or the exact path.
  */
-import { FPCR, FPSR, RMODE_SHIFT } from "../../cpu/fp/format.js";
+import { FPCR, FPCR_WITHOUT_FP16, FPSR, FPSR_BITS, RMODE_SHIFT } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, Value } from "../ir/value.js";
@@ -111,13 +111,29 @@ export const flushes = (fb: FunctionBuilder, cpu: I32, half: boolean): I32 =>
     .and(half ? FPCR.FZ16 : FPCR.FZ)
     .ne(0);
 
+/** `fpFastOf` for code. */
+function choosePath(fb: FunctionBuilder, cpu: I32): void {
+  const mode = word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS);
+  const fast = mode.eq(FPCR.FZ).select(fb.i32(FAST_FLUSHING), mode.eqz());
+  const isInexact = word(fb, cpu, CPU.fpsr).and(FPSR.IXC).ne(0);
+  fb.store("i32.store", cpu, isInexact.select(fast, fb.i32(0)), CPU.fpFast);
+}
+
+/** (cpu, CPU.fpcr or CPU.fpsr, value): MSR; 0, and nothing done, for FPCR.FZ16, which not every model has. */
+export const writeFpControl = defineFunction("writeFpControl", "iil", "i", (fb, cpu, cell, value) => {
+  const isFpcr = cell.eq(CPU.fpcr);
+  fb.if(isFpcr.and(value.wrap().and(FPCR.FZ16).ne(0)), () => fb.return(fb.i32(0)));
+  const written = value.and(isFpcr.select(fb.i64(BigInt(FPCR_WITHOUT_FP16)), fb.i64(BigInt(FPSR_BITS))));
+  fb.store("i64.store", cpu.add(cell), written);
+  choosePath(fb, cpu);
+  fb.return(fb.i32(1));
+});
+
 /** (cpu, flags): sets flags of FPSR. */
 const raiseFlags = defineFunction("raiseFlags", "ii", "", (fb, cpu, flags) => {
   const fpsr = word(fb, cpu, CPU.fpsr).or(flags);
   fb.store("i32.store", cpu, fpsr, CPU.fpsr);
-  const mode = word(fb, cpu, CPU.fpcr).and(FPCR_CHANGES_RESULTS);
-  const fast = mode.eq(FPCR.FZ).select(fb.i32(FAST_FLUSHING), mode.eqz());
-  fb.store("i32.store", cpu, fpsr.and(FPSR.IXC).ne(0).select(fast, fb.i32(0)), CPU.fpFast);
+  choosePath(fb, cpu);
 });
 export const raise = (fb: FunctionBuilder, cpu: I32, flags: number | I32): void =>
   fb.call(raiseFlags, cpu, typeof flags === "number" ? fb.i32(flags) : flags);

@@ -52,6 +52,9 @@ export interface CompiledRegion {
   readonly runs: readonly Run[];
 }
 
+/** Instructions of a region of which the interpreter carries out the first one, at least. */
+const WORTH_BEGINNING = 8;
+
 /** Bytes of the host's stack beside a region's locals: what V8 puts there while it computes, and the way out. */
 const FRAME_OVERHEAD = 256;
 
@@ -73,7 +76,8 @@ class Region extends RegionLayout {
   finish(): CompiledRegion | undefined {
     const head = this.blocks[this.indexOf.get(this.source.head) ?? -1];
     const asks = this.source.pages(0)?.isBreakpoint(this.source.head);
-    if (head === undefined || (head.length === 0 && asks !== true)) return undefined;
+    const instructions = this.reached.reduce((n, i) => n + (this.blocks[i] as BuiltBlock).length, 0);
+    if (head === undefined || (head.length === 0 && asks !== true && instructions < WORTH_BEGINNING)) return undefined;
     const { b } = this;
     // Before the mode is looked at on the way in, which says nothing.
     const { seesFpMode } = b;
@@ -93,7 +97,7 @@ class Region extends RegionLayout {
       body: emitFunction(b),
       entries: this.entries.map(placeOf),
       pages: [...this.pageSet],
-      instructions: this.reached.reduce((n, i) => n + (this.blocks[i] as BuiltBlock).length, 0),
+      instructions,
       seesFpMode,
       runs: this.runs,
     };

@@ -5,6 +5,7 @@
 
 import { sysregOffset } from "../../cpu/sysreg/table.js";
 import type { Builder } from "../../engine/builder.js";
+import { writeFpControl } from "../../engine/fp/mode.js";
 import { sysregAccess } from "../../engine/imports.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
 import { CPU, GLOBAL, SYSREG_FLAG } from "../../engine/layout.js";
@@ -73,11 +74,19 @@ export function readSysreg(b: Builder, sysreg: Operand, rt: Operand): void {
 export function writeSysreg(b: Builder, sysreg: Operand, rt: Operand): void {
   const encoding = b.operand(sysreg);
   const { flags, offset, allowed } = lookUp(b, encoding, true);
-  b.if(flags.and(SYSREG_FLAG.plainWrite).ne(0).and(allowed).eqz(), () => {
-    b.leave(sysregAccess, encoding.or(1 << 15), b.i32(0), b.operand(rt));
-  });
-  b.store("i64.store", b.cpu.add(offset), b.X(rt));
-  b.if(flags.and(SYSREG_FLAG.changesContext), () => {
-    b.callRuntime(contextChanged);
-  });
+  const slowly = (): void => b.leave(sysregAccess, encoding.or(1 << 15), b.i32(0), b.operand(rt));
+  b.if(
+    flags.and(SYSREG_FLAG.fpControl),
+    () => {
+      b.if(allowed.eqz(), slowly);
+      b.if((b.callRuntime(writeFpControl, offset, b.X(rt)) as I32).eqz(), slowly);
+    },
+    () => {
+      b.if(flags.and(SYSREG_FLAG.plainWrite).ne(0).and(allowed).eqz(), slowly);
+      b.store("i64.store", b.cpu.add(offset), b.X(rt));
+      b.if(flags.and(SYSREG_FLAG.changesContext), () => {
+        b.callRuntime(contextChanged);
+      });
+    },
+  );
 }

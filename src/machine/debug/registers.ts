@@ -2,6 +2,7 @@
  * The registers of a vCPU as a debugger sees them: `org.gnu.gdb.aarch64.core` and `.fpu` (GDB manual, "AArch64
  * Features"), over the vCPU's block, and system registers behind them. cpsr is PSTATE in the format of SPSR_ELx (DDI 0487, C5.2.18).
  */
+import { FPCR, FPCR_WITHOUT_FP16, FPSR_BITS } from "../../cpu/fp/format.js";
 import type { Vcpu } from "../../cpu/vcpu.js";
 import { CPU, CPU_FEATURE } from "../../engine/layout.js";
 import {
@@ -48,18 +49,15 @@ const vector = (at: number): Access => ({
   },
 });
 
-/** FPSR and FPCR bits that exist (C5.2.9, C5.2.8; trapping of floating-point exceptions is not implemented). */
-const FPSR_BITS = 0x0800_009fn;
-const FPCR_BITS = 0x07c8_0000n;
-
 const fpsr: Access = {
   read: (vcpu) => BigInt(vcpu.fpsr),
-  write: (vcpu, value) => withoutAbsent("fpsr", value, FPSR_BITS, () => vcpu.setFpsr(Number(value))),
+  write: (vcpu, value) => withoutAbsent("fpsr", value, BigInt(FPSR_BITS), () => vcpu.setFpsr(Number(value))),
 };
 
 const fpcr: Access = {
   read: (vcpu) => BigInt(vcpu.fpcr),
-  write: (vcpu, value) => withoutAbsent("fpcr", value, FPCR_BITS, () => vcpu.setFpcr(Number(value))),
+  write: (vcpu, value) =>
+    withoutAbsent("fpcr", value, BigInt(FPCR_WITHOUT_FP16 | FPCR.FZ16), () => vcpu.setFpcr(Number(value))),
 };
 
 /** PSTATE, with the stack pointer, traps and translation that go with the Exception level. */
