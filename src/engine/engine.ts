@@ -281,6 +281,12 @@ export class Engine {
     if (this.compiler !== "loading") this.compiler?.save();
   }
 
+  /** Ends the compiler's thread: what becomes hot from now on stays interpreted. */
+  close(): void {
+    this.regionOptions.thread?.end();
+    if (this.compiler !== "loading") this.compiler?.close();
+  }
+
   /** SYSREG_ENTRY rows are not as they were: what was compiled is dropped, and nothing is compiled until they are again. */
   setInterpretOnly(on: boolean): void {
     this.interpretOnly = on;

@@ -230,6 +230,7 @@ export class Machine {
         // What is wrong with the machine is said, whatever becomes of its files.
         const files = await loading.catch(() => []);
         for (const file of files) file.close();
+        engine.close();
         throw error;
       }
       target.machine.files = await loading;
@@ -534,8 +535,12 @@ export class Machine {
     this.engine.saveCode();
   }
 
-  /** Closes the stub and the files that were loaded: no reset after it. The console's backend is the caller's. */
+  /**
+   * Closes the stub and the files that were loaded, and ends the compiler: no reset after it. The console's backend is the
+   * caller's.
+   */
   async close(): Promise<void> {
+    this.engine.close();
     for (const file of this.files) file.close();
     await Promise.all(this.gdbServers.splice(0).map((server) => server.close()));
   }

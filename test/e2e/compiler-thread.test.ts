@@ -1,5 +1,5 @@
 /** When the compiler's thread is started ahead of the guest: as built, by the threads of the process at its first output. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,5 +37,24 @@ describe("the compiler's thread", () => {
     expect(await threadsOf(large, used)).toBe(without);
     expect(await threadsOf(large, "none")).toBe(without + 1);
     expect(await threadsOf(large, join(directory, "none-yet"))).toBe(without + 1);
+  });
+
+  it("ends with its machine", () => {
+    const program = `
+      import { readdirSync } from "node:fs";
+      import { loadKernelFile, loadMachineDescription, Machine } from ${JSON.stringify(join(ROOT, "dist/index.js"))};
+      const kernel = loadKernelFile(${JSON.stringify(large)});
+      const description = loadMachineDescription("virt");
+      const serial = { transmit() {}, onReceive() {} };
+      const levels = { el2: "hosted", el3: "hosted", idle: "skip", noReboot: false };
+      const threads = () => readdirSync("/proc/self/task").length;
+      const machine = await Machine.create({ description, cpu: "max", cpus: 1, memory: 1 << 26, kernel, serial, ...levels });
+      const before = threads();
+      await machine.close();
+      for (let i = 0; i < 500 && threads() === before; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+      console.log(before - threads());
+    `;
+    const said = execFileSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8" });
+    expect(said).toBe("1\n");
   });
 });

@@ -23,6 +23,11 @@ export class CompilerThread {
     this.worker.postMessage(tables);
   }
 
+  /** What it is at comes to nothing. */
+  end(): void {
+    void this.worker.terminate();
+  }
+
   /** What the job has in `buffers` is the thread's from now on. */
   run(job: Job, buffers: readonly ArrayBuffer[]): void {
     this.worker.postMessage(job, buffers);

@@ -156,6 +156,11 @@ export class Regions {
     });
   }
 
+  /** Ends the compiler's thread. */
+  close(): void {
+    this.thread?.end();
+  }
+
   private tables(): CompilerTables {
     const { view } = this.engine;
     const copy = (from: number, to: number): Int32Array => new Int32Array(view.buffer.slice(from, to));
