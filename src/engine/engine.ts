@@ -126,6 +126,7 @@ export class Engine {
   /** Compiled code knows which registers are plain to access; while a debugger catches some, there is none. */
   private interpretOnly = false;
   private compiler: Regions | "loading" | undefined;
+  private closed = false;
   readonly view: DataView;
   readonly bytes: Uint8Array;
   private readonly kept: KeptPages;
@@ -170,10 +171,11 @@ export class Engine {
       );
     }
     if (regions.length > MAX_REGIONS) throw new MemoryTooLarge(`more than ${MAX_REGIONS} RAM and ROM regions`);
+    const pages = alignUp(next, WASM_PAGE) / WASM_PAGE;
+    // A host that has no room for it says so before there is a thread to end.
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const thread = await compilerAhead(options);
     const image = await interpreterImage();
-    const pages = alignUp(next, WASM_PAGE) / WASM_PAGE;
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const view = new DataView(memory.buffer);
 
     view.setInt32(GLOBAL.cpuCount, options.cpus, true);
@@ -257,7 +259,8 @@ export class Engine {
 
   /** Compiles what has become hot, or has it compiled. Cheap when there is nothing; called between slices. */
   compileHot(): void {
-    if (this.interpretOnly) this.hot.length = 0;
+    if (this.interpretOnly || this.closed) this.hot.length = 0;
+    if (this.closed) return;
     const isWaiting = typeof this.compiler === "object" && this.compiler.isWaiting;
     if (this.hot.length === 0 && this.missOften.length === 0 && !isWaiting) return;
     const regions = this.loadedRegions();
@@ -283,6 +286,7 @@ export class Engine {
 
   /** Ends the compiler's thread: what becomes hot from now on stays interpreted. */
   close(): void {
+    this.closed = true;
     this.regionOptions.thread?.end();
     if (this.compiler !== "loading") this.compiler?.close();
   }

@@ -226,6 +226,7 @@ export class Machine {
       const loading = loadIntoMemory(engine, boot.loads);
       try {
         target.machine = new Machine(config, boot, model, engine);
+        target.machine.files = await loading;
       } catch (error) {
         // What is wrong with the machine is said, whatever becomes of its files.
         const files = await loading.catch(() => []);
@@ -233,7 +234,6 @@ export class Machine {
         engine.close();
         throw error;
       }
-      target.machine.files = await loading;
       return target.machine;
     } catch (error) {
       if (error instanceof MemoryTooLarge) throw new ConfigError("NO_ROOM", error.message);

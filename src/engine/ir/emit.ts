@@ -39,9 +39,21 @@ function written(statements: readonly Statement[], to = new Set<number>()): Set<
   return to;
 }
 
+/**
+ * Bytes of the host's stack beside locals: what V8 puts there while it computes, and what is between the function and one
+ * that it calls through the table.
+ */
+const FRAME_OVERHEAD = 256;
+
+/** A number of 27 bits as LEB128 of five bytes, whatever it is. */
+const wide = (value: number): Uint8Array =>
+  Uint8Array.from({ length: 5 }, (_, i) => ((value >>> (7 * i)) & 0x7f) | (i < 4 ? 0x80 : 0));
+
 class Emitter {
   readonly out = new ByteWriter();
   readonly hints: BranchHint[] = [];
+  /** Where FunctionBuilder.frameSize is to be written. */
+  readonly frameSizes: number[] = [];
   private readonly labels: (Label | undefined)[] = [];
   /** Locals by type: those of values that may still be used, and those of values that are not. */
   private readonly taken = new Map<TypeLetter, number[]>();
@@ -82,6 +94,13 @@ class Emitter {
     }
   }
 
+  /** The only constant that is known when all else is written. */
+  private lateConstant(node: Node): void {
+    this.out.opcode(node.opcode);
+    this.frameSizes.push(this.out.length);
+    this.out.bytes(wide(0));
+  }
+
   /** Leaves the node's value on the wasm stack. */
   private push(node: Node): void {
     if (node.constant !== undefined) {
@@ -90,6 +109,8 @@ class Emitter {
       node.uses--;
       this.out.opcode(CONTROL["local.get"]);
       this.out.u32(node.local);
+    } else if (node.opcode === CONTROL["i32.const"]) {
+      this.lateConstant(node);
     } else {
       this.compute(node);
     }
@@ -245,10 +266,14 @@ export function emitFunction(fb: FunctionBuilder): FunctionBody {
   const emitter = new Emitter(fb);
   emitter.statements(fb.root);
   if (fb.result !== "") emitter.out.opcode(CONTROL.unreachable);
+  const code = emitter.out.finish();
+  // There are no more locals from here on.
+  const frameSize = fb.locals.reduce((size, type) => size + (type === "v" ? 16 : 8), FRAME_OVERHEAD);
+  for (const at of emitter.frameSizes) code.set(wide(frameSize), at);
   return {
     signature: { params: fb.params, result: fb.result },
     locals: fb.locals as TypeLetter[],
-    code: emitter.out.finish(),
+    code,
     hints: emitter.hints,
   };
 }

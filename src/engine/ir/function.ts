@@ -178,6 +178,13 @@ export class FunctionBuilder {
   i32(value: number): I32 {
     return this.constant("i", CONTROL["i32.const"], value | 0) as I32;
   }
+  /**
+   * Bytes of the host's stack that the function takes at most. V8's first code has a place there for each local, of which
+   * values get some when the function is emitted.
+   */
+  frameSize(): I32 {
+    return new I32(this, new Node("def", "i", "pure", CONTROL["i32.const"]));
+  }
   i64(value: number | bigint): I64 {
     return this.constant("l", CONTROL["i64.const"], BigInt.asIntN(64, BigInt(value))) as I64;
   }

@@ -55,9 +55,6 @@ export interface CompiledRegion {
 /** Instructions of a region of which the interpreter carries out the first one, at least. */
 const WORTH_BEGINNING = 8;
 
-/** Bytes of the host's stack beside a region's locals: what V8 puts there while it computes, and the way out. */
-const FRAME_OVERHEAD = 256;
-
 /** The region round `source.head`; undefined where nothing can be compiled. */
 export function compileRegion(source: RegionSource, linker: Linker): CompiledRegion | undefined {
   const discovered = discover(source.pages, source.head, source.warm);
@@ -267,11 +264,6 @@ class Region extends RegionLayout {
     });
   }
 
-  /** Bytes of the host's stack: V8's first code, which is not optimised, has a place there for each local. */
-  private frameSize(): number {
-    return this.b.locals.reduce((size, type) => size + (type === "v" ? 16 : 8), FRAME_OVERHEAD);
-  }
-
   /** A call of instruction `at`, or of what is in `target`, that comes back to instruction `back`. */
   private call(block: BuiltBlock, index: number, at: number | undefined, back: number): void {
     const { b } = this;
@@ -285,7 +277,7 @@ class Region extends RegionLayout {
       else b.returnCall(jumpOut, b.cpu, left, address(), type);
       return;
     }
-    const frame = b.i32(this.frameSize());
+    const frame = b.frameSize();
     b.writeLocal(
       this.nextSlot,
       inPage
