@@ -49,6 +49,8 @@ describe("the compiler's thread", () => {
       const levels = { el2: "hosted", el3: "hosted", idle: "skip", noReboot: false };
       const threads = () => readdirSync("/proc/self/task").length;
       const machine = await Machine.create({ description, cpu: "max", cpus: 1, memory: 1 << 26, kernel, serial, ...levels });
+      // It has begun by then.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
       const before = threads();
       await machine.close();
       for (let i = 0; i < 500 && threads() === before; i++) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -5,8 +5,14 @@
 import { Worker } from "node:worker_threads";
 import type { CompilerTables, Job, JobResult } from "./job.js";
 
+/**
+ * A thread has the options of the process's command line, and Node refuses --input-type, which comes with --eval, where a file
+ * is to be run: then it has none of them.
+ */
+const OPTIONS = process.execArgv.some((option) => option.startsWith("--input-type")) ? { execArgv: [] } : {};
+
 export class CompilerThread {
-  private readonly worker = new Worker(new URL("./thread.js", import.meta.url));
+  private readonly worker = new Worker(new URL("./thread.js", import.meta.url), OPTIONS);
 
   constructor() {
     this.worker.on("error", (error) => {
