@@ -11,11 +11,11 @@ import { setFlagsFromString } from "node:v8";
 
 /**
  * And `plain`, which makes it what V8 has it, and the version from which V8 does so by itself, or is not known to have the
- * flag: it complains of one that it does not know. Checks of the stack at each function and each round of a loop are not needed: calls of regions are counted
- * (interpreter/ways-out.ts), nothing else recurs, and every loop ends with the budget. A collection of young objects has
- * less than a millisecond to do: shared out, it waits until the other threads have a processor, while a debugger waits.
- * The allocator of registers that V8 takes for functions of more than 8,192 values keeps hardly any of them in registers;
- * an interpreter's bytecodes are such a function (regions/discover.ts).
+ * flag: it complains of one that it does not know. Checks of the stack at each function and each round of a loop are not
+ * needed: what regions that call take of it is counted (interpreter/ways-out.ts), nothing else recurs, and every loop ends
+ * with the budget. A collection of young objects has less than a millisecond to do: shared out, it waits until the other
+ * threads have a processor, while a debugger waits. The allocator of registers that V8 takes for functions of more than
+ * 8,192 values keeps hardly any of them in registers; an interpreter's bytecodes are such a function (regions/discover.ts).
  */
 const FLAGS = [
   { name: "--experimental-wasm-branch-hinting", plain: "--no-experimental-wasm-branch-hinting", until: [13, 7] },

@@ -281,10 +281,8 @@ export class Session implements MonitorClient {
     const found = findCommand(payload);
     if (found === undefined) this.#reply(UNSUPPORTED);
     else if (found.command.always) this.#run(found.command, found.args);
-    else if (this.#control === undefined) {
-      if (found.command.unattached) this.#run(found.command, found.args);
-      else this.#reply(notAttached);
-    } else if (this.#control.ready) this.#run(found.command, found.args);
+    else if (this.#control === undefined && !found.command.unattached) this.#reply(notAttached);
+    else if (this.#control === undefined || this.#control.ready) this.#run(found.command, found.args);
     else if (this.#waiting.length === MAX_WAITING) this.#reply(tooEarly);
     else this.#waiting.push(payload);
   }
