@@ -206,3 +206,37 @@ block: .space 16
   expect(await ended).toEqual({ reason: "exit", status: 7 });
   expect(console()).toBe("x");
 });
+
+it("has a console that is the debugger's while there is one, and the machine's own before and after", async () => {
+  const { program, place, ended, console } = await start(`
+      adr   x1, opening
+      mov   w0, #1
+      hlt   #0xf000
+      adr   x1, block
+      str   x0, [x1]
+      mov   x19, #3
+next: mov   w0, #5
+      hlt   #0xf000
+here: sub   x19, x19, #1
+      cbnz  x19, next
+      adr   x1, status
+      mov   w0, #0x18
+      hlt   #0xf000
+      .balign 8
+opening: .quad name, 4, 3
+block: .quad 0, text, 5
+status: .quad 0x20026, 7
+name: .ascii ":tt"
+text: .ascii "said\\n"
+`);
+  const text = await gdb(
+    place,
+    ["break here", "continue", "monitor semihosting native", "continue", "delete", "detach"],
+    {
+      symbols: program.file,
+    },
+  );
+  expect(text.match(/^said$/gm)).toHaveLength(1);
+  expect((await ended).status).toBe(7);
+  expect(console()).toBe("said\nsaid\n");
+});

@@ -91,6 +91,49 @@ buffer: .space 32
     expect(machine.pc()).toBe(program.at("told"));
   });
 
+  it.each([
+    // What it reads: the block, the text by its address and length, a text that ends with NUL; and no byte more.
+    { name: "SYS_WRITE", operation: 5, argument: "block", label: "block", watched: [23, 4], size: 8, hit: 23n },
+    { name: "SYS_WRITE", operation: 5, argument: "block", label: "text", watched: [4, 8], size: 5, hit: 4n },
+    { name: "SYS_WRITE0", operation: 4, argument: "text", label: "text", watched: [8, 8], size: 9, hit: 8n },
+    { name: "SYS_WRITE0", operation: 4, argument: "text", label: "text", watched: [9, 8], size: 0, hit: 0n },
+    { name: "SYS_WRITE", operation: 5, argument: "block", label: "text", watched: [5, 1], size: 0, hit: 0n },
+  ])("and what it reads: $name, $watched of $label", async ({ operation, argument, label, watched, size, hit }) => {
+    const program = assemble(`
+      adr   x1, opened
+      mov   w0, #1                // SYS_OPEN: the console's output, handle 1
+      hlt   #0xf000
+      adr   x1, ${argument}
+      mov   w0, #${operation}
+      hlt   #0xf000
+told: nop
+end:  b     .
+      .balign 8
+opened: .quad console, 4, 3
+block:  .quad 1, text, 5
+        .space 8
+console: .ascii ":tt"
+text:   .asciz "read me!"
+        .space 16
+`);
+    const machine = await Rig.create(program, { semihosting: { commandLine: "" } });
+    const [offset = 0, length = 0] = watched;
+    const address = program.at(label) + BigInt(offset);
+    machine.point({ kind: "read", address, length });
+    machine.break("end");
+    const stop = await machine.continue();
+    expect(machine.console).toBe(operation === 4 ? "read me!" : "read ");
+    if (size === 0) {
+      expect(stop.reason.kind).toBe("breakpoint");
+      return;
+    }
+    expect(stop).toMatchObject({
+      reason: { kind: "watchpoint", via: "read", address: program.at(label) + hit },
+    });
+    expect("text" in stop.reason && stop.reason.text).toContain(`a semihosting call has read ${size} bytes at`);
+    expect(machine.pc()).toBe(program.at("told"));
+  });
+
   it.each<[WatchKind, number, number]>([
     ["read", 0, 16],
     ["write", 4, 8],

@@ -42,36 +42,27 @@ const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 export class DebugMemory {
   view: View = "current";
 
-  /** `written` hears of memory that is written: the physical address, and how many bytes. */
+  /** `touched` hears of memory that is written, or said to have been read: the physical address, and how many bytes. */
   constructor(
     private readonly machine: Machine,
-    private readonly written?: (pa: bigint, size: number) => void,
+    private readonly touched?: (pa: bigint, size: number, isWrite: boolean) => void,
   ) {}
 
   /** The readable bytes from `address` on, at least one and at most `length`, or why there is none. */
   read(vcpu: Vcpu, address: bigint, length: number): Uint8Array | TargetError {
     const bytes = new Uint8Array(length);
-    let done = 0;
-    while (done < length) {
-      const va = BigInt.asUintN(64, address + BigInt(done));
-      const chunk = Math.min(length - done, PAGE_SIZE - Number(va % BigInt(PAGE_SIZE)));
-      const got = this.readInPage(vcpu, va, bytes.subarray(done, done + chunk));
-      if (got instanceof TargetError) {
-        if (done === 0) return got;
-        break;
-      }
-      done += got;
-      if (got < chunk) break;
+    for (const { va, done, size } of piecesOf(address, length)) {
+      const got = this.readInPage(vcpu, va, bytes.subarray(done, done + size));
+      if (got instanceof TargetError) return done === 0 ? got : bytes.subarray(0, done);
+      if (got < size) return bytes.subarray(0, done + got);
     }
-    return bytes.subarray(0, done);
+    return bytes;
   }
 
   /** Writes all of the bytes or none. */
   write(vcpu: Vcpu, address: bigint, bytes: Uint8Array): TargetError | undefined {
     const parts: { readonly pa: bigint; readonly bytes: Uint8Array }[] = [];
-    for (let done = 0; done < bytes.length; ) {
-      const va = BigInt.asUintN(64, address + BigInt(done));
-      const chunk = Math.min(bytes.length - done, PAGE_SIZE - Number(va % BigInt(PAGE_SIZE)));
+    for (const { va, done, size } of piecesOf(address, bytes.length)) {
       const place = this.locate(vcpu, va);
       if (place instanceof TargetError) return place;
       if (place.kind === "device" && done > 0) {
@@ -81,12 +72,19 @@ export class DebugMemory {
         );
       }
       if (place.kind === "device") return this.writeDevice(place, bytes);
-      parts.push({ pa: place.pa, bytes: bytes.subarray(done, done + chunk) });
-      done += chunk;
+      parts.push({ pa: place.pa, bytes: bytes.subarray(done, done + size) });
     }
     for (const part of parts) this.machine.engine.writePhysical(part.pa, part.bytes);
-    if (this.written !== undefined) for (const part of parts) this.written(part.pa, part.bytes.length);
+    for (const part of parts) this.touched?.(part.pa, part.bytes.length, true);
     return undefined;
+  }
+
+  /** Bytes were read for the guest. Whoever reads to look says nothing. */
+  haveRead(vcpu: Vcpu, address: bigint, length: number): void {
+    for (const { va, size } of piecesOf(address, length)) {
+      const place = this.locate(vcpu, va);
+      if (!(place instanceof TargetError) && place.kind === "ram") this.touched?.(place.pa, size, false);
+    }
   }
 
   private readInPage(vcpu: Vcpu, va: bigint, into: Uint8Array): number | TargetError {
@@ -218,6 +216,15 @@ export class DebugMemory {
     const base = `${table} = ${hex(vcpu.sysreg(table))}`;
     const onWalk = nested ? ", in the walk for a stage 1 table" : "";
     return new TargetError(Errno.EFAULT, `${hex(va)}: ${where}, ${base}${ipa}${onWalk}`);
+  }
+}
+
+/** A range as parts of pages: where each begins, how many bytes are before it, and its own. */
+function* piecesOf(address: bigint, length: number): Generator<{ va: bigint; done: number; size: number }> {
+  for (let done = 0, size = 0; done < length; done += size) {
+    const va = BigInt.asUintN(64, address + BigInt(done));
+    size = Math.min(length - done, PAGE_SIZE - Number(va % BigInt(PAGE_SIZE)));
+    yield { va, done, size };
   }
 }
 

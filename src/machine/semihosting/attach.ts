@@ -53,8 +53,8 @@ export function attachSemihosting(options: SemihostingOptions, place: Semihostin
     take: (length) => place.input.take(length),
   };
   const semihosting = new Semihosting(options, {
-    memory: new DebugMemory(machine, (pa, size) =>
-      machine.debug.deviceAccess(Number(pa), size, true, "a semihosting call"),
+    memory: new DebugMemory(machine, (pa, size, isWrite) =>
+      machine.debug.deviceAccess(Number(pa), size, isWrite, "a semihosting call"),
     ),
     console: { write: (...args) => console.write(...args), take: (length) => console.take(length) },
     epoch,

@@ -12,6 +12,8 @@ export interface Caller {
   readonly argument: bigint;
   /** All of the bytes. @throws SemihostingError EFAULT. */
   read(address: bigint, length: number): Uint8Array;
+  /** The same, to find out how far to read: watchpoints do not hear of it. */
+  peek(address: bigint, length: number): Uint8Array;
   /** @throws SemihostingError EFAULT. */
   write(address: bigint, bytes: Uint8Array): void;
 }
@@ -75,13 +77,13 @@ const nameField = (caller: Caller, n: number): string => nameAt(caller, field(ca
 function* untilNul(caller: Caller): Generator<Uint8Array> {
   // Pieces end where a page may: what is behind it need not be there.
   for (let at = caller.argument; ; ) {
-    const piece = caller.read(at, 64 - Number(at & 63n));
+    const piece = caller.peek(at, 64 - Number(at & 63n));
     const end = piece.indexOf(0);
     if (end >= 0) {
-      yield piece.subarray(0, end);
+      yield caller.read(at, end + 1).subarray(0, end);
       return;
     }
-    yield piece;
+    yield caller.read(at, piece.length);
     at += BigInt(piece.length);
   }
 }

@@ -18,6 +18,8 @@ import { ERRNO, SemihostingError } from "./errors.js";
 
 /** What a handle of the guest's stands for. Positions and lengths in bytes; failures are thrown. */
 export interface OpenFile {
+  /** What a debugger knows it by, where one has it or may have it. */
+  readonly debuggersFd?: number;
   readonly isTerminal: boolean;
   /** At most `length` bytes, none at the end; undefined when they come later. */
   read(length: number): Uint8Array | undefined;

@@ -3,9 +3,10 @@
  * debugger's. A call becomes one or more requests; the debugger reads and writes guest memory by itself in between.
  */
 import type { FileRequest, Inbox } from "../../gdb/target.js";
-import type { Caller, Operation } from "./calls.js";
+import type { CallContext, Caller, Operation } from "./calls.js";
 import { ERRNO, SemihostingError } from "./errors.js";
 import type { OpenFile } from "./files.js";
+import { openConsole } from "./streams.js";
 
 /** Asks the debugger: "open,ADDRESS/LENGTH,FLAGS,MODE"; false when there is none that would. */
 export type AskDebugger = (request: FileRequest) => boolean;
@@ -32,7 +33,7 @@ const INBOX = 0xffff_ffff_ffff_fff0n;
 /** A file of the debugger's. What is left of it without a debugger is errors. */
 export class RemoteFile implements OpenFile {
   readonly isTerminal = false;
-  constructor(readonly fd: number) {}
+  constructor(readonly debuggersFd: number) {}
   read(): never {
     throw new SemihostingError(ERRNO.EIO);
   }
@@ -50,9 +51,11 @@ export class RemoteFile implements OpenFile {
 
 export type Answer = (result: bigint, errno: number) => void;
 
+type RemoteContext = Pick<CallContext, "handles" | "console">;
+
 interface RemoteCall {
   readonly caller: Caller;
-  readonly handles: Map<number, OpenFile>;
+  readonly context: RemoteContext;
   /** Field of the parameter block. */
   field(n: number): bigint;
   /** The debugger's file of the handle in field 0; undefined when it is none. */
@@ -68,27 +71,27 @@ const text = (address: bigint, length: bigint): string => `${hex(address)}/${hex
 
 /** Each gives whether the debugger has it; false leaves it to the machine. */
 const CALLS: Readonly<Record<string, (call: RemoteCall) => boolean>> = {
-  SYS_OPEN({ caller, field, ask, handles, answer }) {
+  SYS_OPEN({ caller, field, ask, context: { handles, console }, answer }) {
     const mode = Number(field(1));
     const flags = OPEN_FLAGS[mode];
     const name = Buffer.from(caller.read(field(0), Number(field(2)))).toString("latin1");
     if (flags === undefined || name === ":semihosting-features") return false;
-    const opened = (fd: number): bigint => {
+    const opened = (file: OpenFile): bigint => {
       let handle = 1;
       while (handles.has(handle)) handle++;
-      handles.set(handle, new RemoteFile(fd));
+      handles.set(handle, file);
       return BigInt(handle);
     };
     if (name === ":tt") {
-      // Its standard streams need no opening.
-      answer(opened(mode < 4 ? 0 : mode < 8 ? 1 : 2), 0);
+      // Its standard streams need no opening. Without a debugger they are the machine's.
+      answer(opened({ ...openConsole(console, mode), debuggersFd: mode < 4 ? 0 : mode < 8 ? 1 : 2 }), 0);
       return true;
     }
     return ask(`open,${text(field(0), field(2))},${hex(flags)},${hex(CREATED_MODE)}`, (result, errno) =>
-      answer(result < 0n ? result : opened(Number(result)), errno),
+      answer(result < 0n ? result : opened(new RemoteFile(Number(result))), errno),
     );
   },
-  SYS_CLOSE({ file, field, ask, handles, answer }) {
+  SYS_CLOSE({ file, field, ask, context: { handles }, answer }) {
     const fd = file();
     const handle = Number(field(0));
     if (fd === undefined) return false;
@@ -160,7 +163,7 @@ function transfer(name: "read" | "write", { file, field, ask, answer }: RemoteCa
 export function callDebugger(
   operation: Operation,
   caller: Caller,
-  handles: Map<number, OpenFile>,
+  context: RemoteContext,
   askDebugger: AskHere,
   answer: Answer,
   interrupted: () => void,
@@ -178,11 +181,10 @@ export function callDebugger(
   return (
     CALLS[operation.name]?.({
       caller,
-      handles,
+      context,
       field,
       file() {
-        const file = handles.get(Number(field(0)));
-        return file instanceof RemoteFile ? file.fd : undefined;
+        return context.handles.get(Number(field(0)))?.debuggersFd;
       },
       ask,
       answer,

@@ -135,7 +135,7 @@ export class Semihosting {
     };
     try {
       const request = (wanted: Omit<FileRequest, "vcpu">): boolean => ask({ ...wanted, vcpu: core.index });
-      if (callDebugger(operation, caller, this.context.handles, request, answer, interrupted)) return true;
+      if (callDebugger(operation, caller, this.context, request, answer, interrupted)) return true;
     } catch (error) {
       if (!(error instanceof SemihostingError)) throw error;
     }
@@ -155,11 +155,22 @@ export class Semihosting {
   }
 
   private attempt(core: Core, operation: Operation, caller: Caller): void {
-    const result = perform(operation, caller, this.context);
+    const readings: { readonly address: bigint; readonly length: number }[] = [];
+    const heard: Caller = {
+      ...caller,
+      read(address, length) {
+        readings.push({ address, length });
+        return caller.read(address, length);
+      },
+    };
+    const result = perform(operation, heard, this.context);
     if (result === LATER) {
       core.blocked = true;
       this.waiting.push({ core, operation, caller });
-    } else core.vcpu.setX(0, BigInt.asUintN(64, result));
+      return;
+    }
+    core.vcpu.setX(0, BigInt.asUintN(64, result));
+    for (const { address, length } of readings) this.port.memory.haveRead(core.vcpu, address, length);
   }
 
   private answer(core: Core, result: bigint, errno: number): void {
@@ -178,13 +189,15 @@ export class Semihosting {
 
   private callerOf(vcpu: Vcpu): Caller {
     const { memory } = this.port;
+    const read = (address: bigint, length: number): Uint8Array => {
+      const bytes = length === 0 ? new Uint8Array(0) : memory.read(vcpu, BigInt.asUintN(64, address), length);
+      if (bytes instanceof TargetError || bytes.length < length) throw new SemihostingError(ERRNO.EFAULT);
+      return bytes;
+    };
     return {
       argument: vcpu.x(1),
-      read(address, length) {
-        const bytes = length === 0 ? new Uint8Array(0) : memory.read(vcpu, BigInt.asUintN(64, address), length);
-        if (bytes instanceof TargetError || bytes.length < length) throw new SemihostingError(ERRNO.EFAULT);
-        return bytes;
-      },
+      read,
+      peek: read,
       write(address, bytes) {
         if (bytes.length > 0 && memory.write(vcpu, BigInt.asUintN(64, address), bytes) instanceof TargetError) {
           throw new SemihostingError(ERRNO.EFAULT);
