@@ -94,7 +94,10 @@ export class Catches {
     );
   }
 
-  /** Levels, as bits, whose exceptions a catch is to be asked of. Device accesses to a hosted level that is not asked about are shorter. */
+  /**
+   * Levels, as bits, whose exceptions a catch is to be asked of. Device accesses to a hosted level that is not asked about
+   * are shorter.
+   */
   private levelsOf({ to, guestOnly }: Catch): number {
     if (to !== undefined) return 1 << to;
     return guestOnly ? ALL_LEVELS & ~HostedLevels.levelsOf(this.machine.config) : ALL_LEVELS;
