@@ -180,6 +180,8 @@ export interface OsTable {
 export interface MonitorClient {
   /** It may look and change nothing. */
   readonly observes: boolean;
+  /** False once it has detached, or has killed the machine: its connection has outlived that. */
+  readonly attached: boolean;
   /** Makes an observer the client that controls, where there is none. Gives whether this one does now. */
   takeControl(): boolean;
   readonly points: ClientPoints;

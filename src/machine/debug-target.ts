@@ -400,6 +400,13 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.stand({ vcpu: 0, reason: { kind: "reset" } });
   }
 
+  /** A machine that runs does so again from power-on: it is nobody's to stop. */
+  private resetRunning(): void {
+    this.machine.setPaused(true);
+    this.machine.reset();
+    this.machine.setPaused(false);
+  }
+
   /** A semihosting call: the machine stands until the client has answered, or is gone. */
   private askForFile(request: FileRequest): boolean {
     const asked: FileRequest = {
@@ -568,8 +575,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
           return new TargetError(Errno.EPERM, "reset: the machine has ended");
         }
         const refusal = this.resetRefusal();
-        if (refusal === undefined) this.reset();
-        return refusal;
+        if (refusal !== undefined) return refusal;
+        if (client?.attached === false && this.standing === undefined) this.resetRunning();
+        else this.reset();
+        return undefined;
       },
     });
     // It may have switched a vCPU on or off.

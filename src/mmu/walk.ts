@@ -59,7 +59,7 @@ const MEM_ATTR_NON_CACHEABLE = 5;
 
 const ADDRESS_MASK = (1n << 48n) - 1n;
 /** ID_AA64MMFR0_EL1.PARange of every CPU model. */
-const PHYSICAL_BITS = 44;
+export const PHYSICAL_BITS = 44;
 
 /**
  * Host address of a guest physical address in RAM or ROM, or 0. Bit 0 of the result: read-only. What is not Secure alone

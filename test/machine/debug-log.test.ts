@@ -80,7 +80,8 @@ describe("the log", () => {
   it.each([
     ["log", /^exceptions +off every exception.*\nmmio +off /],
     ["log nothing on", /^refused: nothing is logged as "nothing"; there are exceptions, mmio/],
-    ["log mmio", /^refused: log mmio : on or off/],
+    ["log mmio", /^refused: log mmio: on or off/],
+    ["log mmio maybe", /^refused: log mmio maybe: on or off/],
   ])("answers %s", async (command, words) => {
     const rig = await Rig.create(assemble("nop"));
     const output = rig.target.monitor(command, 0);

@@ -227,6 +227,36 @@ describe("tables", () => {
     );
   });
 
+  it("are none where stage 1 is off: what is no physical address ends there", async () => {
+    const rig = await Rig.create(assemble("nop"));
+    const { vcpu } = rig.machine.cores[0]!;
+    const walk = rig.machine.engine.exports.walk;
+    for (const [tcr, va] of [
+      [0n, 0x1000_4008_0000n],
+      [0n, 0xff00_0000_4008_0000n],
+      [1n << 38n, 0xff80_0000_4008_0000n],
+      [1n << 38n, 0xff00_0000_4008_0000n],
+      [1n << 37n, 0xff00_0000_4008_0000n],
+    ] as const) {
+      vcpu.setSysreg("TCR_EL1", tcr);
+      const fault = walk(vcpu.base, CONTEXT.el10, va, ACCESS.read);
+      const at = `0x${va.toString(16)}`;
+      if (fault === 0) {
+        const pa = vcpu.get64(CPU.walkPa).toString(16);
+        expect(monitor(rig, `walk ${at}`)).toMatch(
+          new RegExp(`^stage 1 is off in regime el1\nstage 2: [^]*\n${at} is at physical address 0x${pa}\n$`),
+        );
+        continue;
+      }
+      // An address size fault at level 0 of stage 1.
+      expect(fault & 0xff).toBe(FSC.addressSize);
+      expect(monitor(rig, `walk ${at}`)).toBe(
+        "stage 1 is off in regime el1\n" +
+          `${at}: address size fault (physical addresses have 44 bits) at stage 1 level 0\n`,
+      );
+    }
+  });
+
   it("are merged into ranges", async () => {
     const rig = await mapped();
     const lines = monitor(rig, "maps el1").split("\n");

@@ -37,7 +37,12 @@ describe("ranges of virtual memory", () => {
     const hole = region(rig, 0x5000_0000n);
     expect(hole.permissions).toBeUndefined();
     expect(hole.start).toBe(0x4100_0000n);
-    expect(region(rig, (1n << 64n) - 1n).start + region(rig, (1n << 64n) - 1n).size).toBe(1n << 64n);
+  });
+
+  it.each(["hosted", "guest"] as const)("have none beyond physical addresses, EL2 %s", async (el2) => {
+    const rig = await Rig.create(assemble(LOOP), { el2 });
+    const { start, size, permissions } = region(rig, 1n << 44n);
+    expect([start > 0x4100_0000n, start + size, permissions]).toEqual([true, 1n << 64n, undefined]);
   });
 
   it("are what the tables map alike, and the holes between", async () => {

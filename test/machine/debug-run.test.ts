@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { CODE_PAGE, CPU, GLOBAL } from "../../src/engine/layout.js";
 import { CoreRegister } from "../../src/gdb/index.js";
+import type { MonitorClient } from "../../src/gdb/target.js";
 import { DEFAULT_STEP_MODE } from "../../src/machine/step.js";
 import { assemble, Rig, TEXT } from "./debug-rig.js";
 
@@ -781,6 +782,26 @@ describe("power", () => {
     expect([rig.pc(), rig.x(1), rig.machine.scheduler.now()]).toEqual([TEXT, 0n, 0n]);
     expect(await rig.continue()).toEqual(breakpoint());
   });
+
+  it.each([
+    { state: "running", attached: false, words: "runs from", stands: false },
+    { state: "running", attached: true, words: "stands at", stands: true },
+    { state: "standing", attached: false, words: "stands at", stands: true },
+  ])(
+    "$words its first instruction: reset while $state, asked by a client that is attached: $attached",
+    async (given) => {
+      const { state, attached, words, stands } = given;
+      const rig = await Rig.create(assemble(COUNT), { wait: state === "standing" });
+      const client = { attached, observes: false } as MonitorClient;
+      const hit = rig.nextStop();
+      rig.break("loop");
+      expect(rig.target.monitor("reset", 0, client)).toBe(`reset: the machine ${words} its first instruction\n`);
+      expect(rig.target.standing?.reason.kind).toBe(stands ? "reset" : undefined);
+      // It is at its beginning, and goes on by itself or not.
+      if (!stands) expect(await hit).toEqual(breakpoint());
+      else expect([rig.pc(), rig.machine.scheduler.now()]).toEqual([TEXT, 0n]);
+    },
+  );
 
   it.each(["standing", "running"])("is killed while %s", async (state) => {
     const rig = await Rig.create(assemble(COUNT), { wait: state === "standing" });

@@ -5,6 +5,7 @@
 
 import type { Vcpu } from "../../cpu/vcpu.js";
 import type { MemoryRegion, VirtualRange } from "../../gdb/target.js";
+import { PHYSICAL_BITS } from "../../mmu/walk.js";
 import type { Machine } from "../machine.js";
 import { currentRegime, isEmulated } from "./memory.js";
 import {
@@ -75,9 +76,8 @@ class Leaves {
     const range = stage1Applies(vcpu, regime) ? stage1Of(vcpu, regime, address) : { va: address };
     const walked = walkAll(this.tables, regime, address);
     const { stage1, stage2, failure, pa } = walked;
-    if (typeof range === "string" || (stage1 === undefined && stage2?.translation.steps.length === 0)) {
-      return outside(vcpu, regime, address);
-    }
+    const isOutside = stage1 === undefined && (failure?.stage === 1 || stage2?.translation.steps.length === 0);
+    if (typeof range === "string" || isOutside) return outside(vcpu, regime, address);
     const cover = Math.min(...[stage1, stage2].map((walk) => (walk === undefined ? 64 : coverOf(walk))));
     const size = 1n << BigInt(cover);
     const leaf = { start: address - (range.va & (size - 1n)), size };
@@ -119,7 +119,8 @@ class Leaves {
 /** Between the ranges of the two table bases, or beyond the one that there is. */
 function outside(vcpu: Vcpu, regime: Regime, address: bigint): VirtualRange {
   if (!stage1Applies(vcpu, regime)) {
-    const start = 1n << BigInt(stage2Of(vcpu).inputBits);
+    const inputBits = regime === "el1" && stage2Applies(vcpu) ? stage2Of(vcpu).inputBits : PHYSICAL_BITS;
+    const start = 1n << BigInt(Math.min(inputBits, PHYSICAL_BITS));
     return { start, size: SPACE - start };
   }
   const low = stage1Of(vcpu, regime, 0n);

@@ -6,6 +6,7 @@
 import { isSecureBelowEl3 } from "../../cpu/debug.js";
 import type { Vcpu } from "../../cpu/vcpu.js";
 import { CPU, CPU_FEATURE } from "../../engine/layout.js";
+import { PHYSICAL_BITS } from "../../mmu/walk.js";
 import type { Machine } from "../machine.js";
 
 /** Translation regimes with stage 1 tables; `el1` is EL1&0, `el20` is EL2&0 of a VHE host. */
@@ -117,14 +118,23 @@ export const hasTwoRanges = (regime: Regime): boolean => regime === "el1" || reg
 /** The Exception level whose registers govern the regime. */
 export const levelOf = (regime: Regime): number => (regime === "el1" ? 1 : regime === "el3" ? 3 : 2);
 
+/** Whether the top byte of an address is a tag: TCR_ELx.TBI, of the address's range where there are two. */
+const isTagged = (tcr: bigint, regime: Regime, raw: bigint): boolean =>
+  flag(tcr, !hasTwoRanges(regime) ? 20 : flag(raw, 55) ? 38 : 37);
+
+/** The output of a stage 1 that is off: the address without its tag; or why there is none (D8.2.10). */
+function flatOutput(vcpu: Vcpu, regime: Regime, raw: bigint): bigint | string {
+  const flat = isTagged(vcpu.sysreg(`TCR_EL${levelOf(regime)}`), regime, raw) ? below(raw, 56) : raw;
+  return flat >> BigInt(PHYSICAL_BITS) === 0n ? flat : `physical addresses have ${PHYSICAL_BITS} bits`;
+}
+
 /** The tables for an address and the address without its tag; or why the regime has none for it. */
 export function stage1Of(vcpu: Vcpu, regime: Regime, raw: bigint): { stage: Stage; va: bigint } | string {
   const el = levelOf(regime);
   const tcr = vcpu.sysreg(`TCR_EL${el}`);
   const twoRanges = hasTwoRanges(regime);
   const high = twoRanges && flag(raw, 55);
-  const ignored = flag(tcr, twoRanges ? (high ? 38 : 37) : 20);
-  const va = !ignored ? raw : high ? BigInt.asUintN(64, BigInt.asIntN(56, raw)) : below(raw, 56);
+  const va = !isTagged(tcr, regime, raw) ? raw : high ? BigInt.asUintN(64, BigInt.asIntN(56, raw)) : below(raw, 56);
   const granule = high ? highGranuleOf(field(tcr, 30, 2)) : granuleOf(field(tcr, 14, 2));
   const inputBits = 64 - Math.min(Math.max(field(tcr, high ? 16 : 0, 6), 16), 48);
   const above = BigInt.asIntN(64, va) >> BigInt(inputBits);
@@ -339,6 +349,10 @@ export function walkAll(tables: Tables, regime: Regime | "ipa", raw: bigint): Fu
     stage1 = { stage, translation: tables.walk(stage, va, both) };
     if (stage1.translation.failure !== undefined) return { stage1, failure: stage1.translation.failure };
     ipa = stage1.translation.output;
+  } else if (regime !== "ipa") {
+    const flat = flatOutput(vcpu, regime, raw);
+    if (typeof flat === "string") return { failure: { stage: 1, level: 0, why: `address size fault (${flat})` } };
+    ipa = flat;
   }
   const first = stage1 === undefined ? {} : { stage1 };
   if (!both) return { ...first, pa: ipa };

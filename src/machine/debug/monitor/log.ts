@@ -13,7 +13,8 @@ export const log: MonitorCommand = {
       const chosen = LOG_CATEGORIES.filter((category) => name === "all" || name === category);
       if (chosen.length === 0)
         return refuse(`nothing is logged as "${name}"; there are ${LOG_CATEGORIES.join(", ")}, all`);
-      if (state !== "on" && state !== "off") return refuse(`log ${name} ${state ?? ""}: on or off`);
+      if (state !== "on" && state !== "off")
+        return refuse(`${["log", name, state].filter(Boolean).join(" ")}: on or off`);
       for (const category of chosen) machine.switchLog(category, state === "on");
     }
     return LOG_CATEGORIES.map(

@@ -25,9 +25,14 @@ export const infoCpus: MonitorCommand = {
 
 export const reset: MonitorCommand = {
   name: "reset",
-  help: "back to power-on, breakpoints kept; GDB then needs `maintenance flush register-cache`",
+  help:
+    "back to power-on, breakpoints kept; GDB then needs `maintenance flush register-cache`. After a detach the machine " +
+    "runs on, from there",
   example: "monitor reset",
-  run: (context) => context.reset() ?? ["reset: the machine stands at its first instruction"],
+  run: (context) =>
+    context.reset() ?? [
+      `reset: the machine ${context.machine.isPaused ? "stands at" : "runs from"} its first instruction`,
+    ],
 };
 
 /** What QEMU's monitor calls it. */

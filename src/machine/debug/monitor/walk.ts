@@ -9,6 +9,7 @@ import {
   isSecureOutput,
   type Regime,
   type StageWalk,
+  stage1Applies,
   Tables,
   walkAll,
 } from "../tables.js";
@@ -59,10 +60,8 @@ export const walk: MonitorCommand = {
     if (regime instanceof TargetError) return regime;
     const walked = walkAll(new Tables(context.machine, vcpu), regime, va);
     const { stage1, stage2, failure, pa } = walked;
-    // An address outside of what the registers translate has no tables.
-    const isOff = regime !== "ipa" && stage1 === undefined && failure?.stage !== 1;
     const lines = [
-      ...(isOff ? [`stage 1 is off in regime ${regime}`] : []),
+      ...(regime !== "ipa" && !stage1Applies(vcpu, regime) ? [`stage 1 is off in regime ${regime}`] : []),
       ...(stage1 === undefined ? [] : describeStage(stage1, vcpu, regime)),
       ...(stage2 === undefined ? [] : describeStage(stage2, vcpu, "ipa")),
     ];
