@@ -68,6 +68,17 @@ describe("extended mode", () => {
   });
 });
 
+it("leaves symbols where GDB's user has put them, at each connection", async () => {
+  const session = await firmware.start();
+  const text = await gdb(
+    session.place,
+    ["info address transfer", "disconnect", `target remote ${session.place}`, "info address transfer"],
+    { symbols: session.symbols, settings: ["symbol-file", `symbol-file -o 0x100000 ${session.symbols}`] },
+  );
+  const places = [...text.matchAll(/^Symbol "transfer".* (0x\w+)/gm)].map(([, place]) => place);
+  expect(places).toEqual([expect.stringMatching(/^0x401/), places[0]]);
+});
+
 describe("a GDB without a file", () => {
   it("gets the program from the machine, with symbols and source", async () => {
     const session = await firmware.start();

@@ -48,7 +48,7 @@ export class Session {
   private constructor(
     readonly machine: Machine,
     readonly place: string,
-    private readonly symbols: string,
+    readonly symbols: string,
     readonly ended: Promise<MachineExit>,
     private readonly bytes: readonly number[],
   ) {}

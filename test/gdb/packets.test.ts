@@ -59,7 +59,7 @@ describe.each(segmentations)("packets sent %s", (segmentation) => {
     ["Hcp1.-1", "OK"],
     ["Hcp1.1", "OK"],
     ["Hcp1.9", "E03"],
-    ["qOffsets", "Text=0;Data=0;Bss=0"],
+    ["qOffsets", ""],
     ["qSymbol::", "OK"],
     ["vCont?", "vCont;c;C;s;S;r;t"],
     ["m40000000,8", "1f2003d500040091"],
