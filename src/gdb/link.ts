@@ -101,7 +101,7 @@ export class Link {
         return;
       case "packet":
         this.#owed = this.#acknowledging;
-        this.#listener.packet(Buffer.from(event.payload.buffer).toString("latin1"));
+        this.#listener.packet(event.payload);
         // The reply comes later: a resumption's, when the machine stands.
         if (this.#owed) this.#transport.send(ACK);
         this.#owed = false;

@@ -34,6 +34,8 @@ const FAREWELL_MS = 200;
 /** The longest packet, in bytes, that is looked at before turning a client away. */
 const REFUSED_PACKET = 1024;
 
+const NOTHING = new Uint8Array(0);
+
 export interface GdbServerOptions {
   readonly target: DebugTarget;
   readonly endpoint: Endpoint;
@@ -123,9 +125,12 @@ export class GdbServer {
       if (session !== undefined) clients.leave(session);
     };
     let resumptions = 0;
-    let untaken: Uint8Array = new Uint8Array(0);
+    let untaken = NOTHING;
     const pump = (): void => {
-      if (session !== undefined || !open) untaken = untaken.subarray(open ? session?.receive(untaken) : untaken.length);
+      if (session !== undefined || !open) {
+        const taken = session !== undefined && open ? session.receive(untaken) : untaken.length;
+        untaken = taken === untaken.length ? NOTHING : untaken.subarray(taken);
+      }
       if (untaken.length > 0) socket.pause();
       else socket.resume();
     };

@@ -20,7 +20,7 @@ function parse(stream: string | Uint8Array, limit = 64): ParserEvent[] {
 }
 
 const said = (stream: string, limit?: number) =>
-  parse(stream, limit).map((event) => (event.kind === "packet" ? latin1(event.payload) : event.kind.toUpperCase()));
+  parse(stream, limit).map((event) => (event.kind === "packet" ? event.payload : event.kind.toUpperCase()));
 
 describe("outgoing frames", () => {
   it.each([
@@ -113,7 +113,7 @@ describe("incoming bytes", () => {
       fc.property(fc.uint8Array({ maxLength: 64 }), (payload) => {
         const [event, ...more] = parse(latin1(packet(payload)));
         expect(more).toEqual([]);
-        expect(event?.kind === "packet" && latin1(event.payload)).toBe(latin1(payload));
+        expect(event?.kind === "packet" && event.payload).toBe(latin1(payload));
       }),
     );
   });

@@ -3,7 +3,7 @@
  * Protocol", sections "Overview" and "Notification Packets").
  */
 
-import { hexByte } from "./hex.js";
+import { DIGIT_PAIRS } from "./hex.js";
 import { COUNT_BIAS, codedRepeats } from "./run-length.js";
 
 /** The characters that mean something to framing. */
@@ -72,6 +72,8 @@ function frame(mark: number, payload: Uint8Array | string): Uint8Array {
     at += coded;
   }
   out[length++] = Mark.end;
-  out.write(hexByte(sum & 0xff), length, "latin1");
-  return out.subarray(0, length + 2);
+  const digits = DIGIT_PAIRS[sum & 0xff] as number;
+  out[length++] = digits & 0xff;
+  out[length++] = digits >> 8;
+  return out.subarray(0, length);
 }

@@ -4,6 +4,7 @@
  */
 
 import { Mark } from "./frame.js";
+import { DIGIT_PAIRS } from "./hex.js";
 import { COUNT_BIAS, codable, MAX_REPEATS, MIN_REPEATS } from "./run-length.js";
 
 /** A reply that consists of these bytes, in hexadecimal. */
@@ -11,12 +12,6 @@ export class HexBytes {
   constructor(readonly bytes: Uint8Array) {}
 }
 
-const digits = "0123456789abcdef";
-/** Both characters of a byte, the first in the low half; and their sum. */
-const PAIRS = Uint16Array.from({ length: 256 }, (_, byte) => {
-  const [high, low] = [digits.charCodeAt(byte >> 4), digits.charCodeAt(byte & 15)];
-  return high | (low << 8);
-});
 /** Shorter runs of bytes are not looked for. */
 const MIN_RUN = 2;
 
@@ -28,7 +23,7 @@ export function encodeHexPacket({ bytes }: HexBytes): Uint8Array {
   out[length++] = Mark.packet;
   for (let at = 0; at < bytes.length; ) {
     const byte = bytes[at] as number;
-    const pair = PAIRS[byte] as number;
+    const pair = DIGIT_PAIRS[byte] as number;
     const high = pair & 0xff;
     const low = pair >> 8;
     if (high === low) {
@@ -58,7 +53,7 @@ export function encodeHexPacket({ bytes }: HexBytes): Uint8Array {
     at++;
   }
   out[length++] = Mark.end;
-  const checksum = PAIRS[sum & 0xff] as number;
+  const checksum = DIGIT_PAIRS[sum & 0xff] as number;
   out[length++] = checksum & 0xff;
   out[length++] = checksum >> 8;
   return out.subarray(0, length);

@@ -10,8 +10,8 @@
 import { ESCAPE_XOR, Mark } from "./frame.js";
 
 export type ParserEvent =
-  /** A whole packet with a right checksum, unescaped. */
-  | { readonly kind: "packet"; readonly payload: Uint8Array }
+  /** A whole packet with a right checksum, unescaped: one character a byte. */
+  | { readonly kind: "packet"; readonly payload: string }
   /** A packet whose checksum is wrong or no number. */
   | { readonly kind: "corrupt" }
   /** A packet over the limit; its bytes were not kept. */
@@ -37,7 +37,7 @@ const FIRST_ROOM = 1024;
 
 export class PacketParser {
   readonly #limit: number;
-  #payload: Uint8Array;
+  #payload: Buffer;
   #place: Place = "between";
   #length = 0;
   #escaped = false;
@@ -47,7 +47,7 @@ export class PacketParser {
   /** @param limit most bytes a packet's payload may have, unescaped; all the memory the parser takes. */
   constructor(limit: number) {
     this.#limit = limit;
-    this.#payload = new Uint8Array(Math.min(FIRST_ROOM, limit));
+    this.#payload = Buffer.allocUnsafeSlow(Math.min(FIRST_ROOM, limit));
   }
 
   /** Takes the next byte; gives the event it completes, if any. */
@@ -96,7 +96,7 @@ export class PacketParser {
   #grow(): void {
     const size = Math.min(2 * this.#payload.length, this.#limit);
     if (size <= this.#payload.length) return;
-    const payload = new Uint8Array(size);
+    const payload = Buffer.allocUnsafeSlow(size);
     payload.set(this.#payload);
     this.#payload = payload;
   }
@@ -104,7 +104,7 @@ export class PacketParser {
   #finished(): ParserEvent {
     if (this.#sentSum !== this.#sum) return { kind: "corrupt" };
     if (this.#length > this.#limit) return { kind: "oversize" };
-    return { kind: "packet", payload: this.#payload.slice(0, this.#length) };
+    return { kind: "packet", payload: this.#payload.toString("latin1", 0, this.#length) };
   }
 }
 
