@@ -1,18 +1,10 @@
 /**
  * Generates the interpreter: one handler per encoding form, the runtime functions, the loop, and the decode tree.
  */
-import {
-  eret,
-  raise,
-  raiseFpAccess,
-  raiseUndefined,
-  raiseWithFar,
-  switchStack,
-  takeException,
-} from "../../cpu/exceptions.js";
+import { eret, raise, raiseUndefined, raiseWithFar, switchStack, takeException } from "../../cpu/exceptions.js";
 import { buildDecodeTree } from "../../isa/decode.js";
 import type { Feature } from "../../isa/features.js";
-import { type Form, fieldsOf } from "../../isa/pattern.js";
+import type { Form } from "../../isa/pattern.js";
 import { raiseDataAbort, reach, refill, touch } from "../../mmu/access.js";
 import { contextChanged, enterMode, flushBank, flushCpu, forgetPage, invalidateAddress } from "../../mmu/banks.js";
 import { peekHost } from "../../mmu/peek.js";
@@ -20,11 +12,14 @@ import { walk } from "../../mmu/walk.js";
 import { ENGINE_IMPORTS } from "../imports.js";
 import { emitFunction } from "../ir/emit.js";
 import { type DefinedFunction, ModuleBuilder } from "../ir/module.js";
-import { AREA, CPU } from "../layout.js";
+import type { I32 } from "../ir/value.js";
+import { AREA } from "../layout.js";
 import { aboutToWrite, allocateCodePage, codePageFor, FIRST_INSTRUCTION_HANDLER, hashPage } from "./code-pages.js";
 import { allForms } from "./forms.js";
+import { isInlined } from "./inlined.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
 import { breakpointHandler, decodeHandler, pageEndHandler, run, undefinedHandler } from "./loop.js";
+import { LoopBuilder } from "./loop-builder.js";
 import { unpreparedBreakpoint, unpreparedPoint } from "./points.js";
 import { HANDLER } from "./protocol.js";
 import { WAYS_OUT } from "./ways-out.js";
@@ -81,12 +76,15 @@ class InterpreterModule extends ModuleBuilder {
   readonly forms = new Map<DefinedFunction, Form>();
 
   protected override buildFunction(f: DefinedFunction) {
+    if (f === run) {
+      const b = new LoopBuilder(this, run.signature, [...this.forms.values()].filter(isInlined));
+      run.build(b);
+      return emitFunction(b);
+    }
     const form = this.forms.get(f);
     if (form === undefined) return super.buildFunction(f);
-    const b = new InterpreterBuilder(this);
-    if (form.row.options.fp) b.if(b.state32(CPU.fpTrap), () => b.leave(raiseFpAccess));
-    form.row.body(b, fieldsOf(form));
-    b.finish();
+    const b = new InterpreterBuilder(this, HANDLER);
+    b.instruction(form, b.param(1) as I32, b.param(2) as I32);
     try {
       return emitFunction(b);
     } catch (error) {

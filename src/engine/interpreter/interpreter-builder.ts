@@ -3,8 +3,8 @@
  * block, memory goes through the software TLB inline and to runtime functions when that misses.
  */
 
-import { raiseIfStackMisaligned, raiseUndefined } from "../../cpu/exceptions.js";
-import type { Operand } from "../../isa/pattern.js";
+import { raiseFpAccess, raiseIfStackMisaligned, raiseUndefined } from "../../cpu/exceptions.js";
+import { type Form, fieldsOf, type Operand } from "../../isa/pattern.js";
 import { bigEndian, hostForAtomic, loadSlow, store128Slow, storeSlow, unprivilegedBank } from "../../mmu/access.js";
 import { swapBytes } from "../../mmu/walk.js";
 import { type AccessOptions, type AccessSize, Builder, type SysregEntry } from "../builder.js";
@@ -21,6 +21,7 @@ import {
   TLB_ENTRIES,
   TLB_ENTRY,
 } from "../layout.js";
+import type { Signature } from "../wasm/encoder.js";
 import type { LoadName, StoreName } from "../wasm/opcodes.js";
 import { slotOffset } from "./fetch-entry.js";
 import { heatSlot, jump, noteTarget } from "./jump.js";
@@ -36,14 +37,24 @@ const ACCESS_ELEMENT = 4;
 
 export class InterpreterBuilder extends Builder {
   readonly cpu: I32;
-  private readonly word: I32;
-  private readonly slot: I32;
+  /** The instruction whose body is built. */
+  protected word!: I32;
+  protected slot!: I32;
 
-  constructor(linker: Linker) {
-    super(linker, "iii", "i");
+  /** For a function whose first parameter is the vCPU block. */
+  constructor(linker: Linker, { params, result }: Signature) {
+    super(linker, params, result);
     this.cpu = this.param(0) as I32;
-    this.word = this.param(1) as I32;
-    this.slot = this.param(2) as I32;
+  }
+
+  /** What a form does: a body that ends by `return` of the slot to go on with, or 0. */
+  instruction(form: Form, word: I32, slot: I32): void {
+    this.word = word;
+    this.slot = slot;
+    const { options, body } = form.row;
+    if (options.fp) this.if(this.state32(CPU.fpTrap), () => this.leave(raiseFpAccess));
+    body(this, fieldsOf(form));
+    this.goOn();
   }
 
   operand(o: Operand): I32 {
@@ -336,12 +347,12 @@ export class InterpreterBuilder extends Builder {
 
   // --- how an instruction ends ------------------------------------------------------------------------------------
 
-  private next(): I32 {
+  protected next(): I32 {
     return this.slot.add(SLOT_SIZE);
   }
 
   /** The end of a body that did not end itself. */
-  finish(): void {
+  protected goOn(): void {
     this.return(this.next());
   }
 

@@ -31,6 +31,7 @@ import { codePageFor, HANDLER_BREAKPOINT, HANDLER_BREAKPOINT_PROGRAM, HANDLER_UN
 import { fetchEntry, fetchVictim, slotOffset } from "./fetch-entry.js";
 import { heatSlot } from "./jump.js";
 import { LANDING, landingPad } from "./landing.js";
+import type { LoopBuilder } from "./loop-builder.js";
 import { BREAKPOINT_PROGRAM, HANDLER, NO_RETURN, RETURNED } from "./protocol.js";
 
 /** What `breakpointHit` says when the machine must stop. */
@@ -369,25 +370,32 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       c.set32(CPU.ss, 0);
       fb.br(outer);
     });
-    fb.loop((inner) => {
-      const at = slot.get();
-      const left = c.get32(CPU.budget);
-      fb.if(left.leS(0), () => {
-        c.set64(CPU.pc, c.get64(CPU.pcBias).add(at.shrU(1).toI64U()));
-        exit(fb.i32(Exit.budget));
-      });
-      c.set32(CPU.budget, left.sub(1));
-      slot.set(
-        fb.callIndirect(HANDLER, fb.load("i32.load16_u", at) as I32, cpu, fb.load("i32.load", at, 4) as I32, at),
-      );
-      // A handler that took more than its one instruction was a region.
-      const taken = left.sub(c.get32(CPU.budget));
-      fb.ifRare(taken.gtS(1), () => {
+    /** What is left if no more than the last instruction was taken. More was by a region, which may owe flags. */
+    const expected = fb.variable(c.get32(CPU.budget));
+    const account = (left: I32): void => {
+      fb.ifRare(left.ltS(expected.get()), () => {
+        const taken = expected.get().sub(left).add(1);
         c.set64(CPU.statCompiled, c.get64(CPU.statCompiled).add(taken.toI64S()));
         settle(c);
       });
+    };
+    fb.loop((inner) => {
+      const at = slot.get();
+      const left = fb.variable(c.get32(CPU.budget)).get();
+      account(left);
+      fb.ifRare(left.leS(0), () => {
+        c.set64(CPU.pc, c.get64(CPU.pcBias).add(at.shrU(1).toI64U()));
+        exit(fb.i32(Exit.budget));
+      });
+      expected.set(left.sub(1));
+      c.set32(CPU.budget, left.sub(1));
+      const handler = fb.load("i32.load16_u", at) as I32;
+      const word = fb.load("i32.load", at, 4) as I32;
+      // As generate.ts builds it.
+      (fb as LoopBuilder).carryOut(handler, word, slot, inner);
       fb.brIf(inner, slot.get().gtU(RETURNED));
     });
+    account(c.get32(CPU.budget));
     fb.br(outer);
   });
   fb.return(fb.i32(Exit.budget));
