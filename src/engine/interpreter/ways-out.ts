@@ -126,16 +126,17 @@ export const returnOut = defineFunction("returnOut", "iil", "i", (fb, cpu, left,
 });
 
 /**
- * A call of what is at a slot, from a region that takes so many bytes of the host's stack and has X30 in the block. Returns
- * RETURNED when it comes back to where that leads, with what is left in CPU.budget and all the rest as it was; any other
- * slot is to be gone on at, and with DROPPED the caller may be gone. Only another region is called as a function; anything
- * else is left to the interpreter, and the return finds its way into the region through an entry.
+ * A call of what is at a slot, from a region that takes so many bytes of the host's stack. Returns RETURNED when it comes
+ * back to `address`, with what is left in CPU.budget and all the rest as it was; any other slot is to be gone on at, and
+ * with DROPPED the caller may be gone. Only another region is called as a function; anything else is left to the
+ * interpreter, and the return finds its way into the region through an entry.
  */
 function callSlot(
   c: CpuView,
   left: I32,
   frame: I32,
   slot: I32,
+  address: I64,
   { slotBase, pcBias }: { slotBase: I32; pcBias: I64 },
 ): void {
   const { fb } = c;
@@ -151,7 +152,7 @@ function callSlot(
   fb.ifRare(left.leS(0), stay);
   const outer = fb.variable(c.get64(CPU.returnAddress));
   c.set32(CPU.hostStack, stack.get().add(frame));
-  c.set64(CPU.returnAddress, c.get64(CPU.x + LINK_REGISTER * 8));
+  c.set64(CPU.returnAddress, address);
   c.set32(CPU.budget, left.sub(1));
   const word = fb.load("i32.load", slot, 4) as I32;
   const next = fb.variable(fb.callIndirect(HANDLER, handler.get(), cpu, word, slot));
@@ -177,10 +178,13 @@ function pageOfCaller(c: CpuView): { slotBase: I32; pcBias: I64 } {
   return { slotBase: c.fb.variable(c.get32(CPU.slotBase)).get(), pcBias: c.fb.variable(c.get64(CPU.pcBias)).get() };
 }
 
+/** Where a call comes back to, which has X30 in the block. */
+const linkOf = (c: CpuView): I64 => c.get64(CPU.x + LINK_REGISTER * 8);
+
 /** (cpu, left, bytes of the caller's frame, slot): a call within the page. */
 export const callOut = defineFunction("callOut", "iiii", "i", (fb, cpu, left, frame, slot) => {
   const c = new CpuView(fb, cpu);
-  callSlot(c, left, frame, slot, pageOfCaller(c));
+  callSlot(c, left, frame, slot, linkOf(c), pageOfCaller(c));
 });
 
 /** (cpu, left, bytes of the caller's frame, address, BTYPE or 0): a call of anything. */
@@ -188,7 +192,16 @@ export const callAddress = defineFunction("callAddress", "iiili", "i", (fb, cpu,
   const c = new CpuView(fb, cpu);
   const page = pageOfCaller(c);
   const slot = fb.variable(slotOfAddress(c, target, type, () => goBack(c, left, fb.i32(0))));
-  callSlot(c, left, frame, slot.get(), page);
+  callSlot(c, left, frame, slot.get(), linkOf(c), page);
+});
+
+/**
+ * (cpu, left, bytes of the region's frame, slot, address): what is left of a function, from a slot of the page on, whose
+ * beginning stands in the region in place of its call, and which returns to an address.
+ */
+export const restOut = defineFunction("restOut", "iiiil", "i", (fb, cpu, left, frame, slot, address) => {
+  const c = new CpuView(fb, cpu);
+  callSlot(c, left, frame, slot, address, pageOfCaller(c));
 });
 
 const dropCount = ({ fb }: CpuView): I32 => fb.load("i32.load", fb.i32(0), GLOBAL.drops) as I32;
@@ -210,5 +223,5 @@ export const interpretWithin = defineFunction("interpretWithin", "iii", "i", (fb
 /** All that regions call. */
 export const WAYS_OUT = [
   ...[bailOut, missOut, refuse, lookOut, goOut, jumpOut, returnOut],
-  ...[callOut, callAddress, interpretWithin],
+  ...[callOut, callAddress, restOut, interpretWithin],
 ] as const;

@@ -85,6 +85,11 @@ export class Callees {
     return contextOf(at) !== 0 && this.contextAt(at).cold.has(ownNumber(at));
   }
 
+  /** Where a function returns to that has its code without instruction `at` in place of a call; undefined for others. */
+  behindCallOf(at: number): number | undefined {
+    return this.isCold(at) ? this.contextAt(at).call + 1 : undefined;
+  }
+
   /** Where the indirect branch at `at` led so often, by numbers in context 0. */
   private targetsOf(at: number, often: number): number[] {
     const known = this.pages(pageOf(at))?.targets(slotOf(at)) ?? [];

@@ -18,6 +18,7 @@ import {
   lookOut,
   missOut,
   refuse,
+  restOut,
   returnOut,
 } from "../interpreter/ways-out.js";
 import { emitFunction } from "../ir/emit.js";
@@ -333,8 +334,25 @@ class Region extends RegionLayout {
       this.goInside(block, index, at, kept);
       if (!crosses) return;
     }
+    const behind = this.behindCallOf(at);
     if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), b.addressOf(at), b.i32(0));
+    else if (behind !== undefined) this.callRest(block, index, at, behind);
     else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotAddress(at));
+  }
+
+  /** Calls what the region has not of a function from instruction `at` on, which returns to instruction `behind`. */
+  private callRest(block: BuiltBlock, index: number, at: number, behind: number): void {
+    const { b } = this;
+    const slot = b.slotAddress(at);
+    b.writeLocal(this.nextSlot, b.call(restOut, b.cpu, b.local32(b.left), b.frameSize(), slot, b.addressOf(behind)));
+    b.ifRare(b.local32(this.nextSlot).ne(RETURNED), () => b.br(this.back));
+    const goOn = (): void => this.goOnAt(index, this.inside(behind) as number, behind);
+    if (pageOf(behind) === pageOf(block.start)) {
+      goOn();
+      return;
+    }
+    this.crossPage(behind, goOn);
+    b.returnCall(jumpOut, b.cpu, b.state32AsStored(CPU.budget), b.addressOf(behind), b.i32(0));
   }
 
   /** To instruction `at` of the region. Does nothing if that is of another page, and the fetch TLB does not know it. */

@@ -67,8 +67,10 @@ export interface Discovered {
   readonly blocks: readonly Block[];
   /** Instructions at which the region can be entered besides its head. */
   readonly entries: readonly number[];
-  /** Instructions behind calls. */
+  /** Instructions behind calls, where something else may come back to. */
   readonly returns: ReadonlySet<number>;
+  /** Where the function returns to, in place of whose call instruction `at` stands. */
+  readonly behindCallOf: (at: number) => number | undefined;
   /** Whether indirect branches may lead to several of its entries. */
   readonly dispatches: boolean;
 }
@@ -293,6 +295,10 @@ function discoverOnce(
       if (!falls || offset !== undefined || leaders.has(at)) break;
     }
     blocks.push({ start, instructions, follows });
+    for (const at of follows) {
+      const behind = callees.behindCallOf(at);
+      if (behind !== undefined) returns.add(behind);
+    }
   }
   entries.delete(head);
   for (const at of entries) leaders.add(at);
@@ -302,6 +308,7 @@ function discoverOnce(
     blocks: blocks.map((block) => ({ ...block, unsteady: unsteady.get(block.start) })),
     entries: [...entries].filter((at) => found.has(at)),
     returns,
+    behindCallOf: (at) => callees.behindCallOf(at),
     dispatches,
     own,
     beside: ways?.regions ?? new Set(),

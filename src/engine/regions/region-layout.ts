@@ -75,7 +75,7 @@ export class RegionLayout {
 
   constructor(
     protected readonly source: RegionSource,
-    discovered: Discovered,
+    private readonly discovered: Discovered,
     linker: Linker,
   ) {
     this.b = new BlockBuilder(linker, source);
@@ -193,6 +193,8 @@ export class RegionLayout {
     for (const { way } of departures) {
       const expected = this.staysAt(way);
       for (const at of expected) successors.push(this.inside(at) as number);
+      const behind = way.kind === "to" && expected.length === 0 ? this.behindCallOf(way.at) : undefined;
+      if (behind !== undefined) successorsSeldom.push(this.inside(behind) as number);
       if (way.kind === "interpret" || way.kind === "call") {
         const target = this.goesOn(way.kind === "call" ? way.back - 1 : way.at);
         if (target !== undefined) (expected.length > 0 ? successorsSeldom : successorsAfresh).push(target);
@@ -204,6 +206,12 @@ export class RegionLayout {
   /** The block behind an instruction that something else carries out, if it is of the same page. */
   protected goesOn(at: number): number | undefined {
     return pageOf(at + 1) === pageOf(at) ? this.inside(at + 1) : undefined;
+  }
+
+  /** Where a function returns to in the region that has only some of it, in place of a call, and not instruction `at`. */
+  protected behindCallOf(at: number): number | undefined {
+    const behind = this.discovered.behindCallOf(at);
+    return behind !== undefined && this.indexOf.has(behind) ? behind : undefined;
   }
 
   private noteLoops(shapes: readonly Shape[]): void {

@@ -1,0 +1,53 @@
+/** Functions of which a region has only what they do most times, in place of their calls: the rest of them is called. */
+import { expect, it } from "vitest";
+import { CPU } from "../../../src/engine/layout.js";
+import { CODE, COUNTER, compileHot, type Machine, machine, sliceAlike, start, TABLES } from "../rig.js";
+
+const [NOP, RET] = [0xd503201f, 0xd65f03c0];
+const SYSTEM_REGISTER = 0xd53b4207; // mrs x7, nzcv
+
+/** A loop of calls of a function that is `at` instructions from its beginning, and goes another way once in 32 times. */
+function program(at: number): number[] {
+  const loop = [0x94000000 | at, 0xd100079c, 0xb5000000 | ((-2 & 0x7ffff) << 5) | COUNTER, 0x14000000];
+  const called = [
+    ...[0x92401387, 0xb4000067, 0x91000421, RET], // and x7, x28, #31; cbz x7, the rest; add x1, x1, #1; ret
+    ...[0x3628005c, 0xd5182005], // tbz x28, #5, the next but one; msr ttbr0_el1, x5
+    ...[SYSTEM_REGISTER, 0x91000442, ...Array<number>(60).fill(NOP), RET], // add x2, x2, #1
+  ];
+  return [...loop, ...Array<number>(at - loop.length).fill(NOP), ...called];
+}
+
+it.each([
+  ["the same page", 100],
+  ["another page", 1124],
+])("comes back into the region from the rest of a function in %s", async (_name, at) => {
+  const awaited: bigint[] = [];
+  const machines: Machine[] = [];
+  const hostOf = (n: number) => ({
+    sysregAccess(): void {
+      const { engine, vcpu } = machines[n] as Machine;
+      if (n === 0) awaited.push(engine.view.getBigUint64(vcpu.base + CPU.returnAddress, true));
+      vcpu.pc += 4n;
+    },
+  });
+  for (const n of [0, 1]) machines.push(await machine(n === 0, { host: hostOf(n) }));
+  const [compiled, plain] = machines as [Machine, Machine];
+  for (const m of machines) {
+    start(m, program(at), 7);
+    for (const n of [1, 2]) m.vcpu.setX(n, 0n);
+    m.vcpu.setX(5, TABLES);
+    m.vcpu.setX(COUNTER, 1n << 40n);
+  }
+  for (let turn = 0; turn < 60; turn++) {
+    sliceAlike(compiled, plain, 30_009 + 37 * turn, `turn ${turn}`);
+    await compileHot(compiled, turn < 40 ? 20 : 1);
+    // By then the loop is hot, and later the rest.
+    const regions = turn === 10 ? 1 : turn === 40 ? 2 : 0;
+    for (let i = 0; i < 500 && compiled.engine.compiled.regions < regions; i++) await compileHot(compiled, 20);
+  }
+  const [often, seldom] = [compiled.vcpu.x(1), compiled.vcpu.x(2)];
+  expect(often).toBeGreaterThan(30n * seldom);
+  expect(seldom).toBeGreaterThan(1000n);
+  // Where it comes back to is forgotten each other time.
+  expect(awaited.filter((address) => address === CODE + 4n).length).toBeGreaterThan(100);
+});
