@@ -400,7 +400,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     this.stand({ vcpu: 0, reason: { kind: "reset" } });
   }
 
-  /** A machine that runs does so again from power-on: it is nobody's to stop. */
+  /** A machine that runs while no client is attached does so again from power-on. */
   private resetRunning(): void {
     this.machine.setPaused(true);
     this.machine.reset();
@@ -576,7 +576,9 @@ export class MachineTarget implements DebugTarget, DebugHooks {
         }
         const refusal = this.resetRefusal();
         if (refusal !== undefined) return refusal;
-        if (client?.attached === false && this.standing === undefined) this.resetRunning();
+        // Another client may have attached since.
+        const alone = this.listeners.size <= 1;
+        if (client?.attached === false && alone && this.standing === undefined) this.resetRunning();
         else this.reset();
         return undefined;
       },

@@ -194,12 +194,13 @@ block: .space 16
   onTestFinished(() => user.kill());
   await user.say(`target remote ${place}`, /in \?\? \(\)|_start/);
   await user.say("continue", /Continuing/);
-  await user.say("ab", /a\s*b\s*/);
+  // All that was typed has come back: the guest waits for more.
+  await user.say("ab", /a\s*b\s*\n/);
   user.interrupt();
   // The call is yet to be made, although it has been: it is made again.
   await user.until(/SIGINT.* in call/s);
   await user.say("continue", /Continuing/);
-  await user.say("cd", /c\s*d\s*/);
+  await user.say("cd", /c\s*d\s*\n/);
   expect(console()).toBe("");
   await user.kill();
   type("xq");

@@ -784,22 +784,30 @@ describe("power", () => {
   });
 
   it.each([
-    { state: "running", attached: false, words: "runs from", stands: false },
-    { state: "running", attached: true, words: "stands at", stands: true },
-    { state: "standing", attached: false, words: "stands at", stands: true },
+    { state: "running", attached: false, others: 0, words: "runs from", stands: false },
+    { state: "running", attached: false, others: 1, words: "stands at", stands: true },
+    { state: "running", attached: true, others: 0, words: "stands at", stands: true },
+    { state: "standing", attached: false, others: 0, words: "stands at", stands: true },
   ])(
-    "$words its first instruction: reset while $state, asked by a client that is attached: $attached",
+    "$words its first instruction: reset while $state, asked by a client that is attached: $attached; others: $others",
     async (given) => {
-      const { state, attached, words, stands } = given;
+      const { state, attached, others, words, stands } = given;
       const rig = await Rig.create(assemble(COUNT), { wait: state === "standing" });
       const client = { attached, observes: false } as MonitorClient;
+      for (let i = 0; i < others; i++) rig.target.listen({ stopped() {} });
+      const { scheduler } = rig.machine;
+      if (state === "running") await vi.waitUntil(() => scheduler.now() > 1000n);
+      const before = scheduler.now();
       const hit = rig.nextStop();
       rig.break("loop");
       expect(rig.target.monitor("reset", 0, client)).toBe(`reset: the machine ${words} its first instruction\n`);
       expect(rig.target.standing?.reason.kind).toBe(stands ? "reset" : undefined);
       // It is at its beginning, and goes on by itself or not.
-      if (!stands) expect(await hit).toEqual(breakpoint());
-      else expect([rig.pc(), rig.machine.scheduler.now()]).toEqual([TEXT, 0n]);
+      if (stands) expect([rig.pc(), scheduler.now()]).toEqual([TEXT, 0n]);
+      else {
+        expect(await hit).toEqual(breakpoint());
+        expect(scheduler.now()).toBeLessThan(before);
+      }
     },
   );
 

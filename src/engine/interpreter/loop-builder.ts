@@ -22,28 +22,26 @@ export class LoopBuilder extends InterpreterBuilder {
   }
 
   /**
-   * Carries out the instruction in a slot, whose handler has that index: the slot becomes what the handler would return.
+   * Carries out the instruction at a slot, whose handler has that index: `slot` becomes what the handler would return.
    * To the next instruction it goes by way of the label of the loop.
    */
-  carryOut(handler: I32, word: I32, slot: Variable<I32>, loop: Label): void {
-    const at = this.variable(slot.get()).get();
-    const first = this.variable(word).get();
+  carryOut(handler: I32, word: I32, at: I32, slot: Variable<I32>, loop: Label): void {
     const inline = (form: Form): void => {
       this.block((done) => {
         this.after = { slot, done, loop };
-        this.instruction(form, first, at);
+        this.instruction(form, word, at);
         this.after = undefined;
       });
     };
     this.switch(
       handler.sub(FIRST_INSTRUCTION_HANDLER),
       this.inlined.map((form) => () => inline(form)),
-      () => slot.set(this.callIndirect(HANDLER, handler, this.cpu, first, at)),
+      () => slot.set(this.callIndirect(HANDLER, handler, this.cpu, word, at)),
     );
   }
 
   override return(value?: Value): void {
-    if (this.after === undefined || value === undefined) {
+    if (this.after === undefined) {
       super.return(value);
       return;
     }

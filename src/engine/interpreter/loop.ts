@@ -381,7 +381,7 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
     };
     fb.loop((inner) => {
       const at = slot.get();
-      const left = fb.variable(c.get32(CPU.budget)).get();
+      const left = c.get32(CPU.budget);
       account(left);
       fb.ifRare(left.leS(0), () => {
         c.set64(CPU.pc, c.get64(CPU.pcBias).add(at.shrU(1).toI64U()));
@@ -392,7 +392,7 @@ export const run = defineFunction("run", "i", "i", (fb, cpu) => {
       const handler = fb.load("i32.load16_u", at) as I32;
       const word = fb.load("i32.load", at, 4) as I32;
       // As generate.ts builds it.
-      (fb as LoopBuilder).carryOut(handler, word, slot, inner);
+      (fb as LoopBuilder).carryOut(handler, word, at, slot, inner);
       fb.brIf(inner, slot.get().gtU(RETURNED));
     });
     account(c.get32(CPU.budget));

@@ -129,8 +129,9 @@ export class Callees {
   }
 
   /**
-   * What of a function was executed, without what it branches to seldom; undefined for one that is too large, or that does
-   * not return by itself: whatever it goes to returns to the middle of the region then, which is no way into it.
+   * What of a function was executed, without what it branches to seldom, or forward in its page, which is not counted;
+   * undefined for one that is too large, or that does not return by itself: what it goes to at its end returns to the middle
+   * of the region then, which is no way into it.
    */
   private walk(start: number, isSeldom: (target: number) => boolean): Extent | undefined {
     const seen = new Set<number>();

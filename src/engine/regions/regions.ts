@@ -40,7 +40,7 @@ const JOBS_AHEAD = 2;
  * branched to so many times as often as makes code hot.
  */
 const ENOUGH = 8;
-const HOTTER = 2.5;
+const HOTTER = 16;
 /** And a region that has missed often so many times. */
 const MISSED_OFTEN = 8;
 

@@ -66,7 +66,7 @@ function fileOf(caller: Caller, { handles }: CallContext): OpenFile {
 }
 
 /** A name by its address and its length without the final NUL. */
-function nameAt(caller: Caller, address: bigint, length: bigint): string {
+export function nameAt(caller: Caller, address: bigint, length: bigint): string {
   if (length > BigInt(LONGEST_NAME)) throw new SemihostingError(ERRNO.ENAMETOOLONG);
   return Buffer.from(caller.read(address, Number(length))).toString("utf8");
 }

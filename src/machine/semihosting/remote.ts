@@ -3,7 +3,7 @@
  * debugger's. A call becomes one or more requests; the debugger reads and writes guest memory by itself in between.
  */
 import type { FileRequest, Inbox } from "../../gdb/target.js";
-import type { CallContext, Caller, Operation } from "./calls.js";
+import { type CallContext, type Caller, nameAt, type Operation } from "./calls.js";
 import { ERRNO, SemihostingError } from "./errors.js";
 import type { OpenFile } from "./files.js";
 import { openConsole } from "./streams.js";
@@ -74,7 +74,7 @@ const CALLS: Readonly<Record<string, (call: RemoteCall) => boolean>> = {
   SYS_OPEN({ caller, field, ask, context: { handles, console }, answer }) {
     const mode = Number(field(1));
     const flags = OPEN_FLAGS[mode];
-    const name = Buffer.from(caller.read(field(0), Number(field(2)))).toString("latin1");
+    const name = nameAt(caller, field(0), field(2));
     if (flags === undefined || name === ":semihosting-features") return false;
     const opened = (file: OpenFile): bigint => {
       let handle = 1;

@@ -87,7 +87,7 @@ it("takes those of pages that were written while they were compiled", async () =
   const other = (m: Machine): void => write(m, OTHER_PAGE, ...REST, 1);
   await measure(async (m) => {
     other(m);
-    run(m, 2000n);
+    run(m, 9000n);
     m.engine.compileHot();
     write(m, OTHER_PAGE, ...REST, 2);
     await hasCompiled(m);
@@ -127,7 +127,7 @@ it("does not start the compiler for one slot that is only just hot, nor for one 
       run(m, 500n);
       await compileHot(m, 300);
       const atFirst = m.engine.compiled.milliseconds;
-      run(m, 1800n);
+      run(m, 9000n);
       await (again ? compileHot(m, 300) : hasCompiled(m));
       milliseconds.push([atFirst, Math.sign(m.engine.compiled.milliseconds)]);
       m.engine.saveCode();

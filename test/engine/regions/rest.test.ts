@@ -6,6 +6,21 @@ import { CODE, COUNTER, compileHot, type Machine, machine, sliceAlike, start, TA
 const [NOP, RET] = [0xd503201f, 0xd65f03c0];
 const SYSTEM_REGISTER = 0xd53b4207; // mrs x7, nzcv
 
+/**
+ * A loop of calls of a function whose rest nothing interrupts. The flags that either way leaves are wanted behind the call:
+ * csinc x3, x3, x3, lo.
+ */
+function flagsBehind(at: number): number[] {
+  const loop = [0x94000000 | at, 0x9a833463, 0xd100079c, 0xb5000000 | ((-3 & 0x7ffff) << 5) | COUNTER, 0x14000000];
+  const called = [
+    // and x7, x28, #31; cmp x7, #5; cbz x7, the rest; add x1, x1, #1; ret
+    ...[0x92401387, 0xf10014ff, 0xb4000067, 0x91000421, RET],
+    // cmp x28, #100; add x2, x2, #1
+    ...[0xf101939f, 0x91000442, ...Array<number>(60).fill(NOP), RET],
+  ];
+  return [...loop, ...Array<number>(at - loop.length).fill(NOP), ...called];
+}
+
 /** A loop of calls of a function that is `at` instructions from its beginning, and goes another way once in 32 times. */
 function program(at: number): number[] {
   const loop = [0x94000000 | at, 0xd100079c, 0xb5000000 | ((-2 & 0x7ffff) << 5) | COUNTER, 0x14000000];
@@ -15,6 +30,23 @@ function program(at: number): number[] {
     ...[SYSTEM_REGISTER, 0x91000442, ...Array<number>(60).fill(NOP), RET], // add x2, x2, #1
   ];
   return [...loop, ...Array<number>(at - loop.length).fill(NOP), ...called];
+}
+
+/** Runs a program on both machines, which must stay alike, until the loop and the rest are compiled, and on from there. */
+async function runAlike(compiled: Machine, plain: Machine, words: readonly number[]): Promise<void> {
+  for (const m of [compiled, plain]) {
+    start(m, words, 7);
+    for (const n of [1, 2, 3]) m.vcpu.setX(n, 0n);
+    m.vcpu.setX(5, TABLES);
+    m.vcpu.setX(COUNTER, 1n << 40n);
+  }
+  for (let turn = 0; turn < 60; turn++) {
+    sliceAlike(compiled, plain, 30_009 + 37 * turn, `turn ${turn}`);
+    await compileHot(compiled, turn < 40 ? 20 : 1);
+    // By then the loop is hot, and later the rest.
+    const regions = turn === 10 ? 1 : turn === 40 ? 2 : 0;
+    for (let i = 0; i < 500 && compiled.engine.compiled.regions < regions; i++) await compileHot(compiled, 20);
+  }
 }
 
 it.each([
@@ -32,22 +64,19 @@ it.each([
   });
   for (const n of [0, 1]) machines.push(await machine(n === 0, { host: hostOf(n) }));
   const [compiled, plain] = machines as [Machine, Machine];
-  for (const m of machines) {
-    start(m, program(at), 7);
-    for (const n of [1, 2]) m.vcpu.setX(n, 0n);
-    m.vcpu.setX(5, TABLES);
-    m.vcpu.setX(COUNTER, 1n << 40n);
-  }
-  for (let turn = 0; turn < 60; turn++) {
-    sliceAlike(compiled, plain, 30_009 + 37 * turn, `turn ${turn}`);
-    await compileHot(compiled, turn < 40 ? 20 : 1);
-    // By then the loop is hot, and later the rest.
-    const regions = turn === 10 ? 1 : turn === 40 ? 2 : 0;
-    for (let i = 0; i < 500 && compiled.engine.compiled.regions < regions; i++) await compileHot(compiled, 20);
-  }
+  await runAlike(compiled, plain, program(at));
   const [often, seldom] = [compiled.vcpu.x(1), compiled.vcpu.x(2)];
   expect(often).toBeGreaterThan(30n * seldom);
   expect(seldom).toBeGreaterThan(1000n);
   // Where it comes back to is forgotten each other time.
   expect(awaited.filter((address) => address === CODE + 4n).length).toBeGreaterThan(100);
+});
+
+it.each([
+  ["the same page", 100],
+  ["another page", 1124],
+])("goes on behind the call with the flags that the rest of a function in %s has left", async (_name, at) => {
+  const [compiled, plain] = [await machine(true), await machine(false)];
+  await runAlike(compiled, plain, flagsBehind(at));
+  expect(compiled.vcpu.x(2)).toBeGreaterThan(1000n);
 });
