@@ -73,6 +73,23 @@ export type RigOptions = Partial<
   readonly wait?: boolean;
 };
 
+/** A machine that runs a program: one vCPU below hosted levels, its console nowhere, unless `config` says otherwise. */
+export function machineFor(program: Program, config: Partial<MachineConfig>): Promise<Machine> {
+  return Machine.create({
+    description: loadMachineDescription("virt"),
+    cpu: "cortex-a72",
+    cpus: 1,
+    memory: 16 << 20,
+    kernel: loadKernelFile(program.file),
+    serial: { transmit() {}, onReceive() {} },
+    el2: "hosted",
+    el3: "hosted",
+    idle: "skip",
+    noReboot: true,
+    ...config,
+  });
+}
+
 export class Rig {
   readonly target: DebugTarget;
   readonly stops: Stop[] = [];
@@ -83,19 +100,7 @@ export class Rig {
     const { wait = true, ...config } = options;
     const output: number[] = [];
     const backend: ConsoleBackend = { transmit: (byte) => output.push(byte), onReceive() {} };
-    const machine = await Machine.create({
-      description: loadMachineDescription("virt"),
-      cpu: "cortex-a72",
-      cpus: 1,
-      memory: 16 << 20,
-      kernel: loadKernelFile(program.file),
-      serial: backend,
-      el2: "hosted",
-      el3: "hosted",
-      idle: "skip",
-      noReboot: true,
-      ...config,
-    });
+    const machine = await machineFor(program, { serial: backend, ...config });
     return new Rig(machine, program, output, wait);
   }
 

@@ -1,8 +1,7 @@
 /** SYS_OPEN with a stub that listens, while no debugger is attached. */
 import { expect, it, onTestFinished } from "vitest";
 import { parseEndpoint } from "../../src/gdb/index.js";
-import { loadKernelFile, loadMachineDescription, Machine } from "../../src/index.js";
-import { assemble } from "./debug-rig.js";
+import { assemble, machineFor } from "./debug-rig.js";
 
 /** Opens ":tt" by a name of such a length, and exits with status 7 whatever comes of it. */
 async function open(length: string, listens: boolean) {
@@ -19,19 +18,7 @@ opening: .quad name, 4, ${length}
 status: .quad 0x20026, 7
 name: .ascii ":tt"
 `);
-  const machine = await Machine.create({
-    description: loadMachineDescription("virt"),
-    cpu: "cortex-a72",
-    cpus: 1,
-    memory: 16 << 20,
-    kernel: loadKernelFile(program.file),
-    serial: { transmit() {}, onReceive() {} },
-    el2: "hosted",
-    el3: "hosted",
-    idle: "skip",
-    noReboot: true,
-    semihosting: { commandLine: "" },
-  });
+  const machine = await machineFor(program, { semihosting: { commandLine: "" } });
   onTestFinished(() => machine.close());
   if (listens) await machine.listenGdb(parseEndpoint("0"), { wait: false });
   return machine.run();

@@ -88,6 +88,15 @@ function* untilNul(caller: Caller): Generator<Uint8Array> {
   }
 }
 
+/** Gives a file the first handle that is free. */
+export function addHandle(handles: Map<number, OpenFile>, file: OpenFile): bigint {
+  // A handle is not 0.
+  let handle = 1;
+  while (handles.has(handle)) handle++;
+  handles.set(handle, file);
+  return BigInt(handle);
+}
+
 function open(caller: Caller, context: CallContext): CallResult {
   const name = nameAt(caller, field(caller, 0), field(caller, 2));
   const mode = Number(field(caller, 1));
@@ -98,12 +107,7 @@ function open(caller: Caller, context: CallContext): CallResult {
       : name === ":semihosting-features"
         ? openFeatures(mode)
         : context.files.open(name, mode);
-  const { handles } = context;
-  // A handle is not 0.
-  let handle = 1;
-  while (handles.has(handle)) handle++;
-  handles.set(handle, file);
-  return BigInt(handle);
+  return addHandle(context.handles, file);
 }
 
 /** The number of bytes that were not transferred. */

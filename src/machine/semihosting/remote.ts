@@ -3,7 +3,7 @@
  * debugger's. A call becomes one or more requests; the debugger reads and writes guest memory by itself in between.
  */
 import type { FileRequest, Inbox } from "../../gdb/target.js";
-import { type CallContext, type Caller, nameAt, type Operation } from "./calls.js";
+import { addHandle, type CallContext, type Caller, nameAt, type Operation } from "./calls.js";
 import { ERRNO, SemihostingError } from "./errors.js";
 import type { OpenFile } from "./files.js";
 import { openConsole } from "./streams.js";
@@ -76,12 +76,7 @@ const CALLS: Readonly<Record<string, (call: RemoteCall) => boolean>> = {
     const flags = OPEN_FLAGS[mode];
     const name = nameAt(caller, field(0), field(2));
     if (flags === undefined || name === ":semihosting-features") return false;
-    const opened = (file: OpenFile): bigint => {
-      let handle = 1;
-      while (handles.has(handle)) handle++;
-      handles.set(handle, file);
-      return BigInt(handle);
-    };
+    const opened = (file: OpenFile): bigint => addHandle(handles, file);
     if (name === ":tt") {
       // Its standard streams need no opening. Without a debugger they are the machine's.
       answer(opened({ ...openConsole(console, mode), debuggersFd: mode < 4 ? 0 : mode < 8 ? 1 : 2 }), 0);

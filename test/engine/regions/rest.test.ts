@@ -6,6 +6,13 @@ import { CODE, COUNTER, compileHot, type Machine, machine, sliceAlike, start, TA
 const [NOP, RET] = [0xd503201f, 0xd65f03c0];
 const SYSTEM_REGISTER = 0xd53b4207; // mrs x7, nzcv
 
+/** A loop, and at instruction `at` what it calls. */
+const placed = (loop: readonly number[], at: number, called: readonly number[]): number[] => [
+  ...loop,
+  ...Array<number>(at - loop.length).fill(NOP),
+  ...called,
+];
+
 /**
  * A loop of calls of a function whose rest nothing interrupts. The flags that either way leaves are wanted behind the call:
  * csinc x3, x3, x3, lo.
@@ -18,7 +25,7 @@ function flagsBehind(at: number): number[] {
     // cmp x28, #100; add x2, x2, #1
     ...[0xf101939f, 0x91000442, ...Array<number>(60).fill(NOP), RET],
   ];
-  return [...loop, ...Array<number>(at - loop.length).fill(NOP), ...called];
+  return placed(loop, at, called);
 }
 
 /** A loop of calls of a function that is `at` instructions from its beginning, and goes another way once in 32 times. */
@@ -29,7 +36,7 @@ function program(at: number): number[] {
     ...[0x3628005c, 0xd5182005], // tbz x28, #5, the next but one; msr ttbr0_el1, x5
     ...[SYSTEM_REGISTER, 0x91000442, ...Array<number>(60).fill(NOP), RET], // add x2, x2, #1
   ];
-  return [...loop, ...Array<number>(at - loop.length).fill(NOP), ...called];
+  return placed(loop, at, called);
 }
 
 /** Runs a program on both machines, which must stay alike, until the loop and the rest are compiled, and on from there. */
