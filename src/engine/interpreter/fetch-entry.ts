@@ -1,5 +1,6 @@
-/** The fetch TLB, by virtual page. */
+/** The fetch TLB, by virtual page, and the page being executed. */
 import type { CpuView } from "../cpu-view.js";
+import type { FunctionBuilder } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";
 import {
   BANK,
@@ -21,6 +22,20 @@ export function fetchEntry(bank: I32, address: I64): I32 {
     .wrap()
     .and((FETCH_ENTRIES - 1) << shift);
   return bank.add(index);
+}
+
+/** The page that `fetchEntry` has, invalid ones never an address of a page. */
+export const entryPage = (fb: FunctionBuilder, entry: I32): I64 =>
+  fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64;
+
+/** The predecode page that `fetchEntry` leads to. */
+export const entryCode = (fb: FunctionBuilder, entry: I32): I32 =>
+  fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32;
+
+/** From here on the page being executed is the one at virtual address `page`, whose predecode page is `code`. */
+export function enterPage(c: CpuView, page: I64, code: I32): void {
+  c.set32(CPU.slotBase, code);
+  c.set64(CPU.pcBias, page.sub(code.shrU(1).toI64U()));
 }
 
 /** The virtual address of the page being executed, as the vCPU block has it. */

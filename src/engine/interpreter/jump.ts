@@ -5,18 +5,8 @@ import { CpuView } from "../cpu-view.js";
 import { hotSlot } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import {
-  AREA,
-  BANK,
-  BRANCH_TARGET,
-  BRANCH_TARGETS,
-  CPU,
-  FETCH_ENTRY,
-  GLOBAL,
-  PAGE_SIZE,
-  SLOT_SIZE,
-} from "../layout.js";
-import { fetchEntry, slotOffset } from "./fetch-entry.js";
+import { AREA, BRANCH_TARGET, BRANCH_TARGETS, CPU, GLOBAL, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
+import { enterPage, entryCode, entryPage, fetchEntry, slotOffset } from "./fetch-entry.js";
 import { typeOfUnknown } from "./landing.js";
 
 /**
@@ -77,15 +67,14 @@ export function slotOfAddress(c: CpuView, address: I64, type: I32, otherwise: ()
   // Of a misaligned address it is no page's.
   const page = address.and(BigInt(-PAGE_SIZE | 3));
   const entry = fetchEntry(c.get32(CPU.bank), address);
-  fb.ifRare((fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).ne(page), () => {
+  fb.ifRare(entryPage(fb, entry).ne(page), () => {
     c.count(CPU.statJumpMiss);
     fb.if(type, () => fb.call(typeOfUnknown, c.base, address, type));
     c.set64(CPU.pc, address);
     otherwise();
   });
-  const code = fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32;
-  c.set32(CPU.slotBase, code);
-  c.set64(CPU.pcBias, page.sub(code.shrU(1).toI64U()));
+  const code = entryCode(fb, entry);
+  enterPage(c, page, code);
   return code.add(slotOffset(address));
 }
 

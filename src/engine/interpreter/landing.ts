@@ -11,7 +11,7 @@ import { CpuView } from "../cpu-view.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import { BANK, CODE_PAGE, CONTEXT, CPU, CPU_FEATURE, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
-import { executedPage, fetchEntry } from "./fetch-entry.js";
+import { entryPage, executedPage, fetchEntry } from "./fetch-entry.js";
 
 /** BTYPE after BR by X16 or X17, BLR, BR by another register from a guarded page. */
 export const BTYPE = { jumpOrCall: 1, call: 2, jump: 3 } as const;
@@ -23,7 +23,7 @@ const isGuarded = defineFunction("isGuarded", "il", "i", (fb, cpu, address) => {
   const c = new CpuView(fb, cpu);
   const va = fb.call(branchAddress, cpu, c.get32(CPU.context), address);
   const entry = fetchEntry(c.get32(CPU.bank), va);
-  const known = (fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64).eq(va.and(-BigInt(PAGE_SIZE)));
+  const known = entryPage(fb, entry).eq(va.and(-BigInt(PAGE_SIZE)));
   fb.if(known, () => fb.return(fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.guarded) as I32));
   c.set32(CPU.walkQuiet, 1);
   const fault = fb.call(walk, cpu, c.get32(CPU.context), va, fb.i32(ACCESS.execute));

@@ -14,8 +14,8 @@ import type { FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
 import { AREA, CPU, GLOBAL, REGION_MISSES } from "../layout.js";
+import { interpretOne } from "./handlers.js";
 import { heatSlot, slotOfAddress } from "./jump.js";
-import { interpretOne } from "./loop.js";
 import { HANDLER, NO_RETURN, RETURNED } from "./protocol.js";
 
 /**

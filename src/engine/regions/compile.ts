@@ -4,7 +4,7 @@
  * together here, with the ways in, from block to block, and out.
  */
 import { CpuView } from "../cpu-view.js";
-import { executedPage, fetchEntry, slotOffset } from "../interpreter/fetch-entry.js";
+import { enterPage, entryCode, entryPage, executedPage, fetchEntry, slotOffset } from "../interpreter/fetch-entry.js";
 import { BTYPE } from "../interpreter/landing.js";
 import { RETURNED } from "../interpreter/protocol.js";
 import {
@@ -24,7 +24,7 @@ import {
 import { emitFunction } from "../ir/emit.js";
 import { Control, Label, type Linker, type Statement } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CODE_PAGE, CPU, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
+import { CODE_PAGE, CPU, PAGE_SIZE } from "../layout.js";
 import type { FunctionBody } from "../wasm/encoder.js";
 import type { BuiltBlock, Departure, Way } from "./built-block.js";
 import { discover, type PageCode } from "./discover.js";
@@ -64,6 +64,7 @@ export function compileRegion(source: RegionSource, linker: Linker): CompiledReg
 }
 
 class Region extends RegionLayout {
+  private readonly cpu = new CpuView(this.b, this.b.cpu);
   /** The virtual address of the page at which it was entered. */
   private readonly entered = this.b.newLocal("l");
   /** Code pages of the pages that are gone over to, by their distance from home; 0 where it is to be looked up. */
@@ -109,7 +110,7 @@ class Region extends RegionLayout {
     if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.returnCall(refuse, b.cpu, slot));
     b.writeLocal(b.left, b.state32AsStored(CPU.budget).add(1));
     b.writeLocal(b.bank, b.state32(CPU.bank));
-    if (b.usesHome) b.writeLocal(this.entered, executedPage(new CpuView(b, b.cpu)));
+    if (b.usesHome) b.writeLocal(this.entered, executedPage(this.cpu));
     if (b.usesFp) b.refreshDoubt();
     if (this.entries.length === 1) return;
     const word = b.load("i32.load", slot);
@@ -234,12 +235,11 @@ class Region extends RegionLayout {
     // Of a misaligned address it is no page's.
     const va = b.variable(target.and(~BigInt(PAGE_SIZE - 4)));
     const entry = b.variable(fetchEntry(b.local32(b.bank), va.get()));
-    const isKnown = (b.load("i64.load", entry.get(), BANK.fetch + FETCH_ENTRY.tag) as I64).eq(va.get());
-    b.if(isKnown, () => {
-      const page = b.variable(b.load("i32.load", entry.get(), BANK.fetch + FETCH_ENTRY.codePage) as I32);
+    b.if(entryPage(b, entry.get()).eq(va.get()), () => {
+      const page = b.variable(entryCode(b, entry.get()));
       const word = b.variable(b.load("i32.load", page.get().add(slotOffset(target))) as I32);
       b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => {
-        this.enterPage(va.get(), page.get());
+        enterPage(this.cpu, va.get(), page.get());
         this.dispatchTo(va.get(), word.get());
       });
     });
@@ -307,7 +307,7 @@ class Region extends RegionLayout {
     }
     b.brIf(this.back, b.local32(this.nextSlot).ne(expected.get()));
     // The same page may be mapped elsewhere as well.
-    b.writeLocal(b.home, executedPage(new CpuView(b, b.cpu)).sub(pageOf(at) * PAGE_SIZE));
+    b.writeLocal(b.home, executedPage(this.cpu).sub(pageOf(at) * PAGE_SIZE));
     this.forgetPages();
     b.writeLocal(b.bank, b.state32(CPU.bank));
     this.goOnAt(index, target, at + 1);
@@ -384,7 +384,7 @@ class Region extends RegionLayout {
     const code = b.statements(() => {
       const va = b.variable(b.addressOf(at - slotOf(at)));
       b.ifRare(b.local32(known).eqz(), () => this.findPage(distance, va.get(), known, otherwise));
-      this.enterPage(va.get(), b.local32(known));
+      enterPage(this.cpu, va.get(), b.local32(known));
       go();
     });
     b.append([Control.scope(otherwise, code)]);
@@ -395,18 +395,10 @@ class Region extends RegionLayout {
     const { b } = this;
     const { hash } = this.source.pages(distance) as PageCode;
     const entry = b.variable(fetchEntry(b.local32(b.bank), va));
-    const tag = b.load("i64.load", entry.get(), BANK.fetch + FETCH_ENTRY.tag) as I64;
-    b.ifRare(tag.ne(va), () => b.br(otherwise));
-    const page = b.variable(b.load("i32.load", entry.get(), BANK.fetch + FETCH_ENTRY.codePage) as I32);
+    b.ifRare(entryPage(b, entry.get()).ne(va), () => b.br(otherwise));
+    const page = b.variable(entryCode(b, entry.get()));
     const is = b.load("i64.load", page.get(), CODE_PAGE.hash) as I64;
     b.ifRare(is.ne(b.i64(hash)), () => b.br(otherwise));
     b.writeLocal(known, page.get());
-  }
-
-  /** From here on instructions are of the page at `va`, whose code page is at `page`. */
-  private enterPage(va: I64, page: I32): void {
-    const { b } = this;
-    b.setState32(CPU.slotBase, page);
-    b.setState64(CPU.pcBias, va.sub(page.shrU(1).toI64U()));
   }
 }
