@@ -49,7 +49,10 @@ async function bundle(name: string, entry: string): Promise<void> {
   });
 }
 
-/** Writes the code that V8 has of a bundle when `exercise` has used what it exports, under the flags that it is loaded under. */
+/**
+ * Writes the code that V8 has of a bundle when `exercise` has used what it exports, under the flags that it is loaded
+ * under.
+ */
 async function keepCode<Exports>(
   name: string,
   setFlags: () => void,

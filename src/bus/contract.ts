@@ -1,6 +1,6 @@
 /**
  * What a device is to the machine: offsets, widths, lines, a clock, a state. A device never sees an absolute
- * address or an INTID (ARCHITECTURE.md, section 3).
+ * address or an INTID.
  */
 
 /** Access widths in bytes. */

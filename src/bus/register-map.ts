@@ -1,6 +1,6 @@
 /**
- * A declarative register map: a device's registers as rows, each access turned into whole-register accesses
- * (ARCHITECTURE.md, section 3: a device is `spec` + behaviour).
+ * A declarative register map: a device's registers as rows, each access turned into whole-register accesses. What a
+ * device does is apart from that.
  */
 import { BusFault, type Width } from "./contract.js";
 

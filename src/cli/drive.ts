@@ -1,4 +1,6 @@
-/** `--drive FILE[,readonly]`: a raw disk image as the disk of a virtio-blk device; what the guest writes is kept in it. */
+/**
+ * `--drive FILE[,readonly]`: a raw disk image as the disk of a virtio-blk device; what the guest writes is kept in it.
+ */
 import { fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import { basename } from "node:path";
 import type { BlockBackend } from "../devices/virtio/index.js";

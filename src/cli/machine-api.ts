@@ -52,7 +52,9 @@ export interface MachineOptions {
 }
 
 export interface MachineExit {
-  /** `exit`: by semihosting; `killed`: a debugger's k packet; `stopped`: `stop()` was called; `failed`: it cannot go on. */
+  /**
+   * `exit`: by semihosting; `killed`: a debugger's k packet; `stopped`: `stop()` was called; `failed`: it cannot go on.
+   */
   readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped" | "failed";
   /** The process's status. */
   readonly status?: number;
@@ -73,7 +75,10 @@ export interface MachineStats {
     readonly milliseconds: number;
   };
   readonly tlbMisses: number;
-  /** Why compiled code handed instructions to the interpreter; why guest code was left, and what happened beside running it. */
+  /**
+   * Why compiled code handed instructions to the interpreter; why guest code was left, and what happened beside running
+   * it.
+   */
   readonly bails: Readonly<Record<string, number>>;
   readonly exits: Readonly<Record<string, number>>;
   readonly events: Readonly<Record<string, number>>;
@@ -99,9 +104,9 @@ export interface MachineInstance {
   pressPowerKey(): boolean;
   stats(): MachineStats;
   /**
-   * Samples the guest from now on. Names come from `symbols`, an ELF file or a System.map, or from the kernel if that is
-   * one; else there are addresses. The result gives the profile's text in the format that the extension of `path` names.
-   * ConfigError when `symbols` cannot be used.
+   * Samples the guest from now on. Names come from `symbols`, an ELF file or a System.map, or from the kernel if that
+   * is one; else there are addresses. The result gives the profile's text in the format that the extension of `path`
+   * names. ConfigError when `symbols` cannot be used.
    */
   startProfile(
     path: string,

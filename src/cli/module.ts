@@ -1,4 +1,6 @@
-/** `--module FILE[,addr=…],kernel|ramdisk|…[,append=…]`: a file for a hypervisor that finds it by the tree's /chosen. */
+/**
+ * `--module FILE[,addr=…],kernel|ramdisk|…[,append=…]`: a file for a hypervisor that finds it by the tree's /chosen.
+ */
 import { ConfigError } from "../machine/errors.js";
 import { parseAddress } from "../machine/format.js";
 import { bytesOf, FileContent } from "../machine/loaders/content.js";

@@ -1,4 +1,6 @@
-/** `--semihosting` on the command line: its options, and the process's own console where the serial line is elsewhere. */
+/**
+ * `--semihosting` on the command line: its options, and the process's own console where the serial line is elsewhere.
+ */
 import { statSync } from "node:fs";
 import { ConfigError, systemReason } from "../machine/errors.js";
 import type { SemihostingConsole, SemihostingOptions } from "../machine/semihosting/semihosting.js";

@@ -352,8 +352,8 @@ export const eret = defineFunction("eret", "i", "", (fb, cpu) => {
 });
 
 /**
- * AArch64.ExceptionReturn from EL1 or higher: (cpu, address), with PSTATE from SPSR_ELx. An illegal return sets PSTATE.IL
- * and keeps EL and SP. Clears the local exclusive monitor and sets the event register.
+ * AArch64.ExceptionReturn from EL1 or higher: (cpu, address), with PSTATE from SPSR_ELx. An illegal return sets
+ * PSTATE.IL and keeps EL and SP. Clears the local exclusive monitor and sets the event register.
  */
 export const eretTo: DefinedFunction<"il", ""> = defineFunction("eretTo", "il", "", (fb, cpu, address) => {
   const c = new CpuView(fb, cpu);
@@ -498,8 +498,8 @@ export const takeInterrupt = defineFunction("takeInterrupt", "i", "i", (fb, cpu)
 const DEFERRED = 1n << 31n;
 
 /**
- * ESB (DDI 0487, AArch64.vESBOperation): a virtual SError that is pending and masked is deferred to VDISR_EL2. There are
- * no physical ones that an error in memory would cause.
+ * ESB (DDI 0487, AArch64.vESBOperation): a virtual SError that is pending and masked is deferred to VDISR_EL2. There
+ * are no physical ones that an error in memory would cause.
  */
 export const errorBarrier = defineFunction("errorBarrier", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);

@@ -23,7 +23,9 @@ export type Key = (typeof KEY)[keyof typeof KEY];
 
 const UPPER_HALF_BIT = 55;
 
-/** Where a pointer's code is: bits from `bottom` up to the top, bit 55 left out; the top byte only without a tag in it. */
+/**
+ * Where a pointer's code is: bits from `bottom` up to the top, bit 55 left out; the top byte only without a tag in it.
+ */
 interface Layout {
   readonly tagged: I32;
   /** The bits that are extension in a good pointer, bit 55 too. */
@@ -64,7 +66,9 @@ export const addPac = defineFunction("addPac", "illlli", "l", (fb, cpu, pointer,
   fb.return(rest.or(spoiled.and(inserted)).or(half.toI64U().shl(UPPER_HALF_BIT)));
 });
 
-/** (cpu, pointer, modifier, key's halves, data, error code) → the pointer without its code, or one that cannot be used. */
+/**
+ * (cpu, pointer, modifier, key's halves, data, error code) → the pointer without its code, or one that cannot be used.
+ */
 export const authenticate = defineFunction(
   "authenticate",
   "illllii",

@@ -77,7 +77,9 @@ export abstract class Builder extends FunctionBuilder {
   abstract storePair(size: 4 | 8, address: I64, first: I64, second: I64): void;
   /** Host address at which `size` (1–16) bytes may be read (LDXR). A fault ends the instruction. */
   abstract readHost(size: number, address: I64, options?: AccessOptions): I32;
-  /** Host address at which `size` (1–16) bytes may be read and written at once (atomics). A fault ends the instruction. */
+  /**
+   * Host address at which `size` (1–16) bytes may be read and written at once (atomics). A fault ends the instruction.
+   */
   abstract exclusiveHost(size: number, address: I64): I32;
   /**
    * The low 1 << log2 bytes of what is or will be at such a host address, in the other order where the guest's data is

@@ -1,6 +1,6 @@
 /**
  * The engine: one memory with all guest state, the interpreter module over it, and typed access for the rest of the
- * machine (ARCHITECTURE.md, section 1).
+ * machine (docs/engine.md).
  */
 import type { Feature } from "../isa/features.js";
 import { writeCrcTables } from "./crypto/crc.js";
@@ -92,7 +92,9 @@ export interface EngineOptions {
   readonly touches?: boolean;
   /** A directory in which compiled code is kept from one run to the next. */
   readonly keepCode?: string | undefined;
-  /** The guest has so much code that the compiler's thread will be wanted, and soon, unless an earlier run kept some. */
+  /**
+   * The guest has so much code that the compiler's thread will be wanted, and soon, unless an earlier run kept some.
+   */
   readonly muchCode?: boolean;
   readonly cpus: number;
   readonly regions: readonly RegionSpec[];
@@ -101,8 +103,8 @@ export interface EngineOptions {
 
 const WASM_PAGE = 0x10000;
 /**
- * Branches to a slot before it counts as hot, and before what an earlier run compiled of its page is looked for. What is
- * compiled too early keeps what is really hot waiting, and V8's optimiser busy (docs/performance.md).
+ * Branches to a slot before it counts as hot, and before what an earlier run compiled of its page is looked for. What
+ * is compiled too early keeps what is really hot waiting, and V8's optimiser busy (docs/performance.md).
  */
 const HOT = 2400;
 const LOOK = 2;
@@ -274,7 +276,9 @@ export class Engine {
     if (!this.interpretOnly) this.loadedRegions()?.look(slot);
   }
 
-  /** Instructions of a shadow get breakpoints or lose them: compiled code that has them is dropped. The guest stands. */
+  /**
+   * Instructions of a shadow get breakpoints or lose them: compiled code that has them is dropped. The guest stands.
+   */
   dropInstructions(page: number, slots: readonly number[]): void {
     if (this.compiler !== "loading") this.compiler?.dropInstructions(page, slots);
   }
@@ -291,7 +295,9 @@ export class Engine {
     if (this.compiler !== "loading") this.compiler?.close();
   }
 
-  /** SYSREG_ENTRY rows are not as they were: what was compiled is dropped, and nothing is compiled until they are again. */
+  /**
+   * SYSREG_ENTRY rows are not as they were: what was compiled is dropped, and nothing is compiled until they are again.
+   */
   setInterpretOnly(on: boolean): void {
     this.interpretOnly = on;
     this.dropCode();
@@ -353,19 +359,23 @@ export class Engine {
   }
 
   /**
-   * What memory holds now it shall hold after each `restoreMemory`. No TLB entry may let it be written already. `origin`
-   * has the first bytes of it, all that there are.
+   * What memory holds now it shall hold after each `restoreMemory`. No TLB entry may let it be written already.
+   * `origin` has the first bytes of it, all that there are.
    */
   keepMemory(pa: bigint, size: number, origin?: Origin): void {
     this.kept.keep(this.placeOf(pa, size), size, origin);
   }
 
-  /** Throws what an origin does that has not any more what it had: `restoreMemory` would not make memory what it was. */
+  /**
+   * Throws what an origin does that has not any more what it had: `restoreMemory` would not make memory what it was.
+   */
   checkMemory(): void {
     this.kept.check();
   }
 
-  /** Makes memory what it was at each `keepMemory`. `dropCode` must follow before the guest runs, also when it throws. */
+  /**
+   * Makes memory what it was at each `keepMemory`. `dropCode` must follow before the guest runs, also when it throws.
+   */
   restoreMemory(): void {
     this.kept.restore();
   }
@@ -410,8 +420,8 @@ export class Engine {
 }
 
 /**
- * The compiler's thread, on its way while the machine is built. It is there when the guest's first code is hot, where it
- * would be 0.2 s later: 20 million instructions of a kernel that boots (docs/performance.md).
+ * The compiler's thread, on its way while the machine is built. It is there when the guest's first code is hot, where
+ * it would be 0.2 s later: 20 million instructions of a kernel that boots (docs/performance.md).
  */
 async function compilerAhead({ compile, muchCode, keepCode }: EngineOptions): Promise<CompilerThread | undefined> {
   if (compile !== true || muchCode !== true || !HAS_THREADS) return undefined;

@@ -1,7 +1,7 @@
 /**
  * NZCV by what they come of. Compiled regions note only that, because flags are set often and wanted rarely; the vCPU
- * block has cells for it (CPU.flagSource, flagX, flagY), which mean something while compiled code runs and hands over to
- * more of it. Whoever else wants flags has them settled first.
+ * block has cells for it (CPU.flagSource, flagX, flagY), which mean something while compiled code runs and hands over
+ * to more of it. Whoever else wants flags has them settled first.
  */
 import { CpuView } from "./cpu-view.js";
 import type { FunctionBuilder } from "./ir/function.js";

@@ -3,19 +3,20 @@
  * registers where it does not run; and relaxed SIMD (fp/host-fma.ts). Modules that use either are right without. And
  * what V8 does for larger programs than this.
  *
- * Set before any WebAssembly is compiled, for all threads: V8 takes kept code (optimized-code.ts) only under the flags it
- * was made under. And no sooner: Node's own modules come with V8's code under no flags, and what is loaded later is
+ * Set before any WebAssembly is compiled, for all threads: V8 takes kept code (optimized-code.ts) only under the flags
+ * it was made under. And no sooner: Node's own modules come with V8's code under no flags, and what is loaded later is
  * compiled anew (30 ms of the main thread, 60 ms of another one's start).
  */
 import { setFlagsFromString } from "node:v8";
 
 /**
- * And `plain`, which makes it what V8 has it, and the version from which V8 does so by itself, or is not known to have the
- * flag: it complains of one that it does not know. Checks of the stack at each function and each round of a loop are not
- * needed: what regions that call take of it is counted (interpreter/ways-out.ts), nothing else recurs, and every loop ends
- * with the budget. A collection of young objects has less than a millisecond to do: shared out, it waits until the other
- * threads have a processor, while a debugger waits. The allocator of registers that V8 takes for functions of more than
- * 8,192 values keeps hardly any of them in registers; an interpreter's bytecodes are such a function (regions/discover.ts).
+ * And `plain`, which makes it what V8 has it, and the version from which V8 does so by itself, or is not known to have
+ * the flag: it complains of one that it does not know. Checks of the stack at each function and each round of a loop
+ * are not needed: what regions that call take of it is counted (interpreter/ways-out.ts), nothing else recurs, and
+ * every loop ends with the budget. A collection of young objects has less than a millisecond to do: shared out, it
+ * waits until the other threads have a processor, while a debugger waits. The allocator of registers that V8 takes for
+ * functions of more than 8,192 values keeps hardly any of them in registers; an interpreter's bytecodes are such a
+ * function (regions/discover.ts).
  */
 const FLAGS = [
   { name: "--experimental-wasm-branch-hinting", plain: "--no-experimental-wasm-branch-hinting", until: [13, 7] },

@@ -1,8 +1,8 @@
 /**
  * What guest memory held when it was loaded, for the next reset. Every way to write says so before (PAGE_FLAG.kept,
- * `aboutToWrite`). A page of a file is read again from that; another one is copied then, unless an instruction's worth is
- * written, of which what was there before is noted. Linux patches a word in nearly every function that it has while it
- * boots, and leaves most other pages alone: of an Image of 34 MB it writes to 9 MB.
+ * `aboutToWrite`). A page of a file is read again from that; another one is copied then, unless an instruction's worth
+ * is written, of which what was there before is noted. Linux patches a word in nearly every function that it has while
+ * it boots, and leaves most other pages alone: of an Image of 34 MB it writes to 9 MB.
  */
 import { AREA, PAGE_FLAG, PAGE_SIZE } from "./layout.js";
 

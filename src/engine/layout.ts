@@ -1,6 +1,6 @@
 /**
- * Where everything lives in the one WebAssembly.Memory (ARCHITECTURE.md, section 1, idea 2). TypeScript, the
- * interpreter and compiled regions take every offset from here; sizes are in bytes.
+ * Where everything lives in the one WebAssembly.Memory. TypeScript, the interpreter and compiled regions take every
+ * offset from here; sizes are in bytes.
  */
 
 /** Hands out naturally aligned offsets in order. */
@@ -81,14 +81,20 @@ export const CPU = {
   bankClock: s.i32(),
   /** 1 while FP/SIMD at the current EL goes to the trap check. */
   fpTrap: s.i32(),
-  /** Keys of pointer authentication that are enabled here, and whether their use traps: KEY_ENABLED, KEY_USE_TRAPPED. */
+  /**
+   * Keys of pointer authentication that are enabled here, and whether their use traps: KEY_ENABLED, KEY_USE_TRAPPED.
+   */
   pointerAuth: s.i32(),
-  /** Bit n: code in guarded pages (FEAT_BTI) has been fetched at ELn, so that indirect branches there must be looked at. */
+  /**
+   * Bit n: code in guarded pages (FEAT_BTI) has been fetched at ELn, so that indirect branches there must be looked at.
+   */
   guardedLevels: s.i32(),
   /** 32 bits each; the upper ones are always 0, so that MRS is a plain load. */
   fpcr: s.i64(),
   fpsr: s.i64(),
-  /** FPSR.IXC is set, and FPCR is at defaults (1) or sets FZ alone (-1): the host's result is the answer unless special. */
+  /**
+   * FPSR.IXC is set, and FPCR is at defaults (1) or sets FZ alone (-1): the host's result is the answer unless special.
+   */
   fpFast: s.i32(),
   /** Trap groups (sysreg/traps.ts) that are active at the current EL, for reads and for writes. */
   readTraps: s.i32(),
@@ -150,8 +156,8 @@ export const CPU = {
   /** Counters for --stats. */
   retired: s.i64(),
   /**
-   * Instructions retired at each level, for the PMU's filters: by EL, with 4 added for EL0 and EL1 in Secure state; as of
-   * when the budget was `levelMark`. What came since belongs to the level that the vCPU is at.
+   * Instructions retired at each level, for the PMU's filters: by EL, with 4 added for EL0 and EL1 in Secure state; as
+   * of when the budget was `levelMark`. What came since belongs to the level that the vCPU is at.
    */
   levelCounts: s.array(8, 8),
   levelMark: s.i32(),
@@ -172,7 +178,10 @@ export const CPU = {
   largeRanges: s.array(8, 8),
   /** Bounce buffer for accesses that do not go straight to RAM. */
   bounce: s.array(8, 8),
-  /** The last bytes of one page and the first of the next, 16 each, for an access of compiled code that goes over the end. */
+  /**
+   * The last bytes of one page and the first of the next, 16 each, for an access of compiled code that goes over the
+   * end.
+   */
   pageBorder: s.array(2, 16),
   /** What is added to that access's address for its place there: as the addend of a TLB entry. */
   borderAddend: s.i32(),
@@ -186,16 +195,16 @@ if (s.end > CPU.v) throw new Error("vCPU block: fields run into the vector regis
 
 /**
  * A row of `CPU.modes`, by EL: active trap groups, FP access trapped (0 or 1), translation context in bits 0–7 with
- * PSTATE.PAN added to it where bit 8 is set, and LDTR and STTR go by EL0's of the regime where bit 9 is; from bit 16 on what
- * CPU.pointerAuth becomes.
+ * PSTATE.PAN added to it where bit 8 is set, and LDTR and STTR go by EL0's of the regime where bit 9 is; from bit 16 on
+ * what CPU.pointerAuth becomes.
  */
 export const MODE = { readTraps: 0, writeTraps: 4, fpTrap: 8, context: 12, size: 16 } as const;
 export const MODE_CONTEXT = { number: 0xff, addPan: 1 << 8, unprivileged: 1 << 9 } as const;
 export const MODE_POINTER_AUTH = 16;
 
 /**
- * Translation contexts: regime and privilege. The PAN variant of a privileged one is the next number, EL0's of its regime
- * the next lower multiple of 4.
+ * Translation contexts: regime and privilege. The PAN variant of a privileged one is the next number, EL0's of its
+ * regime the next lower multiple of 4.
  */
 export const CONTEXT = { el10User: 0, el10: 1, el10Pan: 2, el2: 3, el20User: 4, el20: 5, el20Pan: 6, el3: 7 } as const;
 
@@ -248,8 +257,9 @@ export const SHADOW = { no: 0, some: 1, all: 2 } as const;
 export const TLB_BITS = 14;
 export const TLB_ENTRIES = 1 << TLB_BITS;
 /**
- * Tags hold the virtual page, or have one of the low bits set and match nothing. An entry of zeroes matches nothing either, but for the
- * first of a bank: no other is that of page 0. Flags are attributes (mmu/walk.ts) and WATCHED_BYTES.
+ * Tags hold the virtual page, or have one of the low bits set and match nothing. An entry of zeroes matches nothing
+ * either, but for the first of a bank: no other is that of page 0. Flags are attributes (mmu/walk.ts) and
+ * WATCHED_BYTES.
  */
 export const TLB_ENTRY = { read: 0, write: 8, addend: 16, flags: 20, page: 24, size: 32 } as const;
 export const TLB_ATTRIBUTES = 0xff;
@@ -380,7 +390,9 @@ export const AREA = {
   crcTables: 0x7f_0000,
   /** Vectors that instructions look up in (engine/crypto/sbox.ts). */
   substitutionTables: 0x7f_4000,
-  /** How often regions that leave TLB misses to the interpreter did so (u16), by REGION_MISSES of their handler index. */
+  /**
+   * How often regions that leave TLB misses to the interpreter did so (u16), by REGION_MISSES of their handler index.
+   */
   regionMisses: 0x7f_6000,
   /** Where indirect branches led while they were interpreted: BRANCH_TARGET rows. */
   branchTargets: 0x7f_8000,
@@ -393,8 +405,8 @@ export const AREA = {
 /**
  * A row of the table of watched ranges, whoever set it: first and last byte without the address's top byte; bit 0
  * watches reads, bit 1 writes, WATCH_PHYSICAL says whose addresses they are; vCPU's index plus 1, or 0 for all of them.
- * `program` is the owner's: for the debugger the number of a program that is asked whether to stop (mmu/watch.ts), 0 for
- * none.
+ * `program` is the owner's: for the debugger the number of a program that is asked whether to stop (mmu/watch.ts), 0
+ * for none.
  */
 export const WATCH = { first: 0, last: 8, access: 16, owner: 20, cpu: 24, program: 28, size: 32 } as const;
 export const WATCH_PHYSICAL = 4;
@@ -413,8 +425,8 @@ export const BRANCH_TARGETS = (AREA.pageWriters - AREA.branchTargets) / BRANCH_T
 export const REGION_MISSES = (AREA.branchTargets - AREA.regionMisses) / 2;
 
 /**
- * Whether code of a page is decoded; whether a TLB entry may allow it to be written without further ado; whether what it
- * holds is kept for a reset (engine/kept-pages.ts). HEARD_OF: who writes it says so before (`aboutToWrite`).
+ * Whether code of a page is decoded; whether a TLB entry may allow it to be written without further ado; whether what
+ * it holds is kept for a reset (engine/kept-pages.ts). HEARD_OF: who writes it says so before (`aboutToWrite`).
  */
 export const PAGE_FLAG = { hasCode: 1, maybeWritable: 2, kept: 4 } as const;
 export const HEARD_OF = PAGE_FLAG.hasCode | PAGE_FLAG.kept;
@@ -449,8 +461,8 @@ export const CPU_FEATURE = {
 } as const;
 
 /**
- * With two Security states the GIC has a line for Group 1 of each: whether it is an IRQ or an FIQ depends on where the PE
- * is (IHI 0069, table 4-3).
+ * With two Security states the GIC has a line for Group 1 of each: whether it is an IRQ or an FIQ depends on where the
+ * PE is (IHI 0069, table 4-3).
  */
 export const IRQ_LINE = {
   irq: 1,

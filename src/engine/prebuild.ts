@@ -1,4 +1,7 @@
-/** Build step: generates the interpreter and writes it next to the compiled code, with V8's code of it where it can be had. */
+/**
+ * Build step: generates the interpreter and writes it next to the compiled code, with V8's code of it where it can be
+ * had.
+ */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
  * The one door between a debugger and the machine. The stub knows nothing else of the machine, and the machine
- * nothing else of the stub (ARCHITECTURE.md, section 4).
+ * nothing else of the stub.
  *
  * Both run on one thread: the machine executes in slices through the event loop, so every call below finds each
  * vCPU at an instruction boundary. Nothing here throws for what a debugger or a guest did; what cannot be done is a

@@ -1,4 +1,6 @@
-/** What Debian's kernel needs for the machine's virtio devices and their file systems: modules, in the order of insmod. */
+/**
+ * What Debian's kernel needs for the machine's virtio devices and their file systems: modules, in the order of insmod.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Progress } from "./apt.js";

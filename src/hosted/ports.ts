@@ -1,6 +1,6 @@
 /**
  * What the hosted exception levels need of the machine. A vCPU comes here standing at the hosted level's vector, after
- * the whole architectural entry (ARCHITECTURE.md, section 1, idea 3).
+ * the whole architectural entry.
  */
 import type { AddressSpace } from "../bus/address-space.js";
 import type { Width } from "../bus/contract.js";
@@ -15,7 +15,9 @@ export function indexOf(vcpu: Vcpu): number {
 
 /** RAM and ROM by physical address, for the rare access that the engine leaves to a hosted level. */
 export interface PhysicalMemory {
-  /** The zero-extended value, or `undefined` where there is no memory. The address is a multiple of the width or not. */
+  /**
+   * The zero-extended value, or `undefined` where there is no memory. The address is a multiple of the width or not.
+   */
   read(address: number, width: Width): bigint | undefined;
   /** Whether there was writable memory. */
   write(address: number, width: Width, value: bigint): boolean;

@@ -35,7 +35,9 @@ export interface BootOptions {
   readonly fwCfg?: readonly FwCfgFile[];
   /** In place of the generated tree. */
   readonly dtb?: Uint8Array;
-  /** Whether firmware gets ACPI tables, which EDK2 then gives its operating system in the tree's place. Default true. */
+  /**
+   * Whether firmware gets ACPI tables, which EDK2 then gives its operating system in the tree's place. Default true.
+   */
   readonly acpi?: boolean;
   readonly el2: "hosted" | "guest";
   readonly el3: "hosted" | "guest";

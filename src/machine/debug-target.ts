@@ -3,8 +3,8 @@
  * and the next resumption virtual time stands still, and whose turn it is stays as it was, so that a guest that is only
  * looked at runs as it would alone.
  *
- * In non-stop mode each vCPU stands and goes by itself: one that stands is held, which is to say not scheduled, and time
- * goes on until all of them stand.
+ * In non-stop mode each vCPU stands and goes by itself: one that stands is held, which is to say not scheduled, and
+ * time goes on until all of them stand.
  *
  * A step executes one instruction of the vCPU's current context: interrupts that are pending wait until it continues,
  * WFI and WFE end at once, an exception that the instruction itself causes stops at the vector.
@@ -120,7 +120,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     }
   }
 
-  // --- what the machine calls -----------------------------------------------------------------------------------------
+  // --- what the machine calls ----------------------------------------------------------------------------------------
 
   debugStop(core: Core, event: DebugEvent): void {
     const range = this.ranges.get(core.index);
@@ -268,7 +268,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     for (const listener of this.listeners) listener.stopped(stop);
   }
 
-  // --- non-stop mode --------------------------------------------------------------------------------------------------
+  // --- non-stop mode -------------------------------------------------------------------------------------------------
 
   get nonStop(): boolean {
     return this.stops !== undefined;
@@ -332,7 +332,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     }
   }
 
-  // --- running --------------------------------------------------------------------------------------------------------
+  // --- running -------------------------------------------------------------------------------------------------------
 
   resume(actions: ReadonlyMap<number, ResumeAction>): void {
     if (this.machine.ended !== undefined) return;
@@ -449,7 +449,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return () => this.listeners.delete(listener);
   }
 
-  // --- state ----------------------------------------------------------------------------------------------------------
+  // --- state ---------------------------------------------------------------------------------------------------------
 
   private core(vcpu: number): Core {
     return this.machine.cores[vcpu] as Core;
@@ -527,7 +527,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return osTables(this.machine);
   }
 
-  // --- points ---------------------------------------------------------------------------------------------------------
+  // --- points --------------------------------------------------------------------------------------------------------
 
   insertPoint(point: Point): TargetError | undefined {
     if (isWatch(point)) {
@@ -555,7 +555,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return undefined;
   }
 
-  // --- monitor --------------------------------------------------------------------------------------------------------
+  // --- monitor -------------------------------------------------------------------------------------------------------
 
   monitor(command: string, vcpu: number, client?: MonitorClient): string | TargetError {
     const output = runMonitor(command, {

@@ -1,5 +1,5 @@
 /**
- * A machine file: memory map, devices, interrupts and CPU defaults as data (ARCHITECTURE.md, section 5). A board is
+ * A machine file: memory map, devices, interrupts and CPU defaults as data (docs/machine-files.md). A board is
  * such a file and no TypeScript. What is read here is checked whole, so nothing after it has to doubt a number.
  */
 import { readdirSync, readFileSync } from "node:fs";

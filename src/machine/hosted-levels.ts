@@ -166,7 +166,7 @@ export class HostedLevels implements PowerController {
     this.hypervisor?.resample(vcpu);
   }
 
-  // --- PowerController ------------------------------------------------------------------------------------------------
+  // --- PowerController -----------------------------------------------------------------------------------------------
 
   get cpuCount(): number {
     return this.machine.cores.length;

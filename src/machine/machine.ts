@@ -89,7 +89,9 @@ export interface MachineConfig extends BootOptions {
 }
 
 export interface MachineExit {
-  /** `exit`: by semihosting; `killed`: a debugger ended it; `stopped`: `stop()` was called; `failed`: it cannot go on. */
+  /**
+   * `exit`: by semihosting; `killed`: a debugger ended it; `stopped`: `stop()` was called; `failed`: it cannot go on.
+   */
   readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped" | "failed";
   /** The status that the process is to have, 0 to 255: of `exit` what the guest wants. */
   readonly status?: number;
@@ -332,7 +334,7 @@ export class Machine {
     this.powerOn();
   }
 
-  // --- power ----------------------------------------------------------------------------------------------------------
+  // --- power ---------------------------------------------------------------------------------------------------------
 
   /** vCPUs, devices and time as at power-on. Like a real reset it leaves RAM as it was, but for what was loaded. */
   private powerOn(): void {
@@ -428,8 +430,8 @@ export class Machine {
   }
 
   /**
-   * Back to power-on at once; for a debugger, while the machine stands, and there is no `resetRefusal`. When a file cannot be
-   * read after all, the machine ends.
+   * Back to power-on at once; for a debugger, while the machine stands, and there is no `resetRefusal`. When a file
+   * cannot be read after all, the machine ends.
    */
   reset(): void {
     const unread = refusalOf(() => this.engine.restoreMemory());
@@ -449,7 +451,7 @@ export class Machine {
     this.debug.powerChanged(this.cores[0] as Core, "reset");
   }
 
-  // --- life -----------------------------------------------------------------------------------------------------------
+  // --- life ----------------------------------------------------------------------------------------------------------
 
   /** Runs until the guest, a debugger or `stop` ends the machine. */
   async run(): Promise<MachineExit> {
@@ -536,8 +538,8 @@ export class Machine {
   }
 
   /**
-   * Closes the stub and the files that were loaded, and ends the compiler: no reset after it. The console's backend is the
-   * caller's.
+   * Closes the stub and the files that were loaded, and ends the compiler: no reset after it. The console's backend is
+   * the caller's.
    */
   async close(): Promise<void> {
     this.engine.close();
@@ -584,7 +586,7 @@ export class Machine {
     return hash.digest("hex");
   }
 
-  // --- what the engine and devices reach ------------------------------------------------------------------------------
+  // --- what the engine and devices reach -----------------------------------------------------------------------------
 
   /** Interrupt lines of a vCPU, as the GIC drives them. A change ends the slice so that it is seen at once. */
   private outputsOf(vcpu: Vcpu): CpuOutputs {
@@ -652,8 +654,8 @@ export class Machine {
   }
 
   /**
-   * A breakpoint is reached: 1 to stop for a debugger, 2 when the guest's exception was taken, 0 when the instruction is
-   * to run. `whose`: WHOSE_BREAKPOINTS.
+   * A breakpoint is reached: 1 to stop for a debugger, 2 when the guest's exception was taken, 0 when the instruction
+   * is to run. `whose`: WHOSE_BREAKPOINTS.
    */
   breakpointHit(cpu: number, pc: bigint, whose: number): number {
     const address = BigInt.asUintN(64, pc);
@@ -717,7 +719,7 @@ export class Machine {
     }
   }
 
-  // --- log ------------------------------------------------------------------------------------------------------------
+  // --- log -----------------------------------------------------------------------------------------------------------
 
   /** Writes a line for those who asked for the category; the text is made only then. */
   log(category: LogCategory, line: () => string): void {

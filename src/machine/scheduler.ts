@@ -1,5 +1,5 @@
 /**
- * Turns of the vCPUs on one thread, virtual time, and waiting (ARCHITECTURE.md, section 1, idea 4). Virtual time counts
+ * Turns of the vCPUs on one thread, virtual time, and waiting (docs/engine.md, "Time"). Virtual time counts
  * retired instructions of all vCPUs and skipped idle time, in units of 4 ns; slices end at counts that depend on
  * nothing outside, so that the same inputs give the same run.
  */
@@ -114,7 +114,9 @@ export interface TakenException {
   readonly hosted: boolean;
 }
 
-/** Levels that exceptions can be taken to, as bits; and what of a vector's offset says that it is no synchronous one. */
+/**
+ * Levels that exceptions can be taken to, as bits; and what of a vector's offset says that it is no synchronous one.
+ */
 export const EXCEPTION_LEVELS = 0xe;
 const ASYNCHRONOUS = 0x180;
 

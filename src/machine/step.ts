@@ -5,7 +5,9 @@
 import type { Vcpu } from "../cpu/vcpu.js";
 
 export interface StepMode {
-  /** An interrupt at a step: its handler completes, it waits until the vCPU continues, or the step ends at the vector. */
+  /**
+   * An interrupt at a step: its handler completes, it waits until the vCPU continues, or the step ends at the vector.
+   */
   readonly interrupts: "complete" | "mask" | "land";
   /** A synchronous exception of the instruction: the step ends at the vector, or behind the handler's return. */
   readonly exceptions: "land" | "complete";

@@ -151,9 +151,9 @@ export const bigEndian = defineFunction("bigEndian", "i", "i", (fb, cpu) => {
 
 /**
  * The exception that a device access takes to hosted EL2, and the return from it, in one: (cpu, VA, size, access) → 1
- * with the value in the bounce buffer, or 0 and the exception is to be taken. Consoles are written by these, a character
- * at a time. Everything that the two leave behind is there: EL2's registers, the monitor, the event register. The way
- * round is for whoever is to see the exception, and for what is no single access of one register.
+ * with the value in the bounce buffer, or 0 and the exception is to be taken. Consoles are written by these, a
+ * character at a time. Everything that the two leave behind is there: EL2's registers, the monitor, the event register.
+ * The way round is for whoever is to see the exception, and for what is no single access of one register.
  */
 const accessThroughEl2 = defineFunction("accessThroughEl2", "ilii", "i", (fb, cpu, va, size, access) => {
   const c = new CpuView(fb, cpu);
@@ -293,8 +293,8 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
 });
 
 /**
- * What `touch` adds to the address of an entry: the whole page is for the inline path; or this access is, being aligned,
- * beside watched bytes, or over the page's end.
+ * What `touch` adds to the address of an entry: the whole page is for the inline path; or this access is, being
+ * aligned, beside watched bytes, or over the page's end.
  */
 export const TOUCHED = { page: 1, access: 3 } as const;
 
@@ -326,8 +326,8 @@ function ifAlignedSuffices(
 
 /**
  * An entry that allows writes is given the fast permission that it was refused while its page was HEARD_OF; which would
- * else be until the entry is filled anew, for pages of a kernel's data perhaps never. While something is watched that is
- * done: what of the page is, takes its physical address. What is not quick to read either stays slow.
+ * else be until the entry is filled anew, for pages of a kernel's data perhaps never. While something is watched that
+ * is done: what of the page is, takes its physical address. What is not quick to read either stays slow.
  */
 const permitWrites = defineFunction("permitWrites", "iiil", "", (fb, cpu, context, entry, va) => {
   const quick = tagOf(fb, entry, fb.i32(ACCESS.read));
@@ -547,7 +547,9 @@ function deviceAccess(fb: FunctionBuilder, c: CpuView, va: I64, size: I32, acces
   });
 }
 
-/** The quick way for an access that is aligned, in Device memory, or in a page with something watched elsewhere in it. */
+/**
+ * The quick way for an access that is aligned, in Device memory, or in a page with something watched elsewhere in it.
+ */
 function quickAfterAll(
   fb: FunctionBuilder,
   c: CpuView,
@@ -766,8 +768,8 @@ function isReadModifyWrite(word: I32): I32 {
 const ZERO_BLOCK = 64;
 
 /**
- * Host address for an atomic access or DC ZVA: aligned (but for FEAT_LSE2), readable and writable RAM, or 0 when abandoned. The fault of an
- * access that reads and writes is one of reading if reading alone has it too.
+ * Host address for an atomic access or DC ZVA: aligned (but for FEAT_LSE2), readable and writable RAM, or 0 when
+ * abandoned. The fault of an access that reads and writes is one of reading if reading alone has it too.
  */
 export const hostForAtomic = defineFunction("hostForAtomic", "ili", "i", (fb, cpu, va, size) => {
   const c = new CpuView(fb, cpu);

@@ -1,6 +1,6 @@
 /**
  * TLB banks: each vCPU has a few software TLBs, one per (translation context, ASID, VMID) in recent use, so that a
- * change of context is a change of base pointer (ARCHITECTURE.md, section 3). TLB maintenance works on banks.
+ * change of context is a change of base pointer. TLB maintenance works on banks (docs/engine.md, "Memory").
  * Arm DDI 0487, D8.13 "Translation Lookaside Buffers", D8.14 "TLB maintenance".
  */
 import { HCR_EL2 as HCR, SCR_EL3 } from "../cpu/sysreg/bits.js";
@@ -41,8 +41,8 @@ import {
 } from "../engine/layout.js";
 
 /**
- * Registers that the translations of a bank were made by besides what its key says, in the bank's header; 0 where they are
- * of no effect. A hypervisor or monitor changes them at each switch between what is below it.
+ * Registers that the translations of a bank were made by besides what its key says, in the bank's header; 0 where they
+ * are of no effect. A hypervisor or monitor changes them at each switch between what is below it.
  */
 const CONTROLS = ["SCTLR_EL1", "TCR_EL1", "VTCR_EL2"] as const;
 if (BANK.hasVictims >= BANK.controls || BANK.controls + 8 * CONTROLS.length > BANK.data)
@@ -51,7 +51,9 @@ if (BANK.hasVictims >= BANK.controls || BANK.controls + 8 * CONTROLS.length > BA
 /** A tag that no address matches: bit 0 set. Filling bytes with it makes whole entries invalid. */
 const INVALID_BYTE = 0xff;
 
-/** Whether a context has translations that are the same in all address spaces: those of privileged code with two ranges. */
+/**
+ * Whether a context has translations that are the same in all address spaces: those of privileged code with two ranges.
+ */
 export function hasShared(context: I32): I32 {
   const either = (a: number, b: number): I32 => context.eq(a).or(context.eq(b));
   return either(CONTEXT.el10, CONTEXT.el10Pan).or(either(CONTEXT.el20, CONTEXT.el20Pan));
@@ -155,9 +157,9 @@ interface Identity {
 }
 
 /**
- * That of a context. The key: context number, ASID and VMID where the regime has them; of EL1&0 the Security state; with
- * stage 2, HCR_EL2.PTW and FWB, which a hypervisor may set for its guests alone (KVM does). Two states with the same
- * identity may share translations.
+ * That of a context. The key: context number, ASID and VMID where the regime has them; of EL1&0 the Security state;
+ * with stage 2, HCR_EL2.PTW and FWB, which a hypervisor may set for its guests alone (KVM does). Two states with the
+ * same identity may share translations.
  */
 function identify(fb: FunctionBuilder, c: CpuView, context: I32): Identity {
   const hcr = c.sys("HCR_EL2");
@@ -225,14 +227,18 @@ function holds(fb: FunctionBuilder, entry: I32): I32 {
   return (fb.load("i32.load", entry, TLB_ENTRY.flags) as I32).select(page.bit(0).eqz(), fb.i32(0));
 }
 
-/** Where a bank keeps the entry of a page if another one has displaced it. Pages of the same entry have different ones. */
+/**
+ * Where a bank keeps the entry of a page if another one has displaced it. Pages of the same entry have different ones.
+ */
 export function victimOf(bank: I32, va: I64): I32 {
   const mixed = va.shrU(PAGE_BITS).xor(va.shrU(PAGE_BITS + TLB_BITS));
   const index = mixed.wrap().and(VICTIMS - 1);
   return bank.add(index.mul(TLB_ENTRY.size)).add(BANK.victims);
 }
 
-/** (bank, entry): another page takes the place of what is in an entry, which is kept, without its fast write permission. */
+/**
+ * (bank, entry): another page takes the place of what is in an entry, which is kept, without its fast write permission.
+ */
 const displace = defineFunction("displace", "ii", "", (fb, bank, entry) => {
   fb.call(clearSites, bank);
   const victim = victimOf(bank, fb.load("i64.load", entry, TLB_ENTRY.page) as I64);
@@ -263,7 +269,9 @@ export function entryToFill(fb: FunctionBuilder, bank: I32, va: I64): I32 {
   return entry;
 }
 
-/** (cpu, context) → its bank: the one in the table, a kept one of the same identity, or the least recently used emptied. */
+/**
+ * (cpu, context) → its bank: the one in the table, a kept one of the same identity, or the least recently used emptied.
+ */
 export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, context) => {
   const c = new CpuView(fb, cpu);
   const cell = cpu.add(context.shl(2));
@@ -309,9 +317,9 @@ export const chooseBank = defineFunction("chooseBank", "ii", "i", (fb, cpu, cont
 });
 
 /**
- * What regions know may be wrong from now on: where their calls return to, and at which code pages the pages are that they
- * have gone to. Whoever takes away or changes an entry of the fetch TLB, the hash of a page or its code page calls this for
- * each vCPU that may have used it, if regions may be in the middle of calls.
+ * What regions know may be wrong from now on: where their calls return to, and at which code pages the pages are that
+ * they have gone to. Whoever takes away or changes an entry of the fetch TLB, the hash of a page or its code page calls
+ * this for each vCPU that may have used it, if regions may be in the middle of calls.
  */
 export function forgetTranslations(c: CpuView): void {
   c.set64(CPU.returnAddress, c.fb.i64(NO_RETURN));
@@ -361,8 +369,8 @@ export const flushCpu = defineFunction("flushCpu", "i", "", (fb, cpu) => {
 });
 
 /**
- * (cpu, VMID): empties the banks of EL1&0 that are of this VMID, or of all if it is negative. Those without stage 2 do not
- * know theirs, and go with any. What is known of large translations stays: it may be about EL2, or another guest.
+ * (cpu, VMID): empties the banks of EL1&0 that are of this VMID, or of all if it is negative. Those without stage 2 do
+ * not know theirs, and go with any. What is known of large translations stays: it may be about EL2, or another guest.
  */
 export const flushGuest = defineFunction("flushGuest", "il", "", (fb, cpu, vmid) => {
   forEachBank(fb, cpu, (bank) => {

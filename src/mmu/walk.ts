@@ -62,8 +62,8 @@ const ADDRESS_MASK = (1n << 48n) - 1n;
 export const PHYSICAL_BITS = 44;
 
 /**
- * Host address of a guest physical address in RAM or ROM, or 0. Bit 0 of the result: read-only. What is not Secure alone
- * is at the same address in both address spaces.
+ * Host address of a guest physical address in RAM or ROM, or 0. Bit 0 of the result: read-only. What is not Secure
+ * alone is at the same address in both address spaces.
  */
 export const physicalToHost = defineFunction("physicalToHost", "l", "i", (fb, address) => {
   const pa = address.and(SECURE_ADDRESS - 1n);
@@ -132,8 +132,8 @@ function outputBits(fb: FunctionBuilder, ips: I32): I32 {
 }
 
 /**
- * Whether TnSZ is out of bounds: below 16, or above 39, which FEAT_TTST makes 48, 47 with the granule of 64K. Of what is
- * allowed then, ours is a Translation fault of level 0 (DDI 0487, AArch64.S1TxSZFaults, S2TxSZFaults).
+ * Whether TnSZ is out of bounds: below 16, or above 39, which FEAT_TTST makes 48, 47 with the granule of 64K. Of what
+ * is allowed then, ours is a Translation fault of level 0 (DDI 0487, AArch64.S1TxSZFaults, S2TxSZFaults).
  */
 function sizeOutOfBounds(c: CpuView, tsz: I32, granule: I32): I32 {
   const { fb } = c;
@@ -145,8 +145,8 @@ function sizeOutOfBounds(c: CpuView, tsz: I32, granule: I32): I32 {
 type Fault = (code: I32) => void;
 
 /**
- * Stage 2: (cpu, IPA, access, and bit 4 of that as from EL0) → fault word or 0; writes walkPa, walkAttributes (R/W/X/device) and walkLevelSize
- * (log2 of what the leaf covers). S1PTW and the address for HPFAR are the caller's.
+ * Stage 2: (cpu, IPA, access, and bit 4 of that as from EL0) → fault word or 0; writes walkPa, walkAttributes
+ * (R/W/X/device) and walkLevelSize (log2 of what the leaf covers). S1PTW and the address for HPFAR are the caller's.
  */
 export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa, packed) => {
   const c = new CpuView(fb, cpu);
@@ -391,7 +391,9 @@ export function tagIgnored(tcr: I64, twoRanges: I32, va: I64, isInstruction: I32
   return tbi.and(tbid.and(isInstruction).xor(1));
 }
 
-/** (cpu, context, address) → where a branch to the address leads: the tag goes where it is ignored (AArch64.BranchAddr). */
+/**
+ * (cpu, context, address) → where a branch to the address leads: the tag goes where it is ignored (AArch64.BranchAddr).
+ */
 export const branchAddress = defineFunction("branchAddress", "iil", "l", (fb, cpu, context, va) => {
   const { tcr, twoRanges } = translationControl(new CpuView(fb, cpu), context);
   fb.if(tagIgnored(tcr, twoRanges, va, fb.i32(1)).eqz(), () => fb.return(va));

@@ -1,8 +1,8 @@
 /**
- * Watched ranges: pages that hold a watched byte miss the inline TLB check, and each access to them comes here. Where in
- * the page the first and the last watched byte are is in the TLB entry; an access between these looks through the table of
- * ranges (engine/layout.ts, WATCH), in wasm. Only an access to a watched byte goes further, and only one that is to stop
- * the machine reaches TypeScript.
+ * Watched ranges: pages that hold a watched byte miss the inline TLB check, and each access to them comes here. Where
+ * in the page the first and the last watched byte are is in the TLB entry; an access between these looks through the
+ * table of ranges (engine/layout.ts, WATCH), in wasm. Only an access to a watched byte goes further, and only one that
+ * is to stop the machine reaches TypeScript.
  */
 import { CpuView } from "../engine/cpu-view.js";
 import { guestWatch, watchAccess } from "../engine/imports.js";

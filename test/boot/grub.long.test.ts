@@ -1,4 +1,6 @@
-/** A disk with an EFI system partition's files, as a distribution has it: shim, GRUB and Linux, by EDK2 and by U-Boot. */
+/**
+ * A disk with an EFI system partition's files, as a distribution has it: shim, GRUB and Linux, by EDK2 and by U-Boot.
+ */
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, it } from "vitest";
 import { fetchDebian } from "../../src/guests/debian.js";

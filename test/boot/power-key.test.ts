@@ -1,4 +1,6 @@
-/** The power key pressed under Linux: the GPIO's interrupt, gpio-keys, input events, and what userspace makes of them. */
+/**
+ * The power key pressed under Linux: the GPIO's interrupt, gpio-keys, input events, and what userspace makes of them.
+ */
 import { expect, it } from "vitest";
 import { fetchDebian } from "../../src/guests/debian.js";
 import { fetchKernelModules } from "../../src/guests/kernel-modules.js";

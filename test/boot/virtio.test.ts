@@ -1,4 +1,6 @@
-/** Debian's own drivers on our PCIe and virtio devices: disks, interrupts by MSI-X through the ITS, entropy, consoles. */
+/**
+ * Debian's own drivers on our PCIe and virtio devices: disks, interrupts by MSI-X through the ITS, entropy, consoles.
+ */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";

@@ -1,6 +1,5 @@
 /**
- * The suite every component of a machine runs (ARCHITECTURE.md, section 1, idea 5): reset = new, and
- * save → run on → restore → run on = the same.
+ * The suite every component of a machine runs: reset = new, and save → run on → restore → run on = the same.
  */
 import { describe, expect, it } from "vitest";
 import { type Snapshot, SnapshotError, type Stateful } from "../../src/bus/contract.js";

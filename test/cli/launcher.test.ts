@@ -1,4 +1,7 @@
-/** What npm does with a checkout: `bin` (scripts/trapframe.mjs) and `prepare` (scripts/prepare.mjs), each in a small one. */
+/**
+ * What npm does with a checkout: `bin` (scripts/trapframe.mjs) and `prepare` (scripts/prepare.mjs), each in a small
+ * one.
+ */
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,

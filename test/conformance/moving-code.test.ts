@@ -1,7 +1,7 @@
 /**
- * Code that does not stay as and where it is: functions that call each other over pages, branch into each other's middle
- * and write each other's instructions, while their pages are mapped elsewhere, copied and written from outside. Compiled
- * in every way there is, the run must be the interpreter's.
+ * Code that does not stay as and where it is: functions that call each other over pages, branch into each other's
+ * middle and write each other's instructions, while their pages are mapped elsewhere, copied and written from outside.
+ * Compiled in every way there is, the run must be the interpreter's.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -82,8 +82,8 @@ const small = (random: Random): number =>
 
 /**
  * Small functions, which the compiler may put in the place of their calls: one that calls nothing, and may skip an
- * instruction behind the call; one that calls another; one that goes to another by X16; and one of which only what it does
- * most times is small: else it calls another, and returns or goes on to a third.
+ * instruction behind the call; one that calls another; one that goes to another by X16; and one of which only what it
+ * does most times is small: else it calls another, and returns or goes on to a third.
  */
 function smallFunctions(random: Random): [number, number[]][] {
   const leafNearby = AT.leaf + (random.below(7) - 3) * 1024;

@@ -1,4 +1,4 @@
-/** No guest can make a device throw: any access is answered, or refused with a BusFault (ARCHITECTURE.md, section 3). */
+/** No guest can make a device throw: any access is answered, or refused with a BusFault. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AddressSpace } from "../../src/bus/address-space.js";

@@ -1,4 +1,7 @@
-/** When the compiler's thread is started ahead of the guest: as built, by the threads of the process at its first output. */
+/**
+ * When the compiler's thread is started ahead of the guest: as built, by the threads of the process at its first
+ * output.
+ */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

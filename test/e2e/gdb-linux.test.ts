@@ -1,4 +1,6 @@
-/** The real gdb-multiarch with Debian's symbols on Debian's kernel, which is fetched when the cache does not have it. */
+/**
+ * The real gdb-multiarch with Debian's symbols on Debian's kernel, which is fetched when the cache does not have it.
+ */
 import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type DebianGuest, fetchDebian } from "../../src/guests/debian.js";

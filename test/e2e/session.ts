@@ -97,7 +97,10 @@ export class Session {
   }
 }
 
-/** Sessions with the firmware for the tests of a file: it is built before them, and what a test has started ends with it. */
+/**
+ * Sessions with the firmware for the tests of a file: it is built before them, and what a test has started ends with
+ * it.
+ */
 export class FirmwareSessions {
   private firmware = { file: "", directory: "", dispose: (): void => {} };
   private readonly closing: (() => unknown)[] = [];

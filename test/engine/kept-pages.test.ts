@@ -14,7 +14,9 @@ const LOADS = [
 ] as const;
 const END = DATA + 6n * PAGE;
 
-/** Stores of W1 or more to [X0], each with what its address is a multiple of; the first is what Linux patches code with. */
+/**
+ * Stores of W1 or more to [X0], each with what its address is a multiple of; the first is what Linux patches code with.
+ */
 const STORES = [
   { word: 0xb9000001, unit: 4n }, // str w1, [x0]
   { word: 0xb9000001, unit: 1n },

@@ -1,6 +1,6 @@
 /**
  * Compiled regions against the interpreter: random loops run on both, in slices of odd lengths, must leave the same
- * state at every slice's end (ARCHITECTURE.md, section 1: the run does not depend on which engine ran the code).
+ * state at every slice's end (docs/engine.md, "Time": the run does not depend on which engine ran the code).
  */
 import { describe, expect, it } from "vitest";
 import { CPU, CPU_FEATURE } from "../../src/engine/layout.js";
@@ -193,7 +193,9 @@ function straddling(random: Random, pools: Pools): number[] {
   return [0xd2a8041b, 0x91400b7b, 0x913f037b, ...outer, again(COUNTER, outer.length), 0x14000000];
 }
 
-/** Blocks that go on at random ones, both ways, by flags that other blocks may have set; many begin with such a branch. */
+/**
+ * Blocks that go on at random ones, both ways, by flags that other blocks may have set; many begin with such a branch.
+ */
 function tangle(random: Random): number[] {
   const count = 2 + random.below(9);
   // Of one form, so that what several blocks leave is alike.
@@ -285,7 +287,10 @@ describe("a region of two pages", () => {
 });
 
 describe("an interpreter of bytecodes", () => {
-  /** Eight bytecodes of eight instructions, 2^`spacing` bytes apart; each picks the next by what X22 has become, and X25. */
+  /**
+   * Eight bytecodes of eight instructions, 2^`spacing` bytes apart; each picks the next by what X22 has become, and
+   * X25.
+   */
   function bytecodes(spacing: number): number[] {
     const apart = 2 ** spacing / 4;
     const end = 2 + 8 * apart;

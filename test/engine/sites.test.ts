@@ -1,6 +1,6 @@
 /**
- * Accesses of loops look where they found their page the last time (BANK.siteTags): what a page is translated to changes
- * under them, and no round may see the old one after TLB maintenance.
+ * Accesses of loops look where they found their page the last time (BANK.siteTags): what a page is translated to
+ * changes under them, and no round may see the old one after TLB maintenance.
  */
 import { describe, expect, it } from "vitest";
 import {

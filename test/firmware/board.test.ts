@@ -1,4 +1,6 @@
-/** One program, built once, on two boards that have nothing at the same address: it finds its way by the device tree. */
+/**
+ * One program, built once, on two boards that have nothing at the same address: it finds its way by the device tree.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

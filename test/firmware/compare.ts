@@ -18,7 +18,9 @@ export interface Comparison extends GuestOptions {
   readonly deviations: readonly Deviation[];
   /** Lines of the reference about features that our CPU model does not have. */
   readonly absent?: RegExp;
-  /** For what depends on the reference's time, which is real: a busy host can make it late. Ours is exact, with one try. */
+  /**
+   * For what depends on the reference's time, which is real: a busy host can make it late. Ours is exact, with one try.
+   */
   readonly retry?: number;
 }
 

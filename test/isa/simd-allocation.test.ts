@@ -21,7 +21,9 @@ const SPACES: readonly Pattern[] = [
   [0x3e000000, 0x2c000000],
 ];
 
-/** What the reference executes and we do not: FEAT_BF16, and unallocated words that QEMU 7.2 does not look closely at. */
+/**
+ * What the reference executes and we do not: FEAT_BF16, and unallocated words that QEMU 7.2 does not look closely at.
+ */
 const EXCUSED: readonly Pattern[] = [
   [0xbfe0fc00, 0x2e40fc00], // BFDOT (vector)
   [0xffe0fc00, 0x6e40ec00], // BFMMLA

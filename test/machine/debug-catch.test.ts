@@ -5,7 +5,10 @@ import { type Stop, TargetError } from "../../src/gdb/index.js";
 import { describeSyndrome } from "../../src/machine/debug/catch/syndrome.js";
 import { assemble, Rig, type RigOptions, TEXT } from "./debug-rig.js";
 
-/** EL1 with vectors that return (from a fault behind the instruction), and EL0 that calls, breaks, faults, reads a register. */
+/**
+ * EL1 with vectors that return (from a fault behind the instruction), and EL0 that calls, breaks, faults, reads a
+ * register.
+ */
 const GUEST = `
       adr   x0, vectors
       msr   vbar_el1, x0

@@ -6,7 +6,9 @@ import { assemble, Rig, type RigOptions, TABLE } from "./debug-rig.js";
 // Other tests may have the processor.
 vi.setConfig({ testTimeout: 60_000 });
 
-/** The signature, item 0, goes to `buffer`: control word, length and address are big endian (fw_cfg's specification). */
+/**
+ * The signature, item 0, goes to `buffer`: control word, length and address are big endian (fw_cfg's specification).
+ */
 const GUEST = `
   adr x0, buffer
   rev x0, x0

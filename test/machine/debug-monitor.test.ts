@@ -12,7 +12,9 @@ const TABLE = 0x4020_0000n;
 const VIRTUAL = 0xffff_ff80_0000_0000n;
 const NORMAL = 0x703n;
 
-/** EL1 with the MMU on: a page at VIRTUAL, three more behind it, one a hole away, a 2 MiB block; RAM at its own address. */
+/**
+ * EL1 with the MMU on: a page at VIRTUAL, three more behind it, one a hole away, a 2 MiB block; RAM at its own address.
+ */
 async function mapped(options: RigOptions = {}): Promise<Rig> {
   const rig = await Rig.create(assemble("nop\nb ."), options);
   const put = (at: bigint, value: bigint): void => void rig.setMemory(at, value, 8);

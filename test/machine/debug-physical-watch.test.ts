@@ -1,4 +1,6 @@
-/** Watchpoints by physical address: set while the debugger looks at physical memory, seen from wherever it is mapped. */
+/**
+ * Watchpoints by physical address: set while the debugger looks at physical memory, seen from wherever it is mapped.
+ */
 import { describe, expect, it, vi } from "vitest";
 import type { WatchKind } from "../../src/gdb/index.js";
 import { assemble, Rig, TABLE } from "./debug-rig.js";

@@ -48,7 +48,8 @@ describe("ranges of virtual memory", () => {
   it("are what the tables map alike, and the holes between", async () => {
     const rig = await Rig.create(assemble(LOOP));
     rig.cacheRam();
-    // Level 1: 1 GiB at 0x40000000, read-write; then, through a level 2 table, two read-only blocks of 2 MiB, no execution.
+    // Level 1: 1 GiB at 0x40000000, read-write; then, through a level 2 table, two read-only blocks of 2 MiB, no
+    // execution.
     const next = TABLE + 0x1000n;
     rig.machine.engine.writePhysical(TABLE + 16n, word(next | 3n));
     const readOnly = 0x4000_0000n | (0b11n << 53n) | (1n << 7n) | 0x701n;

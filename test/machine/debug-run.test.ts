@@ -507,7 +507,9 @@ second: add x0, x0, #1
 }
 
 describe("code that has been compiled", () => {
-  /** A loop of eight instructions that has run hot, and stands somewhere in it; x0 counts rounds, x1 all instructions. */
+  /**
+   * A loop of eight instructions that has run hot, and stands somewhere in it; x0 counts rounds, x1 all instructions.
+   */
   async function hotLoop(): Promise<Rig> {
     const counts = "add x1, x1, #1\n".repeat(5);
     const source = `adr x2, data\nmov x0, #0\nround: add x0, x0, #1\n${counts}str x0, [x2]\nb round\n.balign 4096\ndata: .quad 0`;
@@ -683,7 +685,9 @@ describe("a reset in the middle of a turn", () => {
   });
 });
 
-/** Three vCPUs that draw from one sequence under LDXR/STXR, with WFE while another holds it; the last one switches off. */
+/**
+ * Three vCPUs that draw from one sequence under LDXR/STXR, with WFE while another holds it; the last one switches off.
+ */
 function racers(): string {
   return `
       mov   x20, #0

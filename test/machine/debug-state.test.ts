@@ -116,7 +116,9 @@ describe("registers", () => {
 
 const VIRTUAL = 0xffff_ff80_0000_0000n;
 
-/** Descriptors in level 3 of the high range, by page: to RAM at 0x4030_0000 + the page's number, unless said otherwise. */
+/**
+ * Descriptors in level 3 of the high range, by page: to RAM at 0x4030_0000 + the page's number, unless said otherwise.
+ */
 const NORMAL = 0x703n;
 const PAGES: readonly bigint[] = [
   NORMAL | 0x40300000n,

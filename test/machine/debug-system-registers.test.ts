@@ -1,4 +1,6 @@
-/** System registers of the real machine under a debugger: which there are, reads that change nothing, writes that count. */
+/**
+ * System registers of the real machine under a debugger: which there are, reads that change nothing, writes that count.
+ */
 import { describe, expect, it, vi } from "vitest";
 import { TargetError } from "../../src/gdb/index.js";
 import { assemble, Rig, TEXT } from "./debug-rig.js";

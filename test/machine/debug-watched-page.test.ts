@@ -1,4 +1,6 @@
-/** Accesses in a page where something else is watched: quick, compiled or not, and never taken for what they are not. */
+/**
+ * Accesses in a page where something else is watched: quick, compiled or not, and never taken for what they are not.
+ */
 import { describe, expect, it, vi } from "vitest";
 import { assemble, Rig } from "./debug-rig.js";
 
@@ -6,8 +8,8 @@ import { assemble, Rig } from "./debug-rig.js";
 vi.setConfig({ testTimeout: 20_000 });
 
 /**
- * Sweeps over bytes X1 to X2 of a buffer, X3 times, and each time X10 and X11 are added to these, with another access near
- * each; then goes on until it is stopped, or has come to X4.
+ * Sweeps over bytes X1 to X2 of a buffer, X3 times, and each time X10 and X11 are added to these, with another access
+ * near each; then goes on until it is stopped, or has come to X4.
  */
 const sweep = (access: string): string => `
   adr x0, buffer

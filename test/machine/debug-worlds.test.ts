@@ -1,4 +1,7 @@
-/** Both Security states for a debugger: memory as the vCPU's own state, or that of the view, reaches it (DDI 0487, D8.2). */
+/**
+ * Both Security states for a debugger: memory as the vCPU's own state, or that of the view, reaches it (DDI 0487,
+ * D8.2).
+ */
 import { expect, it } from "vitest";
 import { assemble, Rig } from "./debug-rig.js";
 

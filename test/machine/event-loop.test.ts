@@ -1,4 +1,6 @@
-/** A guest that does nothing but poll a device: the event loop has its turns all the same, and the run does not change. */
+/**
+ * A guest that does nothing but poll a device: the event loop has its turns all the same, and the run does not change.
+ */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { loadKernelFile, loadMachineDescription, Machine } from "../../src/index.js";
 import { assemble } from "./debug-rig.js";

@@ -1,6 +1,6 @@
 /**
- * Device accesses that hosted EL2 carries out in the middle of the instruction, against the exception and the return from
- * it that whoever logs or catches exceptions sees: the run is the same.
+ * Device accesses that hosted EL2 carries out in the middle of the instruction, against the exception and the return
+ * from it that whoever logs or catches exceptions sees: the run is the same.
  */
 import { expect, it } from "vitest";
 import { assemble, Rig, type RigOptions } from "./debug-rig.js";
@@ -51,7 +51,8 @@ const GUEST = `
       note  x3
       subs  w10, w10, #1
       b.ne  1b
-// The timer is due and masked; EL2 holds it for the guest, gives it back before the look at the GIC, and takes it again.
+// The timer is due and masked; EL2 holds it for the guest, gives it back before the look at the GIC, and takes it
+// again.
       ldr   x11, =0x080a0000 + 0x10000
       mov   w12, #1 << 27
       str   w12, [x11, #0x80]

@@ -1,4 +1,6 @@
-/** A guest's own breakpoints, watchpoints and steps (DDI 0487, D2), alone and under a debugger that has some as well. */
+/**
+ * A guest's own breakpoints, watchpoints and steps (DDI 0487, D2), alone and under a debugger that has some as well.
+ */
 import { expect, it } from "vitest";
 import { assemble, Rig } from "./debug-rig.js";
 

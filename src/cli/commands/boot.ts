@@ -88,7 +88,8 @@ async function runMachine(
     if (ended === undefined) {
       const { status = 0, reason, what } = await machine.run();
       if (what !== undefined) say(environment, what);
-      // GDB asks before it kills, but not every time: a second `target` command does it too, and -batch answers by itself.
+      // GDB asks before it kills, but not every time: a second `target` command does it too, and -batch answers by
+      // itself.
       if (reason === "killed") say(environment, "a debugger has ended the machine");
       ended ??= status;
     }

@@ -1,6 +1,6 @@
 /**
- * Where the bits of HCR_EL2 and SCR_EL3 are (DDI 0487, D17.2), by the architecture's names: numbers, for code that tests one,
- * and the masks of a word or of the register that are made of them.
+ * Where the bits of HCR_EL2 and SCR_EL3 are (DDI 0487, D17.2), by the architecture's names: numbers, for code that
+ * tests one, and the masks of a word or of the register that are made of them.
  */
 
 const HCR_EL2_LOW = {

@@ -41,7 +41,10 @@ const sctlrWithEl0 = (has: Has): bigint =>
   (has("CSV2_2") ? mask(20) : 0n) |
   (has("BTI") ? mask(35) : 0n);
 
-/** RES1: EOS, TSCXT (which a CPU with FEAT_CSV2_2 has begin so), EIS, SPAN, nTLSMD, LSMAOE, and ITD and SED where EL0 has no AArch32. */
+/**
+ * RES1: EOS, TSCXT (which a CPU with FEAT_CSV2_2 has begin so), EIS, SPAN, nTLSMD, LSMAOE, and ITD and SED where EL0
+ * has no AArch32.
+ */
 const SCTLR_EL1_RESET = mask(7, 8, 11, 20, 22, 23, 28, 29);
 /** RES1 of the two regimes without EL0. */
 const SCTLR_EL23_RESET = mask(4, 5, 11, 16, 18, 22, 23, 28, 29);

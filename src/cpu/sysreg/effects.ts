@@ -11,8 +11,8 @@ export function trapsChanged({ vcpu, host }: Access): void {
 }
 
 /**
- * A register that governs translation, and may govern traps and the routing of interrupts as well. Hypervisors write what
- * is there already, at every switch between two guests of the same kernel.
+ * A register that governs translation, and may govern traps and the routing of interrupts as well. Hypervisors write
+ * what is there already, at every switch between two guests of the same kernel.
  */
 export function controlChanged(access: Access, before: bigint): void {
   const { vcpu, host, row } = access;
@@ -23,9 +23,9 @@ export function controlChanged(access: Access, before: bigint): void {
 }
 
 /**
- * SCTLR_EL1, TCR_EL1 and VTCR_EL2, by which TLB banks are told apart (mmu/banks.ts): those above change them on their way
- * between two worlds, whose translations are kept. EL1 itself may have no TLBI behind a change, though the architecture
- * wants one (D8.14), and gets what it would have of most CPUs.
+ * SCTLR_EL1, TCR_EL1 and VTCR_EL2, by which TLB banks are told apart (mmu/banks.ts): those above change them on their
+ * way between two worlds, whose translations are kept. EL1 itself may have no TLBI behind a change, though the
+ * architecture wants one (D8.14), and gets what it would have of most CPUs.
  */
 export function worldChanged(access: Access, before: bigint): void {
   const { vcpu, host, row } = access;

@@ -33,7 +33,10 @@ export const EXCEPTION = [
   hiddenSlot("SP_EL3"),
 ];
 
-/** Where errors that ESB deferred are found: EL1 has those of virtual SErrors, and none that EL3 takes (DDI 0487, DISR_EL1). */
+/**
+ * Where errors that ESB deferred are found: EL1 has those of virtual SErrors, and none that EL3 takes (DDI 0487,
+ * DISR_EL1).
+ */
 function deferred({ vcpu, el }: Access): "DISR_EL1" | "VDISR_EL2" | undefined {
   const { el2, hcr, scr } = vcpu.controls;
   if (el === 1 && el2 && (hcr & HCR.AMO) !== 0) return "VDISR_EL2";

@@ -1,6 +1,6 @@
 /**
- * Random numbers (DDI 0487, FEAT_RNG). They are those of a generator that begins the same in every run, each vCPU's with
- * numbers of its own, so that runs repeat: good for programs that ask for such registers, not for secrets.
+ * Random numbers (DDI 0487, FEAT_RNG). They are those of a generator that begins the same in every run, each vCPU's
+ * with numbers of its own, so that runs repeat: good for programs that ask for such registers, not for secrets.
  */
 import { type Access, type RowOptions, register } from "./row.js";
 

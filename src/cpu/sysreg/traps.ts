@@ -250,7 +250,9 @@ const ACTIVE = INLINE.map((name) => {
   return active ?? ((c: Controls, el: number, write: boolean) => check(c, el, write) !== 0);
 });
 
-/** The bits of the classes that are active at `el`. Hypervisors change controls at every world switch: keep it quick. */
+/**
+ * The bits of the classes that are active at `el`. Hypervisors change controls at every world switch: keep it quick.
+ */
 export function activeTraps(c: Controls, el: number, write: boolean): number {
   let bits = 0;
   for (let position = 0; position < ACTIVE.length; position++) {

@@ -1,6 +1,6 @@
 /**
- * What an ITS maps, as plain data for debuggers: read from its tables in guest memory (Arm IHI 0069H, section 5.2), which
- * can hold anything, so there is an end to how much is listed.
+ * What an ITS maps, as plain data for debuggers: read from its tables in guest memory (Arm IHI 0069H, section 5.2),
+ * which can hold anything, so there is an end to how much is listed.
  */
 import type { Translation } from "./its-commands.js";
 import { deviceOf, eventCount, eventOf, redistributorOf, validEntries, validEvents } from "./its-tables.js";

@@ -16,7 +16,10 @@ const PENDBASER = { address: ADDRESS & ~0xffffn, writable: (ADDRESS & ~0xffffn) 
 const ENABLE = 1;
 const LPI_PRIORITY = 0xfc;
 
-/** The priority of an LPI as the CPU interface has it: with two Security states one of the Non-secure half (section 4.8.1). */
+/**
+ * The priority of an LPI as the CPU interface has it: with two Security states one of the Non-secure half (section
+ * 4.8.1).
+ */
 const inSecureView = (priority: number, oneSecurityState: boolean): number =>
   oneSecurityState ? priority : (0x80 | (priority >> 1)) & PRIORITY_MASK;
 
@@ -71,7 +74,8 @@ export class Lpis {
   }
 
   /**
-   * For debuggers, in order: LPIs that are pending, and those of `mapped` that are enabled in the table, which is read by
+   * For debuggers, in order: LPIs that are pending, and those of `mapped` that are enabled in the table, which is read
+   * by
    * `memory`. Priorities are in the Secure view.
    */
   describe(oneSecurityState: boolean, mapped: Iterable<number>, memory = this.memory): LpiDescription[] {

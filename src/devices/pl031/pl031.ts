@@ -146,8 +146,8 @@ export class Pl031 implements MmioDevice, Stateful<Pl031Snapshot> {
   }
 
   /**
-   * Only a match that would raise the interrupt is waited for: an idle guest whose time is skipped would be taken to any
-   * other, which may be 136 years away. RTCRIS is right without.
+   * Only a match that would raise the interrupt is waited for: an idle guest whose time is skipped would be taken to
+   * any other, which may be 136 years away. RTCRIS is right without.
    */
   #arm(): void {
     const { imsc, ris, matchAt } = this.state;

@@ -1,6 +1,6 @@
 /**
- * CRC32 and CRC32C (DDI 0487, "CRC32B" and its kin) by tables of the remainder that each byte contributes at each place,
- * so that the bytes of an operand are looked up side by side.
+ * CRC32 and CRC32C (DDI 0487, "CRC32B" and its kin) by tables of the remainder that each byte contributes at each
+ * place, so that the bytes of an operand are looked up side by side.
  */
 import type { FunctionBuilder } from "../ir/function.js";
 import type { I32, I64 } from "../ir/value.js";

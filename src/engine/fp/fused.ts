@@ -23,7 +23,7 @@ import { ADDEND_LIMIT, FACTOR_LIMIT, productError, within } from "./product-erro
 import { hostOrCalled, notFlushed, quickly } from "./quick.js";
 import { isSignalingNaN, returnInvalid, returnNarrowed } from "./rare.js";
 
-// --- double precision -------------------------------------------------------------------------------------------------
+// --- double precision ------------------------------------------------------------------------------------------------
 
 export interface FusedDouble<F, M> {
   /** x * y + c with one rounding. */
@@ -76,7 +76,7 @@ function returnDouble(fb: FunctionBuilder, cpu: I32, x: F64, y: F64, c: F64, hal
 
 type Decoded = readonly [bits: I64, value: F64];
 
-// --- half and single --------------------------------------------------------------------------------------------------
+// --- half and single -------------------------------------------------------------------------------------------------
 
 /** Digits of a double below a single's last place, and what they are in the middle between two singles. */
 export const BELOW_SINGLE = 0x1fff_ffff;
@@ -172,7 +172,7 @@ function returnUnusual(
   });
 }
 
-// --- elements ---------------------------------------------------------------------------------------------------------
+// --- elements --------------------------------------------------------------------------------------------------------
 
 /** What a step makes of its operands: addend - a * b, halved or not. */
 export const STEPS = {
@@ -281,8 +281,8 @@ export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64,
 const scalarBits = (fb: FunctionBuilder, width: 32 | 64, v: V128): I64 => encode(fb, width, scalarOf(fb, width, v));
 
 /**
- * The host's way, of scalars alone in vectors, where the host has fused instructions (for lanes only): c + n * m, or with
- * the product or c negated. The result is alone in its vector as well.
+ * The host's way, of scalars alone in vectors, where the host has fused instructions (for lanes only): c + n * m, or
+ * with the product or c negated. The result is alone in its vector as well.
  */
 export function fusedAlone(
   fb: FunctionBuilder,

@@ -129,7 +129,9 @@ export class Host<F extends Value, M extends I32 | V128> {
     const least = this.constant(this.single ? MIN_NORMAL[32] : MIN_NORMAL[64]);
     return this.and(this.gt(magnitude, least), this.lt(magnitude, this.constant(Number.POSITIVE_INFINITY)));
   }
-  /** Doubles: s, unless the error of the sum that it is is not zero; then that neighbour of the true sum that is odd. */
+  /**
+   * Doubles: s, unless the error of the sum that it is is not zero; then that neighbour of the true sum that is odd.
+   */
   roundToOdd(s: F, error: F): F {
     const { fb } = this;
     if (this.vector) {

@@ -1,7 +1,7 @@
 /**
  * Sums, products, quotients, roots and conversions in modes other than FPCR's default: directed rounding, and denormals
- * that count as zero (DDI 0487, Shared pseudocode, FPUnpack, FPRound). The host rounds to nearest; the sign of the error
- * tells which neighbour is meant. Where that is not certain (near the ends of the range) nothing is returned.
+ * that count as zero (DDI 0487, Shared pseudocode, FPUnpack, FPRound). The host rounds to nearest; the sign of the
+ * error tells which neighbour is meant. Where that is not certain (near the ends of the range) nothing is returned.
  */
 import { FPRounding, FPSR } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";

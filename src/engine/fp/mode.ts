@@ -2,8 +2,8 @@
  * FPCR and FPSR as the fast paths see them (DDI 0487, C5.2 "FPCR", "FPSR"). Four states: fast (the host rounds as FPCR
  * asks, and FPSR.IXC is set already, so that nothing need be recorded), fast where denormals count as zero (FPCR.FZ, as
  * programs built with -ffast-math set it; code of regions that were hot in that mode asks for it), default (the host
- * rounds as FPCR asks, but the first inexact result must be noticed), and everything else, which is for functions: those of
- * modal.ts as far as they go, or the exact path.
+ * rounds as FPCR asks, but the first inexact result must be noticed), and everything else, which is for functions:
+ * those of modal.ts as far as they go, or the exact path.
  */
 import { FPCR, FPCR_WITHOUT_FP16, FPSR, FPSR_BITS, RMODE_SHIFT } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";

@@ -113,7 +113,9 @@ export function hostOrCalled<T extends Value>(
   return fb.mostly([quick.holds(doubt(fb, cpu)), ...seenTo], host, otherwise);
 }
 
-/** What an instruction that raises nothing gives of ordinary operands: FPCR changes nothing, and no operand is denormal. */
+/**
+ * What an instruction that raises nothing gives of ordinary operands: FPCR changes nothing, and no operand is denormal.
+ */
 export const stands = (fb: FunctionBuilder, cpu: I32, width: 32 | 64, values: readonly (F32 | F64)[]): I32[] => [
   isPlain(fb, cpu),
   ...notFlushed(fb, width, values),

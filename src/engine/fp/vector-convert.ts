@@ -1,4 +1,6 @@
-/** Vector conversions: singles and doubles on the host's SIMD instructions where it has them, else element by element. */
+/**
+ * Vector conversions: singles and doubles on the host's SIMD instructions where it has them, else element by element.
+ */
 import type { Callable, FunctionBuilder } from "../ir/function.js";
 import { defineFunction } from "../ir/module.js";
 import type { F64, I32, I64, V128 } from "../ir/value.js";

@@ -97,7 +97,7 @@ export const binaryLanes = (element: Element2, width: Width, full: boolean): Vec
 export const ternaryLanes = (element: Element3, width: Width, full: boolean): Vector3 =>
   cached(element, "ivvv", width, full);
 
-// --- all lanes at once ------------------------------------------------------------------------------------------------
+// --- all lanes at once -----------------------------------------------------------------------------------------------
 
 const LOW_HALF = Array.from({ length: 16 }, (_, i) => (i < 8 ? 0xff : 0));
 const HIGH_HALF = Array.from({ length: 16 }, (_, i) => (i < 8 ? 0 : 0xff));
@@ -157,7 +157,7 @@ export function comparisonVector(
   return fb.mostly([...plain, certain], () => inUse(fb, COMPARISONS[name](h, x, y), full), slow);
 }
 
-// --- fused ------------------------------------------------------------------------------------------------------------
+// --- fused -----------------------------------------------------------------------------------------------------------
 
 const UPPER_TO_LOWER = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
 const LOWER_OF_BOTH = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];

@@ -55,8 +55,8 @@ export const codePageFor = defineFunction("codePageFor", "i", "i", (fb, hostPage
 const HASH_FACTOR = 0x9e37_79b9_7f4a_7c15n;
 
 /**
- * What a guest page holds, in 64 bits that are never 0: pages that differ have the same by a chance of one in 2^63. By it
- * compiled code knows its pages, in this process and in later ones.
+ * What a guest page holds, in 64 bits that are never 0: pages that differ have the same by a chance of one in 2^63. By
+ * it compiled code knows its pages, in this process and in later ones.
  */
 export const hashPage = defineFunction("hashPage", "i", "l", (fb, hostPage) => {
   const hash = fb.variable(fb.i64(HASH_FACTOR));

@@ -54,8 +54,8 @@ const stopsUnfetched = defineFunction("stopsUnfetched", "i", "i", (fb, cpu) => {
 
 /**
  * Instruction Abort at the PC in the block. At EL0, and at stage 2, whoever owns the tables may bring the page and the
- * instruction comes again; anywhere else a debugger's breakpoint stops before the abort: functions that GDB calls return
- * to the program's entry, which a running Linux has not mapped.
+ * instruction comes again; anywhere else a debugger's breakpoint stops before the abort: functions that GDB calls
+ * return to the program's entry, which a running Linux has not mapped.
  */
 const abortFetch = defineFunction("abortFetch", "ii", "", (fb, cpu, fault) => {
   const c = new CpuView(fb, cpu);
@@ -91,8 +91,8 @@ const fillFetch = defineFunction("fillFetch", "ilii", "", (fb, bank, page, code,
 const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   c.count(CPU.statFetchMiss);
-  // Only an address without its tag is ever in the fetch TLB, so that a tagged one always comes here: also one of the upper
-  // range whose tag is 0.
+  // Only an address without its tag is ever in the fetch TLB, so that a tagged one always comes here: also one of the
+  // upper range whose tag is 0.
   fb.if(c.get64(CPU.pc).bits(55, 9).ne(0), () => {
     c.set64(CPU.pc, fb.call(branchAddress, cpu, c.get32(CPU.context), c.get64(CPU.pc)));
   });
@@ -231,7 +231,9 @@ export const decodeHandler = defineFunction("decode", "iii", "i", (fb, cpu, _wor
   fb.return(fb.callIndirect(HANDLER, handler.get(), cpu, word, slot));
 });
 
-/** Handler 1: the sentinel behind a page's last slot. Goes on in the next page; costs no instruction unless that faults. */
+/**
+ * Handler 1: the sentinel behind a page's last slot. Goes on in the next page; costs no instruction unless that faults.
+ */
 export const pageEndHandler = defineFunction("pageEnd", "iii", "i", (fb, cpu, _word, slot) => {
   const c = new CpuView(fb, cpu);
   c.set64(CPU.pc, c.get64(CPU.pcBias).add(slot.shrU(1).toI64U()));

@@ -1,12 +1,12 @@
 /**
- * Instructions that the interpreter's loop carries out itself, in place of a call of their handlers: those which make up
- * nineteen twentieths of what is interpreted. A call through the table costs as much as what most of them do.
+ * Instructions that the interpreter's loop carries out itself, in place of a call of their handlers: those which make
+ * up nineteen twentieths of what is interpreted. A call through the table costs as much as what most of them do.
  */
 import type { Form } from "../../isa/pattern.js";
 
 /**
- * Rows of the table, and which of their forms if not all. By how often they were interpreted while Debian's kernel booted,
- * and SQLite, Python and Perl ran, without kept code (docs/performance.md).
+ * Rows of the table, and which of their forms if not all. By how often they were interpreted while Debian's kernel
+ * booted, and SQLite, Python and Perl ran, without kept code (docs/performance.md).
  */
 export const INLINED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   ADRP: {},

@@ -1,9 +1,9 @@
 /**
- * Branch target identification (FEAT_BTI; DDI 0487, D8.4.7 "Guarded pages", BranchTargetException): what an indirect branch
- * leaves in PSTATE.BTYPE, and which instructions of guarded pages it may reach.
+ * Branch target identification (FEAT_BTI; DDI 0487, D8.4.7 "Guarded pages", BranchTargetException): what an indirect
+ * branch leaves in PSTATE.BTYPE, and which instructions of guarded pages it may reach.
  *
- * BTYPE is set only where the target is in a guarded page, or cannot be fetched. Elsewhere it would be of no effect, and
- * be seen in SPSR_ELx by an exception between the branch and its target alone.
+ * BTYPE is set only where the target is in a guarded page, or cannot be fetched. Elsewhere it would be of no effect,
+ * and be seen in SPSR_ELx by an exception between the branch and its target alone.
  */
 import { EC, raise } from "../../cpu/exceptions.js";
 import { ACCESS, ATTRIBUTE, branchAddress, physicalToHost, walk } from "../../mmu/walk.js";
@@ -54,8 +54,8 @@ export const typeOfUnknown = defineFunction("typeOfUnknown", "ili", "", (fb, cpu
 });
 
 /**
- * (cpu, target, kind of BTYPE, 1 to write the return address): an indirect branch at a level that has guarded pages. The
- * PC in the block is the branch's own.
+ * (cpu, target, kind of BTYPE, 1 to write the return address): an indirect branch at a level that has guarded pages.
+ * The PC in the block is the branch's own.
  */
 export const branchToLanding = defineFunction("branchToLanding", "ilii", "", (fb, cpu, target, kind, links) => {
   const c = new CpuView(fb, cpu);
@@ -74,7 +74,9 @@ function restrictsPac(c: CpuView): I32 {
   return el.eqz().select(user, c.sysByEl(["SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"], el).bit(36));
 }
 
-/** What becomes of the instruction in the slot: an exception; a NOP that resets BTYPE; an instruction that may see it. */
+/**
+ * What becomes of the instruction in the slot: an exception; a NOP that resets BTYPE; an instruction that may see it.
+ */
 export const LANDING = { refused: 0, plain: 1, instruction: 2 } as const;
 
 /** BTI with its targets in bits 7 and 6 of the word: c (calls) and j (jumps). */

@@ -1,4 +1,6 @@
-/** The interpreter's loop: a plain loop round `call_indirect`, with the bodies of the most frequent instructions in it. */
+/**
+ * The interpreter's loop: a plain loop round `call_indirect`, with the bodies of the most frequent instructions in it.
+ */
 import { EC, raise, softwareStep, takeInterrupt } from "../../cpu/exceptions.js";
 import { CpuView } from "../cpu-view.js";
 import { settle } from "../flags.js";

@@ -1,7 +1,7 @@
 /**
  * What compiled regions call where they cannot go on by themselves. A region keeps what is left of the budget in a
- * local; all of these get it, and leave the vCPU block as the interpreter's loop wants it. Registers are in the block by
- * then, and of the flags what they come of: they are settled before anything but a region goes on.
+ * local; all of these get it, and leave the vCPU block as the interpreter's loop wants it. Registers are in the block
+ * by then, and of the flags what they come of: they are settled before anything but a region goes on.
  *
  * Slots come with a bail's cause (bails.ts) in their low bits, which are zero otherwise.
  */
@@ -19,14 +19,15 @@ import { heatSlot, slotOfAddress } from "./jump.js";
 import { HANDLER, NO_RETURN, RETURNED } from "./protocol.js";
 
 /**
- * Bytes of the host's stack for regions that stand in the middle of calls, one in the other. V8 lets JavaScript have 984 KB
- * of it, some of which is called from the innermost.
+ * Bytes of the host's stack for regions that stand in the middle of calls, one in the other. V8 lets JavaScript have
+ * 984 KB of it, some of which is called from the innermost.
  */
 const STACK_FOR_CALLS = 512 << 10;
 
 /**
- * So many misses that a region leaves to the interpreter, each with some instructions behind it, take some milliseconds,
- * and so does compiling the region again. With a quarter of it each second boot did so, and started the compiler for that.
+ * So many misses that a region leaves to the interpreter, each with some instructions behind it, take some
+ * milliseconds, and so does compiling the region again. With a quarter of it each second boot did so, and started the
+ * compiler for that.
  */
 const OFTEN = 16_384;
 
@@ -116,7 +117,9 @@ export const jumpOut = defineFunction("jumpOut", "iili", "i", (fb, cpu, left, ad
   chain(c, left, slot);
 });
 
-/** (cpu, left, address): a return that no call of a region expects. To the interpreter's loop, by way of all of them. */
+/**
+ * (cpu, left, address): a return that no call of a region expects. To the interpreter's loop, by way of all of them.
+ */
 export const returnOut = defineFunction("returnOut", "iil", "i", (fb, cpu, left, address) => {
   const c = new CpuView(fb, cpu);
   const slot = fb.variable(slotOfAddress(c, address, fb.i32(0), () => goBack(c, left, fb.i32(0))));
@@ -126,10 +129,10 @@ export const returnOut = defineFunction("returnOut", "iil", "i", (fb, cpu, left,
 });
 
 /**
- * A call of what is at a slot, from a region that takes so many bytes of the host's stack. Returns RETURNED when it comes
- * back to `address`, with what is left in CPU.budget and all the rest as it was; any other slot is to be gone on at, and
- * with DROPPED the caller may be gone. Only another region is called as a function; anything else is left to the
- * interpreter, and the return finds its way into the region through an entry.
+ * A call of what is at a slot, from a region that takes so many bytes of the host's stack. Returns RETURNED when it
+ * comes back to `address`, with what is left in CPU.budget and all the rest as it was; any other slot is to be gone on
+ * at, and with DROPPED the caller may be gone. Only another region is called as a function; anything else is left to
+ * the interpreter, and the return finds its way into the region through an entry.
  */
 function callSlot(
   c: CpuView,
@@ -196,8 +199,8 @@ export const callAddress = defineFunction("callAddress", "iiili", "i", (fb, cpu,
 });
 
 /**
- * (cpu, left, bytes of the region's frame, slot, address): what is left of a function, from a slot of the page on, whose
- * beginning stands in the region in place of its call, and which returns to an address.
+ * (cpu, left, bytes of the region's frame, slot, address): what is left of a function, from a slot of the page on,
+ * whose beginning stands in the region in place of its call, and which returns to an address.
  */
 export const restOut = defineFunction("restOut", "iiiil", "i", (fb, cpu, left, frame, slot, address) => {
   const c = new CpuView(fb, cpu);
@@ -207,8 +210,8 @@ export const restOut = defineFunction("restOut", "iiiil", "i", (fb, cpu, left, f
 const dropCount = ({ fb }: CpuView): I32 => fb.load("i32.load", fb.i32(0), GLOBAL.drops) as I32;
 
 /**
- * (cpu, left, slot): the interpreter carries out one instruction in the middle of a region. Returns the slot to go on at,
- * with DROPPED when the region may be gone, and what is left in CPU.budget.
+ * (cpu, left, slot): the interpreter carries out one instruction in the middle of a region. Returns the slot to go on
+ * at, with DROPPED when the region may be gone, and what is left in CPU.budget.
  */
 export const interpretWithin = defineFunction("interpretWithin", "iii", "i", (fb, cpu, left, slot) => {
   const c = new CpuView(fb, cpu);

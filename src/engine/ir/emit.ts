@@ -40,8 +40,8 @@ function written(statements: readonly Statement[], to = new Set<number>()): Set<
 }
 
 /**
- * Bytes of the host's stack beside locals: what V8 puts there while it computes, and what is between the function and one
- * that it calls through the table.
+ * Bytes of the host's stack beside locals: what V8 puts there while it computes, and what is between the function and
+ * one that it calls through the table.
  */
 const FRAME_OVERHEAD = 256;
 

@@ -179,8 +179,8 @@ export class FunctionBuilder {
     return this.constant("i", CONTROL["i32.const"], value | 0) as I32;
   }
   /**
-   * Bytes of the host's stack that the function takes at most. V8's first code has a place there for each local, of which
-   * values get some when the function is emitted.
+   * Bytes of the host's stack that the function takes at most. V8's first code has a place there for each local, of
+   * which values get some when the function is emitted.
    */
   frameSize(): I32 {
     return new I32(this, new Node("def", "i", "pure", CONTROL["i32.const"]));
@@ -217,7 +217,10 @@ export class FunctionBuilder {
     return signed ?? this.define(result as TypeLetter, "pure", opcode, nodes);
   }
 
-  /** Of what was loaded just now, the extension of its sign: a load of the other kind, in whose favour that one vanishes. */
+  /**
+   * Of what was loaded just now, the extension of its sign: a load of the other kind, in whose favour that one
+   * vanishes.
+   */
   private signedLoad(name: OpName, loaded: Node): Value | undefined {
     const load =
       loaded.purity === "read" && this.current.at(-1) === loaded ? SIGNED_LOADS[name]?.[loaded.opcode] : undefined;

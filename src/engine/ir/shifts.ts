@@ -1,6 +1,6 @@
 /**
- * Shifts by constants. A64's bitfield instructions are a shift to the top and one back, by amounts modulo the width; the
- * host has better: an amount that is an immediate, a mask, the extension of a sign.
+ * Shifts by constants. A64's bitfield instructions are a shift to the top and one back, by amounts modulo the width;
+ * the host has better: an amount that is an immediate, a mask, the extension of a sign.
  */
 import { OPS, type OpName } from "../wasm/opcodes.js";
 import { SHIFTS, type Shift } from "./fold.js";

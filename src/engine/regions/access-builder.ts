@@ -1,7 +1,7 @@
 /**
- * How the Builder of compiled regions reaches memory: by the TLB, inline; by the page that an access at an address nearby
- * has found in the same block; or, in loops, by the page that the same access found the last time. Whatever is not
- * memory of the quick kind bails.
+ * How the Builder of compiled regions reaches memory: by the TLB, inline; by the page that an access at an address
+ * nearby has found in the same block; or, in loops, by the page that the same access found the last time. Whatever is
+ * not memory of the quick kind bails.
  */
 import { entryTouched, reach, TOUCHED, touch } from "../../mmu/access.js";
 import { ACCESS } from "../../mmu/walk.js";
@@ -44,8 +44,8 @@ interface FoundPage {
 }
 
 /**
- * An access (ACCESS) of some bytes, by which translations; and how what it stores is put to a place of the host's, if it
- * may go over a page's end.
+ * An access (ACCESS) of some bytes, by which translations; and how what it stores is put to a place of the host's, if
+ * it may go over a page's end.
  */
 interface Access {
   readonly access: number;
@@ -55,7 +55,9 @@ interface Access {
   readonly store: ((host: I32, offset: number) => void) | undefined;
 }
 
-/** The address of a page, or so far away that nothing near the access is in it where that was let through for itself. */
+/**
+ * The address of a page, or so far away that nothing near the access is in it where that was let through for itself.
+ */
 function farUnlessWhole(touched: I32, address: I64): I64 {
   return address.xor(
     touched
@@ -157,8 +159,8 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /**
-   * The site of an access that is likely to find the page it found the last time: in a loop, at an address that moves by
-   * constants or is in a small table. For others the TLB is quicker, which does not guess.
+   * The site of an access that is likely to find the page it found the last time: in a loop, at an address that moves
+   * by constants or is in a small table. For others the TLB is quicker, which does not guess.
    */
   private siteOf(access: number, { node }: I64): number | undefined {
     if (this.unsteady === undefined || this.spread(node) > SITE_SPREAD) return undefined;
@@ -272,8 +274,9 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /**
-   * The TLB's entry for an access, as the page of its last byte and the entry's addend. Where the entry is not about that
-   * the access bails, or has its addend by `touch`; the rest of that way is `then`'s, which gets what `touch` says.
+   * The TLB's entry for an access, as the page of its last byte and the entry's addend. Where the entry is not about
+   * that the access bails, or has its addend by `touch`; the rest of that way is `then`'s, which gets what `touch`
+   * says.
    */
   private entryFor(a: Access, then?: (touched: I32) => void): { address: I64; addend: I32; noteAddress: Statement[] } {
     const { access, size, va, user } = a;

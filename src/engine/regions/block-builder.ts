@@ -34,7 +34,9 @@ export class BlockBuilder extends FlagBuilder {
   private undeferrable = false;
   private start = 0;
   private written = NONE;
-  /** Of a block that puts its stores off: how often it leads back to itself, and with what flags, if that may be said. */
+  /**
+   * Of a block that puts its stores off: how often it leads back to itself, and with what flags, if that may be said.
+   */
   private rounds = 0;
   private roundFlags: RoundFlags | undefined;
   /** Its stores, which are made once that is known, and its length. */
@@ -57,12 +59,12 @@ export class BlockBuilder extends FlagBuilder {
     return this.context.flushes;
   }
 
-  // --- blocks ---------------------------------------------------------------------------------------------------------
+  // --- blocks --------------------------------------------------------------------------------------------------------
 
   /**
    * Builds the block of `instructions`. Returns it, and how many instructions it took: fewer than there are when one
-   * is left to the interpreter, which then ends the block. With `deferred`, all that it writes, it stores these where it
-   * is left only; BuiltBlock.deferred says whether it could.
+   * is left to the interpreter, which then ends the block. With `deferred`, all that it writes, it stores these where
+   * it is left only; BuiltBlock.deferred says whether it could.
    */
   buildBlock(
     start: number,
@@ -304,7 +306,7 @@ export class BlockBuilder extends FlagBuilder {
     this.depart(way);
   }
 
-  // --- how an instruction ends ------------------------------------------------------------------------------------------
+  // --- how an instruction ends ---------------------------------------------------------------------------------------
 
   noteTarget(): void {}
 
@@ -363,7 +365,7 @@ export class BlockBuilder extends FlagBuilder {
     this.ifRare(condition, () => this.bail("undefined"));
   }
 
-  // --- vCPU block -------------------------------------------------------------------------------------------------------
+  // --- vCPU block ----------------------------------------------------------------------------------------------------
 
   state64(offset: number): I64 {
     return this.load("i64.load", this.cpu, offset) as I64;
@@ -396,7 +398,7 @@ export class BlockBuilder extends FlagBuilder {
     };
   }
 
-  // --- what compile.ts puts together ------------------------------------------------------------------------------------
+  // --- what compile.ts puts together ---------------------------------------------------------------------------------
 
   /** The statements that `write` makes. */
   statements(write: () => void): Statement[] {

@@ -24,7 +24,9 @@ export interface Buildable {
 export type Way =
   /** To an instruction of the region or of its pages, by number (places.ts). */
   | { readonly kind: "to"; readonly at: number }
-  /** To an address, which is in `target`; by RET, or by BR with its BTYPE. Expected are some instructions of the region. */
+  /**
+   * To an address, which is in `target`; by RET, or by BR with its BTYPE. Expected are some instructions of the region.
+   */
   | {
       readonly kind: "indirect";
       readonly returns: boolean;
@@ -80,7 +82,9 @@ export interface BuiltBlock {
 
 /** What a block writes. */
 export interface Written extends RegisterSet {
-  /** If it leaves flags by what they come of: the type of that. `false` if it wants to see the cells of flags as well. */
+  /**
+   * If it leaves flags by what they come of: the type of that. `false` if it wants to see the cells of flags as well.
+   */
   readonly flags: SourceLetter | false | undefined;
 }
 

@@ -52,8 +52,8 @@ export class Callees {
   }
 
   /**
-   * Where the functions are, in contexts of their own, whose code is to stand in place of the call at `call`: of that which
-   * is `offset` instructions from it, or of those that an indirect call led to most.
+   * Where the functions are, in contexts of their own, whose code is to stand in place of the call at `call`: of that
+   * which is `offset` instructions from it, or of those that an indirect call led to most.
    */
   enter(call: number, offset: number | undefined): readonly number[] {
     if (pageOf(call + 1) !== pageOf(call) || this.known(call + 1) === undefined) return [];
@@ -85,7 +85,9 @@ export class Callees {
     return contextOf(at) !== 0 && this.contextAt(at).cold.has(ownNumber(at));
   }
 
-  /** Where a function returns to that has its code without instruction `at` in place of a call; undefined for others. */
+  /**
+   * Where a function returns to that has its code without instruction `at` in place of a call; undefined for others.
+   */
   behindCallOf(at: number): number | undefined {
     return this.isCold(at) ? this.contextAt(at).call + 1 : undefined;
   }
@@ -108,7 +110,9 @@ export class Callees {
     return this.targetsOf(at, 0).map((target) => inContext(contextOf(at), target));
   }
 
-  /** Instruction `at` or the call that it is below of, in the numbers of `context`; undefined if that is not above it. */
+  /**
+   * Instruction `at` or the call that it is below of, in the numbers of `context`; undefined if that is not above it.
+   */
   seenFrom(context: number, at: number): number | undefined {
     let place = at;
     while (contextOf(place) > context) place = this.contextAt(place).call;
@@ -120,8 +124,8 @@ export class Callees {
   }
 
   /**
-   * What of a function that is called so often is to stand in place of a call: all that was executed; or, if that is too
-   * much, what it does most times. How the C library's fast ways end is a branch to the slow one.
+   * What of a function that is called so often is to stand in place of a call: all that was executed; or, if that is
+   * too much, what it does most times. How the C library's fast ways end is a branch to the slow one.
    */
   private extentOf(start: number, calls: number): Extent | undefined {
     const often = Math.max(calls, this.countOf(start));
@@ -130,8 +134,8 @@ export class Callees {
 
   /**
    * What of a function was executed, without what it branches to seldom, or forward in its page, which is not counted;
-   * undefined for one that is too large, or that does not return by itself: what it goes to at its end returns to the middle
-   * of the region then, which is no way into it.
+   * undefined for one that is too large, or that does not return by itself: what it goes to at its end returns to the
+   * middle of the region then, which is no way into it.
    */
   private walk(start: number, isSeldom: (target: number) => boolean): Extent | undefined {
     const seen = new Set<number>();

@@ -3,8 +3,8 @@
  * it will be, and is compiled already when a page with the same content is executed again. Regions know their pages by
  * what these hold (CODE_PAGE.hash), so it does not matter where they are.
  *
- * A file is of one build of trapframe, one V8 and one model of CPU. It begins with MAGIC, the length and the SHA-1 of an
- * index in JSON, and the index; then come modules and V8's code of them, each pair with a SHA-1 of its own. What is
+ * A file is of one build of trapframe, one V8 and one model of CPU. It begins with MAGIC, the length and the SHA-1 of
+ * an index in JSON, and the index; then come modules and V8's code of them, each pair with a SHA-1 of its own. What is
  * damaged or of somebody else is as good as not there.
  */
 import { createHash, randomBytes } from "node:crypto";
@@ -84,8 +84,8 @@ const DIGEST = 20;
 /** Bytes of modules and code in a file; what was not used in the last runs goes first. */
 const FILE_LIMIT = 96 << 20;
 /**
- * New modules are always written: a program's hot loop is a small part of what its kernel has, and would be compiled in each
- * run. What was there is written again when V8 has optimised more than this part of its functions since.
+ * New modules are always written: a program's hot loop is a small part of what its kernel has, and would be compiled in
+ * each run. What was there is written again when V8 has optimised more than this part of its functions since.
  */
 const OPTIMIZED_PART = 1 / 40;
 /** Pages with slots at which nothing can begin in a file: those that were asked for last. */

@@ -102,7 +102,7 @@ class Region extends RegionLayout {
     };
   }
 
-  // --- the way in --------------------------------------------------------------------------------------------------------
+  // --- the way in ----------------------------------------------------------------------------------------------------
 
   private writeStart(): void {
     const { b } = this;
@@ -140,7 +140,7 @@ class Region extends RegionLayout {
     return code;
   }
 
-  // --- blocks ----------------------------------------------------------------------------------------------------------
+  // --- blocks --------------------------------------------------------------------------------------------------------
 
   /** Fills in what was left open in a block. */
   private complete(block: BuiltBlock, index: number): void {
@@ -292,8 +292,8 @@ class Region extends RegionLayout {
   }
 
   /**
-   * Has the interpreter carry out instruction `at`: goes on behind it in the region if that is where it leads to, and the
-   * region is still there.
+   * Has the interpreter carry out instruction `at`: goes on behind it in the region if that is where it leads to, and
+   * the region is still there.
    */
   private interpret(index: number, at: number): void {
     const { b } = this;

@@ -1,13 +1,13 @@
 /**
- * The compiler's thread (thread.ts) from outside. To start it takes 0.1 to 0.2 s and nothing of a machine, so that it can be
- * on its way before there is one.
+ * The compiler's thread (thread.ts) from outside. To start it takes 0.1 to 0.2 s and nothing of a machine, so that it
+ * can be on its way before there is one.
  */
 import { Worker } from "node:worker_threads";
 import type { CompilerTables, Job, JobResult } from "./job.js";
 
 /**
- * A thread has the options of the process's command line, and Node refuses --input-type, which comes with --eval, where a file
- * is to be run: then it has none of them.
+ * A thread has the options of the process's command line, and Node refuses --input-type, which comes with --eval, where
+ * a file is to be run: then it has none of them.
  */
 const OPTIONS = process.execArgv.some((option) => option.startsWith("--input-type")) ? { execArgv: [] } : {};
 

@@ -1,6 +1,9 @@
 /** Where an instruction goes on, by its row and word. */
 
-/** How an instruction goes on: offset of a direct branch; whether the next instruction may follow; if it calls or returns. */
+/**
+ * How an instruction goes on: offset of a direct branch; whether the next instruction may follow; if it calls or
+ * returns.
+ */
 export interface Flow {
   readonly offset?: number;
   readonly falls: boolean;

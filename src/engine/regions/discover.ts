@@ -1,7 +1,7 @@
 /**
  * Which instructions a region has: those reachable from a hot slot by direct branches, falling through, and coming back
- * from calls, as far as they have been executed before, and the small functions called on the way (callees.ts); cut into
- * blocks. Instructions are named by numbers (places.ts).
+ * from calls, as far as they have been executed before, and the small functions called on the way (callees.ts); cut
+ * into blocks. Instructions are named by numbers (places.ts).
  */
 import type { Form } from "../../isa/pattern.js";
 import { SLOTS_PER_PAGE } from "../layout.js";
@@ -21,7 +21,9 @@ export interface PageCode {
   isBreakpoint(slot: number): boolean;
   /** Whether the slot was ever executed. */
   wasExecuted(slot: number): boolean;
-  /** How often it was branched to while it was interpreted, as far as that is counted; not where a region is entered. */
+  /**
+   * How often it was branched to while it was interpreted, as far as that is counted; not where a region is entered.
+   */
   heat(slot: number): number;
   /** Whether a region is entered there. */
   isEntry(slot: number): boolean;
@@ -45,8 +47,8 @@ export interface Instruction {
   readonly form: Form;
   readonly isBreakpoint: boolean;
   /**
-   * Where it goes on in the region if it leads there: a call at functions whose code stands in its place, a return of one
-   * of these behind the call, a branch of a linkage table at the function itself.
+   * Where it goes on in the region if it leads there: a call at functions whose code stands in its place, a return of
+   * one of these behind the call, a branch of a linkage table at the function itself.
    */
   readonly inlined: readonly number[];
 }
@@ -80,7 +82,9 @@ const MAX_INSTRUCTIONS = 500;
 const MAX_DISPATCHED = 700;
 /** How far before a hot loop the beginning of its function is looked for, in instructions. */
 const MAX_PROLOGUE = 200;
-/** How far from an indirect branch what it may lead to is looked for, in instructions; and how much makes it worth it. */
+/**
+ * How far from an indirect branch what it may lead to is looked for, in instructions; and how much makes it worth it.
+ */
 const MAX_DISPATCH = DISPATCH_NEIGHBOURS * SLOTS_PER_PAGE;
 const MIN_WAYS = 4;
 /** Regions of one interpreter become one when all but the largest have so large a part of its instructions together. */
@@ -97,8 +101,8 @@ const formAt = (page: PageCode | undefined, at: number): Form | undefined =>
 
 /**
  * The beginning of the function that `head` is in the middle of: it is branched to, nothing falls through to it, and it
- * leads to `head`; another function may be in front of one that was called once. Loops get hot first; compiled with them,
- * their function is not compiled again when its turn comes.
+ * leads to `head`; another function may be in front of one that was called once. Loops get hot first; compiled with
+ * them, their function is not compiled again when its turn comes.
  */
 function functionStart(pageAt: Pages, head: number): number | undefined {
   for (let at = head - 1; at > head - MAX_PROLOGUE; at--) {
@@ -139,8 +143,8 @@ const PROLOGUES = [
 ] as const;
 
 /**
- * Whether an instruction asks for flags first of all. As a way into the region it would find them in the vCPU block only,
- * also where the blocks before it know what they come of.
+ * Whether an instruction asks for flags first of all. As a way into the region it would find them in the vCPU block
+ * only, also where the blocks before it know what they come of.
  */
 export const readsFlags = ({ row }: Form): boolean => row.fields.some((field) => field.name === "cond");
 
@@ -369,9 +373,9 @@ function unsteadyIn(instructions: readonly Instruction[]): number {
 }
 
 /**
- * `Block.unsteady` of those blocks, which come in the order of their numbers, between a branch back and its target, with
- * the functions that stand there in place of calls. `heat` says how often an instruction was branched to, `called` how
- * often what is round all loops was.
+ * `Block.unsteady` of those blocks, which come in the order of their numbers, between a branch back and its target,
+ * with the functions that stand there in place of calls. `heat` says how often an instruction was branched to, `called`
+ * how often what is round all loops was.
  */
 function inShortLoops(
   blocks: readonly Omit<Block, "unsteady">[],

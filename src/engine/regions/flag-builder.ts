@@ -1,6 +1,6 @@
 /**
- * How the Builder of compiled regions keeps the flags: in locals, and what they come of in place of them where that does
- * (flag-state.ts). They go to the vCPU block in the same form.
+ * How the Builder of compiled regions keeps the flags: in locals, and what they come of in place of them where that
+ * does (flag-state.ts). They go to the vCPU block in the same form.
  */
 import { CpuView } from "../cpu-view.js";
 import { FLAG_SOURCE, type FlagSource, type Flags, flagsOf, flagsOfWord, settle } from "../flags.js";
@@ -223,7 +223,8 @@ export abstract class FlagBuilder extends RegisterBuilder {
   }
 
   /**
-   * Where a block that puts that off is left before it has set flags: stores the last round's, unless this is the first.
+   * Where a block that puts that off is left before it has set flags: stores the last round's, unless this is the
+   * first.
    * `taken` is what the round has taken from the budget; `register` has what it found.
    */
   protected storeLastFlags(

@@ -1,6 +1,6 @@
 /**
- * Where a region has the flags, and conditions by what they come of: a comparison of two values where that does instead of
- * N, Z, C and V.
+ * Where a region has the flags, and conditions by what they come of: a comparison of two values where that does instead
+ * of N, Z, C and V.
  */
 import type { FlagSource } from "../flags.js";
 import type { F64, I32, I64, Value } from "../ir/value.js";

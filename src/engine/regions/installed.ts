@@ -152,7 +152,9 @@ export class InstalledRegions {
     return this.isFree(slot) && (handler >= FIRST_INSTRUCTION_HANDLER || handler === HANDLER_BREAKPOINT);
   }
 
-  /** What became hot at slots came to nothing, and may again: they are noted when they reach that number, not behind it. */
+  /**
+   * What became hot at slots came to nothing, and may again: they are noted when they reach that number, not behind it.
+   */
   cool(slots: readonly number[]): void {
     for (const slot of slots) if (this.isInterpreted(slot)) this.engine.view.setUint16(slot + 2, 0, true);
   }
@@ -194,8 +196,8 @@ export class InstalledRegions {
   }
 
   /**
-   * The predecode page of a virtual page so many pages behind another one, if the fetch TLB of a bank knows it and regions
-   * may have code of it.
+   * The predecode page of a virtual page so many pages behind another one, if the fetch TLB of a bank knows it and
+   * regions may have code of it.
    */
   pageAt(from: bigint, distance: number, bank: number): number | undefined {
     const { view } = this.engine;

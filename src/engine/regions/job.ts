@@ -18,7 +18,9 @@ export interface CompilerTables {
   readonly warm: number;
 }
 
-/** Where an indirect branch led, by the number (places.ts) of the instruction there, and how often; at most two of each. */
+/**
+ * Where an indirect branch led, by the number (places.ts) of the instruction there, and how often; at most two of each.
+ */
 export interface BranchTarget {
   readonly slot: number;
   readonly at: number;

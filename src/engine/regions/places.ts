@@ -5,7 +5,9 @@
  */
 import { SLOTS_PER_PAGE } from "../layout.js";
 
-/** More than the direct branches of functions that call each other reach together, both ways: each 2^25 instructions. */
+/**
+ * More than the direct branches of functions that call each other reach together, both ways: each 2^25 instructions.
+ */
 const CONTEXT_SPAN = 2 ** 30;
 
 /** The context of an instruction: 0 for the region's own. */

@@ -153,8 +153,8 @@ export class RegionLayout {
   }
 
   /**
-   * Builds the blocks again that are a short loop by themselves and have all that they write in locals from the beginning:
-   * they need not store it in each round.
+   * Builds the blocks again that are a short loop by themselves and have all that they write in locals from the
+   * beginning: they need not store it in each round.
    */
   private deferStores(): void {
     this.blocks.forEach(({ start, written, departures }, i) => {
@@ -208,7 +208,9 @@ export class RegionLayout {
     return pageOf(at + 1) === pageOf(at) ? this.inside(at + 1) : undefined;
   }
 
-  /** Where a function returns to in the region that has only some of it, in place of a call, and not instruction `at`. */
+  /**
+   * Where a function returns to in the region that has only some of it, in place of a call, and not instruction `at`.
+   */
   protected behindCallOf(at: number): number | undefined {
     const behind = this.discovered.behindCallOf(at);
     return behind !== undefined && this.indexOf.has(behind) ? behind : undefined;
@@ -224,7 +226,7 @@ export class RegionLayout {
     }
   }
 
-  // --- the budget --------------------------------------------------------------------------------------------------------
+  // --- the budget ----------------------------------------------------------------------------------------------------
 
   /**
    * The budget is looked at where the region is entered and at each loop's head, and must do to the next such place on
@@ -252,7 +254,7 @@ export class RegionLayout {
     if (needed > 0) b.ifRare(b.local32(b.left).ltS(needed), otherwise);
   }
 
-  // --- code in order -----------------------------------------------------------------------------------------------------
+  // --- code in order -------------------------------------------------------------------------------------------------
 
   /** Shapes one behind the other; each can be reached from those before it. `first` comes before all. */
   protected sequence(shapes: readonly Shape[], first: Statement[]): Statement[] {

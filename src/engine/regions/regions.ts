@@ -1,7 +1,7 @@
 /**
- * Compiled regions of a running engine: hot slots come in, are compiled a batch to a module while the guest runs on, and
- * the slots at which a region is entered are pointed at its function. What an earlier run has compiled is taken from
- * where that kept it (code-cache.ts), as soon as a page with the same content is executed.
+ * Compiled regions of a running engine: hot slots come in, are compiled a batch to a module while the guest runs on,
+ * and the slots at which a region is entered are pointed at its function. What an earlier run has compiled is taken
+ * from where that kept it (code-cache.ts), as soon as a page with the same content is executed.
  */
 import { createHash } from "node:crypto";
 import type { Engine } from "../engine.js";
@@ -28,7 +28,7 @@ import {
 import { NEIGHBOURS } from "./places.js";
 import { Snapshots } from "./snapshot.js";
 
-/** Functions of one module are compiled together (ARCHITECTURE.md, section 2: 16 is where the cost levels off). */
+/** Functions of one module are compiled together: with 16 the cost of each levels off. */
 const BATCH = 16;
 /** A page that is written while it has code is looked at so often; after that it is taken for data. */
 const MAX_CHANGES = 64;
@@ -36,8 +36,8 @@ const MAX_CHANGES = 64;
 const JOBS_AHEAD = 2;
 
 /**
- * The compiler's thread takes 40 MB and 0.2 s of a processor to start: so many hot slots are worth that, or one that has been
- * branched to so many times as often as makes code hot.
+ * The compiler's thread takes 40 MB and 0.2 s of a processor to start: so many hot slots are worth that, or one that
+ * has been branched to so many times as often as makes code hot.
  */
 const ENOUGH = 8;
 const HOTTER = 16;
@@ -244,7 +244,10 @@ export class Regions {
     for (const { stale } of this.running.values()) stale.add(page);
   }
 
-  /** Slots at which regions are gone: what becomes hot there is to be compiled again, or another one that was kept is taken. */
+  /**
+   * Slots at which regions are gone: what becomes hot there is to be compiled again, or another one that was kept is
+   * taken.
+   */
   private forget(slots: readonly number[]): void {
     if (slots.length === 0) return;
     for (const slot of slots) this.awaited.delete(this.installed.pageOf(slot));
@@ -253,7 +256,7 @@ export class Regions {
     this.found = this.found.filter((one) => !one.slots.some((slot) => slots.includes(slot)));
   }
 
-  // --- what was kept ---------------------------------------------------------------------------------------------------
+  // --- what was kept -------------------------------------------------------------------------------------------------
 
   /** A slot that was branched to a second time: regions of its page that an earlier run kept are installed. */
   look(hot: HotSlot): void {
@@ -343,7 +346,7 @@ export class Regions {
     this.cache?.save();
   }
 
-  // --- what is compiled ------------------------------------------------------------------------------------------------
+  // --- what is compiled ----------------------------------------------------------------------------------------------
 
   /** The compiler is there or on its way. */
   private get isStarted(): boolean {

@@ -1,7 +1,7 @@
 /**
- * How the Builder of compiled regions keeps general-purpose and vector registers: in wasm locals, from where a block first
- * uses them. Scalars are alone in vectors where that costs nothing; others that a block computes are in float locals until
- * it ends or wants the vector.
+ * How the Builder of compiled regions keeps general-purpose and vector registers: in wasm locals, from where a block
+ * first uses them. Scalars are alone in vectors where that costs nothing; others that a block computes are in float
+ * locals until it ends or wants the vector.
  */
 import type { Operand } from "../../isa/pattern.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
@@ -222,7 +222,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     this.ownV |= bit;
   }
 
-  // --- scalars --------------------------------------------------------------------------------------------------------
+  // --- scalars -------------------------------------------------------------------------------------------------------
 
   /** What follows in the block sees V[n] as this scalar, which its vector local does not have; or as that local. */
   private noteScalar(n: number, letter: ScalarLetter | undefined, alone?: number): void {
@@ -312,7 +312,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     if (this.certain) this.noteScalar(this.number(o), undefined, width);
   }
 
-  // --- to the vCPU block and from it ------------------------------------------------------------------------------------
+  // --- to the vCPU block and from it ---------------------------------------------------------------------------------
 
   /** Offset in the vCPU block of X[n], with SP_BIT for SP. */
   static xOffset(n: number): number {

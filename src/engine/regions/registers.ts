@@ -1,7 +1,7 @@
 /**
  * Which guest registers a region has in wasm locals at each place: bit masks over X0–X30 and SP, and V0–V31. Registers
- * that are written are stored as well, before anything can leave the region, so that a way out has nothing to store and no
- * local must live until there. Of the flags it is stored what they come of (engine/flags.ts).
+ * that are written are stored as well, before anything can leave the region, so that a way out has nothing to store and
+ * no local must live until there. Of the flags it is stored what they come of (engine/flags.ts).
  */
 
 /** Bit 31 of `x` is SP: X31 is never kept. */

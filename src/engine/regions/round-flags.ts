@@ -1,6 +1,6 @@
 /**
- * What the flags that a round of a short loop leaves come of, by the registers as the next round finds them. A loop that
- * counts and compares in each round has no need to carry that along: whoever leaves it before the next comparison
+ * What the flags that a round of a short loop leaves come of, by the registers as the next round finds them. A loop
+ * that counts and compares in each round has no need to carry that along: whoever leaves it before the next comparison
  * computes it then.
  */
 import type { FlagSource } from "../flags.js";

@@ -1,6 +1,6 @@
 /**
- * What the compiler gets to see of a hot slot: copies of the pages round it, of those that have the functions called often
- * there, and where indirect branches led. The guest runs on meanwhile.
+ * What the compiler gets to see of a hot slot: copies of the pages round it, of those that have the functions called
+ * often there, and where indirect branches led. The guest runs on meanwhile.
  */
 import type { Engine } from "../engine.js";
 import { HANDLER_BREAKPOINT } from "../interpreter/code-pages.js";
@@ -18,7 +18,9 @@ const FAR_PAGES = 8;
 /** From the beginning of a function that is called; and how often such are looked through for more. */
 const CALLEE = 100;
 const ROUNDS = 3;
-/** The first six bits of BL; the first seven of branches to what a register has, of which BR has zeros in bits 23 to 21. */
+/**
+ * The first six bits of BL; the first seven of branches to what a register has, of which BR has zeros in bits 23 to 21.
+ */
 const BL_OPCODE = 0x25;
 const INDIRECT_OPCODE = 0x6b;
 
@@ -58,8 +60,8 @@ export class Snapshots {
   ) {}
 
   /**
-   * Undefined when the slot was dropped or compiled meanwhile. `copies` has those of the pages, by address, that were made
-   * for others of the same job: hot slots are close together. `touches` is RegionContext.touches.
+   * Undefined when the slot was dropped or compiled meanwhile. `copies` has those of the pages, by address, that were
+   * made for others of the same job: hot slots are close together. `touches` is RegionContext.touches.
    */
   of(
     { slot, page, bank, misses, flushes }: HotSlot,
@@ -102,8 +104,8 @@ export class Snapshots {
   }
 
   /**
-   * Notes where the indirect branches led of what is of a page in a range, as seen from a hot slot's virtual page. Returns
-   * where they and the calls lead that are come back from often.
+   * Notes where the indirect branches led of what is of a page in a range, as seen from a hot slot's virtual page.
+   * Returns where they and the calls lead that are come back from often.
    */
   private look(copy: PageDraft, range: Range, page: bigint): number[] {
     const { distance, address, slots, targets } = copy;

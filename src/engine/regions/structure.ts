@@ -1,8 +1,8 @@
 /**
  * From a graph of blocks to nested loops: what wasm's structured control flow needs. A strongly connected part that is
  * entered at one block is a loop with that block as its head; one that is entered at several gets a dispatcher in front
- * of all of them. Inside, with the edges to the heads taken away, the same again. A way into the region in the middle of
- * a loop has the dispatcher lead there, but edges to it stay: it may be the head of a loop inside.
+ * of all of them. Inside, with the edges to the heads taken away, the same again. A way into the region in the middle
+ * of a loop has the dispatcher lead there, but edges to it stay: it may be the head of a loop inside.
  */
 
 /** A block by its number, or a loop with its parts in an order in which other edges go forward. */

@@ -256,8 +256,8 @@ export class HostedHypervisor implements Stateful<HypervisorState> {
   }
 
   /**
-   * A device access that the engine waits for in the middle of the instruction: ESR, FAR, HPFAR, SPSR and ELR_EL2 describe
-   * it, and CPU.bounce gets what is read. Whether it was carried out; if not, the exception is taken.
+   * A device access that the engine waits for in the middle of the instruction: ESR, FAR, HPFAR, SPSR and ELR_EL2
+   * describe it, and CPU.bounce gets what is read. Whether it was carried out; if not, the exception is taken.
    */
   access(vcpu: Vcpu): boolean {
     const address = faultIpaOf(vcpu.get32(FAR_EL2), vcpu.get32(HPFAR_EL2), vcpu.get32(HPFAR_EL2 + 4));

@@ -50,9 +50,9 @@ export class Mmio {
   }
 
   /**
-   * The same of a little-endian guest that the engine waits for: a value that is read goes to `CPU.bounce` and not to the
-   * register. One that is written is the register's, which the block has: only the interpreter comes here. Whether it was
-   * carried out; if not, the guest's exception is taken.
+   * The same of a little-endian guest that the engine waits for: a value that is read goes to `CPU.bounce` and not to
+   * the register. One that is written is the register's, which the block has: only the interpreter comes here. Whether
+   * it was carried out; if not, the guest's exception is taken.
    */
   answer(vcpu: Vcpu, exit: ExitOf<"MmioRead" | "MmioWrite">): boolean {
     const { addr, width } = exit;

@@ -27,7 +27,9 @@ export type Stage2Query =
     }
   | { readonly mapped: false; readonly level: number };
 
-/** TABLE_MEMORY: the tables' memory is used up; RANGE: misaligned or beyond the input size; MAPPED: something is there. */
+/**
+ * TABLE_MEMORY: the tables' memory is used up; RANGE: misaligned or beyond the input size; MAPPED: something is there.
+ */
 export class Stage2Error extends Error {
   constructor(
     readonly code: "TABLE_MEMORY" | "RANGE" | "MAPPED",

@@ -91,7 +91,8 @@ export class VirtualInterrupts {
     for (;;) {
       const intid = Number(this.#read(group === 0 ? "ICC_IAR0_EL1" : "ICC_IAR1_EL1"));
       if (intid >= FIRST_SPECIAL && intid <= LAST_SPECIAL) break;
-      // Active, it cannot come again: a debugger has had the priority drop deactivate it (ICC_CTLR_EL3 has the bit, too).
+      // Active, it cannot come again: a debugger has had the priority drop deactivate it (ICC_CTLR_EL3 has the bit,
+      // too).
       if (taken.includes(intid)) this.#write("ICC_CTLR_EL1", ICC_CTLR_EOIMODE);
       const priority = Number(this.#read("ICC_RPR_EL1") & 0xffn);
       this.#write(group === 0 ? "ICC_EOIR0_EL1" : "ICC_EOIR1_EL1", BigInt(intid));
@@ -123,8 +124,8 @@ export class VirtualInterrupts {
   }
 
   /**
-   * Ends what asks for maintenance although EL2 does not: a debugger has written its registers. The interrupt would come
-   * again and again before the guest's next instruction.
+   * Ends what asks for maintenance although EL2 does not: a debugger has written its registers. The interrupt would
+   * come again and again before the guest's next instruction.
    */
   #silence(): void {
     if (this.#read("ICH_MISR_EL2") === 0n) return;

@@ -24,7 +24,8 @@ export interface PowerController {
   /** The calling vCPU goes off; it does not run again before `cpuOn`. */
   cpuOff(cpu: number): void;
   /**
-   * The calling vCPU loses its state, but for its timers, until an interrupt is pending for it, then begins at `at`. With
+   * The calling vCPU loses its state, but for its timers, until an interrupt is pending for it, then begins at `at`.
+   * With
    * `system` it is the last one on and the whole system sleeps.
    */
   powerDown(cpu: number, at: PowerUp, system: boolean): void;

@@ -95,7 +95,7 @@ export const acrossLanes =
     b.setD(f.Rd, reduce(0, (64 << f.Q) / width));
   };
 
-// --- by element -------------------------------------------------------------------------------------------------------
+// --- by element ------------------------------------------------------------------------------------------------------
 
 interface ByElement extends Three {
   readonly H?: Operand;
@@ -123,7 +123,7 @@ export const byElement =
     }
   };
 
-// --- FMLAL, FCMLA, FCADD ------------------------------------------------------------------------------------------------
+// --- FMLAL, FCMLA, FCADD ---------------------------------------------------------------------------------------------
 
 function accumulateLong(b: Builder, f: Two & { readonly Q: number }, negate: boolean, upper: boolean, m: V128): void {
   const n = b.V(f.Rn);
@@ -203,7 +203,7 @@ export function complexAdd(b: Builder, f: Complex): void {
   b.setV(f.Rd, simple("FADD").lanes(b, width, f.Q === 1, n, turned, n));
 }
 
-// --- conversion -------------------------------------------------------------------------------------------------------
+// --- conversion ------------------------------------------------------------------------------------------------------
 
 /** Fixed-point forms: immh:immb without its leading 1 is `shift`, counted down from twice the width. */
 export const fixedPoint =

@@ -74,8 +74,8 @@ function decisionOf(
 }
 
 /**
- * The same of scalars alone in vectors, for operations that leave them alone: the register is right as it is, and stored
- * by one instruction of the host.
+ * The same of scalars alone in vectors, for operations that leave them alone: the register is right as it is, and
+ * stored by one instruction of the host.
  */
 function arithmeticAlone(b: Builder, name: ArithmeticName, width: 32 | 64, n: V128, m: V128): V128 {
   const op: ArithmeticOperation = ARITHMETIC[name];
@@ -148,7 +148,7 @@ export const multiplyAdd =
     b.setD(f.Rd, fusedScalar(b, b.cpu, width, n, readScalar(b, f.Rm, width), addend));
   };
 
-// --- comparison -------------------------------------------------------------------------------------------------------
+// --- comparison ------------------------------------------------------------------------------------------------------
 
 function setCompareFlags(b: Builder, width: Width, signalNaNs: boolean, a: I64, c: I64): void {
   const h = hostOf(b, width);
@@ -195,7 +195,7 @@ export function conditionalSelect(b: Builder, f: Typed2 & { readonly cond: numbe
   b.setD(f.Rd, b.condition(f.cond).select(readScalar(b, f.Rn, width), readScalar(b, f.Rm, width)));
 }
 
-// --- immediates and moves -----------------------------------------------------------------------------------------------
+// --- immediates and moves --------------------------------------------------------------------------------------------
 
 /** VFPExpandImm, zero-extended. */
 export function expandImmediate(b: Builder, imm8: I32, width: Width): I64 {
@@ -234,7 +234,7 @@ export function moveFromGeneral(b: Builder, f: General): void {
   b.setD(f.Rd, b.X(f.Rn).bits(0, width));
 }
 
-// --- conversion -------------------------------------------------------------------------------------------------------
+// --- conversion ------------------------------------------------------------------------------------------------------
 
 const integerWidth = (sf: number): IntegerWidth => (sf === 1 ? 64 : 32);
 

@@ -234,8 +234,8 @@ export function cacheByVa(b: Builder, rt: Operand, hcrBit: number, user: boolean
 }
 
 /**
- * DC IVAC throws data away, and so needs to be allowed to write. Here it is otherwise a NOP, as there are no caches, which
- * hits no watchpoint (DDI 0487, D2.9.6 "Watchpoint behavior for certain instruction classes").
+ * DC IVAC throws data away, and so needs to be allowed to write. Here it is otherwise a NOP, as there are no caches,
+ * which hits no watchpoint (DDI 0487, D2.9.6 "Watchpoint behavior for certain instruction classes").
  */
 export function invalidateByVa(b: Builder, rt: Operand, hcrBit: number): void {
   permit(b, hcrBit, 1, SCTLR.never);
@@ -258,7 +258,9 @@ export function zeroBlock(b: Builder, rt: Operand, hcrBit: number): void {
   for (let i = 0; i < ZERO_BLOCK; i += 16) b.store("v128.store", host, b.v128Zero(), i);
 }
 
-/** CFP, DVP and CPP RCTX (FEAT_SPECRES): nothing is speculated, so there is nothing to restrict; who may ask is left. */
+/**
+ * CFP, DVP and CPP RCTX (FEAT_SPECRES): nothing is speculated, so there is nothing to restrict; who may ask is left.
+ */
 export function predictionRestriction(b: Builder, hcrBit: number): void {
   permit(b, hcrBit, 1, SCTLR.EnRCTX);
 }
@@ -279,8 +281,8 @@ const isAboutHost = (c: CpuView): I32 =>
   c.sys("HCR_EL2").bit(HCR.E2H).and(c.sys("HCR_EL2").bit(HCR.TGE)).and(c.get32(CPU.el2Enabled));
 
 /**
- * The VMID that maintenance of EL1&0 is about: that of the vCPU which executes it. Negative where it may be about the host's
- * regime: VMALLE1 is, VMALLS12E1 and IPAS2E1 take more than they must then.
+ * The VMID that maintenance of EL1&0 is about: that of the vCPU which executes it. Negative where it may be about the
+ * host's regime: VMALLE1 is, VMALLS12E1 and IPAS2E1 take more than they must then.
  */
 const currentVmid = defineFunction("currentVmid", "i", "l", (fb, cpu) => {
   const c = new CpuView(fb, cpu);

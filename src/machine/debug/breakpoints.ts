@@ -1,8 +1,8 @@
 /**
  * Breakpoints by virtual address, outside guest memory: a virtual page that has some is executed from a predecode page
- * of its own, a shadow, in which bits say which slots ask (engine/interpreter/handlers.ts, `fetchSlow`). The guest's code,
- * and the predecode page that other virtual addresses of it share, stay as they are; so does what is compiled of a
- * shadow, but for code that has an instruction which gets a breakpoint or loses it.
+ * of its own, a shadow, in which bits say which slots ask (engine/interpreter/handlers.ts, `fetchSlow`). The guest's
+ * code, and the predecode page that other virtual addresses of it share, stay as they are; so does what is compiled of
+ * a shadow, but for code that has an instruction which gets a breakpoint or loses it.
  */
 import type { Engine } from "../../engine/engine.js";
 import { NO_RETURN } from "../../engine/interpreter/protocol.js";

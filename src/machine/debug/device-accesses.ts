@@ -48,8 +48,8 @@ export interface Touched {
 }
 
 /**
- * The first byte of [first, last] that a device has touched, with `size` bytes from the physical `address` on; undefined
- * if there is none.
+ * The first byte of [first, last] that a device has touched, with `size` bytes from the physical `address` on;
+ * undefined if there is none.
  */
 export function touched(
   machine: Machine,

@@ -1,6 +1,6 @@
 /**
- * The last exits to hosted EL2 and EL3 and, where that is switched on, exceptions to the guest's own levels, for `monitor exits`
- * (hosted/el2/exits.ts, debug/catch/facts.ts).
+ * The last exits to hosted EL2 and EL3 and, where that is switched on, exceptions to the guest's own levels, for
+ * `monitor exits` (hosted/el2/exits.ts, debug/catch/facts.ts).
  */
 import type { VcpuExit } from "../../hosted/el2/exits.js";
 import type { Machine } from "../machine.js";

@@ -1,7 +1,7 @@
 /**
- * Guest memory for a debugger (DDI 0487, D8), through a vCPU's current translation or another regime's, or untranslated:
- * without effect on devices, TLBs, access flags or statistics, and with the eyes of the regime's privileged level,
- * whatever a page's permissions are.
+ * Guest memory for a debugger (DDI 0487, D8), through a vCPU's current translation or another regime's, or
+ * untranslated: without effect on devices, TLBs, access flags or statistics, and with the eyes of the regime's
+ * privileged level, whatever a page's permissions are.
  */
 
 import type { Width } from "../../bus/contract.js";

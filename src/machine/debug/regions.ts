@@ -1,6 +1,6 @@
 /**
  * Memory as ranges: what a virtual address is part of, by the tables of the current regime (DDI 0487, D8.2), and the
- * physical memory map (ARCHITECTURE.md, section 5).
+ * physical memory map.
  */
 
 import type { Vcpu } from "../../cpu/vcpu.js";
@@ -186,8 +186,8 @@ export function physicalRegions({ engine, platform }: Machine): PhysicalRegion[]
 /**
  * For `qXfer:memory-map`. GDB takes what is in no region for unreadable, and knows nothing of translation: so every
  * address is in one, devices and virtual addresses as RAM. Between RAM and RAM it is one, because GDB tells no device
- * from another and reads the map whenever it attaches. Flash is called that where a debugger that connects sees it at its
- * physical address: in a machine that starts from flash and has no MMU on yet.
+ * from another and reads the map whenever it attaches. Flash is called that where a debugger that connects sees it at
+ * its physical address: in a machine that starts from flash and has no MMU on yet.
  */
 export function memoryMap(machine: Machine): MemoryRegion[] {
   const fromFlash = (machine.config.flash?.length ?? 0) > 0;

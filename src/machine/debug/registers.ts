@@ -1,6 +1,7 @@
 /**
  * The registers of a vCPU as a debugger sees them: `org.gnu.gdb.aarch64.core` and `.fpu` (GDB manual, "AArch64
- * Features"), over the vCPU's block, and system registers behind them. cpsr is PSTATE in the format of SPSR_ELx (DDI 0487, C5.2.18).
+ * Features"), over the vCPU's block, and system registers behind them. cpsr is PSTATE in the format of SPSR_ELx (DDI
+ * 0487, C5.2.18).
  */
 import { FPCR, FPCR_WITHOUT_FP16, FPSR_BITS } from "../../cpu/fp/format.js";
 import type { Vcpu } from "../../cpu/vcpu.js";

@@ -17,14 +17,19 @@ const STACK_POINTER = /^SP_EL(\d)$/;
 /** The fpu feature has FPCR and FPSR; encodings reserved for identification have no name of the architecture's. */
 const NOT_SHOWN = /^FP[CS]R$|^ID_RAZ_/;
 
-/** CNT*_CTL.ISTATUS says whether the timer's condition is met just now: whoever writes the register does not mean it. */
+/**
+ * CNT*_CTL.ISTATUS says whether the timer's condition is met just now: whoever writes the register does not mean it.
+ */
 const TIMER_CONTROL = /^CNT\w+_CTL_/;
 const TIMER_STATUS = 4n;
 
 export class SystemRegisters {
   /** Those with a value to show. The `_EL12` and `_EL02` encodings are other ways to a register that is there once. */
   private readonly shown: readonly SysregRow[];
-  /** In lower case, so that a person may type either, and by encoding (s3_0_c1_c0_0); aliases and write-only registers too. */
+  /**
+   * In lower case, so that a person may type either, and by encoding (s3_0_c1_c0_0); aliases and write-only registers
+   * too.
+   */
   private readonly byName: ReadonlyMap<string, SysregRow>;
   readonly feature;
 

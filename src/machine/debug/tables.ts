@@ -263,7 +263,9 @@ export interface Rights {
 const modeOf = ({ read, write, execute }: Rights): string =>
   `${read ? "r" : "-"}${write ? "w" : "-"}${execute ? "x" : "-"}`;
 
-/** The leaf's dirty bit modifier: where hardware keeps it, what is read-only so far becomes writable by being written. */
+/**
+ * The leaf's dirty bit modifier: where hardware keeps it, what is read-only so far becomes writable by being written.
+ */
 const DBM = 51;
 
 /** What a stage 1 leaf below these tables allows (D8.4): the regime's own level, and EL0 where that shares it. */
@@ -281,7 +283,10 @@ export function rights1(vcpu: Vcpu, regime: Regime, leaf: bigint, tables: bigint
   };
 }
 
-/** What a stage 2 leaf allows to an Exception level. XN[1:0]: neither, not EL1, not both, not EL0 (FEAT_XNX); else bit 1. */
+/**
+ * What a stage 2 leaf allows to an Exception level. XN[1:0]: neither, not EL1, not both, not EL0 (FEAT_XNX); else bit
+ * 1.
+ */
 export function rights2(vcpu: Vcpu, leaf: bigint, el: number): Rights {
   const clean = stage2Flags(vcpu).dirty && flag(leaf, DBM);
   const xnx = (vcpu.get32(CPU.features) & CPU_FEATURE.XNX) !== 0;
@@ -328,7 +333,9 @@ export interface FullWalk {
   readonly pa?: bigint;
 }
 
-/** Whether a walk without failure ends in the Secure address space: NS of the leaf, NSTable of tables above it (D8.3). */
+/**
+ * Whether a walk without failure ends in the Secure address space: NS of the leaf, NSTable of tables above it (D8.3).
+ */
 export function isSecureOutput(vcpu: Vcpu, regime: Regime | "ipa", { stage1 }: FullWalk): boolean {
   const isSecureRegime = regime === "el3" || ((regime === "el1" || regime === "ipa") && isSecureBelowEl3(vcpu));
   if (!isSecureRegime) return false;

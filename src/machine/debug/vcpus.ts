@@ -10,7 +10,9 @@ const WAITING = {
   running: "running",
 } as const;
 
-/** What a vCPU does, in words: "EL1 running"; "S-EL1 running" in Secure state, of which EL3 is always (DDI 0487, D1.1). */
+/**
+ * What a vCPU does, in words: "EL1 running"; "S-EL1 running" in Secure state, of which EL3 is always (DDI 0487, D1.1).
+ */
 export function describeState({ state, vcpu, blocked }: Core): string {
   const level = `${vcpu.el < 3 && isSecure(vcpu) ? "S-" : ""}EL${vcpu.el}`;
   if (blocked) return `${level} in a semihosting call`;

@@ -86,8 +86,8 @@ export class WatchTable {
   }
 
   /**
-   * TLB entries have what is watched in their pages: those of rows that came or went are filled anew. A kernel that debugs
-   * its processes changes its rows at every switch between them, and everything else in the TLBs stays.
+   * TLB entries have what is watched in their pages: those of rows that came or went are filled anew. A kernel that
+   * debugs its processes changes its rows at every switch between them, and everything else in the TLBs stays.
    */
   private forget(rows: readonly WatchRow[]): void {
     const { cpuBases, exports } = this.engine;
@@ -147,8 +147,8 @@ export class Watchpoints {
   }
 
   /**
-   * What an access at an address, in the row's own space, found in a row of the table. The address is the watchpoint's or
-   * one behind it, without the access's tag: GDB ignores a stop at an address that it does not know.
+   * What an access at an address, in the row's own space, found in a row of the table. The address is the watchpoint's
+   * or one behind it, without the access's tag: GDB ignores a stop at an address that it does not know.
    */
   hit(row: number, at: bigint): WatchHit {
     const { kind, address } = (this.points[row] as Watch).point;

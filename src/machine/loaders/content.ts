@@ -75,8 +75,8 @@ export class FileContent {
 }
 
 /**
- * A file that is in memory, for resets. It stays open until `close`: what is written to its name by then, instead of into
- * it, changes nothing for them.
+ * A file that is in memory, for resets. It stays open until `close`: what is written to its name by then, instead of
+ * into it, changes nothing for them.
  */
 export class LoadedFile implements Origin {
   /** What the file system said of it when it was opened. */

@@ -1,4 +1,6 @@
-/** What can be seen at a glance to be no firmware: the machine executes the first bank of flash from its first byte on. */
+/**
+ * What can be seen at a glance to be no firmware: the machine executes the first bank of flash from its first byte on.
+ */
 import { isArm64Image } from "./arm64-image.js";
 import { compressionOf } from "./compression.js";
 import { isElf } from "./elf.js";

@@ -1,4 +1,6 @@
-/** The EFI zboot Image: a PE stub that carries a compressed Image (linux/drivers/firmware/efi/libstub/zboot-header.S). */
+/**
+ * The EFI zboot Image: a PE stub that carries a compressed Image (linux/drivers/firmware/efi/libstub/zboot-header.S).
+ */
 
 import { ConfigError } from "../errors.js";
 import { Parser } from "./binary-parser.js";

@@ -71,7 +71,9 @@ export class Profiler implements SliceObserver {
 const ASID_SHIFT = 48n;
 const TCR_A1 = 1n << 22n;
 
-/** The exception level and what distinguishes processes there: CONTEXTIDR_EL1 where the guest keeps it, else the ASID. */
+/**
+ * The exception level and what distinguishes processes there: CONTEXTIDR_EL1 where the guest keeps it, else the ASID.
+ */
 function contextOf(vcpu: Vcpu): string {
   const level = `EL${vcpu.el}`;
   if (vcpu.el > 1) return level;

@@ -1,6 +1,6 @@
 /**
- * Semihosting of a machine (`--semihosting`): HLT #0xF000 above EL0 asks for an operation (calls.ts). A call that has to
- * wait, for input or for a debugger's file, keeps its vCPU from being scheduled until it is answered.
+ * Semihosting of a machine (`--semihosting`): HLT #0xF000 above EL0 asks for an operation (calls.ts). A call that has
+ * to wait, for input or for a debugger's file, keeps its vCPU from being scheduled until it is answered.
  */
 import type { Vcpu } from "../../cpu/vcpu.js";
 import { type FileRequest, TargetError } from "../../gdb/target.js";

@@ -1,4 +1,6 @@
-/** The host bridge and functions on it: configuration, BARs, INTx, MSI-X, and what the command register switches off. */
+/**
+ * The host bridge and functions on it: configuration, BARs, INTx, MSI-X, and what the command register switches off.
+ */
 import { beforeEach, describe, expect, it } from "vitest";
 import { Msi, PcieHost, PciFunction } from "../../../src/devices/pcie/index.js";
 import { Entropy, VirtioPci } from "../../../src/devices/virtio/index.js";

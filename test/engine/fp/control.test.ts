@@ -4,7 +4,9 @@ import { fpFastOf } from "../../../src/engine/fp/mode.js";
 import { CPU } from "../../../src/engine/layout.js";
 import { CODE, COUNTER, compileHot, type Machine, machine, slice, sliceAlike, start } from "../rig.js";
 
-/** Rounds by X1, X2 and X3 in turn, and what comes of 1/3 added to D5 to D7; FPSR cleared, and what it is then in X8. */
+/**
+ * Rounds by X1, X2 and X3 in turn, and what comes of 1/3 added to D5 to D7; FPSR cleared, and what it is then in X8.
+ */
 const program = [
   ...[0xd51b4401, 0x1e641860, 0x1e6028a5], // msr fpcr, x1; fdiv d0, d3, d4; fadd d5, d5, d0
   ...[0xd51b4402, 0x1e641860, 0x1e6028c6], // msr fpcr, x2; fdiv d0, d3, d4; fadd d6, d6, d0

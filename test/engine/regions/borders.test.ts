@@ -24,7 +24,9 @@ const PAGE = 0x1000n;
 const BORDER = DATA + 101n * PAGE;
 const [NORMAL, READ_ONLY, DEVICE, INVALID] = [0x703n, 0x783n, 0x707n, 0n];
 
-/** X25 is the border less 1 to 16, and X24 that less X27: found through the TLB for each access, or beside the first. */
+/**
+ * X25 is the border less 1 to 16, and X24 that less X27: found through the TLB for each access, or beside the first.
+ */
 const ROUND = [
   ...[0x9100075a, 0x92400f59, 0xcb190379], // add x26, x26, #1; and x25, x26, #15; sub x25, x27, x25
   ...[0xd1000739, 0xcb1b0338], // sub x25, x25, #1; sub x24, x25, x27

@@ -1,6 +1,6 @@
 /**
- * Which regions of an earlier run are taken: also of pages that have been written often, whose neighbour was not yet what
- * it became, and that were written while the region was compiled.
+ * Which regions of an earlier run are taken: also of pages that have been written often, whose neighbour was not yet
+ * what it became, and that were written while the region was compiled.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

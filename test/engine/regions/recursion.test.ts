@@ -24,7 +24,9 @@ function program(work: readonly number[]): number[] {
   ];
 }
 
-/** ldr x1 to x6, [x21 to x26]; an EOR of each and the one before, many times: values that all have places of their own. */
+/**
+ * ldr x1 to x6, [x21 to x26]; an EOR of each and the one before, many times: values that all have places of their own.
+ */
 const memory = Array.from({ length: 120 }, (_, i) =>
   i % 2 === 0
     ? 0xf9400000 | ((i % 8) << 10) | ((21 + (i % 6)) << 5) | (1 + (i % 6))

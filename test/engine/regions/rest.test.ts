@@ -1,4 +1,6 @@
-/** Functions of which a region has only what they do most times, in place of their calls: the rest of them is called. */
+/**
+ * Functions of which a region has only what they do most times, in place of their calls: the rest of them is called.
+ */
 import { expect, it } from "vitest";
 import { CPU } from "../../../src/engine/layout.js";
 import { CODE, COUNTER, compileHot, type Machine, machine, sliceAlike, start, TABLES } from "../rig.js";
@@ -14,8 +16,8 @@ const placed = (loop: readonly number[], at: number, called: readonly number[]):
 ];
 
 /**
- * A loop of calls of a function whose rest nothing interrupts. The flags that either way leaves are wanted behind the call:
- * csinc x3, x3, x3, lo.
+ * A loop of calls of a function whose rest nothing interrupts. The flags that either way leaves are wanted behind the
+ * call: csinc x3, x3, x3, lo.
  */
 function flagsBehind(at: number): number[] {
   const loop = [0x94000000 | at, 0x9a833463, 0xd100079c, 0xb5000000 | ((-3 & 0x7ffff) << 5) | COUNTER, 0x14000000];
@@ -28,7 +30,9 @@ function flagsBehind(at: number): number[] {
   return placed(loop, at, called);
 }
 
-/** A loop of calls of a function that is `at` instructions from its beginning, and goes another way once in 32 times. */
+/**
+ * A loop of calls of a function that is `at` instructions from its beginning, and goes another way once in 32 times.
+ */
 function program(at: number): number[] {
   const loop = [0x94000000 | at, 0xd100079c, 0xb5000000 | ((-2 & 0x7ffff) << 5) | COUNTER, 0x14000000];
   const called = [
@@ -39,7 +43,9 @@ function program(at: number): number[] {
   return placed(loop, at, called);
 }
 
-/** Runs a program on both machines, which must stay alike, until the loop and the rest are compiled, and on from there. */
+/**
+ * Runs a program on both machines, which must stay alike, until the loop and the rest are compiled, and on from there.
+ */
 async function runAlike(compiled: Machine, plain: Machine, words: readonly number[]): Promise<void> {
   for (const m of [compiled, plain]) {
     start(m, words, 7);

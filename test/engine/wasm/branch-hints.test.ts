@@ -1,4 +1,6 @@
-/** The section "metadata.code.branch_hint": it must name the very bytes of the branches, or hosts ignore or reject it. */
+/**
+ * The section "metadata.code.branch_hint": it must name the very bytes of the branches, or hosts ignore or reject it.
+ */
 import { describe, expect, it } from "vitest";
 import { defineFunction, importFunction, ModuleBuilder } from "../../../src/engine/ir/module.js";
 import { CONTROL } from "../../../src/engine/wasm/opcodes.js";

@@ -1,4 +1,6 @@
-/** Nothing a guest does makes a hosted level throw, and it always goes on, waits, is gone, or has failed with a reason. */
+/**
+ * Nothing a guest does makes a hosted level throw, and it always goes on, waits, is gone, or has failed with a reason.
+ */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { HostedMonitor } from "../../../src/hosted/el3/monitor.js";

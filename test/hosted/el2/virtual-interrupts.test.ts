@@ -1,4 +1,7 @@
-/** Interrupts through hosted EL2 with the real GIC: acknowledged there, handed over in list registers, ended by the guest. */
+/**
+ * Interrupts through hosted EL2 with the real GIC: acknowledged there, handed over in list registers, ended by the
+ * guest.
+ */
 import { describe, expect, it } from "vitest";
 import { LrState, packLr, unpackLr } from "../../../src/hosted/el2/list-register.js";
 import { DEVICE, GICD, GICR, Machine, RAM, SGI_FRAME } from "../rig.js";

@@ -1,4 +1,6 @@
-/** What firmware does with the ACPI files of fw_cfg: carries out the loader's script, and finds the tables by the RSDP. */
+/**
+ * What firmware does with the ACPI files of fw_cfg: carries out the loader's script, and finds the tables by the RSDP.
+ */
 import type { FwCfgFile } from "../../../src/devices/fw-cfg/index.js";
 
 export interface FoundTable {

@@ -1,8 +1,8 @@
 /**
  * What the debugger catches (`monitor catch`), and where the machine then stands: at the vector for a level that the
- * guest owns, as hardware's vector catch does; before the instruction for a hosted level, whose vector has no code, with
- * the syndrome registers as the exception left them. Nothing is tested while nothing is caught (CPU.catchLevels), and
- * the guest's run is the same whatever is (docs/debugging.md).
+ * guest owns, as hardware's vector catch does; before the instruction for a hosted level, whose vector has no code,
+ * with the syndrome registers as the exception left them. Nothing is tested while nothing is caught (CPU.catchLevels),
+ * and the guest's run is the same whatever is (docs/debugging.md).
  */
 
 import { SYSREGS } from "../../../cpu/sysreg/table.js";
@@ -95,8 +95,8 @@ export class Catches {
   }
 
   /**
-   * Levels, as bits, whose exceptions a catch is to be asked of. Device accesses to a hosted level that is not asked about
-   * are shorter.
+   * Levels, as bits, whose exceptions a catch is to be asked of. Device accesses to a hosted level that is not asked
+   * about are shorter.
    */
   private levelsOf({ to, guestOnly }: Catch): number {
     if (to !== undefined) return 1 << to;

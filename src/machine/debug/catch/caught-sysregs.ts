@@ -33,7 +33,9 @@ export class CaughtSysregs {
     }
   }
 
-  /** Carries out an access that would have been plain, with the PC moved on; false when it is none. `count`: CNTPCT_EL0. */
+  /**
+   * Carries out an access that would have been plain, with the PC moved on; false when it is none. `count`: CNTPCT_EL0.
+   */
   access(vcpu: Vcpu, encoding: number, isRead: boolean, rt: number, count: bigint): boolean {
     const { view, exports } = this.engine;
     const flags = this.flags.get(encoding) ?? 0;

@@ -16,8 +16,8 @@ export interface CatchSpec {
   /** Exceptions: none without it. */
   readonly exception?: (facts: ExceptionFacts) => boolean;
   /**
-   * Not at a hosted level, unless that is asked for: there every physical interrupt comes by before it is the guest's, and
-   * every access to a device; and its vector has no code.
+   * Not at a hosted level, unless that is asked for: there every physical interrupt comes by before it is the guest's,
+   * and every access to a device; and its vector has no code.
    */
   readonly guestOnly?: true;
   /** A register's accesses, before they happen: 15-bit encoding. */
@@ -59,7 +59,10 @@ const IMMEDIATES = upTo(0xffffn, "immediates");
 const FUNCTIONS = upTo(0xffff_ffffn, "functions");
 const EXCEPTION_CLASSES = upTo(0x3fn, "exception classes");
 
-/** SGIs, PPIs, SPIs, and LPIs, which are as many as ICC_CTLR_EL1.IDbits says; between them are no interrupts (IHI 0069, 2.2). */
+/**
+ * SGIs, PPIs, SPIs, and LPIs, which are as many as ICC_CTLR_EL1.IDbits says; between them are no interrupts (IHI 0069,
+ * 2.2).
+ */
 const INTIDS: NumberRange = {
   text: "INTIDs are 0 to 1019 and, of LPIs, from 8192 on",
   has: (value) => value < 1020n || (value >= 8192n && value >> 24n === 0n),

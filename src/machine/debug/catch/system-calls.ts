@@ -47,7 +47,9 @@ export class SystemCalls {
     for (const core of this.machine.cores) core.caughtReturns = set === undefined ? 0 : EL0;
   }
 
-  /** GDB takes its catchpoints out at every stop and puts them back: calls are forgotten when the guest runs without. */
+  /**
+   * GDB takes its catchpoints out at every stop and puts them back: calls are forgotten when the guest runs without.
+   */
   resumed(): void {
     if (this.wanted === undefined) this.calls.clear();
   }

@@ -40,7 +40,9 @@ export interface MonitorCommand {
   readonly example: string;
   /** How many arguments it takes, at least and at most. Default none. */
   readonly arguments?: readonly [number, number];
-  /** Which argument is text, whatever signs are in it: the first, or all others. One that is not may be an expression. */
+  /**
+   * Which argument is text, whatever signs are in it: the first, or all others. One that is not may be an expression.
+   */
   readonly text?: "first" | "others";
   run(context: MonitorContext, args: readonly string[]): Output;
 }

@@ -1,4 +1,7 @@
-/** `monitor condition`: when the points at an address stop, evaluated in the machine. For watchpoints, which GDB has none for. */
+/**
+ * `monitor condition`: when the points at an address stop, evaluated in the machine. For watchpoints, which GDB has
+ * none for.
+ */
 
 import { TargetError } from "../../../gdb/target.js";
 import { hex, type MonitorCommand, parseNumber, refuse } from "./command.js";

@@ -1,4 +1,6 @@
-/** `monitor` commands: the table, and how a line finds its row. A name may be cut short as far as it stays the only one. */
+/**
+ * `monitor` commands: the table, and how a line finds its row. A name may be cut short as far as it stays the only one.
+ */
 import { observerRefusal, TargetError } from "../../../gdb/target.js";
 import { catching } from "./catch.js";
 import { control, points } from "./clients.js";
@@ -105,7 +107,9 @@ function abbreviates(words: readonly string[], name: string): boolean {
   });
 }
 
-/** Arguments with their expressions, which are those with a register, worked out: GDB hands a line on as it is typed. */
+/**
+ * Arguments with their expressions, which are those with a register, worked out: GDB hands a line on as it is typed.
+ */
 function evaluated(
   words: readonly string[],
   { text }: MonitorCommand,

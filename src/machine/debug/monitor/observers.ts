@@ -1,4 +1,6 @@
-/** Which `monitor` commands a client that only observes may give: those that change nothing, whatever is added later. */
+/**
+ * Which `monitor` commands a client that only observes may give: those that change nothing, whatever is added later.
+ */
 
 /** With how many arguments, at most, a command is a mere look. */
 const LOOKS: Readonly<Record<string, number>> = {

@@ -1,4 +1,6 @@
-/** `monitor power` and `monitor inject`: what firmware and the outside world may do to vCPUs (DEN0022; IHI 0069, 12.9). */
+/**
+ * `monitor power` and `monitor inject`: what firmware and the outside world may do to vCPUs (DEN0022; IHI 0069, 12.9).
+ */
 import { TargetError } from "../../../gdb/target.js";
 import { gicOf } from "../../description.js";
 import { hex, type MonitorCommand, type MonitorContext, parseNumber, refuse, selected } from "./command.js";

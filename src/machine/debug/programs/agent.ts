@@ -86,7 +86,7 @@ export class MachineAgent implements AgentSupport {
     this.machine.scheduler.breakSlice();
   }
 
-  // --- points ---------------------------------------------------------------------------------------------------------
+  // --- points --------------------------------------------------------------------------------------------------------
 
   /** Number of a watchpoint's program, for the table of watched ranges. */
   programOf(point: Point): number {

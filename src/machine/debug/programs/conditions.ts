@@ -1,6 +1,6 @@
 /**
- * Conditions that a user gives to points by address (`monitor condition`): GDB sends those of breakpoints with them, but
- * never those of watchpoints, whose every access would be a round trip.
+ * Conditions that a user gives to points by address (`monitor condition`): GDB sends those of breakpoints with them,
+ * but never those of watchpoints, whose every access would be a round trip.
  */
 import {
   type AgentContext,
@@ -63,7 +63,9 @@ export class UserConditions {
     return conditions.length === 0 ? undefined : { conditions, commands: [] };
   }
 
-  /** Why a stop is one because a condition could not be told, in a line: the debugger, which did not ask it, cannot say. */
+  /**
+   * Why a stop is one because a condition could not be told, in a line: the debugger, which did not ask it, cannot say.
+   */
   failure(point: Pick<Point, "address" | "length">, context: AgentContext): string | undefined {
     for (const [at, { text, expression }] of this.of(point)) {
       const outcome = evaluate(expression, context);

@@ -1,8 +1,8 @@
 /**
- * What a debugger's points ask and do before they stop (gdb/agent/support.ts). Conditions become a wasm module, which the
- * engine calls without leaving its loop; commands and collecting come here. The module is made when a point is reached
- * for the first time after the points have changed: GDB takes all of them out and puts them back at every stop, and
- * modules are kept by what they say.
+ * What a debugger's points ask and do before they stop (gdb/agent/support.ts). Conditions become a wasm module, which
+ * the engine calls without leaving its loop; commands and collecting come here. The module is made when a point is
+ * reached for the first time after the points have changed: GDB takes all of them out and puts them back at every stop,
+ * and modules are kept by what they say.
  */
 
 import { HANDLER_BREAKPOINT_PROGRAM, HANDLER_POINT_PROGRAM } from "../../../engine/interpreter/code-pages.js";
