@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { defineFunction, ModuleBuilder } from "../../src/engine/ir/module.js";
-import { CodeCache, type LiveModule } from "../../src/engine/regions/code-cache.js";
+import { CodeCache, type Found, type LiveModule } from "../../src/engine/regions/code-cache.js";
 
 const HASH = 0xfeed_f00d_dead_beefn;
 
@@ -74,6 +74,50 @@ describe("kept regions", () => {
     cache.save();
     cache.close();
     expect(results("key").sort()).toEqual([101, 102, 103]);
+  });
+
+  it("are kept beside what another process has written meanwhile, and once where both have the same", () => {
+    save("key", moduleAdding(1), moduleAdding(2));
+    const processes = [0, 1].map(() => CodeCache.open(directory, "key"));
+    processes.forEach((cache, i) => {
+      cache.module(i, instantiate);
+      cache.add(moduleAdding(3));
+      cache.add(moduleAdding(4 + i));
+      cache.addBarren(HASH, 10 + i);
+      cache.addBarren(BigInt(i), 20);
+    });
+    for (const cache of processes) {
+      cache.save();
+      cache.close();
+    }
+    expect(results("key").sort()).toEqual([101, 102, 103, 104, 105]);
+    const after = CodeCache.open(directory, "key");
+    expect([10, 11, 12].map((slot) => after.isBarren(HASH, slot))).toEqual([true, true, false]);
+    expect([0n, 1n].map((hash) => after.isBarren(hash, 20))).toEqual([true, true]);
+    after.close();
+  });
+
+  it("are kept beside what another process was the first to write", () => {
+    const processes = [1, 2].map((n) => ({ n, cache: CodeCache.open(directory, "key") }));
+    for (const { n, cache } of processes) {
+      cache.add(moduleAdding(n));
+      cache.save();
+    }
+    expect(results("key").sort()).toEqual([101, 102]);
+  });
+
+  it("do not come back from what another process has written when they are withdrawn", () => {
+    save("key", moduleAdding(1), moduleAdding(2));
+    const [cache, other] = [CodeCache.open(directory, "key"), CodeCache.open(directory, "key")];
+    const withdrawn = cache.find(HASH)[0] as Found;
+    cache.module(withdrawn.module, instantiate);
+    cache.withdraw(withdrawn.region);
+    other.add(moduleAdding(3));
+    for (const each of [other, cache]) {
+      each.save();
+      each.close();
+    }
+    expect(results("key").sort()).toEqual([102, 103]);
   });
 
   it("are nobody else's", () => {

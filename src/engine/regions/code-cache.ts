@@ -1,65 +1,14 @@
 /**
- * Compiled regions kept in a file from one run to the next. The same kernel is booted again and again: what was hot in
- * it will be, and is compiled already when a page with the same content is executed again. Regions know their pages by
- * what these hold (CODE_PAGE.hash), so it does not matter where they are.
- *
- * A file is of one build of trapframe, one V8 and one model of CPU. It begins with MAGIC, the length and the SHA-1 of
- * an index in JSON, and the index; then come modules and V8's code of them, each pair with a SHA-1 of its own. What is
- * damaged or of somebody else is as good as not there.
+ * Compiled regions kept from one run to the next in a file (kept-file.ts) of one build of trapframe, one V8 and one model
+ * of CPU. The same kernel is booted again and again: what was hot in it will be, and is compiled already when a page
+ * with the same content is executed again. Regions know their pages by what these hold (CODE_PAGE.hash), so it does not
+ * matter where they are.
  */
-import { createHash, randomBytes } from "node:crypto";
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { countOptimized, moduleWithCode, serializedCode } from "../optimized-code.js";
-
-/** A region of a kept module. Pages are named by their distance from the first one's. */
-export interface KeptRegion {
-  /** The module exports it under this number. */
-  readonly number: number;
-  /** What must be there: hexadecimal CODE_PAGE.hash by distance, the page of the head (distance 0) first. */
-  readonly pages: readonly { readonly distance: number; readonly hash: string }[];
-  /** Where it is entered, by entry number. */
-  readonly entries: readonly { readonly distance: number; readonly slot: number }[];
-  readonly instructions: number;
-  /** RegionContext.touches. */
-  readonly touches: boolean;
-  /** RegionContext.flushes, where that matters to it. */
-  readonly flushes?: boolean;
-}
-
-interface Blob {
-  readonly at: number;
-  readonly length: number;
-}
-
-interface KeptModule {
-  /** How many of the regions there is optimised code of. */
-  readonly optimized: number;
-  /** Names of what it imports as "rt". */
-  readonly runtime: readonly string[];
-  readonly regions: readonly KeptRegion[];
-  readonly wire: Blob;
-  readonly code: Blob;
-  /** SHA-1 of both, one behind the other. */
-  readonly digest: string;
-}
-
-/** What a file begins with. */
-interface Index {
-  readonly modules: readonly KeptModule[];
-  /** Slots at which nothing can begin, by CODE_PAGE.hash. */
-  readonly barren: readonly (readonly [hash: string, slots: readonly number[]])[];
-}
+import { FileDraft, type Index, KeptFile, type KeptModule, type KeptRegion } from "./kept-file.js";
 
 /** A module in use. */
 export interface LiveModule {
@@ -79,8 +28,6 @@ export interface Found {
   readonly module: number;
 }
 
-const MAGIC = Buffer.from("trapframe regions 4\n");
-const DIGEST = 20;
 /** Bytes of modules and code in a file; what was not used in the last runs goes first. */
 const FILE_LIMIT = 96 << 20;
 /**
@@ -96,12 +43,6 @@ const SUFFIX = ".regions";
 /** Files in a directory: those written last. */
 const FILES = 6;
 
-const digestOf = (...parts: readonly Uint8Array[]): Buffer => {
-  const hash = createHash("sha1");
-  for (const part of parts) hash.update(part);
-  return hash.digest();
-};
-
 /** Whether there is a file in a directory, of whatever build. */
 export function hasKeptCode(directory: string): boolean {
   try {
@@ -111,11 +52,14 @@ export function hasKeptCode(directory: string): boolean {
   }
 }
 
+/** A region's ways in, each with what it was compiled of and for what mode: another that has them all may take its place. */
+const waysIn = ({ pages, entries, touches, flushes }: KeptRegion): readonly string[] => {
+  const source = pages.map(({ distance, hash }) => [distance, hash]);
+  return entries.map(({ distance, slot }) => JSON.stringify([source, touches, flushes, distance, slot]));
+};
+
 export class CodeCache {
-  private file: number | undefined;
-  /** Where the blobs begin in the file. */
-  private blobsAt = 0;
-  private kept: readonly KeptModule[] = [];
+  private readonly kept: readonly KeptModule[];
   private readonly byHash = new Map<string, Found[]>();
   /** Kept modules that are in use; undefined for those that turned out to be damaged. */
   private readonly loaded = new Map<number, LiveModule | undefined>();
@@ -125,39 +69,13 @@ export class CodeCache {
   private readonly barren = new Map<string, Set<number>>();
   private barrenAdded = false;
 
-  private constructor(private readonly path: string) {}
-
-  /** The cache in `directory` for those who have the same `key`. Makes nothing until `save`. */
-  static open(directory: string, key: string): CodeCache {
-    const name = createHash("sha1").update(key).digest("hex").slice(0, 16);
-    const cache = new CodeCache(join(directory, `${name}${SUFFIX}`));
-    try {
-      cache.file = openSync(cache.path, "r");
-      cache.readIndex();
-    } catch {
-      cache.close();
-    }
-    return cache;
-  }
-
-  /** Bytes of the file; undefined where it ends before. */
-  private read({ at, length }: Blob): Buffer | undefined {
-    const bytes = Buffer.allocUnsafeSlow(length);
-    const got = this.file === undefined ? 0 : readSync(this.file, bytes, 0, length, at);
-    return got === length ? bytes : undefined;
-  }
-
-  private readIndex(): void {
-    const head = this.read({ at: 0, length: MAGIC.length + 4 + DIGEST });
-    if (!head?.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error("no file of compiled regions");
-    const length = head.readUInt32LE(MAGIC.length);
-    const index = this.read({ at: head.length, length });
-    if (index === undefined || !digestOf(index).equals(head.subarray(MAGIC.length + 4)))
-      throw new Error("a damaged index");
-    const { modules, barren } = JSON.parse(index.toString()) as Index;
+  private constructor(
+    private readonly path: string,
+    private file: KeptFile | undefined,
+  ) {
+    const { modules, barren } = file?.index ?? { modules: [], barren: [] };
     this.kept = modules;
     for (const [hash, slots] of barren) this.barren.set(hash, new Set(slots));
-    this.blobsAt = head.length + length;
     this.kept.forEach(({ regions }, module) => {
       for (const region of regions) {
         const hash = region.pages[0]?.hash ?? "";
@@ -166,6 +84,13 @@ export class CodeCache {
         else this.byHash.set(hash, [{ region, module }]);
       }
     });
+  }
+
+  /** The cache in `directory` for those who have the same `key`. Makes nothing until `save`. */
+  static open(directory: string, key: string): CodeCache {
+    const name = createHash("sha1").update(key).digest("hex").slice(0, 16);
+    const path = join(directory, `${name}${SUFFIX}`);
+    return new CodeCache(path, KeptFile.open(path));
   }
 
   /** Regions whose heads are in a page of this content. */
@@ -211,7 +136,7 @@ export class CodeCache {
   private load(kept: KeptModule, instantiate: Instantiate): LiveModule | undefined {
     const { runtime, regions } = kept;
     try {
-      const blobs = this.blobsOf(kept);
+      const blobs = this.file?.blobsOf(kept);
       if (blobs === undefined) return undefined;
       const { wire, code } = blobs;
       const optimized = code.length > 0 ? moduleWithCode(wire, code) : undefined;
@@ -222,14 +147,6 @@ export class CodeCache {
     }
   }
 
-  /** A module and its code; undefined when they are damaged. */
-  private blobsOf({ wire, code, digest }: KeptModule): { wire: Buffer; code: Buffer } | undefined {
-    const [wireBytes, codeBytes] = [wire, code].map(({ at, length }) => this.read({ at: at + this.blobsAt, length }));
-    if (wireBytes === undefined || codeBytes === undefined) return undefined;
-    if (digestOf(wireBytes, codeBytes).toString("hex") !== digest) return undefined;
-    return { wire: wireBytes, code: codeBytes };
-  }
-
   /** To be kept, too, unless there are as many already as the file has room for. */
   add(module: LiveModule): void {
     if (this.addedBytes > ADDED_LIMIT) return;
@@ -238,49 +155,61 @@ export class CodeCache {
   }
 
   /**
-   * Writes what is in use, with all the code that V8 has made by now, and as much of the rest as there is room for.
-   * Does nothing when there is nothing new. Throws what the file system says.
+   * Writes what is in use, with all the code that V8 has made by now, and as much of the rest as there is room for: first
+   * what other processes have written meanwhile. Does nothing when there is nothing new. Throws what the file system says.
    */
   save(): void {
     const live = [...this.loaded.values()].filter((module) => module !== undefined);
     if (!this.isWorthSaving(live)) return;
-    const modules: KeptModule[] = [];
-    const blobs: Uint8Array[] = [];
-    let at = 0;
-    const keep = (
-      from: Pick<KeptModule, "runtime" | "regions" | "optimized">,
-      wire: Uint8Array,
-      code: Uint8Array,
-    ): void => {
-      const digest = digestOf(wire, code).toString("hex");
-      const place = (bytes: Uint8Array): Blob => {
-        const blob = { at, length: bytes.length };
-        blobs.push(bytes);
-        at += bytes.length;
-        return blob;
-      };
-      const { runtime, optimized } = from;
-      const regions = from.regions.filter((region) => !this.isWithdrawn(region));
-      if (regions.length === 0) return;
-      modules.push({ runtime, regions, optimized, wire: place(wire), code: place(code), digest });
-    };
-    for (const one of [...this.added, ...live]) {
-      if (at >= FILE_LIMIT) break;
-      const functions = Object.values(one.exports);
-      keep({ ...one, optimized: countOptimized(functions) }, one.wire, serializedCode(one.module, functions));
+    const draft = new FileDraft();
+    const inUse = [...this.added, ...live];
+    for (const { module, exports, wire, runtime, regions } of inUse) {
+      if (draft.bytes >= FILE_LIMIT) break;
+      const functions = Object.values(exports);
+      const code = serializedCode(module, functions);
+      draft.add({ runtime, regions: this.wanted(regions), optimized: countOptimized(functions) }, { wire, code });
     }
-    this.kept.forEach((module, number) => {
-      if (this.loaded.has(number) || at + module.wire.length + module.code.length > FILE_LIMIT) return;
-      // What is damaged must not get a new digest.
-      const there = this.blobsOf(module);
-      if (there) keep(module, there.wire, there.code);
-    });
-    const index: Index = { modules, barren: this.barrenToKeep() };
-    this.write(Buffer.from(JSON.stringify(index)), blobs);
+    const rest = this.kept.filter((_, number) => !this.loaded.has(number));
+    const newer = this.file?.isStillAt(this.path) ? undefined : KeptFile.open(this.path);
+    if (newer) {
+      const own = new Set([...inUse, ...rest].flatMap(({ regions }) => regions.flatMap(waysIn)));
+      const others = newer.index.modules.map((module) => {
+        return { ...module, regions: module.regions.filter((region) => !waysIn(region).every((way) => own.has(way))) };
+      });
+      this.carryOver(draft, newer, others);
+    }
+    if (this.file) this.carryOver(draft, this.file, rest);
+    const index: Index = { modules: draft.modules, barren: this.barrenToKeep(newer?.index.barren ?? []) };
+    newer?.close();
+    mkdirSync(dirname(this.path), { recursive: true });
+    draft.write(this.path, index, SUFFIX);
+    this.removeOld();
   }
 
-  private barrenToKeep(): Index["barren"] {
-    return [...this.barren].slice(-BARREN_PAGES).map(([hash, slots]) => [hash, [...slots]]);
+  private wanted(regions: readonly KeptRegion[]): readonly KeptRegion[] {
+    return regions.filter((region) => !this.isWithdrawn(region));
+  }
+
+  /** Modules of a file go on to be kept, as far as there is room for them. */
+  private carryOver(draft: FileDraft, file: KeptFile, modules: readonly KeptModule[]): void {
+    for (const module of modules) {
+      const regions = this.wanted(module.regions);
+      if (draft.bytes + module.wire.length + module.code.length > FILE_LIMIT || regions.length === 0) continue;
+      // What is damaged must not get a new digest.
+      const blobs = file.blobsOf(module);
+      if (blobs) draft.add({ ...module, regions }, blobs);
+    }
+  }
+
+  /** Of this process and, before it, of `others`. */
+  private barrenToKeep(others: Index["barren"]): Index["barren"] {
+    const all = new Map(others.map(([hash, slots]) => [hash, new Set(slots)]));
+    for (const [hash, slots] of this.barren) {
+      const both = new Set([...(all.get(hash) ?? []), ...slots]);
+      all.delete(hash);
+      all.set(hash, both);
+    }
+    return [...all].slice(-BARREN_PAGES).map(([hash, slots]) => [hash, [...slots]]);
   }
 
   private isWorthSaving(live: readonly LiveModule[]): boolean {
@@ -291,23 +220,6 @@ export class CodeCache {
       0,
     );
     return countOptimized(functions) - before > functions.length * OPTIMIZED_PART;
-  }
-
-  /** Whoever reads meanwhile has the old file or the new one. */
-  private write(index: Uint8Array, blobs: readonly Uint8Array[]): void {
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(index.length);
-    mkdirSync(dirname(this.path), { recursive: true });
-    // Should the process be killed here, it is an old file one day.
-    const temporary = `${this.path}.${process.pid}-${randomBytes(4).toString("hex")}${SUFFIX}`;
-    try {
-      writeFileSync(temporary, Buffer.concat([MAGIC, length, digestOf(index), index, ...blobs]), { mode: 0o600 });
-      renameSync(temporary, this.path);
-      this.removeOld();
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    }
   }
 
   /** Other builds and other models leave files behind that nobody asks for any more. */
@@ -323,7 +235,7 @@ export class CodeCache {
   }
 
   close(): void {
-    if (this.file !== undefined) closeSync(this.file);
+    this.file?.close();
     this.file = undefined;
   }
 }

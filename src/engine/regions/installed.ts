@@ -18,7 +18,7 @@ import {
   REGION_MISSES,
   SHADOW,
 } from "../layout.js";
-import type { KeptRegion } from "./code-cache.js";
+import type { KeptRegion } from "./kept-file.js";
 
 /** A slot's handler index has 16 bits. */
 const TABLE_LIMIT = 0xf000;

@@ -8,7 +8,7 @@ import type { Engine } from "../engine.js";
 import { hostHasFma } from "../fp/host-fma.js";
 import { AREA, CODE_PAGE, GLOBAL, SLOT_SIZE } from "../layout.js";
 import { CODE_MAKER } from "../optimized-code.js";
-import { CodeCache, type Found, type KeptRegion } from "./code-cache.js";
+import { CodeCache, type Found } from "./code-cache.js";
 import type { Compiler } from "./compiler.js";
 import { CompilerThread } from "./compiler-thread.js";
 import { type HotSlot, WARM_PART } from "./hot.js";
@@ -25,6 +25,7 @@ import {
   type JobSlot,
   slotsOf,
 } from "./job.js";
+import type { KeptRegion } from "./kept-file.js";
 import { NEIGHBOURS } from "./places.js";
 import { Snapshots } from "./snapshot.js";
 
