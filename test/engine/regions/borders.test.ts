@@ -17,6 +17,7 @@ import {
   slice,
   sliceAlike,
   start,
+  TABLES,
   writeDoubleword,
 } from "../rig.js";
 
@@ -76,6 +77,12 @@ const control =
     vcpu.recomputeModes();
     engine.exports.flushCpu(vcpu.base);
   };
+/** SCTLR_EL1.EE: the tables are read in that order, too. */
+function bigEndian(m: Machine): void {
+  const tables = m.engine.hostAddress(TABLES) as number;
+  m.engine.bytes.set(Buffer.from(m.engine.bytes.slice(tables, tables + 3 * Number(PAGE))).swap64(), tables);
+  control(1n << 25n)(m);
+}
 const watch =
   (first: bigint) =>
   ({ vcpu, engine }: Machine): void => {
@@ -102,6 +109,7 @@ const CHANGES: readonly (readonly [string, boolean, boolean, (m: Machine) => voi
   ["a second page of Device memory", false, false, map(BORDER, DATA + 2n * PAGE, DEVICE)],
   ["a second page with code", true, false, map(BORDER, CODE, NORMAL)],
   ["alignment that is checked", false, false, control(2n)],
+  ["data in big-endian order", true, false, bigEndian],
   ["a byte that is watched behind the end", false, false, watch(BORDER + 7n)],
   ["a byte that is watched before it", false, false, watch(BORDER - 9n)],
   ["a byte that is watched in another page", true, true, watch(BORDER + 8n * PAGE)],
