@@ -2,7 +2,6 @@
  * ACPI as Linux sees it behind EDK2, on ours and on QEMU: the same kernel and /init print the tables and the devices
  * that came of them.
  */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +13,7 @@ import { fetchKernelModules } from "../../src/guests/kernel-modules.js";
 import { loadKernelFile } from "../../src/index.js";
 import { disassemble } from "../machine/acpi/iasl.js";
 import { initScript, type RunOptions, runMachine } from "./guest.js";
+import { runQemu } from "./qemu.js";
 
 const APPEND = "console=ttyAMA0 quiet acpi=force";
 const COMMANDS = `
@@ -51,7 +51,7 @@ async function onQemu(board: string, cpu: string, cpus: number): Promise<string>
   const args = ["-M", board, "-cpu", cpu, "-smp", String(cpus), "-m", "1G", "-nic", "none", "-nographic", "-no-reboot"];
   args.push("-device", "virtio-rng-pci,addr=1", "-bios", await fetchFirmware("edk2"));
   args.push("-kernel", kernel, "-initrd", initrd, "-append", APPEND);
-  return execFileSync("qemu-system-aarch64", args, { stdio: ["ignore", "pipe", "pipe"], timeout: 120_000 }).toString();
+  return runQemu(args);
 }
 
 /** ACPICA's listing of each table. */

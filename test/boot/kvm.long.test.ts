@@ -1,5 +1,4 @@
 /** The KVM guest at length: on QEMU, on more CPUs, under a newer kernel, interpreted, and the same every time. */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { fetchDebian } from "../../src/guests/debian.js";
 import { buildInitramfs } from "../../src/guests/initramfs.js";
 import { bootLinux, type GuestOptions, initScript } from "./guest.js";
 import { buildKvmGuest, expectedKvmLines, KVM_COMMANDS, kvmLines } from "./kvm.js";
+import { runQemu } from "./qemu.js";
 
 let program: Uint8Array;
 beforeAll(() => {
@@ -29,15 +29,11 @@ it.each(["cortex-a72", "max"])("what is expected of it is what QEMU's %s has it 
     const initrd = join(directory, "initrd");
     const files = { "kvm-guest": program };
     writeFileSync(initrd, buildInitramfs({ busybox: readFileSync(busybox), init: initScript(KVM_COMMANDS), files }));
-    const { stdout } = spawnSync(
-      "qemu-system-aarch64",
-      [
-        ...["-M", "virt,gic-version=3,virtualization=on", "-cpu", cpu, "-m", "512M", "-nographic", "-nic", "none"],
-        ...["-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyAMA0 panic=-1 quiet"],
-      ],
-      { encoding: "latin1", timeout: 300_000, maxBuffer: 1 << 26, input: "" },
-    );
-    expect(kvmLines(stdout)).toEqual(expectedKvmLines());
+    const theirs = await runQemu([
+      ...["-M", "virt,gic-version=3,virtualization=on", "-cpu", cpu, "-m", "512M", "-nographic", "-nic", "none"],
+      ...["-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyAMA0 panic=-1 quiet"],
+    ]);
+    expect(kvmLines(theirs)).toEqual(expectedKvmLines());
   } finally {
     rmSync(directory, { recursive: true });
   }

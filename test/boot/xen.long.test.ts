@@ -1,5 +1,4 @@
 /** Xen and its dom0 at length: CPUs and models, the same run every time, and what QEMU's machine makes them print. */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import { generateDeviceTree } from "../../src/machine/device-tree/generate.js";
 import { cells, EMPTY, strings } from "../../src/machine/device-tree/tree.js";
 import { addModuleNodes } from "../../src/machine/loaders/modules.js";
 import { initScript, runMachine } from "./guest.js";
+import { runQemu } from "./qemu.js";
 import { DOM0_INITRD, DOM0_KERNEL, XEN_APPEND, xenConfig, xenFiles } from "./xen.js";
 
 const COMMANDS = `
@@ -112,19 +112,15 @@ it("has Xen and dom0 say what they say on QEMU", async () => {
     const { xen, kernel, initrd } = await xenFiles({ commands: COMMANDS });
     const initrdFile = join(directory, "initrd");
     writeFileSync(initrdFile, initrd);
-    const { stdout } = spawnSync(
-      "qemu-system-aarch64",
-      [
-        ...["-M", "virt,gic-version=3,virtualization=on", "-cpu", "cortex-a72", "-smp", "1", "-m", "1G"],
-        ...["-nographic", "-nic", "none", "-kernel", xen, "-append", XEN_APPEND],
-        "-device",
-        `guest-loader,addr=${DOM0_KERNEL.address},kernel=${kernel},bootargs=${DOM0_KERNEL.append}`,
-        ...["-device", `guest-loader,addr=${DOM0_INITRD},initrd=${initrdFile}`],
-      ],
-      { encoding: "latin1", timeout: 300_000, maxBuffer: 1 << 26, input: "" },
-    );
+    const theirConsole = await runQemu([
+      ...["-M", "virt,gic-version=3,virtualization=on", "-cpu", "cortex-a72", "-smp", "1", "-m", "1G"],
+      ...["-nographic", "-nic", "none", "-kernel", xen, "-append", XEN_APPEND],
+      "-device",
+      `guest-loader,addr=${DOM0_KERNEL.address},kernel=${kernel},bootargs=${DOM0_KERNEL.append}`,
+      ...["-device", `guest-loader,addr=${DOM0_INITRD},initrd=${initrdFile}`],
+    ]);
     const { console } = await runMachine(await xenConfig({ commands: COMMANDS }));
-    const theirs = comparable(stdout);
+    const theirs = comparable(theirConsole);
     expect(theirs.length).toBeGreaterThan(40);
     expect(theirs).toContain("slept");
     expect(comparable(console)).toEqual(theirs);
