@@ -11,7 +11,9 @@ import type { MachineDescription } from "../machine/description.js";
 import type { Content } from "../machine/loaders/content.js";
 import type { LoadedKernel } from "../machine/loaders/kernel.js";
 import type { BootModule } from "../machine/loaders/modules.js";
+import type { GdbOptions, MachineExit } from "../machine/machine.js";
 import type { SemihostingOptions } from "../machine/semihosting/semihosting.js";
+import type { MachineStats } from "../machine/stats.js";
 import type { SerialBackend } from "./serial/backend.js";
 
 export interface MachineOptions {
@@ -51,48 +53,7 @@ export interface MachineOptions {
   readonly semihosting?: SemihostingOptions;
 }
 
-export interface MachineExit {
-  /**
-   * `exit`: by semihosting; `killed`: a debugger's k packet; `stopped`: `stop()` was called; `failed`: it cannot go on.
-   */
-  readonly reason: "system-off" | "system-reset" | "exit" | "killed" | "stopped" | "failed";
-  /** The process's status. */
-  readonly status?: number;
-  /** Of `failed`: why. */
-  readonly what?: string;
-}
-
-export interface MachineStats {
-  readonly instructions: number;
-  readonly instructionsByEngine: Readonly<Record<string, number>>;
-  /** How many regions were compiled, and the bytes of their modules. */
-  readonly regions: {
-    readonly regions: number;
-    readonly kept: number;
-    readonly droppedForMisses: number;
-    readonly instructions: number;
-    readonly bytes: number;
-    readonly milliseconds: number;
-  };
-  readonly tlbMisses: number;
-  /**
-   * Why compiled code handed instructions to the interpreter; why guest code was left, and what happened beside running
-   * it.
-   */
-  readonly bails: Readonly<Record<string, number>>;
-  readonly exits: Readonly<Record<string, number>>;
-  readonly events: Readonly<Record<string, number>>;
-  /** Seconds that `run` took, and how many of them the vCPUs were idle. */
-  readonly wallSeconds: number;
-  readonly idleSeconds: number;
-}
-
-export interface GdbOptions {
-  /** Stand at the first instruction until a debugger continues. */
-  readonly wait: boolean;
-  /** Gets what the user should know of the stub, a line each. */
-  warn(line: string): void;
-}
+export type { GdbOptions, MachineExit, MachineStats };
 
 export interface MachineInstance {
   /** Listens; resolves when it does, with the port really taken. EndpointError when it cannot. */
@@ -112,9 +73,9 @@ export interface MachineInstance {
     path: string,
     names: { symbols?: string | undefined; kernel?: string | undefined },
   ): Promise<() => string>;
-  /** Closes the stub and whatever else keeps the process alive. The serial backend is the caller's. */
   /** Keeps compiled code for later runs. Throws what the file system says. */
   keepCode(): void;
+  /** Closes the stub and whatever else keeps the process alive. The serial backend is the caller's. */
   close(): Promise<void>;
 }
 

@@ -287,7 +287,7 @@ export class Vcpu {
     this.selectMode();
   }
 
-  /** Copies the MODE row of the current EL, with PSTATE.PAN, to where the engine looks. */
+  /** Copies the MODE row of the current EL, with PSTATE.PAN, to where the engine looks: `enterMode` (mmu/banks.ts). */
   selectMode(): void {
     const row = CPU.modes + MODE.size * this.el;
     const context = this.get32(row + MODE.context);

@@ -291,8 +291,9 @@ export class Engine {
   /** Ends the compiler's thread: what becomes hot from now on stays interpreted. */
   close(): void {
     this.closed = true;
-    this.regionOptions.thread?.end();
-    if (this.compiler !== "loading") this.compiler?.close();
+    // The compiler has the thread, if it is there.
+    if (typeof this.compiler === "object") this.compiler.close();
+    else this.regionOptions.thread?.end();
   }
 
   /**
@@ -314,6 +315,7 @@ export class Engine {
 
   private async loadRegions(): Promise<void> {
     const { Regions } = await import("./regions/regions.js");
+    if (this.closed) return;
     const { table } = this.exports as unknown as { table: WebAssembly.Table };
     const where = HAS_THREADS && !this.compileAll ? "thread" : "here";
     const { compileAll: everything, regionOptions } = this;

@@ -19,27 +19,28 @@ import { setFlagsFromString } from "node:v8";
  * function (regions/discover.ts).
  */
 const FLAGS = [
-  { name: "--experimental-wasm-branch-hinting", plain: "--no-experimental-wasm-branch-hinting", until: [13, 7] },
-  { name: "--experimental-wasm-relaxed-simd", plain: "--no-experimental-wasm-relaxed-simd", until: [11, 4] },
-  { name: "--no-wasm-stack-checks", plain: "--wasm-stack-checks", until: [11, 4] },
-  { name: "--interrupt-budget=150000", plain: "--interrupt-budget=67584", until: [11, 4] },
-  { name: "--no-parallel-scavenge", plain: "--parallel-scavenge", until: [13, 7] },
-  {
-    name: "--no-turbo-use-mid-tier-regalloc-for-huge-functions",
-    plain: "--turbo-use-mid-tier-regalloc-for-huge-functions",
-    until: [11, 4],
-  },
+  { name: "experimental-wasm-branch-hinting", value: true, plain: false, until: [13, 7] },
+  { name: "experimental-wasm-relaxed-simd", value: true, plain: false, until: [11, 4] },
+  { name: "wasm-stack-checks", value: false, plain: true, until: [11, 4] },
+  { name: "interrupt-budget", value: 150_000, plain: 67_584, until: [11, 4] },
+  { name: "parallel-scavenge", value: false, plain: true, until: [13, 7] },
+  { name: "turbo-use-mid-tier-regalloc-for-huge-functions", value: false, plain: true, until: [11, 4] },
 ] as const;
 
-function set(which: "name" | "plain"): void {
+/** As V8's command line has it. */
+const option = (name: string, value: boolean | number): string =>
+  typeof value === "number" ? `--${name}=${value}` : `--${value ? "" : "no-"}${name}`;
+
+function set(which: "value" | "plain"): void {
   const [major = 0, minor = 0] = process.versions.v8.split(".").map(Number);
   for (const flag of FLAGS) {
     const [untilMajor, untilMinor] = flag.until;
-    if (major < untilMajor || (major === untilMajor && minor < untilMinor)) setFlagsFromString(flag[which]);
+    if (major < untilMajor || (major === untilMajor && minor < untilMinor))
+      setFlagsFromString(option(flag.name, flag[which]));
   }
 }
 
-export const setHostFlags = (): void => set("name");
+export const setHostFlags = (): void => set("value");
 
 /** For the build, which keeps code for a time at which they are not set yet. */
 export const unsetHostFlags = (): void => set("plain");

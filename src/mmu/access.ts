@@ -39,6 +39,7 @@ import {
   unprivilegedContext,
   victimOf,
 } from "./banks.js";
+import { controlOf } from "./regime.js";
 import { ACCESS, ATTRIBUTE, FAULT, FSC, isExternalAbort, physicalToHost, walk } from "./walk.js";
 import { ifBesideWatched, unwatchedHost, watched, watchedInPage } from "./watch.js";
 
@@ -127,13 +128,6 @@ export const abortAccess = defineFunction("abortAccess", "ilii", "", (fb, cpu, v
   fb.call(raiseDataAbort, cpu, va, fault, syndrome.or(wnr));
   fb.return();
 });
-
-/** SCTLR_ELx of a context's regime. */
-function controlOf(c: CpuView, context: I32): I64 {
-  const el10 = context.leU(CONTEXT.el10Pan);
-  const el3 = context.eq(CONTEXT.el3);
-  return el10.select(c.sys("SCTLR_EL1"), el3.select(c.sys("SCTLR_EL3"), c.sys("SCTLR_EL2")));
-}
 
 /** SCTLR_ELx.A of a context's regime. */
 const alignmentChecked = (c: CpuView, context: I32): I32 => controlOf(c, context).bit(1);

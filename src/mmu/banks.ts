@@ -114,7 +114,15 @@ function forEachBank(fb: FunctionBuilder, cpu: I32, visit: (bank: I32) => void):
   });
 }
 
-/** The same for those that may hold a translation. */
+/** Runs `drop` for each bank of a vCPU whose key `applies` says yes to. */
+function forBanksWith(fb: FunctionBuilder, cpu: I32, applies: (key: I64) => I32, drop: (bank: I32) => void): void {
+  forEachBank(fb, cpu, (bank) => {
+    const key = fb.variable(fb.load("i64.load", bank, BANK.key) as I64).get();
+    fb.if(applies(key), () => drop(bank));
+  });
+}
+
+/** `forEachBank` for those that may hold a translation. */
 function forEachUsedBank(fb: FunctionBuilder, cpu: I32, visit: (bank: I32) => void): void {
   forEachBank(fb, cpu, (bank) => {
     fb.if((fb.load("i64.load", bank, BANK.key) as I64).ne(-1n), () => visit(bank));
@@ -191,9 +199,9 @@ function identify(fb: FunctionBuilder, c: CpuView, context: I32): Identity {
   };
 }
 
-/** Of a key: whether there is stage 2, and the VMID if there is. */
+/** Of a key: whether there is stage 2, and whether the VMID, if there is, is that one; it is any if negative. */
 const hasStage2 = (key: I64): I32 => key.bit(40);
-const vmidOf = (key: I64): I64 => key.bits(24, 16);
+const isOfVmid = (key: I64, vmid: I64): I32 => vmid.ltS(0).or(key.bits(24, 16).eq(vmid));
 
 /** The address of the page that an address is in. */
 export const pageOf = (va: I64): I64 => va.and(-BigInt(PAGE_SIZE));
@@ -325,7 +333,10 @@ export function forgetTranslations(c: CpuView): void {
   c.set64(CPU.returnAddress, c.fb.i64(NO_RETURN));
 }
 
-/** Takes over what the control registers mean at the current EL: trap groups, FP trap, translation context, bank. */
+/**
+ * Takes over what the control registers mean at the current EL: trap groups, FP trap, translation context, bank. All but
+ * the bank is what `Vcpu.selectMode` does where there is no engine.
+ */
 export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   const row = cpu.add(c.get32(CPU.el).shl(4));
@@ -373,11 +384,10 @@ export const flushCpu = defineFunction("flushCpu", "i", "", (fb, cpu) => {
  * not know theirs, and go with any. What is known of large translations stays: it may be about EL2, or another guest.
  */
 export const flushGuest = defineFunction("flushGuest", "il", "", (fb, cpu, vmid) => {
-  forEachBank(fb, cpu, (bank) => {
-    const key = fb.variable(fb.load("i64.load", bank, BANK.key) as I64).get();
-    const isIts = vmid.ltS(0).or(hasStage2(key).eqz()).or(vmidOf(key).eq(vmid));
-    fb.if(isOfGuest(key.wrap().and(0xff)).and(isIts), () => giveUp(fb, bank));
-  });
+  const applies = (key: I64): I32 => {
+    return isOfGuest(key.wrap().and(0xff)).and(hasStage2(key).eqz().or(isOfVmid(key, vmid)));
+  };
+  forBanksWith(fb, cpu, applies, (bank) => giveUp(fb, bank));
   fb.call(contextChanged, cpu);
   fb.return();
 });
@@ -455,20 +465,16 @@ export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (
 
 /** (cpu, mask, match): empties the banks whose key, masked, is `match`. */
 export const invalidateBanks = defineFunction("invalidateBanks", "ill", "", (fb, cpu, mask, match) => {
-  forEachBank(fb, cpu, (bank) => {
-    const key = fb.load("i64.load", bank, BANK.key) as I64;
-    fb.if(key.and(mask).eq(match), () => fb.call(flushBank, bank));
-  });
+  const applies = (key: I64): I32 => key.and(mask).eq(match);
+  forBanksWith(fb, cpu, applies, (bank) => fb.call(flushBank, bank));
   forgetTranslations(new CpuView(fb, cpu));
   fb.return();
 });
 
 /** (cpu, VMID): empties the banks that went through the stage 2 of this VMID, or of any if it is negative. */
 export const flushStage2 = defineFunction("flushStage2", "il", "", (fb, cpu, vmid) => {
-  forEachBank(fb, cpu, (bank) => {
-    const key = fb.variable(fb.load("i64.load", bank, BANK.key) as I64).get();
-    fb.if(hasStage2(key).and(vmid.ltS(0).or(vmidOf(key).eq(vmid))), () => fb.call(flushBank, bank));
-  });
+  const applies = (key: I64): I32 => hasStage2(key).and(isOfVmid(key, vmid));
+  forBanksWith(fb, cpu, applies, (bank) => fb.call(flushBank, bank));
   forgetTranslations(new CpuView(fb, cpu));
   fb.return();
 });

@@ -22,6 +22,7 @@ import {
   TLB_ENTRY,
 } from "../engine/layout.js";
 import { chooseBank, entryOf, entryToFill } from "./banks.js";
+import { controlOf, registerOf } from "./regime.js";
 
 /** Kinds of access. */
 export const ACCESS = { read: 0, write: 1, execute: 2 } as const;
@@ -375,9 +376,7 @@ interface TranslationControl {
 export function translationControl(c: CpuView, context = c.get32(CPU.context)): TranslationControl {
   const el10 = context.leU(CONTEXT.el10Pan);
   const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
-  const el3 = context.eq(CONTEXT.el3);
-  const tcr = el10.select(c.sys("TCR_EL1"), el3.select(c.sys("TCR_EL3"), c.sys("TCR_EL2")));
-  return { tcr, twoRanges: el10.or(el20) };
+  return { tcr: registerOf(c, context, ["TCR_EL1", "TCR_EL2", "TCR_EL3"]), twoRanges: el10.or(el20) };
 }
 
 /**
@@ -422,9 +421,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const el20 = context.geU(CONTEXT.el20User).and(context.leU(CONTEXT.el20Pan));
   const twoRanges = el10.or(el20);
   const el2 = context.eq(CONTEXT.el2).or(el20);
-  const byRegime = (one: string, two: string, three: string): I64 =>
-    el10.select(c.sys(one), el2.select(c.sys(two), c.sys(three)));
-  const sctlr = byRegime("SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3");
+  const sctlr = controlOf(c, context);
   const hcr = c.sys("HCR_EL2");
   const el2Enabled = c.get32(CPU.el2Enabled);
   const dc = el10.and(el2Enabled).and(hcr.bit(HCR.DC));
@@ -452,7 +449,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     device.and(s2.and(forced).and(second.shrU(MEM_ATTR).and(7).eq(FWB.writeBack)).eqz());
 
   // Stage 1 off: flat, Device for data unless HCR_EL2.DC (D8.2.10).
-  const tcr = byRegime("TCR_EL1", "TCR_EL2", "TCR_EL3");
+  const tcr = registerOf(c, context, ["TCR_EL1", "TCR_EL2", "TCR_EL3"]);
   const tbi = tagIgnored(tcr, twoRanges, rawVa, isExecute);
   const off = sctlr
     .bit(0)
@@ -599,7 +596,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
   const stage1 = r.or(w.shl(1)).or(x.shl(2));
   fb.if(stage1.and(fb.i32(1).shl(access)).eqz(), () => fault(fb.i32(FSC.permission)));
 
-  const mair = byRegime("MAIR_EL1", "MAIR_EL2", "MAIR_EL3");
+  const mair = registerOf(c, context, ["MAIR_EL1", "MAIR_EL2", "MAIR_EL3"]);
   const attribute = mair.shrU(d.bits(2, 3).shl(3)).wrap().and(0xff);
   const device = attribute.and(0xf0).eqz();
   const notGlobal = twoRanges.and(d.bit(11));

@@ -12,7 +12,7 @@ import { decode, encode, hostOf, type Width } from "./codec.js";
 import { fitsHalf, narrowAnyHalf, narrowHalf, widenHalf } from "./half.js";
 import { type Host, MIN_NORMAL, type ScalarHost } from "./host.js";
 import { fpExactImport } from "./imports.js";
-import { type ModalName, returnModal, withFlushed } from "./modal.js";
+import { returnModal, withFlushed } from "./modal.js";
 import {
   flushes,
   isDefault,
@@ -30,6 +30,7 @@ import {
   type ArithmeticOperation,
   COMPARISONS,
   type ComparisonName,
+  isTelling,
 } from "./operations.js";
 import { isSignalingNaN, returnInvalid, returnNarrowed } from "./rare.js";
 
@@ -192,8 +193,8 @@ function writeArithmetic(name: ArithmeticName, width: Width, fb: FunctionBuilder
   const x = decode(fb, width, a);
   const y = op.operands === 2 ? decode(fb, width, b) : x;
   // First of all, because the host takes a hundred times as long for denormals.
-  if (op.tells && width !== 16) {
-    returnModal(fb, cpu, width, name as ModalName, x, op.operands === 2 ? y : undefined);
+  if (isTelling(name) && width !== 16) {
+    returnModal(fb, cpu, width, name, x, op.operands === 2 ? y : undefined);
   }
   const r = op.compute(h, x, y);
   fb.if(certainOf(h, width, op, r, x, y), () => {

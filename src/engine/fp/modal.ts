@@ -9,7 +9,7 @@ import type { F32, F64, I32, I64 } from "../ir/value.js";
 import { decode, encode, hostOf } from "./codec.js";
 import { MIN_NORMAL } from "./host.js";
 import { flushes, isDefault, isRoundingOrFlushing, raise, roundingMode } from "./mode.js";
-import { sumError } from "./operations.js";
+import { sumError, type TellingName } from "./operations.js";
 import { FACTOR_LIMIT, productError, within } from "./product-error.js";
 import { returnInvalid } from "./rare.js";
 
@@ -101,10 +101,7 @@ export function returnRounded(fb: FunctionBuilder, cpu: I32, width: 32 | 64, nea
   fb.if(exactZero.and(elsewhere), () => fb.return(encode(fb, width, r)));
 }
 
-/** Operations that are done by their error. */
-export type ModalName = "FADD" | "FSUB" | "FMUL" | "FDIV" | "FSQRT";
-
-function nearestOf(fb: FunctionBuilder, width: 32 | 64, name: ModalName, x: Float, y: Float): Nearest {
+function nearestOf(fb: FunctionBuilder, width: 32 | 64, name: TellingName, x: Float, y: Float): Nearest {
   const h = hostOf(fb, width);
   const wide = (v: Float): F64 => (width === 32 ? (v as F32).toF64() : (v as F64));
   const [always, never] = [fb.i32(1), fb.i32(0)];
@@ -151,7 +148,7 @@ export function returnModal(
   fb: FunctionBuilder,
   cpu: I32,
   width: 32 | 64,
-  name: ModalName,
+  name: TellingName,
   x: Float,
   y: Float | undefined,
 ): void {

@@ -213,6 +213,13 @@ export const ARITHMETIC = {
 } as const satisfies Partial<Record<FpOpName, ArithmeticOperation>>;
 export type ArithmeticName = keyof typeof ARITHMETIC;
 
+/** Operations that tell (ArithmeticOperation.tells). */
+export type TellingName = {
+  [N in ArithmeticName]: (typeof ARITHMETIC)[N] extends { readonly tells: true } ? N : never;
+}[ArithmeticName];
+
+export const isTelling = (name: ArithmeticName): name is TellingName => "tells" in ARITHMETIC[name];
+
 /** Comparisons that give a mask; certain where neither operand is a NaN. */
 export const COMPARISONS = {
   FCMEQ: (h, x, y) => h.eq(x, y),

@@ -6,11 +6,12 @@
  * and be seen in SPSR_ELx by an exception between the branch and its target alone.
  */
 import { EC, raise } from "../../cpu/exceptions.js";
+import { controlOf } from "../../mmu/regime.js";
 import { ACCESS, ATTRIBUTE, branchAddress, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CODE_PAGE, CONTEXT, CPU, CPU_FEATURE, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
+import { BANK, CODE_PAGE, CPU, CPU_FEATURE, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
 import { entryPage, executedPage, fetchEntry } from "./fetch-entry.js";
 
 /** BTYPE after BR by X16 or X17, BLR, BR by another register from a guarded page. */
@@ -68,10 +69,8 @@ export const branchToLanding = defineFunction("branchToLanding", "ilii", "", (fb
 
 /** SCTLR_ELx.BT of the current level: PACIASP and PACIBSP are no targets of BR then. */
 function restrictsPac(c: CpuView): I32 {
-  const el = c.get32(CPU.el);
-  const host = c.get32(CPU.context).eq(CONTEXT.el20User);
-  const user = host.select(c.sys("SCTLR_EL2"), c.sys("SCTLR_EL1")).bit(35);
-  return el.eqz().select(user, c.sysByEl(["SCTLR_EL1", "SCTLR_EL2", "SCTLR_EL3"], el).bit(36));
+  const control = controlOf(c, c.get32(CPU.context));
+  return c.get32(CPU.el).eqz().select(control.bit(35), control.bit(36));
 }
 
 /**

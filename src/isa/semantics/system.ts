@@ -22,6 +22,7 @@ import {
   invalidateBanks,
   vmidMask,
 } from "../../mmu/banks.js";
+import { controlOf } from "../../mmu/regime.js";
 import { ACCESS, FAULT, inSecureRegime, isExternalAbort, walk } from "../../mmu/walk.js";
 import type { Operand } from "../pattern.js";
 
@@ -84,10 +85,8 @@ function checkDaifAccess(b: Builder, crm: Operand, op2: number): void {
 
 const daifAtEl0 = defineFunction("daifAtEl0", "iii", "", (fb, cpu, crm, op2) => {
   const c = new CpuView(fb, cpu);
-  const host = c.get32(CPU.context).eq(CONTEXT.el20User);
-  const uma = host.select(c.sys("SCTLR_EL2"), c.sys("SCTLR_EL1")).bit(9);
   fb.if(
-    uma,
+    controlOf(c, c.get32(CPU.context)).bit(9),
     () => {
       const mask = crm.shl(6);
       const daif = c.get32(CPU.daif);
@@ -150,7 +149,7 @@ const checkSys = defineFunction("checkSys", "iiiii", "i", (fb, cpu, iss, hcrBit,
   const user = el.eqz().and(sctlrBit.ne(63));
   fb.if(el.ltU(lowest).and(user.eqz()), () => stop(0, EC.unknown));
   const host = c.get32(CPU.context).eq(CONTEXT.el20User);
-  const sctlr = host.select(c.sys("SCTLR_EL2"), c.sys("SCTLR_EL1"));
+  const sctlr = controlOf(c, c.get32(CPU.context));
   fb.if(user.and(sctlr.shrU(sctlrBit.toI64U()).wrap().and(1).eqz()), () => stop(0, EC.sysreg));
   const trapped = c
     .sys("HCR_EL2")
