@@ -208,6 +208,12 @@ export async function compileHot({ engine }: Machine, milliseconds = 30): Promis
   });
 }
 
+/** Lets the compiler have its say until there is a region that was not there; ten seconds at the most. */
+export async function untilCompiled(m: Machine): Promise<void> {
+  const { regions } = m.engine.compiled;
+  for (let i = 0; i < 500 && m.engine.compiled.regions === regions; i++) await compileHot(m, 20);
+}
+
 export function writeDoubleword({ engine }: Machine, at: bigint, value: bigint): void {
   engine.writePhysical(at, new Uint8Array(BigUint64Array.of(value).buffer));
 }
