@@ -60,7 +60,8 @@ export class Session implements MonitorClient {
   readonly #transport: Transport;
   readonly #link: Link;
   readonly #port: ControlPort;
-  readonly #options: SessionOptions;
+  readonly #rehearsal: boolean;
+  readonly #promote: SessionOptions["promote"];
   readonly #stopListening: () => void;
   /** Undefined while detached. */
   #control: Control | undefined;
@@ -77,11 +78,12 @@ export class Session implements MonitorClient {
   constructor(
     readonly target: DebugTarget,
     transport: Transport,
-    options: SessionOptions = {},
+    { observer = false, rehearsal = false, promote }: SessionOptions = {},
   ) {
     this.#transport = transport;
-    this.#options = options;
-    this.#observes = options.observer ?? false;
+    this.#rehearsal = rehearsal;
+    this.#promote = promote;
+    this.#observes = observer;
     this.#link = new Link(transport, {
       packet: (payload) => this.#packet(payload),
       interrupt: () => this.#control?.interrupt(),
@@ -254,7 +256,7 @@ export class Session implements MonitorClient {
   /** Takes control of a machine that nobody controls. Gives whether this client has it now. */
   takeControl(): boolean {
     if (!this.#observes) return true;
-    if (this.#options.promote?.() !== true) return false;
+    if (this.#promote?.() !== true) return false;
     this.#observes = false;
     if (this.#extended) this.target.keep(true);
     this.#attach(false);
@@ -375,7 +377,7 @@ export class Session implements MonitorClient {
   #release(): void {
     this.points.removeAll();
     this.#waiting = [];
-    if (this.attached && !this.#observes && !this.#options.rehearsal) {
+    if (this.attached && !this.#observes && !this.#rehearsal) {
       tracingOf(this.target)?.clientGone();
       this.target.detach();
     }

@@ -508,7 +508,7 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return this.memory.write(this.core(vcpu).vcpu, address, bytes);
   }
 
-  memoryMap(): MemoryRegion[] {
+  memoryMap(): readonly MemoryRegion[] {
     return memoryMap(this.machine);
   }
 

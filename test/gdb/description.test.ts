@@ -40,5 +40,5 @@ it("says the same to GDB in one document as in many", () => {
 });
 
 it("has no line that GDB does not read back from a file of traces", () => {
-  for (const line of compactDescription(features).split("\n")) expect(line.length).toBeLessThan(1000);
+  for (const line of compactDescription(features).toString().split("\n")) expect(line.length).toBeLessThan(1000);
 });

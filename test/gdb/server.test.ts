@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { connect, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -111,6 +111,21 @@ describe("listening", () => {
     const reads = machine.memoryReads;
     expect(await client.ask("M40000000,1:55")).toBe("OK");
     expect(machine.memoryReads).toBe(reads);
+  });
+
+  it("serves debuggers through sockets of the shape it has rehearsed with", async () => {
+    // A socket that is served is resumed when there is room for what it hears; that of a client has no server.
+    const resumed = vi.spyOn(Socket.prototype, "resume");
+    onTestFinished(() => resumed.mockRestore());
+    const shapes = (): PropertyKey[][] =>
+      (resumed.mock.contexts as { server: unknown }[]).filter(({ server }) => server).map(Reflect.ownKeys);
+    const { machine, server } = await serve();
+    await waitFor(() => machine.memoryReads > 4);
+    const rehearsed = shapes().at(-1);
+    expect(rehearsed).toBeDefined();
+    const client = new Client(server);
+    expect(await client.ask("qC")).toBe("QC1");
+    expect(shapes().at(-1)).toEqual(rehearsed);
   });
 
   it("warns of an address that others reach", async () => {

@@ -7,7 +7,7 @@ import { frameInfo, selectedFrame } from "../tracepoints/index.js";
 import { command, invalid, notAttached, type Reply, UNSUPPORTED } from "./command.js";
 
 /** An object: its document for an annex; undefined if there is no such annex. */
-type Document = (session: Session, annex: string) => string | undefined;
+type Document = (session: Session, annex: string) => string | Buffer | undefined;
 
 const objects = new Map<string, Document>([
   ["features", features],
@@ -27,7 +27,7 @@ const objects = new Map<string, Document>([
 ]);
 
 /** Other clients may have readers of their own for the XML, and get the plain form of it. */
-function features({ isGdb, target }: Session, annex: string): string | undefined {
+function features({ isGdb, target }: Session, annex: string): string | Buffer | undefined {
   return isGdb && annex === "target.xml"
     ? compactDescription(target.features)
     : descriptionFile(target.features, annex);
@@ -51,9 +51,9 @@ const readings = new WeakMap<Session, Reading>();
 function documentFor(session: Session, object: string, annex: string, offset: number): Buffer | undefined {
   const known = readings.get(session);
   if (offset > 0 && known?.object === object && known.annex === annex) return known.bytes;
-  const text = objects.get(object)?.(session, annex);
-  if (text === undefined) return undefined;
-  const bytes = Buffer.from(text);
+  const document = objects.get(object)?.(session, annex);
+  if (document === undefined) return undefined;
+  const bytes = typeof document === "string" ? Buffer.from(document) : document;
   readings.set(session, { object, annex, bytes });
   return bytes;
 }

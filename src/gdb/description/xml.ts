@@ -17,13 +17,14 @@ function escapeXml(text: string): string {
   return text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
-function document(root: string, dtd: string, attributes: Readonly<Record<string, string>>, body: string): string {
-  return declared(root, dtd, tag(root, attributes, body));
-}
-
 /** `element`, which is a `root`, as a document; `subset` is the internal subset of its DTD. */
 function declared(root: string, dtd: string, element: string, subset = ""): string {
   return `<?xml version="1.0"?><!DOCTYPE ${root} SYSTEM "${dtd}"${subset && ` [${subset}]`}>${element}`;
+}
+
+/** A document whose DTD says nothing that it needs (XML 1.0, 2.9): GDB has the DTD built in, and would read that as well. */
+function standalone(element: string): string {
+  return `<?xml version="1.0" standalone="yes"?>${element}`;
 }
 
 /** The file a feature is in: its name's last words, "aarch64-core.xml" for "org.gnu.gdb.aarch64.core". */
@@ -72,7 +73,7 @@ class FeatureTexts {
 
 const standardTexts = new FeatureTexts(STANDARD);
 const usualTexts = new FeatureTexts(USUAL);
-const compactTexts = new WeakMap<readonly RegisterFeature[], string>();
+const compactTexts = new WeakMap<readonly RegisterFeature[], Buffer>();
 
 /**
  * The whole description in one document, for GDB, which spends most of an attachment on it: two hundred instructions for
@@ -80,14 +81,14 @@ const compactTexts = new WeakMap<readonly RegisterFeature[], string>();
  * (xml-support.c). So what most registers have in common is said once, as the default of the DTD (XML 1.0, 3.3.2), and
  * the features are an entity: GDB looks for inclusions first, in a pass that does not expand entities (4.4).
  */
-export function compactDescription(features: readonly RegisterFeature[]): string {
+export function compactDescription(features: readonly RegisterFeature[]): Buffer {
   const known = compactTexts.get(features);
   if (known !== undefined) return known;
   const defaults = Object.entries(USUAL).map(([name, value]) => `${name} CDATA "${value}"`);
   const texts = features.map((feature) => usualTexts.of(feature));
   const subset = `<!ATTLIST reg ${defaults.join(" ")}>\n<!ENTITY f '${texts.join("\n")}'>\n`;
   const target = tag("target", { version: "1.0" }, `${tag("architecture", {}, "aarch64")}&f;`);
-  const text = declared("target", "gdb-target.dtd", target, subset);
+  const text = Buffer.from(declared("target", "gdb-target.dtd", target, subset));
   compactTexts.set(features, text);
   return text;
 }
@@ -97,12 +98,8 @@ export function descriptionFile(features: readonly RegisterFeature[], annex: str
   if (annex === "target.xml") {
     const includes = features.map((feature) => tag("xi:include", { href: featureFile(feature) }));
     const body = tag("architecture", {}, "aarch64") + includes.join("");
-    return document(
-      "target",
-      "gdb-target.dtd",
-      { version: "1.0", "xmlns:xi": "http://www.w3.org/2001/XInclude" },
-      body,
-    );
+    const attributes = { version: "1.0", "xmlns:xi": "http://www.w3.org/2001/XInclude" };
+    return declared("target", "gdb-target.dtd", tag("target", attributes, body));
   }
   const feature = features.find((candidate) => featureFile(candidate) === annex);
   if (feature === undefined) return undefined;
@@ -137,17 +134,23 @@ export function threadList(vcpus: readonly Vcpu[], threadId: (vcpu: number) => s
   const threads = vcpus.map(({ id, name, state }) =>
     tag("thread", { id: threadId(id), core: id, name }, escapeXml(state)),
   );
-  return `<?xml version="1.0"?>${tag("threads", {}, threads.join(""))}`;
+  return standalone(tag("threads", {}, threads.join("")));
 }
+
+const memoryMaps = new WeakMap<readonly MemoryRegion[], string>();
 
 /** The document of `qXfer:memory-map:read`. */
 export function memoryMap(regions: readonly MemoryRegion[]): string {
+  const known = memoryMaps.get(regions);
+  if (known !== undefined) return known;
   const tags = regions.map((region) => {
     const place = { type: region.kind, start: hex(region.start), length: hex(region.length) };
     if (region.kind !== "flash") return tag("memory", place);
     return tag("memory", place, tag("property", { name: "blocksize" }, hex(BigInt(region.blockSize))));
   });
-  return document("memory-map", "gdb-memory-map.dtd", {}, tags.join(""));
+  const text = standalone(tag("memory-map", {}, tags.join("")));
+  memoryMaps.set(regions, text);
+  return text;
 }
 
 /** The document of `qXfer:osdata:read`: the list of tables, or one of them (GDB manual, "Operating System Information"). */
@@ -161,7 +164,7 @@ export function osData(tables: readonly OsTable[], type: string): string | undef
     const columns = Object.entries(row).map(([name, value]) => tag("column", { name }, escapeXml(value)));
     return tag("item", {}, columns.join(""));
   });
-  return document("osdata", "osdata.dtd", { type: type === "" ? "types" : type }, items.join(""));
+  return standalone(tag("osdata", { type: type === "" ? "types" : type }, items.join("")));
 }
 
 function hex(value: bigint): string {

@@ -183,15 +183,26 @@ export function physicalRegions({ engine, platform }: Machine): PhysicalRegion[]
     .sort((a, b) => (a.start < b.start ? -1 : 1));
 }
 
+/** The map without flash, by machine: RAM stays where it is, and each debugger asks as it attaches. */
+const ramMaps = new WeakMap<Machine, readonly MemoryRegion[]>();
+
 /**
  * For `qXfer:memory-map`. GDB takes what is in no region for unreadable, and knows nothing of translation: so every
  * address is in one, devices and virtual addresses as RAM. Between RAM and RAM it is one, because GDB tells no device
  * from another and reads the map whenever it attaches. Flash is called that where a debugger that connects sees it at
  * its physical address: in a machine that starts from flash and has no MMU on yet.
  */
-export function memoryMap(machine: Machine): MemoryRegion[] {
+export function memoryMap(machine: Machine): readonly MemoryRegion[] {
   const fromFlash = (machine.config.flash?.length ?? 0) > 0;
-  const flat = machine.cores.every(({ vcpu }) => !stage1Applies(vcpu, currentRegime(vcpu)));
+  if (fromFlash && machine.cores.every(({ vcpu }) => !stage1Applies(vcpu, currentRegime(vcpu)))) {
+    return mapOf(machine, true);
+  }
+  const map = ramMaps.get(machine) ?? mapOf(machine, false);
+  ramMaps.set(machine, map);
+  return map;
+}
+
+function mapOf(machine: Machine, withFlash: boolean): MemoryRegion[] {
   const regions: MemoryRegion[] = [];
   let at = 0n;
   const fill = (end: bigint): void => {
@@ -199,7 +210,7 @@ export function memoryMap(machine: Machine): MemoryRegion[] {
     if (end > at) at = end;
   };
   for (const { kind, start, length } of physicalRegions(machine)) {
-    const isFlash = kind === "flash" && fromFlash && flat;
+    const isFlash = kind === "flash" && withFlash;
     if (start < at || !(isFlash || kind === "ram")) continue;
     fill(start);
     if (isFlash) regions.push({ kind: "flash", start, length, blockSize: FLASH_BLOCK });
