@@ -1,6 +1,6 @@
 /**
- * Reset, save and restore of a vCPU: architectural state by its names, nothing of the caches that an engine keeps beside
- * it in the block.
+ * Reset, save and restore of a vCPU: architectural state by its names, nothing of the caches that an engine keeps
+ * beside it in the block.
  */
 import { requireVersion, type Snapshot } from "../bus/contract.js";
 import { CPU, CPU_FEATURE } from "../engine/layout.js";

@@ -334,8 +334,8 @@ export function forgetTranslations(c: CpuView): void {
 }
 
 /**
- * Takes over what the control registers mean at the current EL: trap groups, FP trap, translation context, bank. All but
- * the bank is what `Vcpu.selectMode` does where there is no engine.
+ * Takes over what the control registers mean at the current EL: trap groups, FP trap, translation context, bank. All
+ * but the bank is what `Vcpu.selectMode` does where there is no engine.
  */
 export const enterMode = defineFunction("enterMode", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);

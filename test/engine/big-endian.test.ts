@@ -1,6 +1,7 @@
 /**
- * Big-endian data at a page's end: what an access does is what the same access does in little-endian order where the bytes
- * of each element are the other way round (DDI 0487, B2.6.2 "Data endianness"). The two pages are nowhere near each other.
+ * Big-endian data at a page's end: what an access does is what the same access does in little-endian order where the
+ * bytes of each element are the other way round (DDI 0487, B2.6.2 "Data endianness"). The two pages are nowhere near
+ * each other.
  */
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";

@@ -1,8 +1,8 @@
 /**
- * Compiled regions kept from one run to the next in a file (kept-file.ts) of one build of trapframe, one V8 and one model
- * of CPU. The same kernel is booted again and again: what was hot in it will be, and is compiled already when a page
- * with the same content is executed again. Regions know their pages by what these hold (CODE_PAGE.hash), so it does not
- * matter where they are.
+ * Compiled regions kept from one run to the next in a file (kept-file.ts) of one build of trapframe, one V8 and one
+ * model of CPU. The same kernel is booted again and again: what was hot in it will be, and is compiled already when a
+ * page with the same content is executed again. Regions know their pages by what these hold (CODE_PAGE.hash), so it
+ * does not matter where they are.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -52,7 +52,10 @@ export function hasKeptCode(directory: string): boolean {
   }
 }
 
-/** A region's ways in, each with what it was compiled of and for what mode: another that has them all may take its place. */
+/**
+ * A region's ways in, each with what it was compiled of and for what mode: another that has them all may take its
+ * place.
+ */
 const waysIn = ({ pages, entries, touches, flushes }: KeptRegion): readonly string[] => {
   const source = pages.map(({ distance, hash }) => [distance, hash]);
   return entries.map(({ distance, slot }) => JSON.stringify([source, touches, flushes, distance, slot]));
@@ -155,8 +158,9 @@ export class CodeCache {
   }
 
   /**
-   * Writes what is in use, with all the code that V8 has made by now, and as much of the rest as there is room for: first
-   * what other processes have written meanwhile. Does nothing when there is nothing new. Throws what the file system says.
+   * Writes what is in use, with all the code that V8 has made by now, and as much of the rest as there is room for:
+   * first what other processes have written meanwhile. Does nothing when there is nothing new. Throws what the file
+   * system says.
    */
   save(): void {
     const live = [...this.loaded.values()].filter((module) => module !== undefined);
