@@ -16,6 +16,7 @@ import {
   type TypeLetter,
 } from "../wasm/opcodes.js";
 import { fold } from "./fold.js";
+import { narrower } from "./halves.js";
 import { type Rewritten, rewriteLaneOp, rewriteOp, rewriteStore } from "./peephole.js";
 import { simplerShift } from "./shifts.js";
 import { F32, F64, I32, I64, Node, type Purity, V128, type Value, type ValueOf } from "./value.js";
@@ -96,9 +97,10 @@ export class Control {
 
 /** By the operation on what was loaded, and the opcode of the load: the load that does both. */
 const SIGNED_LOADS: Partial<Record<OpName, Readonly<Record<number, LoadName>>>> = {
-  "i64.extend8_s": { [LOADS["i64.load8_u"][0]]: "i64.load8_s" },
-  "i64.extend16_s": { [LOADS["i64.load16_u"][0]]: "i64.load16_s" },
+  "i64.extend8_s": { [LOADS["i64.load8_u"][0]]: "i64.load8_s", [LOADS["i32.load8_u"][0]]: "i64.load8_s" },
+  "i64.extend16_s": { [LOADS["i64.load16_u"][0]]: "i64.load16_s", [LOADS["i32.load16_u"][0]]: "i64.load16_s" },
   "i64.extend32_s": { [LOADS["i64.load32_u"][0]]: "i64.load32_s" },
+  "i64.extend_i32_s": { [LOADS["i32.load"][0]]: "i64.load32_s" },
   "i32.wrap_i64": {
     [LOADS["i64.load8_s"][0]]: "i32.load8_s",
     [LOADS["i64.load16_s"][0]]: "i32.load16_s",
@@ -213,18 +215,31 @@ export class FunctionBuilder {
     if (simpler) return simpler;
     const rewritten = rewriteOp(name, nodes);
     if (rewritten) return this.rewritten(rewritten);
-    const signed = this.signedLoad(name, a.node);
-    return signed ?? this.define(result as TypeLetter, "pure", opcode, nodes);
+    const narrow = narrower(this, name, a.node, b?.node) ?? this.signedLoad(name, a.node);
+    return narrow ?? this.define(result as TypeLetter, "pure", opcode, nodes);
+  }
+
+  /** The low half of 64 bits, where it is known apart: what has it may be in a local of its own. */
+  knownHalf(_node: Node): I32 | undefined {
+    return undefined;
   }
 
   /**
    * Of what was loaded just now, the extension of its sign: a load of the other kind, in whose favour that one
    * vanishes.
    */
-  private signedLoad(name: OpName, loaded: Node): Value | undefined {
-    const load =
-      loaded.purity === "read" && this.current.at(-1) === loaded ? SIGNED_LOADS[name]?.[loaded.opcode] : undefined;
-    return load && this.define(LOADS[load][2], "read", LOADS[load][0], loaded.args, loaded.immediates);
+  private signedLoad(name: OpName, value: Node): Value | undefined {
+    const loads = SIGNED_LOADS[name];
+    if (loads === undefined) return undefined;
+    const loaded = value.opcode === OPS["i64.extend_i32_u"][0] ? (value.args[0] as Node) : value;
+    const load = loads[loaded.opcode];
+    if (load === undefined || !this.isLast(loaded)) return undefined;
+    return this.define(LOADS[load][2], "read", LOADS[load][0], loaded.args, loaded.immediates);
+  }
+
+  /** Nothing came behind it but what moves freely. */
+  private isLast(node: Node): boolean {
+    return this.current.findLast((s) => !(s instanceof Node && s.purity === "pure")) === node;
   }
 
   laneOp(name: LaneOpName, lane: number, ...args: Value[]): Value {

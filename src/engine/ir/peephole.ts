@@ -26,9 +26,6 @@ export function rewriteOp(name: OpName, args: readonly Node[]): Rewritten | unde
   const [a] = args;
   const inner = a?.args[0];
   if (a === undefined || inner === undefined) return undefined;
-  if (name === "i32.wrap_i64") {
-    return is(a, "i64.extend_i32_u") || is(a, "i64.extend_i32_s") ? { node: inner } : undefined;
-  }
   const rule = REINTERPRET[name];
   if (rule === undefined) return undefined;
   if (is(a, rule.inverse)) return { node: inner };

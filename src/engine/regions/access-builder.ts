@@ -10,10 +10,11 @@ import { type AccessOptions, type AccessSize, Builder } from "../builder.js";
 import type { Statement } from "../ir/function.js";
 import type { I32, I64, Node, V128, Value } from "../ir/value.js";
 import { BANK, CPU, PAGE_BITS, PAGE_SIZE, SITES, TLB_ENTRIES, TLB_ENTRY } from "../layout.js";
-import { CONTROL, LOADS, type LoadName, OPS, type OpName, type StoreName } from "../wasm/opcodes.js";
+import { CONTROL, LOADS, OPS, type OpName, type StoreName } from "../wasm/opcodes.js";
 import { slotOf } from "./places.js";
 
-const LOAD: Record<AccessSize, LoadName> = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8: "i64.load" };
+/** Of less than 64 bits: what a W register gets. */
+const LOAD_HALF = { 1: "i32.load8_u", 2: "i32.load16_u", 4: "i32.load" } as const;
 const LOAD_ALONE = { 4: "v128.load32_zero", 8: "v128.load64_zero" } as const;
 const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
 
@@ -114,7 +115,7 @@ export abstract class AccessBuilder extends Builder {
   }
 
   /** Register `n` was read, as this value. */
-  protected noteRead(n: number, { node }: I64): void {
+  protected noteRead(n: number, { node }: I32 | I64): void {
     const width = this.widths[n] as number;
     if (width < 64) this.narrowReads.set(node, width);
   }
@@ -197,9 +198,9 @@ export abstract class AccessBuilder extends Builder {
     switch (opcode) {
       case CONTROL["local.get"]:
         return this.narrowReads.get(node) ?? own;
-      case LOADS["i64.load8_u"][0]:
+      case LOADS["i32.load8_u"][0]:
         return 8;
-      case LOADS["i64.load16_u"][0]:
+      case LOADS["i32.load16_u"][0]:
         return 16;
       case LOADS["i64.load32_u"][0]:
         return 32;
@@ -208,6 +209,8 @@ export abstract class AccessBuilder extends Builder {
         return Math.min(this.widthOf(a as Node), this.widthOf(b as Node));
       case OPS["i64.or"][0]:
       case OPS["i64.xor"][0]:
+      case OPS["i32.or"][0]:
+      case OPS["i32.xor"][0]:
         return Math.max(this.widthOf(a as Node), this.widthOf(b as Node));
       case OPS["i64.extend_i32_u"][0]:
       case OPS["i32.wrap_i64"][0]:
@@ -344,11 +347,15 @@ export abstract class AccessBuilder extends Builder {
     return page.locals;
   }
 
+  private loadAt(size: AccessSize, host: I32, offset = 0): I64 {
+    return size === 8 ? this.load("i64.load", host, offset) : this.load(LOAD_HALF[size], host, offset).toI64U();
+  }
+
   readHost(size: number, address: I64, options?: AccessOptions): I32 {
     return this.host(ACCESS.read, size, address, options);
   }
   loadMem(size: AccessSize, address: I64, options?: AccessOptions): I64 {
-    return this.load(LOAD[size], this.readHost(size, address, options)) as I64;
+    return this.loadAt(size, this.readHost(size, address, options));
   }
   loadMem128(address: I64, options?: AccessOptions): V128 {
     return this.load("v128.load", this.readHost(16, address, options)) as V128;
@@ -363,7 +370,7 @@ export abstract class AccessBuilder extends Builder {
   }
   loadPair(size: 4 | 8, address: I64): [I64, I64] {
     const host = this.host(ACCESS.read, 2 * size, address);
-    return [this.load(LOAD[size], host) as I64, this.load(LOAD[size], host, size) as I64];
+    return [this.loadAt(size, host), this.loadAt(size, host, size)];
   }
   override loadAlone(size: 4 | 8, address: I64): V128 {
     return this.load(LOAD_ALONE[size], this.host(ACCESS.read, size, address)) as V128;

@@ -74,6 +74,7 @@ export class BlockBuilder extends FlagBuilder {
     deferred?: Written,
   ): { block: BuiltBlock; taken: number } {
     this.beginAccesses(unsteady);
+    this.beginRegisters();
     this.start = start;
     this.deferred = deferred;
     this.roundWrites = deferred && new RoundWrites();

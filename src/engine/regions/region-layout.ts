@@ -6,7 +6,7 @@ import { Control, Label, type Linker, type Statement } from "../ir/function.js";
 import { BlockBuilder } from "./block-builder.js";
 import { buildable } from "./buildable.js";
 import type { BuiltBlock, RegionContext, Way } from "./built-block.js";
-import { type Block, type Discovered, type Instruction, type Pages, readsFlags } from "./discover.js";
+import type { Block, Discovered, Instruction, Pages } from "./discover.js";
 import { type FlagState, STORED, sameFlags } from "./flag-state.js";
 import { type BlockUse, flow } from "./flow.js";
 import type { Run } from "./job.js";
@@ -48,8 +48,8 @@ export class RegionLayout {
   private readonly parts: BlockParts[] = [];
   protected readonly indexOf = new Map<number, number>();
   protected readonly entries: number[];
-  /** The block at the head as entered from outside, where blocks of the region know more of the flags there. */
-  private headAfresh: number | undefined;
+  /** By entries, the blocks there as entered from outside, where blocks of the region know more of the flags. */
+  private readonly afresh = new Map<number, number>();
   protected readonly dispatches: boolean;
   /** What is in locals at the beginning of each block. */
   protected readonly kept: RegisterSet[];
@@ -98,27 +98,24 @@ export class RegionLayout {
 
   /** Builds all blocks; one in which an instruction is left to the interpreter becomes two. */
   private build({ blocks, entries, returns }: Discovered): void {
-    const { head } = this.source;
-    const atHead = blocks.find(({ start }) => start === head);
-    const asksAtHead = atHead?.instructions[0] !== undefined && readsFlags(atHead.instructions[0].form);
-    // The block at the head a second time, for who comes from outside.
-    const whole = asksAtHead ? [...blocks, atHead] : blocks;
-    this.headAfresh = asksAtHead ? blocks.length : undefined;
     /** What leads to an instruction, by numbers of blocks. */
     const before = new Map<number, number[]>();
-    whole.forEach(({ follows }, i) => {
+    const leadsOn = (i: number, { follows }: Block): void => {
       for (const at of follows) before.set(at, [...(before.get(at) ?? []), i]);
+    };
+    blocks.forEach((block, i) => {
+      leadsOn(i, block);
     });
     type Work = Pick<Block, "start" | "instructions" | "unsteady">;
-    const work: Work[] = [...whole];
-    const elsewhere = new Set([...entries, ...returns]);
-    if (!asksAtHead) elsewhere.add(head);
+    const work: Work[] = [...blocks];
+    const entered = [this.source.head, ...entries];
+    const elsewhere = new Set([...entered, ...returns]);
     /** Where blocks leave the flags, if nothing is left to the interpreter behind them. */
     const flags: (FlagState | undefined)[] = [];
     const flagsBefore = (i: number): FlagState => {
       const { start } = work[i] as Work;
       const [first, ...rest] = (before.get(start) ?? []).map((from) => flags[from]);
-      if (first === undefined || i === this.headAfresh || elsewhere.has(start)) return STORED;
+      if (first === undefined || elsewhere.has(start)) return STORED;
       return rest.every((other) => other && sameFlags(first, other)) ? first : STORED;
     };
     /** Builds the block of `work[i]`; returns how many instructions it took. */
@@ -135,7 +132,7 @@ export class RegionLayout {
     for (let i = 0; i < work.length; i++) {
       const { start, instructions, unsteady } = work[i] as Work;
       const taken = buildOne(i);
-      if (i !== this.headAfresh) this.indexOf.set(start, i);
+      this.indexOf.set(start, i);
       this.pageSet.add(pageOf(start));
       const first = slotOf(start);
       this.runs.push({ distance: pageOf(start), first, last: first + taken - 1 });
@@ -146,9 +143,26 @@ export class RegionLayout {
         work.push({ start: next, instructions: rest, unsteady });
       }
     }
+    // Who comes from outside finds flags in the vCPU block only: has a block to itself where others know more.
+    for (const at of entered) {
+      const i = this.indexOf.get(at);
+      const block = i === undefined ? undefined : blocks[i];
+      if (i === undefined || block === undefined || !this.blocks[i]?.asksForFlags || returns.has(at)) continue;
+      elsewhere.delete(at);
+      if (flagsBefore(i) === STORED) {
+        elsewhere.add(at);
+        continue;
+      }
+      const copy = this.blocks.length;
+      this.afresh.set(at, copy);
+      this.blocks.push(this.blocks[i] as BuiltBlock);
+      this.parts.push(this.parts[i] as BlockParts);
+      flags[copy] = flags[i];
+      leadsOn(copy, block);
+    }
     // Where a branch back leads to, what leaves the flags there was not known yet.
     this.blocks.forEach(({ asksForFlags }, i) => {
-      if (asksForFlags && flagsBefore(i) !== STORED) buildOne(i);
+      if (asksForFlags && i < work.length && flagsBefore(i) !== STORED) buildOne(i);
     });
   }
 
@@ -159,7 +173,7 @@ export class RegionLayout {
   private deferStores(): void {
     this.blocks.forEach(({ start, written, departures }, i) => {
       const { instructions, flags, unsteady } = this.parts[i] as BlockParts;
-      if (unsteady === undefined || i === this.headAfresh) return;
+      if (unsteady === undefined || this.indexOf.get(start) !== i) return;
       if (!departures.some(({ way }) => way.kind === "to" && way.at === start)) return;
       const missing = difference(written, this.kept[i] as RegisterSet);
       if (missing.x !== 0 || missing.v !== 0) return;
@@ -172,7 +186,7 @@ export class RegionLayout {
 
   /** The block that an entry leads to. */
   protected entryBlock(at: number): number {
-    return (at === this.source.head ? this.headAfresh : undefined) ?? (this.indexOf.get(at) as number);
+    return this.afresh.get(at) ?? (this.indexOf.get(at) as number);
   }
 
   /** The block that begins at `at`, where control may stay in the region. */

@@ -7,7 +7,7 @@ import type { Operand } from "../../isa/pattern.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import { Control, type FunctionBuilder, type Linker, type Statement } from "../ir/function.js";
 import { floatAlone } from "../ir/lanes.js";
-import { type F32, F64, type I32, type I64, type V128 } from "../ir/value.js";
+import { type F32, F64, type I32, type I64, type Node, type V128 } from "../ir/value.js";
 import { CPU, PAGE_SIZE } from "../layout.js";
 import { OPS } from "../wasm/opcodes.js";
 import { AccessBuilder } from "./access-builder.js";
@@ -21,6 +21,14 @@ const SP_SLOT = 32;
 const SP_BIT = 31;
 
 type ScalarLetter = "d" | "f";
+
+/** The 32 bits that a block wrote to a W register, and where a local gets them if they are asked for. */
+interface WrittenHalf {
+  readonly n: number;
+  readonly node: Node;
+  readonly place: Statement[];
+  local: number | undefined;
+}
 
 /** What a block knows of V registers as scalars. */
 export interface Scalars {
@@ -74,6 +82,10 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
   protected spAligned = false;
   protected firstUses: FirstUse[] = [];
   protected scalars: Scalars = NO_SCALARS;
+  /** Registers that the block has written as W registers; and reads of such registers. */
+  private halves: (WrittenHalf | undefined)[] = [];
+  private readonly halfReads = new Map<Node, WrittenHalf>();
+  private readonly halfLocals = new Map<number, number>();
   /** As it was when the current instruction began. */
   protected scalarsBefore = NO_SCALARS;
   /** Of a block that stores what it writes where it is left only. */
@@ -155,7 +167,38 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     const value = this.readLocal(this.xLocal(n), "l") as I64;
     this.noteRead(n, value);
     this.roundWrites?.read(n, value.node);
+    const half = this.halves[n];
+    if (half) this.halfReads.set(value.node, half);
     return value;
+  }
+
+  override knownHalf(node: Node): I32 | undefined {
+    const half = this.halfReads.get(node);
+    if (half === undefined) return undefined;
+    const { n } = half;
+    if (half.local === undefined) {
+      const local = this.halfLocals.get(n) ?? this.newLocal("i");
+      this.halfLocals.set(n, local);
+      half.local = local;
+      half.place.push(...this.nest(() => this.writeLocal(local, this.wrap(half.node))));
+    }
+    const value = this.local32(half.local);
+    this.noteRead(n, value);
+    this.roundWrites?.read(n, value.node);
+    return value;
+  }
+
+  /** What a W register is written with, if it is one and surely is. */
+  private writtenHalf(n: number, { node: { opcode, args } }: I64): WrittenHalf | undefined {
+    const [node] = args;
+    if (!this.certain || node === undefined || opcode !== OPS["i64.extend_i32_u"][0]) return undefined;
+    return { n, node, place: this.placeholder(), local: undefined };
+  }
+
+  /** A block begins. */
+  protected beginRegisters(): void {
+    this.halves = [];
+    this.halfReads.clear();
   }
 
   private set(n: number, value: I64): void {
@@ -165,6 +208,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     this.ownX |= bit;
     if (n === SP_BIT) this.spAligned &&= this.keepsAlignment(value);
     this.noteAddress(n, value);
+    this.halves[n] = this.writtenHalf(n, value);
     this.roundWrites?.write(n, this.certain ? value.node : undefined);
     this.writeLocal(this.xLocal(n), value);
   }

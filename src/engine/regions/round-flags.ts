@@ -7,7 +7,7 @@ import type { FlagSource } from "../flags.js";
 import type { FunctionBuilder } from "../ir/function.js";
 import { is } from "../ir/peephole.js";
 import type { I64, Node, Value } from "../ir/value.js";
-import { CONTROL, type OpName } from "../wasm/opcodes.js";
+import type { OpName } from "../wasm/opcodes.js";
 import type { SourceLetter } from "./flag-state.js";
 
 /** A value by registers, of which `register` gives those that a round begins with. */
@@ -74,34 +74,39 @@ class Recipes {
     return (register) => register(n);
   }
 
+  /** The same as what `node` is: a register, or what a W register holds. */
+  private registerAs(n: number, node: Node): Recipe {
+    const wide = this.register(n);
+    return node.type === "i" ? (register) => (wide(register) as I64).wrap() : wide;
+  }
+
   /** A value that a register has now. */
   private written(node: Node, low: boolean): Recipe | undefined {
     const n = this.last.findIndex(
-      (value) => value !== undefined && (value === node || (low && lowHalf(value) === node)),
+      (value) => value !== undefined && (value === node || wordOf(value) === node || (low && lowHalf(value) === node)),
     );
-    return n < 0 ? undefined : this.register(n);
+    return n < 0 ? undefined : this.registerAs(n, node);
   }
 
   /** A register that was read: as it still is, or as what was made of it by an addition says. */
   private read(node: Node, low: boolean): Recipe | undefined {
-    if (node.opcode !== CONTROL["local.get"]) return undefined;
-    const [n, count] = this.reads.get(node) ?? [];
+    const [n, count] = this.reads.get(is(node, "i32.wrap_i64") ? (node.args[0] as Node) : node) ?? [];
     if (n === undefined) return undefined;
-    if (this.counts[n] === count) return this.register(n);
+    if (this.counts[n] === count) return this.registerAs(n, node);
+    const type = node.type === "i" ? "i32" : "i64";
     for (const [m, value] of this.last.entries()) {
-      const sum = value && (low ? (lowHalf(value) ?? value) : value);
+      const sum = value && (type === "i32" ? wordOf(value) : low ? (lowHalf(value) ?? value) : value);
+      const [a, b] = sum?.args ?? [];
       // Nor a value that was added to itself: it would be asked for what is asked for here.
-      if (
-        sum === undefined ||
-        sum.args[0] !== node ||
-        sum.args[1] === node ||
-        !(is(sum, "i64.add") || is(sum, "i64.sub"))
-      )
-        continue;
-      const other = this.of(sum.args[1] as Node, low);
-      if (other === undefined) continue;
-      const now = this.register(m);
-      const inverse = is(sum, "i64.add") ? "i64.sub" : "i64.add";
+      if (sum === undefined || a === undefined || b === undefined || !isSame(a, node) || isSame(b, node)) continue;
+      const inverse: OpName | undefined = is(sum, `${type}.add`)
+        ? `${type}.sub`
+        : is(sum, `${type}.sub`)
+          ? `${type}.add`
+          : undefined;
+      const other = inverse === undefined ? undefined : this.of(b, low);
+      if (inverse === undefined || other === undefined) continue;
+      const now = this.registerAs(m, node);
       return (register) => this.fb.op(inverse, now(register), other(register));
     }
     return undefined;
@@ -123,8 +128,15 @@ class Recipes {
   }
 }
 
+/** Of a W register's value, the 32 bits. */
+const wordOf = (value: Node): Node | undefined => (is(value, "i64.extend_i32_u") ? value.args[0] : undefined);
+
+/** Values that were read, or cut off what was read, are made anew each time. */
+const isSame = (a: Node, b: Node): boolean =>
+  a === b || (is(a, "i32.wrap_i64") && is(b, "i32.wrap_i64") && a.args[0] === b.args[0]);
+
 /** Of a W register's value, that of which it is the low half. */
 function lowHalf(value: Node): Node | undefined {
-  const inner = is(value, "i64.extend_i32_u") ? value.args[0] : undefined;
+  const inner = wordOf(value);
   return inner && is(inner, "i32.wrap_i64") ? inner.args[0] : undefined;
 }

@@ -125,11 +125,12 @@ export function divideSigned(b: Builder, sf: number, n: Operand, m: Operand): I6
     );
   }
   const [x, y] = [b.W(n), b.W(m)];
-  return b.choose(
+  const quotient = b.choose(
     y.add(1).leU(1),
-    () => x.neg().and(y).toI64U(),
-    () => x.divS(y).toI64U(),
+    () => x.neg().and(y),
+    () => x.divS(y),
   );
+  return quotient.toI64U();
 }
 
 export function divideUnsigned(b: Builder, sf: number, n: Operand, m: Operand): I64 {
@@ -142,9 +143,10 @@ export function divideUnsigned(b: Builder, sf: number, n: Operand, m: Operand): 
     );
   }
   const [x, y] = [b.W(n), b.W(m)];
-  return b.choose(
+  const quotient = b.choose(
     y.eqz(),
-    () => y.toI64U(),
-    () => x.divU(y).toI64U(),
+    () => y,
+    () => x.divU(y),
   );
+  return quotient.toI64U();
 }

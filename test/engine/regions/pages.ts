@@ -1,6 +1,6 @@
 /** Code by pages, as the compiler sees it. */
 import { allForms } from "../../../src/engine/interpreter/forms.js";
-import { discover, type KnownRegion, type PageCode } from "../../../src/engine/regions/discover.js";
+import { discover, type KnownRegion, type PageCode, type Pages } from "../../../src/engine/regions/discover.js";
 
 export const WARM = 10;
 const FORMS = allForms();
@@ -17,13 +17,11 @@ interface Known {
   readonly regions?: Readonly<Record<number, KnownRegion>>;
 }
 
-/** What a region at `head` has; the code is pages by distance, all of it executed. */
-export function discovered(
-  code: Readonly<Record<number, readonly number[]>>,
-  { heat = {}, targets = [], entries = [], regions = {} }: Known,
-  head = 0,
-) {
-  const pages = (distance: number): PageCode | undefined => {
+type Code = Readonly<Record<number, readonly number[]>>;
+
+/** The code is pages by distance, all of it executed. */
+export function pagesOf(code: Code, { heat = {}, targets = [], entries = [], regions = {} }: Known): Pages {
+  return (distance: number): PageCode | undefined => {
     const words = code[distance];
     const at = (slot: number): number => distance * 1024 + slot;
     return (
@@ -40,5 +38,7 @@ export function discovered(
       }
     );
   };
-  return discover(pages, head, WARM);
 }
+
+/** What a region at `head` has. */
+export const discovered = (code: Code, known: Known, head = 0) => discover(pagesOf(code, known), head, WARM);

@@ -2,17 +2,23 @@
 import { expect, it } from "vitest";
 import type { FlagSource } from "../../../src/engine/flags.js";
 import { FunctionBuilder, type Linker } from "../../../src/engine/ir/function.js";
-import type { I64 } from "../../../src/engine/ir/value.js";
+import type { I32, I64 } from "../../../src/engine/ir/value.js";
 import { RoundWrites } from "../../../src/engine/regions/round-flags.js";
 
 const fb = new FunctionBuilder({} as Linker, "", "");
 const found = Array.from({ length: 4 }, () => fb.newLocal("l"));
+const halves = found.map(() => fb.newLocal("i"));
 
 /** A round's registers. */
 class Round {
   readonly writes = new RoundWrites();
   read(n: number): I64 {
     const value = fb.readLocal(found[n] as number, "l") as I64;
+    this.writes.read(n, value.node);
+    return value;
+  }
+  readHalf(n: number): I32 {
+    const value = fb.readLocal(halves[n] as number, "i") as I32;
     this.writes.read(n, value.node);
     return value;
   }
@@ -64,6 +70,36 @@ it.each<[string, (round: Round) => FlagSource, readonly bigint[], unknown]>([
     },
     [99n, 0n, 9n],
     [9n, undefined],
+  ],
+  [
+    "cmp w0, w1, of which w0 was written as 32 bits and is read as such",
+    (r) => {
+      r.write(0, r.read(0).wrap().rotr(3).toI64U());
+      return { op: "difference", x: r.readHalf(0), y: r.read(1).wrap() };
+    },
+    [0x1_0000_0005n, 7n],
+    [5, 7],
+  ],
+  [
+    "adds w0, w0, w1: a sum of 32 bits, one of whose operands was cut off",
+    (r) => {
+      const [whole, y] = [r.read(0), r.readHalf(1)];
+      const x = whole.wrap();
+      r.write(0, whole.wrap().add(y).toI64U());
+      return { op: "sum", x, y };
+    },
+    [3n, 5n],
+    [-2, 5],
+  ],
+  [
+    "subs w0, w0, w1, of registers written as 32 bits",
+    (r) => {
+      const [x, y] = [r.readHalf(0), r.readHalf(1)];
+      r.write(0, x.sub(y).toI64U());
+      return { op: "difference", x, y };
+    },
+    [3n, 5n],
+    [8, 5],
   ],
   [
     "a comparison with what was loaded",
