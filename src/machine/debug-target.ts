@@ -395,16 +395,20 @@ export class MachineTarget implements DebugTarget, DebugHooks {
   reset(): void {
     const { ended } = this.machine;
     if (ended !== undefined && !this.keeps(ended)) return;
-    this.machine.setPaused(true);
-    this.machine.reset();
+    this.startOver();
     this.stand({ vcpu: 0, reason: { kind: "reset" } });
   }
 
   /** A machine that runs while no client is attached does so again from power-on. */
   private resetRunning(): void {
+    this.startOver();
+    this.machine.setPaused(false);
+  }
+
+  /** Power-on, where the machine is held. */
+  private startOver(): void {
     this.machine.setPaused(true);
     this.machine.reset();
-    this.machine.setPaused(false);
   }
 
   /** A semihosting call: the machine stands until the client has answered, or is gone. */

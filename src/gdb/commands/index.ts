@@ -18,7 +18,7 @@ import { moves, vCont } from "./resume.js";
 import { qCRC, qSearch } from "./search.js";
 import { passSignals, threadEvents } from "./signals.js";
 import { qSupported } from "./supported.js";
-import { qOffsets, qSymbol } from "./symbols.js";
+import { qSymbol } from "./symbols.js";
 import { catchSyscalls } from "./syscalls.js";
 import { qGetTLSAddr } from "./thread-local.js";
 import { currentThread, firstThreads, furtherThreads, selectThread, threadAlive, threadExtraInfo } from "./threads.js";
@@ -68,7 +68,6 @@ const rows: readonly Command[] = [
   passSignals,
   threadEvents,
   catchSyscalls,
-  qOffsets,
   qSymbol,
   qAttached,
   vAttach,

@@ -71,9 +71,14 @@ function frame(mark: number, payload: Uint8Array | string): Uint8Array {
     sum += Mark.run + COUNT_BIAS + coded;
     at += coded;
   }
-  out[length++] = Mark.end;
+  return finish(out, length, sum);
+}
+
+/** The packet whose first `length` bytes are in `out`: the end and the checksum are added. */
+export function finish(out: Buffer, length: number, sum: number): Uint8Array {
   const digits = DIGIT_PAIRS[sum & 0xff] as number;
-  out[length++] = digits & 0xff;
-  out[length++] = digits >> 8;
-  return out.subarray(0, length);
+  out[length] = Mark.end;
+  out[length + 1] = digits & 0xff;
+  out[length + 2] = digits >> 8;
+  return out.subarray(0, length + 3);
 }

@@ -3,7 +3,7 @@
  * tens of megabytes at a time (GDB manual, appendix "Remote Protocol", section "Overview").
  */
 
-import { Mark } from "./frame.js";
+import { finish, Mark } from "./frame.js";
 import { DIGIT_PAIRS } from "./hex.js";
 import { COUNT_BIAS, codable, MAX_REPEATS, MIN_REPEATS } from "./run-length.js";
 
@@ -52,9 +52,5 @@ export function encodeHexPacket({ bytes }: HexBytes): Uint8Array {
     sum += high + low;
     at++;
   }
-  out[length++] = Mark.end;
-  const checksum = DIGIT_PAIRS[sum & 0xff] as number;
-  out[length++] = checksum & 0xff;
-  out[length++] = checksum >> 8;
-  return out.subarray(0, length);
+  return finish(out, length, sum);
 }
