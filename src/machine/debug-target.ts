@@ -177,6 +177,10 @@ export class MachineTarget implements DebugTarget, DebugHooks {
     return this.catches.access(core, encoding, isRead, rt);
   }
 
+  watches(isWrite: boolean): boolean {
+    return this.watchpoints.watching(isWrite).length > 0;
+  }
+
   /** The write has been made, the vCPU that told the device to make it ends its instruction. */
   deviceAccess(address: number, size: number, isWrite: boolean, by = "a device"): void {
     const watches = this.watchpoints.watching(isWrite);

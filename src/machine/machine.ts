@@ -120,6 +120,8 @@ export interface DebugHooks {
   returned(core: Core): boolean;
   /** MRS or MSR of a register in `caughtSysregs` (by 15-bit encoding): true to stop before it. */
   sysregCaught(core: Core, encoding: number, isRead: boolean, rt: number): boolean;
+  /** Whether any memory is watched for writes, or for being read. */
+  watches(isWrite: boolean): boolean;
   /** A device, or who else is named, has read or written memory by itself; physical address and bytes. */
   deviceAccess(address: number, size: number, isWrite: boolean, by?: string): void;
   /** A vCPU was switched on or off, or the machine is about to be at power-on again. */
@@ -138,6 +140,7 @@ const NO_DEBUGGER: DebugHooks = {
   caught: () => false,
   returned: () => false,
   sysregCaught: () => false,
+  watches: () => false,
   deviceAccess() {},
   powerChanged() {},
   paused() {},

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { formatEndpoint, parseEndpoint } from "../../src/gdb/index.js";
 import { loadKernelFile, loadMachineDescription, Machine } from "../../src/index.js";
 import { gdb } from "../gdb/gdb-client.js";
@@ -71,7 +71,7 @@ end:
 none: .asciz "/nowhere/x/y"
 `;
 
-async function start(text: string, directory?: string) {
+async function start(text: string, { directory, wait = true }: { directory?: string; wait?: boolean } = {}) {
   const program = assemble(text);
   const uart: number[] = [];
   let type: (bytes: Uint8Array) => void = () => undefined;
@@ -88,7 +88,7 @@ async function start(text: string, directory?: string) {
     noReboot: true,
     semihosting: { commandLine: "", ...(directory === undefined ? {} : { directory }) },
   });
-  const place = formatEndpoint(await machine.listenGdb(parseEndpoint("0"), { wait: true }));
+  const place = formatEndpoint(await machine.listenGdb(parseEndpoint("0"), { wait }));
   onTestFinished(() => machine.close());
   return {
     machine,
@@ -137,7 +137,7 @@ it("uses the debugger's files, and tells it the exit status", async () => {
 it("leaves them alone when it is told to", async () => {
   const directory = mkdtempSync(join(tmpdir(), "trapframe-native-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
-  const { program, place, ended, console } = await start(source("made"), directory);
+  const { program, place, ended, console } = await start(source("made"), { directory });
   const text = await gdb(place, ["monitor semihosting native", "monitor semihosting", "continue"], {
     symbols: program.file,
   });
@@ -209,16 +209,18 @@ block: .space 16
 });
 
 it("has a console that is the debugger's while there is one, and the machine's own before and after", async () => {
-  const { program, place, ended, console } = await start(`
+  const body = `
       adr   x1, opening
       mov   w0, #1
       hlt   #0xf000
       adr   x1, block
       str   x0, [x1]
-      mov   x19, #3
+      mov   x19, #4
+      mov   x20, #0
 next: mov   w0, #5
       hlt   #0xf000
 here: sub   x19, x19, #1
+hold: cbz   x20, hold             // GDB lets it go on
       cbnz  x19, next
       adr   x1, status
       mov   w0, #0x18
@@ -229,15 +231,12 @@ block: .quad 0, text, 5
 status: .quad 0x20026, 7
 name: .ascii ":tt"
 text: .ascii "said\\n"
-`);
-  const text = await gdb(
-    place,
-    ["break here", "continue", "monitor semihosting native", "continue", "delete", "detach"],
-    {
-      symbols: program.file,
-    },
-  );
+`;
+  const { program, place, ended, console } = await start(body, { wait: false });
+  await vi.waitFor(() => expect(console()).toBe("said\n"), 30_000);
+  const commands = ["set var $x20 = 1", "break here", "continue", "monitor semihosting native", "continue"];
+  const text = await gdb(place, [...commands, "delete", "detach"], { symbols: program.file });
   expect(text.match(/^said$/gm)).toHaveLength(1);
   expect((await ended).status).toBe(7);
-  expect(console()).toBe("said\nsaid\n");
+  expect(console()).toBe("said\nsaid\nsaid\n");
 });

@@ -100,6 +100,8 @@ buffer: .space 32
     { name: "SYS_WRITE0", operation: 4, argument: "text", label: "text", watched: [8, 8], size: 9, hit: 8n },
     { name: "SYS_WRITE0", operation: 4, argument: "text", label: "text", watched: [9, 8], size: 0, hit: 0n },
     { name: "SYS_WRITE", operation: 5, argument: "block", label: "text", watched: [5, 1], size: 0, hit: 0n },
+    // A long text is read in pieces, which are one reading.
+    { name: "SYS_WRITE0", operation: 4, argument: "over", label: "over", watched: [0, 9], size: 9, hit: 0n },
   ])("and what it reads: $name, $watched of $label", async ({ operation, argument, label, watched, size, hit }) => {
     const program = assemble(`
       adr   x1, opened
@@ -116,6 +118,9 @@ block:  .quad 1, text, 5
         .space 8
 console: .ascii ":tt"
 text:   .asciz "read me!"
+        .balign 64
+        .space 60
+over:   .asciz "read me!"
         .space 16
 `);
     const machine = await Rig.create(program, { semihosting: { commandLine: "" } });
@@ -134,6 +139,23 @@ text:   .asciz "read me!"
     });
     expect("text" in stop.reason && stop.reason.text).toContain(`a semihosting call has read ${size} bytes at`);
     expect(machine.pc()).toBe(program.at("told"));
+  });
+
+  it("and what it reads is looked up only where something is watched", async () => {
+    const program = assemble(`
+      adr   x1, text
+      mov   w0, #4                // SYS_WRITE0
+      hlt   #0xf000
+end:  b     .
+text:   .asciz "read me!"
+`);
+    const rig = await Rig.create(program, { semihosting: { commandLine: "" } });
+    const told = vi.spyOn(rig.machine.debug, "deviceAccess");
+    rig.point({ kind: "write", address: program.at("text"), length: 8 });
+    rig.break("end");
+    expect((await rig.continue()).reason.kind).toBe("breakpoint");
+    expect(rig.console).toBe("read me!");
+    expect(told).not.toHaveBeenCalled();
   });
 
   it.each<[WatchKind, number, number]>([

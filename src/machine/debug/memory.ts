@@ -39,13 +39,19 @@ const PRIVILEGED: Readonly<Record<number, number>> = {
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 
+/** Who hears of memory that is written, or said to have been read. */
+export interface AccessListener {
+  /** Whether it would make anything of a write, or of a reading. */
+  hears(isWrite: boolean): boolean;
+  touched(pa: bigint, size: number, isWrite: boolean): void;
+}
+
 export class DebugMemory {
   view: View = "current";
 
-  /** `touched` hears of memory that is written, or said to have been read: the physical address, and how many bytes. */
   constructor(
     private readonly machine: Machine,
-    private readonly touched?: (pa: bigint, size: number, isWrite: boolean) => void,
+    private readonly listener?: AccessListener,
   ) {}
 
   /** The readable bytes from `address` on, at least one and at most `length`, or why there is none. */
@@ -75,15 +81,17 @@ export class DebugMemory {
       parts.push({ pa: place.pa, bytes: bytes.subarray(done, done + size) });
     }
     for (const part of parts) this.machine.engine.writePhysical(part.pa, part.bytes);
-    for (const part of parts) this.touched?.(part.pa, part.bytes.length, true);
+    for (const part of parts) this.listener?.touched(part.pa, part.bytes.length, true);
     return undefined;
   }
 
   /** Bytes were read for the guest. Whoever reads to look says nothing. */
   haveRead(vcpu: Vcpu, address: bigint, length: number): void {
+    // Finding out where they are takes a walk through the tables.
+    if (this.listener?.hears(false) !== true) return;
     for (const { va, size } of piecesOf(address, length)) {
       const place = this.locate(vcpu, va);
-      if (!(place instanceof TargetError) && place.kind === "ram") this.touched?.(place.pa, size, false);
+      if (!(place instanceof TargetError) && place.kind === "ram") this.listener.touched(place.pa, size, false);
     }
   }
 

@@ -53,9 +53,10 @@ export function attachSemihosting(options: SemihostingOptions, place: Semihostin
     take: (length) => place.input.take(length),
   };
   const semihosting = new Semihosting(options, {
-    memory: new DebugMemory(machine, (pa, size, isWrite) =>
-      machine.debug.deviceAccess(Number(pa), size, isWrite, "a semihosting call"),
-    ),
+    memory: new DebugMemory(machine, {
+      hears: (isWrite) => machine.debug.watches(isWrite),
+      touched: (pa, size, isWrite) => machine.debug.deviceAccess(Number(pa), size, isWrite, "a semihosting call"),
+    }),
     console: { write: (...args) => console.write(...args), take: (length) => console.take(length) },
     epoch,
     now: () => machine.scheduler.now() * NANOSECONDS_PER_INSTRUCTION,

@@ -73,18 +73,20 @@ export function nameAt(caller: Caller, address: bigint, length: bigint): string 
 
 const nameField = (caller: Caller, n: number): string => nameAt(caller, field(caller, n), field(caller, n + 1));
 
-/** The bytes before a NUL, a piece at a time; memory that ends before it is a fault. */
+/** The bytes before a NUL, a piece at a time; memory that ends before it is a fault. They are read as one. */
 function* untilNul(caller: Caller): Generator<Uint8Array> {
-  // Pieces end where a page may: what is behind it need not be there.
-  for (let at = caller.argument; ; ) {
-    const piece = caller.peek(at, 64 - Number(at & 63n));
-    const end = piece.indexOf(0);
-    if (end >= 0) {
-      yield caller.read(at, end + 1).subarray(0, end);
-      return;
+  let length = 0;
+  try {
+    for (let end = -1; end < 0; ) {
+      const at = caller.argument + BigInt(length);
+      // Pieces end where a page may: what is behind it need not be there.
+      const piece = caller.peek(at, 64 - Number(at & 63n));
+      end = piece.indexOf(0);
+      length += end < 0 ? piece.length : end + 1;
+      yield end < 0 ? piece : piece.subarray(0, end);
     }
-    yield caller.read(at, piece.length);
-    at += BigInt(piece.length);
+  } finally {
+    caller.read(caller.argument, length);
   }
 }
 
