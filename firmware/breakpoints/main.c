@@ -1,4 +1,6 @@
-/* Breakpoints, watchpoints and software step that a guest sets for itself (DDI 0487, D2 "AArch64 Self-hosted Debug"). */
+/*
+ * Breakpoints, watchpoints and software step that a guest sets for itself (DDI 0487, D2 "AArch64 Self-hosted Debug").
+ */
 #include "groups.h"
 
 void main(void *device_tree)

@@ -133,8 +133,8 @@ void watched_accesses(void)
 }
 
 /*
- * Cache maintenance by address: of all of it DC IVAC alone can hit, as a store, unless it is treated as a NOP (D2.9.6.2),
- * which it is on CPUs without caches.
+ * Cache maintenance by address: of all of it DC IVAC alone can hit, as a store, unless it is treated as a NOP
+ * (D2.9.6.2), which it is on CPUs without caches.
  */
 void watched_maintenance(void)
 {

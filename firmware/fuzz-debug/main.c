@@ -1,7 +1,7 @@
 /*
- * Random self-hosted debug (DDI 0487, D2): breakpoints, watchpoints and steps of all kinds at once, and a few instructions
- * at some level below EL3: a line says which, and what exceptions came. The guest "breakpoints" has each by itself; here is
- * which of several goes first, and whose they are.
+ * Random self-hosted debug (DDI 0487, D2): breakpoints, watchpoints and steps of all kinds at once, and a few
+ * instructions at some level below EL3: a line says which, and what exceptions came. The guest "breakpoints" has each
+ * by itself; here is which of several goes first, and whose they are.
  */
 #include "../breakpoints/groups.h"
 #include "../fuzz/fuzz.h"
@@ -27,7 +27,9 @@ u64 enter(u64 pstate, const void *code, u64 x0, u64 x1, u64 x2, u64 x3);
 /* DBGBCR.BT */
 enum { ADDRESS = 0, LINKED = 1, CONTEXT = 2, LINKED_CONTEXT = 3, VMID = 8, LINKED_VMID = 9, VMID_CONTEXT = 10 };
 
-/* What "PMC, HMC, SSC" of a breakpoint, or PAC of a watchpoint, may be: table "Summary of PMC, HMC, and SSC encodings". */
+/*
+ * What "PMC, HMC, SSC" of a breakpoint, or PAC of a watchpoint, may be: table "Summary of PMC, HMC, and SSC encodings".
+ */
 static const struct {
     u8 hmc, ssc, pmc;
 } levels[] = {

@@ -1,6 +1,6 @@
 /*
- * Random commands to the ITS and LPIs of four redistributors (IHI 0069, chapter 5): a case is a sequence over tables of a
- * random shape, and behind each step a line shows the queue, the CPU interface and what is in the pending tables.
+ * Random commands to the ITS and LPIs of four redistributors (IHI 0069, chapter 5): a case is a sequence over tables of
+ * a random shape, and behind each step a line shows the queue, the CPU interface and what is in the pending tables.
  */
 #include "../fuzz/fuzz.h"
 #include "../fuzz/held.h"
@@ -267,7 +267,10 @@ static void print_state(void)
     print("\n");
 }
 
-/* A table of pages of some size, flat or with a second level, of which one page is there for each of the first two entries. */
+/*
+ * A table of pages of some size, flat or with a second level, of which one page is there for each of the first two
+ * entries.
+ */
 static u64 draw_table(u64 flat, u64 level1, u64 level2)
 {
     u64 code = draw_below(3);

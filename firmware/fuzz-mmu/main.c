@@ -21,8 +21,8 @@ static struct space image, stage2;
 int is_max;
 
 /*
- * Says whether it read, wrote or branched, and came to no exception. There is no AT of writing where hardware manages the
- * dirty state: QEMU's sets it, which it may not ("Hardware management of the dirty state").
+ * Says whether it read, wrote or branched, and came to no exception. There is no AT of writing where hardware manages
+ * the dirty state: QEMU's sets it, which it may not ("Hardware management of the dirty state").
  */
 static int one_access(u64 va, int bits, int dirty_state)
 {

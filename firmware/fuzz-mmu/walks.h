@@ -44,8 +44,8 @@ void write_descriptor(u64 *at, u64 descriptor);
 u64 draw_leaf(void);
 u64 draw_stage2_leaf(void);
 /*
- * Writes the walk of `va` to a page or block of `leaf` at `output`, from an entry of `root` on; sometimes an entry on the
- * way is invalid.
+ * Writes the walk of `va` to a page or block of `leaf` at `output`, from an entry of `root` on; sometimes an entry on
+ * the way is invalid.
  */
 void write_walk(const struct space *space, u64 *root, u64 va, u64 output, int leaf);
 /* What hardware has made of the descriptors, which are then as they were. */

@@ -1,7 +1,7 @@
 /*
- * Random steps on the Performance Monitors (DDI 0487, D13): a case is a sequence of accesses by EL3 and the levels below,
- * in both Security states, and behind each a line shows every register. Counters count software increments, which are the
- * same number on any machine, or cycles, of which is only shown whether they were counted.
+ * Random steps on the Performance Monitors (DDI 0487, D13): a case is a sequence of accesses by EL3 and the levels
+ * below, in both Security states, and behind each a line shows every register. Counters count software increments,
+ * which are the same number on any machine, or cycles, of which is only shown whether they were counted.
  */
 #include "../fuzz/fuzz.h"
 #include "gic.h"
@@ -279,8 +279,8 @@ static void spend_time(void)
 }
 
 /*
- * Which of the counters count cycles at the level. On the way there and back they may as well: less than in the loop, but
- * for a first time in which a machine is busy with itself.
+ * Which of the counters count cycles at the level. On the way there and back they may as well: less than in the loop,
+ * but for a first time in which a machine is busy with itself.
  */
 static u64 counting(u32 watched)
 {
@@ -304,8 +304,8 @@ static u64 counting(u32 watched)
 }
 
 /*
- * Whether each counter of cycles counts at the step's level: bits, and above them whether it does when the controls of EL2
- * and EL3 are others. In between, that what was counted before the change stays.
+ * Whether each counter of cycles counts at the step's level: bits, and above them whether it does when the controls of
+ * EL2 and EL3 are others. In between, that what was counted before the change stays.
  */
 static u64 step_count(u32 about)
 {

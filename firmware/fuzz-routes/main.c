@@ -1,7 +1,7 @@
 /*
- * Random exception returns with interrupts pending (DDI 0487, D1.3): a case has random controls of routing, physical and
- * virtual interrupts that wait, and an SPSR of any kind, legal or not. A line shows what was taken, where and with which
- * PSTATE, of an instruction or two behind the return.
+ * Random exception returns with interrupts pending (DDI 0487, D1.3): a case has random controls of routing, physical
+ * and virtual interrupts that wait, and an SPSR of any kind, legal or not. A line shows what was taken, where and with
+ * which PSTATE, of an instruction or two behind the return.
  */
 #include "../fuzz/fuzz.h"
 #include "gic.h"
@@ -62,8 +62,8 @@ static u64 draw_spsr(void)
 }
 
 /*
- * An illegal return leaves TCO, DIT, UAO, SSBS and BTYPE UNKNOWN (SetPSTATEFromSPSR); PAN is shown apart, and taken from
- * the SPSR.
+ * An illegal return leaves TCO, DIT, UAO, SSBS and BTYPE UNKNOWN (SetPSTATEFromSPSR); PAN is shown apart, and taken
+ * from the SPSR.
  */
 static void print_pan(u64 *spsr)
 {

@@ -1,8 +1,8 @@
 /*
- * Random states of all trap controls of EL1 and EL2 together, and of EL3 if that is where the guest was entered; in each
- * one system register or instruction at a level below (DDI 0487, D1.3.8 "Configurable instruction controls"): a line
- * says which, in which state, and what exceptions came.
- * The guest "traps" has every control by itself; here is which of several goes first.
+ * Random states of all trap controls of EL1 and EL2 together, and of EL3 if that is where the guest was entered; in
+ * each one system register or instruction at a level below (DDI 0487, D1.3.8 "Configurable instruction controls"): a
+ * line says which, in which state, and what exceptions came. The guest "traps" has every control by itself; here is
+ * which of several goes first.
  */
 #include "../fuzz/fuzz.h"
 #include "../traps/traps.h"

@@ -1,7 +1,7 @@
 /*
- * Random steps on the virtual CPU interface (IHI 0069, chapter 6): a case is a sequence of what a hypervisor does to the
- * list registers and ICH_*_EL2 and its guest, at EL1, to ICV_*. Behind each step a line shows both views, and what is
- * active in the physical GIC, whose interrupts a list register can end.
+ * Random steps on the virtual CPU interface (IHI 0069, chapter 6): a case is a sequence of what a hypervisor does to
+ * the list registers and ICH_*_EL2 and its guest, at EL1, to ICV_*. Behind each step a line shows both views, and what
+ * is active in the physical GIC, whose interrupts a list register can end.
  */
 #include "../fuzz/fuzz.h"
 #include "../fuzz/held.h"

@@ -1,6 +1,6 @@
 /*
- * Random accesses to the GIC by both Security states (IHI 0069, 4.6 and chapter 12): a case is a sequence, in which EL3,
- * Secure EL1 and Non-secure EL1 and EL2 read and write registers of the distributor, the redistributor and the CPU
+ * Random accesses to the GIC by both Security states (IHI 0069, 4.6 and chapter 12): a case is a sequence, in which
+ * EL3, Secure EL1 and Non-secure EL1 and EL2 read and write registers of the distributor, the redistributor and the CPU
  * interface. Behind each access a line shows what EL3 sees of all three groups.
  */
 #include "../fuzz/fuzz.h"

@@ -14,7 +14,10 @@ u64 draw_bits(u64 mask, int rarity);
 /* True once in n. */
 int one_in(u64 n);
 
-/* One of the things a case may do next, to what it is given or to something of its own choice; shown is what it returns. */
+/*
+ * One of the things a case may do next, to what it is given or to something of its own choice; shown is what it
+ * returns.
+ */
 struct step {
     const char *name;
     u64 (*act)(u32 about);
@@ -24,7 +27,10 @@ struct step {
 
 const struct step *draw_step(const struct step *steps, u32 count);
 
-/* So many steps, each about what `about` draws: a line with its name, what it was about and its value, and the state then. */
+/*
+ * So many steps, each about what `about` draws: a line with its name, what it was about and its value, and the state
+ * then.
+ */
 void take_steps(u32 length, const struct step *steps, u32 count, u32 (*about)(void), void (*print_state)(void));
 
 /*

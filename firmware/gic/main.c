@@ -1,6 +1,6 @@
 /*
- * The GIC's CPU interfaces: list registers and what EL1 sees of them, maintenance, traps, where interrupts of both groups
- * go (IHI 0069, chapters 4, 6 and 12; DDI 0487, D1.3.6 "Asynchronous exceptions").
+ * The GIC's CPU interfaces: list registers and what EL1 sees of them, maintenance, traps, where interrupts of both
+ * groups go (IHI 0069, chapters 4, 6 and 12; DDI 0487, D1.3.6 "Asynchronous exceptions").
  */
 #include "groups.h"
 

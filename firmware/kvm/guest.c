@@ -1,6 +1,7 @@
 /*
  * What runs inside KVM: a bare-metal program at EL1 that tries what a guest can make a hypervisor do, and prints what
- * came of it. No line depends on the time it took, so that the text is the same on every machine (test/boot/kvm.test.ts).
+ * came of it. No line depends on the time it took, so that the text is the same on every machine
+ * (test/boot/kvm.test.ts).
  */
 #include "guest.h"
 

@@ -67,7 +67,9 @@ u64 tcr1_of(const struct space *space);
 void el1_on(const struct space *space, u64 tcr_extra);
 void el1_off(void);
 
-/* RAM for the tests, aligned; pages say who they are: the word at 0 is the address | 0xabc, at 0x100 is `svc #0xfff0`. */
+/*
+ * RAM for the tests, aligned; pages say who they are: the word at 0 is the address | 0xabc, at 0x100 is `svc #0xfff0`.
+ */
 u64 arena_alloc(u64 size, u64 alignment);
 u64 marked_page(u64 size);
 void mark_page(u64 address);

@@ -23,7 +23,9 @@ static u64 tables[3][512] __attribute__((aligned(4096)));
 #define NS_TABLE BIT(63)
 #define USER BIT(6)
 
-/* 1 GiB blocks flat, but 0xc0000000 is a table of 2 MiB blocks: Secure RAM at 0, by NS = 0 and NS = 1 at 2 and 4 MiB. */
+/*
+ * 1 GiB blocks flat, but 0xc0000000 is a table of 2 MiB blocks: Secure RAM at 0, by NS = 0 and NS = 1 at 2 and 4 MiB.
+ */
 static void map(u64 table_bits)
 {
     tables[0][0] = 0 | BLOCK | AF;

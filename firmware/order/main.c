@@ -22,7 +22,9 @@ static void fill(void)
     asm volatile("dsb sy" ::: "memory");
 }
 
-/* Runs code on the page: what it leaves in x0, and what it changed in memory. The FP registers are looked at by UMOV. */
+/*
+ * Runs code on the page: what it leaves in x0, and what it changed in memory. The FP registers are looked at by UMOV.
+ */
 static void one(const char *name, const void *code, u64 offset)
 {
     fill();

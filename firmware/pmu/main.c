@@ -1,6 +1,6 @@
 /*
- * The Performance Monitors (DDI 0487, D13): registers and their masks, software increments, filters by level, overflow and
- * its interrupt, who may use them. Cycles are only looked at for whether they are counted.
+ * The Performance Monitors (DDI 0487, D13): registers and their masks, software increments, filters by level, overflow
+ * and its interrupt, who may use them. Cycles are only looked at for whether they are counted.
  */
 #include "gic.h"
 #include "runtime.h"

@@ -1,4 +1,6 @@
-/* Control flow protection: pointer authentication (FEAT_PAuth) and guarded pages (FEAT_BTI); DDI 0487, D8.9 and D8.4. */
+/*
+ * Control flow protection: pointer authentication (FEAT_PAuth) and guarded pages (FEAT_BTI); DDI 0487, D8.9 and D8.4.
+ */
 #include "groups.h"
 #include "runtime.h"
 

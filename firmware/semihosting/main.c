@@ -1,7 +1,7 @@
 /*
- * Every semihosting operation of AArch64 (Arm "Semihosting for AArch32 and AArch64", 2.0), with arguments that are right
- * and wrong; what they gave is printed on the UART. Files are made in the directory the host offers. Ends by SYS_EXIT
- * with status 42.
+ * Every semihosting operation of AArch64 (Arm "Semihosting for AArch32 and AArch64", 2.0), with arguments that are
+ * right and wrong; what they gave is printed on the UART. Files are made in the directory the host offers. Ends by
+ * SYS_EXIT with status 42.
  */
 #include "runtime.h"
 

@@ -13,7 +13,9 @@
 
 u64 enter(u64 pstate, const void *code, u64 x0, u64 x1, u64 x2, u64 x3);
 
-/* MSR or MRS with Rt 3. From EL1 the way home is by HVC: vectors of EL1 would be trapped themselves by some controls. */
+/*
+ * MSR or MRS with Rt 3. From EL1 the way home is by HVC: vectors of EL1 would be trapped themselves by some controls.
+ */
 static void put_code(u32 word, u64 level)
 {
     volatile u32 *code = (volatile u32 *)CODE_ADDRESS;
