@@ -597,6 +597,21 @@ const alignmentBeforeStage2 = defineFunction(
   },
 );
 
+const crossesPage = (va: I64, size: I32): I32 =>
+  va
+    .wrap()
+    .and(PAGE_SIZE - 1)
+    .add(size)
+    .gtU(PAGE_SIZE);
+
+/** The abort that walkFault says, of an access that goes wrong at one of its bytes; and back from the function. */
+function failAt(c: CpuView, context: I32, at: I64, size: I32, access: number): void {
+  const { fb } = c;
+  fb.call(alignmentBeforeStage2, c.base, context, at, size, fb.i32(access));
+  fb.call(abortAccess, c.base, at, c.get32(CPU.walkFault), fb.i32(access));
+  failed(fb, access === ACCESS.write);
+}
+
 /** Load of 1–16 bytes that missed: (cpu, VA, size, flags) → host address of the bytes, or 0 when abandoned. */
 export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, size, flags) => {
   const c = new CpuView(fb, cpu);
@@ -606,16 +621,8 @@ export const loadSlow = defineFunction("loadSlow", "ilii", "i", (fb, cpu, va, si
   checkAlignment(fb, c, va, size, flags, context, read);
   checkWatch(fb, c, context, va, size, ACCESS.read);
   const bounce = cpu.add(CPU.bounce);
-  const crosses = va
-    .wrap()
-    .and(PAGE_SIZE - 1)
-    .add(size)
-    .gtU(PAGE_SIZE);
-  const fail = (at: I64): void => {
-    fb.call(alignmentBeforeStage2, cpu, context, at, size, read);
-    fb.call(abortAccess, cpu, at, c.get32(CPU.walkFault), read);
-    failed(fb, false);
-  };
+  const crosses = crossesPage(va, size);
+  const fail = (at: I64): void => failAt(c, context, at, size, ACCESS.read);
   fb.if(crosses.eqz(), () => {
     const host = fb.call(resolve, cpu, context, va, read);
     fb.if(host.eq(FAILED), () => {
@@ -663,16 +670,8 @@ const storeBounce = defineFunction("storeBounce", "ilii", "i", (fb, cpu, va, siz
   checkWatch(fb, c, context, va, size, ACCESS.write);
   fb.if(fb.call(bigEndian, cpu), () => reverseBounce(fb, cpu, size, flags));
   const bounce = cpu.add(CPU.bounce);
-  const crosses = va
-    .wrap()
-    .and(PAGE_SIZE - 1)
-    .add(size)
-    .gtU(PAGE_SIZE);
-  const fail = (at: I64): void => {
-    fb.call(alignmentBeforeStage2, cpu, context, at, size, write);
-    fb.call(abortAccess, cpu, at, c.get32(CPU.walkFault), write);
-    failed(fb, true);
-  };
+  const crosses = crossesPage(va, size);
+  const fail = (at: I64): void => failAt(c, context, at, size, ACCESS.write);
   const misaligned = (at: I64): void => {
     c.set32(CPU.walkFault, FSC.alignment | FAULT.valid);
     fail(at);

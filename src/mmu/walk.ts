@@ -199,13 +199,7 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
       fb.if(d.eq(NO_DESCRIPTOR), () => fault(fb.i32(FSC.externalOnWalk)));
       const type = d.wrap().and(3);
       const last = level.get().eq(3);
-      fb.if(
-        d
-          .bit(0)
-          .eqz()
-          .or(last.and(type.eq(1))),
-        () => fault(fb.i32(FSC.translation)),
-      );
+      fb.if(isInvalid(d, type, last), () => fault(fb.i32(FSC.translation)));
       fb.brIf(leaf, last.or(type.eq(1)));
       base.set(d.and(ADDRESS_MASK).shrU(granule.toI64U()).shl(granule.toI64U()));
       level.set(level.get().add(1));
@@ -215,15 +209,8 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
     });
   });
   const d = descriptor.get();
-  // A block where the granule allows none (level 0; level 1 of 16K and 64K) is a Translation fault.
-  const blockAllowed = level.get().geU(granule.eq(12).select(fb.i32(1), fb.i32(2)));
-  fb.if(blockAllowed.eqz(), () => fault(fb.i32(FSC.translation)));
-  const wide = shift.get().toI64U();
-  const pa = d
-    .and(ADDRESS_MASK)
-    .shrU(wide)
-    .shl(wide)
-    .or(ipa.and(fb.i64(1).shl(wide).sub(1)));
+  fb.if(allowsBlock(fb, level.get(), granule).eqz(), () => fault(fb.i32(FSC.translation)));
+  const pa = outputOf(fb, d, shift.get(), ipa);
   fb.if(pa.shrU(outBits.toI64U()).ne(0), () => fault(fb.i32(FSC.addressSize)));
   const noAccessFlag = d.bit(10).eqz();
   fb.if(noAccessFlag.and(vtcr.bit(21).eqz()), () => fault(fb.i32(FSC.accessFlag)));
@@ -313,6 +300,27 @@ const forceMemory = defineFunction("forceMemory", "ii", "i", (fb, first, stage2)
   fb.if(firstDevice, () => fb.return(byte.and(12).or(SHAREABLE.outer << 8)));
   fb.return(normal(attr.eq(FWB.nonCacheable).select(fb.i32(NON_CACHEABLE), byte)));
 });
+
+/** A descriptor by its bits 1 and 0, at level 3 or before it: bit 0 clear, or a block at level 3. */
+const isInvalid = (d: I64, type: I32, last: I32): I32 =>
+  d
+    .bit(0)
+    .eqz()
+    .or(last.and(type.eq(1)));
+
+/** Whether a block, or a page, may be at a level: none is at level 0, and of 16K and 64K granules none at level 1. */
+const allowsBlock = (fb: FunctionBuilder, level: I32, granule: I32): I32 =>
+  level.geU(granule.eq(12).select(fb.i32(1), fb.i32(2)));
+
+/** The address that a descriptor of a page or block of 1 << shift bytes gives for `input`. */
+function outputOf(fb: FunctionBuilder, d: I64, shift: I32, input: I64): I64 {
+  const wide = shift.toI64U();
+  return d
+    .and(ADDRESS_MASK)
+    .shrU(wide)
+    .shl(wide)
+    .or(input.and(fb.i64(1).shl(wide).sub(1)));
+}
 
 /**
  * The physical address of something at an IPA of stage 1 (a descriptor or the output), through stage 2 where it is on.
@@ -535,13 +543,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
       fb.if(d.eq(NO_DESCRIPTOR), () => fault(fb.i32(FSC.externalOnWalk)));
       const type = d.wrap().and(3);
       const last = level.get().eq(3);
-      fb.if(
-        d
-          .bit(0)
-          .eqz()
-          .or(last.and(type.eq(1))),
-        () => fault(fb.i32(FSC.translation)),
-      );
+      fb.if(isInvalid(d, type, last), () => fault(fb.i32(FSC.translation)));
       fb.if(last.and(d.and(ADDRESS_MASK).shrU(outBits).ne(0)), () => fault(fb.i32(FSC.addressSize)));
       fb.brIf(leaf, last.or(type.eq(1)));
       fb.if(hpd.eqz(), () => tableBits.set(tableBits.get().or(d)));
@@ -555,14 +557,8 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     });
   });
   const d = descriptor.get();
-  const blockAllowed = level.get().geU(granule.eq(12).select(fb.i32(1), fb.i32(2)));
-  fb.if(blockAllowed.eqz(), () => fault(fb.i32(FSC.translation)));
-  const wide = shift.get().toI64U();
-  const ipa = d
-    .and(ADDRESS_MASK)
-    .shrU(wide)
-    .shl(wide)
-    .or(va.and(fb.i64(1).shl(wide).sub(1)));
+  fb.if(allowsBlock(fb, level.get(), granule).eqz(), () => fault(fb.i32(FSC.translation)));
+  const ipa = outputOf(fb, d, shift.get(), va);
   fb.if(ipa.shrU(outBits).ne(0), () => fault(fb.i32(FSC.addressSize)));
   const hardwareAccess = twoRanges.select(tcr.bit(39), tcr.bit(21));
   // HD is of effect with HA alone.
