@@ -86,10 +86,11 @@ export class Callees {
   }
 
   /**
-   * Where a function returns to that has its code without instruction `at` in place of a call; undefined for others.
+   * Where a function returns to that has its code without instruction `at` in place of a call; undefined for others, and
+   * where `from`, which leads there, is of another page: that leaves the region by a branch.
    */
-  behindCallOf(at: number): number | undefined {
-    return this.isCold(at) ? this.contextAt(at).call + 1 : undefined;
+  behindCallOf(at: number, from: number): number | undefined {
+    return this.isCold(at) && pageOf(at) === pageOf(from) ? this.contextAt(at).call + 1 : undefined;
   }
 
   /** Where the indirect branch at `at` led so often, by numbers in context 0. */

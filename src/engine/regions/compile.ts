@@ -334,9 +334,9 @@ class Region extends RegionLayout {
       this.goInside(block, index, at, kept);
       if (!crosses) return;
     }
-    const behind = this.behindCallOf(at);
-    if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), b.addressOf(at), b.i32(0));
-    else if (behind !== undefined) this.callRest(block, index, at, behind);
+    const behind = this.behindCallOf(at, block.start);
+    if (behind !== undefined) this.callRest(block, index, at, behind);
+    else if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), b.addressOf(at), b.i32(0));
     else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotAddress(at));
   }
 

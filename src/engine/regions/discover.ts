@@ -71,8 +71,8 @@ export interface Discovered {
   readonly entries: readonly number[];
   /** Instructions behind calls, where something else may come back to. */
   readonly returns: ReadonlySet<number>;
-  /** Where the function returns to, in place of whose call instruction `at` stands. */
-  readonly behindCallOf: (at: number) => number | undefined;
+  /** As Callees has it. */
+  readonly behindCallOf: Callees["behindCallOf"];
   /** Whether indirect branches may lead to several of its entries. */
   readonly dispatches: boolean;
 }
@@ -300,7 +300,7 @@ function discoverOnce(
     }
     blocks.push({ start, instructions, follows });
     for (const at of follows) {
-      const behind = callees.behindCallOf(at);
+      const behind = callees.behindCallOf(at, start);
       if (behind !== undefined) returns.add(behind);
     }
   }
@@ -312,7 +312,7 @@ function discoverOnce(
     blocks: blocks.map((block) => ({ ...block, unsteady: unsteady.get(block.start) })),
     entries: [...entries].filter((at) => found.has(at)),
     returns,
-    behindCallOf: (at) => callees.behindCallOf(at),
+    behindCallOf: (at, from) => callees.behindCallOf(at, from),
     dispatches,
     own,
     beside: ways?.regions ?? new Set(),

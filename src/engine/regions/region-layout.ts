@@ -200,14 +200,14 @@ export class RegionLayout {
     return way.kind === "indirect" || way.kind === "call" ? way.expected.filter((at) => this.indexOf.has(at)) : [];
   }
 
-  private successors({ departures }: BuiltBlock): Omit<BlockUse, "touched"> {
+  private successors({ start, departures }: BuiltBlock): Omit<BlockUse, "touched"> {
     const successors: number[] = [];
     const successorsAfresh: number[] = [];
     const successorsSeldom: number[] = [];
     for (const { way } of departures) {
       const expected = this.staysAt(way);
       for (const at of expected) successors.push(this.inside(at) as number);
-      const behind = way.kind === "to" && expected.length === 0 ? this.behindCallOf(way.at) : undefined;
+      const behind = way.kind === "to" && expected.length === 0 ? this.behindCallOf(way.at, start) : undefined;
       if (behind !== undefined) successorsSeldom.push(this.inside(behind) as number);
       if (way.kind === "interpret" || way.kind === "call") {
         const target = this.goesOn(way.kind === "call" ? way.back - 1 : way.at);
@@ -222,11 +222,9 @@ export class RegionLayout {
     return pageOf(at + 1) === pageOf(at) ? this.inside(at + 1) : undefined;
   }
 
-  /**
-   * Where a function returns to in the region that has only some of it, in place of a call, and not instruction `at`.
-   */
-  protected behindCallOf(at: number): number | undefined {
-    const behind = this.discovered.behindCallOf(at);
+  /** Callees.behindCallOf where the region goes on there. */
+  protected behindCallOf(at: number, from: number): number | undefined {
+    const behind = this.discovered.behindCallOf(at, from);
     return behind !== undefined && this.indexOf.has(behind) ? behind : undefined;
   }
 

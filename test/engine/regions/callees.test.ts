@@ -75,6 +75,19 @@ describe("a function", () => {
     expect(inlined(region(small, { 1: calls, 5: 1 }))).toEqual([2, 3, 4, 5, 6]);
   });
 
+  it("is come back to from what it has no code of, if that is of the same page: else it is left by a branch", () => {
+    const behindWhatIsCold = (at: number): readonly number[] => {
+      const rest = Array<number>(60).fill(NOP);
+      const words = [bl(at), RET, ...Array<number>(at - 2).fill(NOP), NOP, cbz(10), RET, ...rest, ...rest, RET];
+      const code = { 0: words.slice(0, 1024), 1: words.slice(1024) };
+      const { blocks, behindCallOf } = discovered(code, { heat: { 1: 20 * WARM, [at + 11]: 1 } });
+      const ways = blocks.flatMap(({ start, follows }) => follows.map((to) => behindCallOf(to, start)));
+      return ways.filter((behind) => behind !== undefined);
+    };
+    expect(behindWhatIsCold(900)).toEqual([1]);
+    expect(behindWhatIsCold(1021)).toEqual([]);
+  });
+
   it("is called where a region is entered behind the call, too", () => {
     expect(inlined(region({ 0: [bl(2), RET, ...leaf] }, {}, [], [1]))).toEqual([2, 3]);
   });
