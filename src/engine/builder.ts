@@ -12,7 +12,7 @@
 import type { Operand } from "../isa/pattern.js";
 import { type FlagSource, flagsOf, flagsOfWord } from "./flags.js";
 import { type Callable, FunctionBuilder } from "./ir/function.js";
-import { alone, floatAlone } from "./ir/lanes.js";
+import { vectorOfBits, vectorOfFloat } from "./ir/lanes.js";
 import type { I32, I64, V128, Value } from "./ir/value.js";
 
 export type AccessSize = 1 | 2 | 4 | 8;
@@ -62,17 +62,17 @@ export abstract class Builder extends FunctionBuilder {
   abstract loadMem(size: AccessSize, address: I64, options?: AccessOptions): I64;
   abstract storeMem(size: AccessSize, address: I64, value: I64, options?: AccessOptions): void;
   /** The same of 4 or 8 bytes, alone in a vector. */
-  loadAlone(size: 4 | 8, address: I64): V128 {
-    return alone(this, this.loadMem(size, address));
+  loadScalarVector(size: 4 | 8, address: I64): V128 {
+    return vectorOfBits(this, this.loadMem(size, address));
   }
   abstract loadMem128(address: I64, options?: AccessOptions): V128;
   abstract storeMem128(address: I64, value: V128, options?: AccessOptions): void;
   /** Two neighbouring accesses of `size` bytes each (LDP, STP), which the MMU need be asked about only once. */
   abstract loadPair(size: 4 | 8, address: I64): [I64, I64];
   /** The same, each alone in a vector. */
-  loadPairAlone(size: 4 | 8, address: I64): [V128, V128] {
+  loadScalarVectors(size: 4 | 8, address: I64): [V128, V128] {
     const [low, high] = this.loadPair(size, address);
-    return [alone(this, low), alone(this, high)];
+    return [vectorOfBits(this, low), vectorOfBits(this, high)];
   }
   abstract storePair(size: 4 | 8, address: I64, first: I64, second: I64): void;
   /** Host address at which `size` (1–16) bytes may be read (LDXR). A fault ends the instruction. */
@@ -161,17 +161,17 @@ export abstract class Builder extends FunctionBuilder {
   }
   /** Writes D[n] (or any 64-bit scalar): the rest of the register becomes zero. */
   setD(o: Operand, value: I64, delta = 0): void {
-    this.setV(o, alone(this, value), delta);
+    this.setV(o, vectorOfBits(this, value), delta);
   }
   setS(o: Operand, value: I32, delta = 0): void {
     this.setD(o, value.toI64U(), delta);
   }
   /** S[n] or D[n] alone in a vector: zeros above it. */
-  alone(o: Operand, width: 32 | 64): V128 {
-    return floatAlone(this, width === 64 ? this.D(o).asF64() : this.S(o).asF32());
+  scalarVector(o: Operand, width: 32 | 64): V128 {
+    return vectorOfFloat(this, width === 64 ? this.D(o).asF64() : this.S(o).asF32());
   }
   /** Writes such a vector. */
-  setAlone(o: Operand, value: V128, _width: 32 | 64): void {
+  setScalarVector(o: Operand, value: V128, _width: 32 | 64): void {
     this.setV(o, value);
   }
 

@@ -8,7 +8,7 @@
 import type { FpOpName } from "../../cpu/fp/exact.js";
 import { formatOf } from "../../cpu/fp/format.js";
 import type { FunctionBuilder } from "../ir/function.js";
-import { alone } from "../ir/lanes.js";
+import { vectorOfBits } from "../ir/lanes.js";
 import { defineFunction } from "../ir/module.js";
 import type { F32, F64, I32, I64, V128, Value } from "../ir/value.js";
 import { decode, encode, hostOf, type Width } from "./codec.js";
@@ -253,7 +253,7 @@ export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64,
   const called = (): I64 => fb.call(fusedElement(width), cpu, a, b, c);
   if (width === 16) return called();
   if (mayUseHostFma(fb)) {
-    const [n, m, addend] = [a, b, c].map((bits) => alone(fb, bits)) as [V128, V128, V128];
+    const [n, m, addend] = [a, b, c].map((bits) => vectorOfBits(fb, bits)) as [V128, V128, V128];
     return scalarBits(fb, width, fusedAlone(fb, cpu, width, n, m, addend));
   }
   if (width === 64) return called();
@@ -311,11 +311,11 @@ export function fusedAlone(
     () => {
       const first = negated(scalarBits(fb, width, n), width, negateProduct);
       const bits = [first, scalarBits(fb, width, m), scalarBits(fb, width, addend)] as const;
-      return alone(fb, fb.call(fusedElement(width), cpu, ...bits));
+      return vectorOfBits(fb, fb.call(fusedElement(width), cpu, ...bits));
     },
   );
   // Only two negations make the empty lanes -0.
-  return negateProduct && negateAddend ? alone(fb, scalarBits(fb, width, chosen)) : chosen;
+  return negateProduct && negateAddend ? vectorOfBits(fb, scalarBits(fb, width, chosen)) : chosen;
 }
 
 /** Where the host's fused result raises nothing but Inexact; a zero from a tiny product does more. */

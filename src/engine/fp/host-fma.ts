@@ -5,14 +5,14 @@
  */
 import { setHostFlags } from "../host-flags.js";
 import type { Callable, FunctionBuilder } from "../ir/function.js";
-import { alone } from "../ir/lanes.js";
+import { vectorOfBits } from "../ir/lanes.js";
 import { defineFunction, ModuleBuilder } from "../ir/module.js";
 import type { F64, V128 } from "../ir/value.js";
 import { scalarOf } from "./host.js";
 
 const probeOf = (name: "relaxed_madd" | "relaxed_nmadd"): Callable<"ddd", "d"> =>
   defineFunction(name, "ddd", "d", (fb, ...operands) => {
-    const [x, y, c] = operands.map((v) => alone(fb, v.bits())) as [V128, V128, V128];
+    const [x, y, c] = operands.map((v) => vectorOfBits(fb, v.bits())) as [V128, V128, V128];
     fb.return(scalarOf(fb, 64, fb.op(`f64x2.${name}`, x, y, c) as V128) as F64);
   });
 const PROBES = [probeOf("relaxed_madd"), probeOf("relaxed_nmadd")];

@@ -3,8 +3,8 @@ import type { FunctionBuilder } from "./function.js";
 import type { F32, F64, I64, V128 } from "./value.js";
 
 /** Bits alone in a vector: zeros above them. */
-export const alone = (fb: FunctionBuilder, bits: I64): V128 => fb.v128Zero().withElement(64, 0, bits);
+export const vectorOfBits = (fb: FunctionBuilder, bits: I64): V128 => fb.v128Zero().withElement(64, 0, bits);
 
 /** The same of a float. */
-export const floatAlone = (fb: FunctionBuilder, value: F32 | F64): V128 =>
+export const vectorOfFloat = (fb: FunctionBuilder, value: F32 | F64): V128 =>
   fb.laneOp(`${value.letter === "d" ? "f64x2" : "f32x4"}.replace_lane`, 0, fb.v128Zero(), value) as V128;

@@ -15,7 +15,7 @@ import { slotOf } from "./places.js";
 
 /** Of less than 64 bits: what a W register gets. */
 const LOAD_HALF = { 1: "i32.load8_u", 2: "i32.load16_u", 4: "i32.load" } as const;
-const LOAD_ALONE = { 4: "v128.load32_zero", 8: "v128.load64_zero" } as const;
+const LOAD_SCALAR_VECTOR = { 4: "v128.load32_zero", 8: "v128.load64_zero" } as const;
 const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" };
 
 /**
@@ -372,12 +372,12 @@ export abstract class AccessBuilder extends Builder {
     const host = this.host(ACCESS.read, 2 * size, address);
     return [this.loadAt(size, host), this.loadAt(size, host, size)];
   }
-  override loadAlone(size: 4 | 8, address: I64): V128 {
-    return this.load(LOAD_ALONE[size], this.host(ACCESS.read, size, address)) as V128;
+  override loadScalarVector(size: 4 | 8, address: I64): V128 {
+    return this.load(LOAD_SCALAR_VECTOR[size], this.host(ACCESS.read, size, address)) as V128;
   }
-  override loadPairAlone(size: 4 | 8, address: I64): [V128, V128] {
+  override loadScalarVectors(size: 4 | 8, address: I64): [V128, V128] {
     const host = this.host(ACCESS.read, 2 * size, address);
-    return [this.load(LOAD_ALONE[size], host) as V128, this.load(LOAD_ALONE[size], host, size) as V128];
+    return [this.load(LOAD_SCALAR_VECTOR[size], host) as V128, this.load(LOAD_SCALAR_VECTOR[size], host, size) as V128];
   }
   storePair(size: 4 | 8, address: I64, first: I64, second: I64): void {
     const store = (host: I32, offset: number): void => {

@@ -6,7 +6,7 @@
 import type { Operand } from "../../isa/pattern.js";
 import { doubtOf, type ModeKeeper } from "../fp/mode.js";
 import { Control, type FunctionBuilder, type Linker, type Statement } from "../ir/function.js";
-import { floatAlone } from "../ir/lanes.js";
+import { vectorOfFloat } from "../ir/lanes.js";
 import { type F32, F64, type I32, type I64, type Node, type V128 } from "../ir/value.js";
 import { CPU, PAGE_SIZE } from "../layout.js";
 import { OPS } from "../wasm/opcodes.js";
@@ -37,9 +37,9 @@ export interface Scalars {
   /** Of these, those whose vector local does not have it yet. */
   readonly stale: ReadonlySet<number>;
   /** Registers that were written as vectors with a scalar alone in them, and its width. */
-  readonly alone: ReadonlyMap<number, number>;
+  readonly widths: ReadonlyMap<number, number>;
 }
-export const NO_SCALARS: Scalars = { letters: new Map(), stale: new Set(), alone: new Map() };
+export const NO_SCALARS: Scalars = { letters: new Map(), stale: new Set(), widths: new Map() };
 
 /** The scalar whose bits these are: a single where they say so, else a double. */
 function floatOf(fb: FunctionBuilder, value: I64): F32 | F64 {
@@ -269,19 +269,19 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
   // --- scalars -------------------------------------------------------------------------------------------------------
 
   /** What follows in the block sees V[n] as this scalar, which its vector local does not have; or as that local. */
-  private noteScalar(n: number, letter: ScalarLetter | undefined, alone?: number): void {
+  private noteScalar(n: number, letter: ScalarLetter | undefined, width?: number): void {
     const { scalars } = this;
-    if (!letter && !alone && !scalars.letters.has(n) && !scalars.alone.has(n)) return;
-    const [letters, stale, others] = [new Map(scalars.letters), new Set(scalars.stale), new Map(scalars.alone)];
+    if (!letter && !width && !scalars.letters.has(n) && !scalars.widths.has(n)) return;
+    const [letters, stale, widths] = [new Map(scalars.letters), new Set(scalars.stale), new Map(scalars.widths)];
     letters.delete(n);
     stale.delete(n);
-    others.delete(n);
+    widths.delete(n);
     if (letter) {
       letters.set(n, letter);
       stale.add(n);
     }
-    if (alone) others.set(n, alone);
-    this.scalars = { letters, stale, alone: others };
+    if (width) widths.set(n, width);
+    this.scalars = { letters, stale, widths };
   }
 
   private scalarLocal(n: number, letter: ScalarLetter): number {
@@ -301,7 +301,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
 
   /** Gives the vector local what the float local has. */
   protected refresh(n: number, scalars = this.scalars): void {
-    this.writeLocal(this.vLocal(n), floatAlone(this, this.scalar(n, scalars) as F32 | F64));
+    this.writeLocal(this.vLocal(n), vectorOfFloat(this, this.scalar(n, scalars) as F32 | F64));
   }
 
   /** The same for good: where this may not happen, before the current instruction. */
@@ -344,14 +344,14 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     this.writeLocal(this.scalarLocal(n, scalar.letter), scalar);
     this.noteScalar(n, scalar.letter);
   }
-  override alone(o: Operand, width: 32 | 64): V128 {
+  override scalarVector(o: Operand, width: 32 | 64): V128 {
     const n = this.number(o);
     // The vector that a float local is brought to has nothing else in it either.
     const letter = this.scalars.letters.get(n);
-    const known = letter ? (letter === "f" ? 32 : 64) : (this.scalars.alone.get(n) ?? 128);
-    return known <= width ? this.V(o) : super.alone(o, width);
+    const known = letter ? (letter === "f" ? 32 : 64) : (this.scalars.widths.get(n) ?? 128);
+    return known <= width ? this.V(o) : super.scalarVector(o, width);
   }
-  override setAlone(o: Operand, value: V128, width: 32 | 64): void {
+  override setScalarVector(o: Operand, value: V128, width: 32 | 64): void {
     this.setV(o, value);
     if (this.certain) this.noteScalar(this.number(o), undefined, width);
   }

@@ -22,7 +22,7 @@ import { mayUseHostFma } from "../../engine/fp/host-fma.js";
 import { isDefault, isFast, isPlain } from "../../engine/fp/mode.js";
 import { ARITHMETIC, type ArithmeticName, type ArithmeticOperation } from "../../engine/fp/operations.js";
 import { type Decision, hostOrCalled, notFlushed, quickly, stands } from "../../engine/fp/quick.js";
-import { alone } from "../../engine/ir/lanes.js";
+import { vectorOfBits } from "../../engine/ir/lanes.js";
 import type { F32, F64, I32, I64, V128 } from "../../engine/ir/value.js";
 import type { Operand } from "../pattern.js";
 
@@ -77,7 +77,7 @@ function decisionOf(
  * The same of scalars alone in vectors, for operations that leave them alone: the register is right as it is, and
  * stored by one instruction of the host.
  */
-function arithmeticAlone(b: Builder, name: ArithmeticName, width: 32 | 64, n: V128, m: V128): V128 {
+function arithmeticInVectors(b: Builder, name: ArithmeticName, width: 32 | 64, n: V128, m: V128): V128 {
   const op: ArithmeticOperation = ARITHMETIC[name];
   const r = op.compute(vectorHost(b, width), n, m);
   const [low, x, y] = [r, n, m].map((v) => scalarOf(b, width, v)) as [F32 | F64, F32 | F64, F32 | F64];
@@ -86,7 +86,7 @@ function arithmeticAlone(b: Builder, name: ArithmeticName, width: 32 | 64, n: V1
     b.cpu,
     decisionOf(b, op, width, low, x, y),
     () => r,
-    () => alone(b, b.call(binaryElement(name, width), b.cpu, encode(b, width, x), encode(b, width, y))),
+    () => vectorOfBits(b, b.call(binaryElement(name, width), b.cpu, encode(b, width, x), encode(b, width, y))),
   );
 }
 
@@ -113,7 +113,7 @@ export const signOperation =
   (b: Builder, f: Typed): void => {
     const width = widthOfType(f.ftype);
     if (name === "FMOV" && width !== 16) {
-      b.setAlone(f.Rd, b.alone(f.Rn, width), width);
+      b.setScalarVector(f.Rd, b.scalarVector(f.Rn, width), width);
       return;
     }
     const bits = readScalar(b, f.Rn, width);
@@ -126,7 +126,11 @@ export const binary =
     const width = widthOfType(f.ftype);
     const op: ArithmeticOperation = ARITHMETIC[name];
     if (op.keepsEmpty && width !== 16 && !negateResult) {
-      b.setAlone(f.Rd, arithmeticAlone(b, name, width, b.alone(f.Rn, width), b.alone(f.Rm, width)), width);
+      b.setScalarVector(
+        f.Rd,
+        arithmeticInVectors(b, name, width, b.scalarVector(f.Rn, width), b.scalarVector(f.Rm, width)),
+        width,
+      );
       return;
     }
     const r = arithmetic(b, name, width, readScalar(b, f.Rn, width), readScalar(b, f.Rm, width));
@@ -139,8 +143,8 @@ export const multiplyAdd =
   (b: Builder, f: Typed2 & { readonly Ra: Operand }): void => {
     const width = widthOfType(f.ftype);
     if (width !== 16 && mayUseHostFma(b)) {
-      const [n, m, a] = [f.Rn, f.Rm, f.Ra].map((o) => b.alone(o, width)) as [V128, V128, V128];
-      b.setAlone(f.Rd, fusedAlone(b, b.cpu, width, n, m, a, negateProduct, negateAddend), width);
+      const [n, m, a] = [f.Rn, f.Rm, f.Ra].map((o) => b.scalarVector(o, width)) as [V128, V128, V128];
+      b.setScalarVector(f.Rd, fusedAlone(b, b.cpu, width, n, m, a, negateProduct, negateAddend), width);
       return;
     }
     const n = negated(readScalar(b, f.Rn, width), width, negateProduct);

@@ -15,7 +15,7 @@ const widthOf = (size: 4 | 8): 32 | 64 => (size === 4 ? 32 : 64);
 export function loadRegister(b: Builder, scale: number, Rt: Operand, address: I64): void {
   const size = 1 << scale;
   if (size === 16) b.setV(Rt, b.loadMem128(address));
-  else if (size === 4 || size === 8) b.setAlone(Rt, b.loadAlone(size, address), widthOf(size));
+  else if (size === 4 || size === 8) b.setScalarVector(Rt, b.loadScalarVector(size, address), widthOf(size));
   else b.setD(Rt, b.loadMem(size as AccessSize, address));
 }
 
@@ -96,9 +96,9 @@ function movePair(b: Builder, f: Pair, address: I64): void {
       b.storePair(size, address, b.D(f.Rt), b.D(f.Rt2));
       return;
     }
-    const [low, high] = b.loadPairAlone(size, address);
-    b.setAlone(f.Rt, low, widthOf(size));
-    b.setAlone(f.Rt2, high, widthOf(size));
+    const [low, high] = b.loadScalarVectors(size, address);
+    b.setScalarVector(f.Rt, low, widthOf(size));
+    b.setScalarVector(f.Rt2, high, widthOf(size));
   } else if (f.L === 0) {
     storeRegister(b, scale, f.Rt, address);
     storeRegister(b, scale, f.Rt2, second);
