@@ -13,9 +13,7 @@ import { buildInitramfs } from "../../src/guests/initramfs.js";
 import { loadKernelFile } from "../../src/index.js";
 import type { FlashImage } from "../../src/machine/boot.js";
 import { runFirmware } from "./firmware.js";
-
-const PROMPT = "=> ";
-const STOP_AUTOBOOT = ["stop autoboot", "\r"] as const;
+import { BOOT_LINUX, PROMPT, STOP_AUTOBOOT } from "./u-boot.js";
 
 describe("TF-A", () => {
   const directory = join(cacheDirectory(), "tf-a");
@@ -73,11 +71,7 @@ describe("TF-A", () => {
       cpus: 2,
       kernel: loadKernelFile(guest.kernel),
       initrd: buildInitramfs({ busybox: readFileSync(guest.busybox), init }),
-      dialogue: [
-        STOP_AUTOBOOT,
-        [PROMPT, "setenv bootargs console=ttyAMA0; qfw load $kernel_addr_r $ramdisk_addr_r\r"],
-        [PROMPT, "booti $kernel_addr_r $ramdisk_addr_r:$filesize $fdtcontroladdr\r"],
-      ],
+      dialogue: BOOT_LINUX,
     });
     expect(console).toContain("CPUs: 2");
     expect(console).toContain("CPU1: Booted secondary processor");

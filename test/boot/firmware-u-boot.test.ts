@@ -6,9 +6,7 @@ import { buildInitramfs } from "../../src/guests/initramfs.js";
 import { loadKernelFile } from "../../src/index.js";
 import type { FlashImage } from "../../src/machine/boot.js";
 import { firmwareImage, runFirmware } from "./firmware.js";
-
-const PROMPT = "=> ";
-const STOP_AUTOBOOT = ["stop autoboot", "\r"] as const;
+import { BOOT_LINUX, PROMPT, STOP_AUTOBOOT } from "./u-boot.js";
 
 describe("U-Boot", () => {
   let image: FlashImage;
@@ -86,11 +84,7 @@ describe("U-Boot", () => {
       flash: [image],
       kernel: loadKernelFile(guest.kernel),
       initrd: buildInitramfs({ busybox: readFileSync(guest.busybox), init }),
-      dialogue: [
-        STOP_AUTOBOOT,
-        [PROMPT, "setenv bootargs console=ttyAMA0; qfw load $kernel_addr_r $ramdisk_addr_r\r"],
-        [PROMPT, "booti $kernel_addr_r $ramdisk_addr_r:$filesize $fdtcontroladdr\r"],
-      ],
+      dialogue: BOOT_LINUX,
     });
     expect(console).toContain("this is userspace");
     expect(machine.ended).toEqual({ reason: "system-off" });

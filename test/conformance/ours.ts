@@ -6,6 +6,7 @@ import { Vcpu } from "../../src/cpu/vcpu.js";
 import { Engine } from "../../src/engine/engine.js";
 import { CPU, Exit } from "../../src/engine/layout.js";
 import { FEATURES, type Feature } from "../../src/isa/features.js";
+import { silentHost } from "../engine/host.js";
 import {
   addressOf,
   BRK,
@@ -96,23 +97,9 @@ export class Ours {
 
   /** Of a CPU with `features`; without the argument, of one with all of them. */
   static async create(features: Iterable<Feature> = FEATURES): Promise<Ours> {
-    const unexpected = (what: string) => (): never => {
-      throw new Error(`a conformance test made the engine ask for ${what}`);
-    };
-    const host = {
-      ioAccess: unexpected("a device"),
-      hostedAccess: unexpected("a device"),
-      sysregAccess: unexpected("a system register"),
-      shadowPage: unexpected("a breakpoint's page"),
-      breakpointHit: unexpected("a breakpoint"),
-      watchAccess: unexpected("a watchpoint"),
-      guestWatch: unexpected("a watchpoint"),
-      pointAction: unexpected("a watchpoint"),
-      pointRead: unexpected("a watchpoint"),
-    };
     const engine = await Engine.create(
       { cpus: 1, regions: [{ name: "ram", base: RAM, size: RAM_SIZE }], features: new Set(features) },
-      host,
+      silentHost("a conformance test"),
     );
     const vcpu = new Vcpu(engine.memory.buffer, engine.cpuBases[0]!);
     const ram = engine.hostAddress(RAM)!;

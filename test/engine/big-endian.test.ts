@@ -17,6 +17,7 @@ import {
   start,
   state,
   TABLES,
+  turnTables,
   untilCompiled,
   writeDoubleword,
 } from "./rig.js";
@@ -88,10 +89,7 @@ function begin(m: Machine, word: number, order: Order): void {
   for (const [i, page] of [BEFORE, BEHIND].entries()) {
     writeDoubleword(m, pageEntry(BORDER + BigInt(i - 1) * PAGE), (DATA + page * PAGE) | NORMAL);
   }
-  if (order === "big at EL1") {
-    const host = engine.hostAddress(TABLES) as number;
-    engine.bytes.set(Buffer.from(engine.bytes.slice(host, host + 0x3000)).swap64(), host);
-  }
+  if (order === "big at EL1") turnTables(m);
   const bit = { little: 0n, "big at EL1": 1n << 25n, "big at EL0": 1n << 24n }[order];
   vcpu.setSysreg("SCTLR_EL1", vcpu.sysreg("SCTLR_EL1") | bit);
   if (order === "big at EL0") vcpu.pstate = 0x3c0;

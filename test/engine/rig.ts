@@ -226,5 +226,11 @@ export function mapByPages(m: Machine): void {
   writeDoubleword(m, level2 + 8n, level3 | 3n);
 }
 
+/** What `start` and `mapByPages` have written, in the order that SCTLR_EL1.EE has tables read in. */
+export function turnTables({ engine }: Machine): void {
+  const tables = engine.hostAddress(TABLES) as number;
+  engine.bytes.set(Buffer.from(engine.bytes.slice(tables, tables + 0x3000)).swap64(), tables);
+}
+
 /** Where the descriptor of a page from DATA on is. */
 export const pageEntry = (page: bigint): bigint => TABLES + 0x2000n + ((page - DATA) / 0x1000n) * 8n;

@@ -3,6 +3,7 @@ import { Vcpu } from "../../src/cpu/vcpu.js";
 import { Engine } from "../../src/engine/engine.js";
 import { CPU, Exit } from "../../src/engine/layout.js";
 import { FEATURES } from "../../src/isa/features.js";
+import { silentHost } from "../engine/host.js";
 
 const RAM = 0x4000_0000n;
 const RAM_SIZE = 0x2_0000;
@@ -18,23 +19,10 @@ export class VectorMachine {
   ) {}
 
   static async create(): Promise<VectorMachine> {
-    const unexpected = (what: string) => (): never => {
-      throw new Error(`the instructions made the engine ask for ${what}`);
-    };
     const engine = await Engine.create(
       { cpus: 1, regions: [{ name: "ram", base: RAM, size: RAM_SIZE }], features: new Set(FEATURES) },
-      {
-        // Nothing answers outside the RAM: an external abort.
-        ioAccess: () => 1,
-        hostedAccess: () => 0,
-        sysregAccess: unexpected("a system register"),
-        shadowPage: unexpected("a breakpoint's page"),
-        breakpointHit: unexpected("a breakpoint"),
-        watchAccess: unexpected("a watchpoint"),
-        guestWatch: unexpected("a watchpoint"),
-        pointAction: unexpected("a watchpoint"),
-        pointRead: unexpected("a watchpoint"),
-      },
+      // Nothing answers outside the RAM: an external abort.
+      { ...silentHost("the instructions"), ioAccess: () => 1, hostedAccess: () => 0 },
     );
     const vcpu = new Vcpu(engine.memory.buffer, engine.cpuBases[0]!);
     vcpu.pstate = EL3H;

@@ -17,7 +17,7 @@ import {
   slice,
   sliceAlike,
   start,
-  TABLES,
+  turnTables,
   writeDoubleword,
 } from "../rig.js";
 
@@ -79,8 +79,7 @@ const control =
   };
 /** SCTLR_EL1.EE: the tables are read in that order, too. */
 function bigEndian(m: Machine): void {
-  const tables = m.engine.hostAddress(TABLES) as number;
-  m.engine.bytes.set(Buffer.from(m.engine.bytes.slice(tables, tables + 3 * Number(PAGE))).swap64(), tables);
+  turnTables(m);
   control(1n << 25n)(m);
 }
 const watch =
