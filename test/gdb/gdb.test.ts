@@ -130,9 +130,10 @@ describe("gdb-multiarch", () => {
     expect(machine.points).toEqual([]);
   });
 
-  it("interrupts with Ctrl-C", async () => {
+  it.each(["Ctrl-C", "BREAK", "BREAK-g"])("interrupts with %s", async (sequence) => {
     const { machine, gdb } = await machineWithStub();
-    const text = await gdb(["continue", "p $pc"], { interruptWhen: () => machine.retired > 1000 });
+    const commands = [`set remote interrupt-sequence ${sequence}`, "continue", "p $pc"];
+    const text = await gdb(commands, { interruptWhen: () => machine.retired > 1000 });
     expect(text).toMatch(/Thread 1 "CPU0" received signal SIGINT, Interrupt\./);
     expect(text).toMatch(/\$1 = .*0x4000000/);
   });

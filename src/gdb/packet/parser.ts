@@ -18,7 +18,7 @@ export type ParserEvent =
   | { readonly kind: "oversize" }
   | { readonly kind: "ack" }
   | { readonly kind: "nak" }
-  /** Ctrl-C. */
+  /** Ctrl-C, or a break. */
   | { readonly kind: "interrupt" };
 
 const between: Readonly<Record<number, ParserEvent>> = {
@@ -27,7 +27,13 @@ const between: Readonly<Record<number, ParserEvent>> = {
   [Mark.interrupt]: { kind: "interrupt" },
 };
 
-type Place = "between" | "body" | "checksum high" | "checksum low";
+/**
+ * A break, which a GDB that is set to (`set remote interrupt-sequence BREAK`, or `BREAK-g` for kernels of its own) sends
+ * instead of Ctrl-C: Telnet's, where there is no serial line (RFC 854).
+ */
+const Telnet = { command: 0xff, break: 0xf3 } as const;
+
+type Place = "between" | "telnet command" | "body" | "checksum high" | "checksum low";
 
 /**
  * What a parser has room for at first, in bytes: nearly all packets. Room for the longest, which most clients never send,
@@ -58,7 +64,11 @@ export class PacketParser {
     }
     switch (this.#place) {
       case "between":
+        if (byte === Telnet.command) this.#place = "telnet command";
         return between[byte];
+      case "telnet command":
+        this.#place = "between";
+        return byte === Telnet.break ? between[Mark.interrupt] : between[byte];
       case "body":
         if (byte === Mark.end) this.#place = "checksum high";
         else this.#take(byte);
