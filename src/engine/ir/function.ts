@@ -18,7 +18,7 @@ import {
 import { fold } from "./fold.js";
 import { narrower } from "./halves.js";
 import { type Rewritten, rewriteLaneOp, rewriteOp, rewriteStore } from "./peephole.js";
-import { simplerShift } from "./shifts.js";
+import { rotation, simplerShift } from "./shifts.js";
 import { F32, F64, I32, I64, Node, type Purity, V128, type Value, type ValueOf } from "./value.js";
 
 /** A function another can call: an import or one of the same module. */
@@ -212,7 +212,8 @@ export class FunctionBuilder {
       return result === "l" ? this.i64(folded) : this.i32(Number(folded));
     }
     const simpler = nodes[1]?.constant === undefined ? undefined : simplerShift(this, name, nodes);
-    if (simpler) return simpler;
+    const rotated = simpler ?? rotation(this, name, nodes);
+    if (rotated) return rotated;
     const rewritten = rewriteOp(name, nodes);
     if (rewritten) return this.rewritten(rewritten);
     const narrow = narrower(this, name, a.node, b?.node) ?? this.signedLoad(name, a.node);

@@ -150,6 +150,7 @@ export class BlockBuilder extends FlagBuilder {
     this.flagStateBefore = this.flagState;
     this.ownX = this.ownV = 0;
     this.ownFlags = false;
+    this.lastRead = undefined;
     const { touchedX, touchedV, pendingX, pendingV, pendingFlags } = this;
     const { spAligned, scalars, flagState, flagsSettled } = this;
     const counts = [this.departures.length, this.firstUses.length, this.pending.length] as const;

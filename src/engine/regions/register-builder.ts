@@ -82,6 +82,8 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
   protected spAligned = false;
   protected firstUses: FirstUse[] = [];
   protected scalars: Scalars = NO_SCALARS;
+  /** What the current instruction has read last, and among which statements. */
+  protected lastRead: { readonly n: number; readonly value: I64; readonly in: Statement[] } | undefined;
   /** Registers that the block has written as W registers; and reads of such registers. */
   private halves: (WrittenHalf | undefined)[] = [];
   private readonly halfReads = new Map<Node, WrittenHalf>();
@@ -164,7 +166,11 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     const bit = 1 << n;
     if (!(this.touchedX & bit)) this.firstUse("x", n);
     this.touchedX |= bit;
+    // An instruction that reads a register twice has the same value twice.
+    const { lastRead } = this;
+    if (lastRead?.n === n && lastRead.in === this.current) return lastRead.value;
     const value = this.readLocal(this.xLocal(n), "l") as I64;
+    this.lastRead = { n, value, in: this.current };
     this.noteRead(n, value);
     this.roundWrites?.read(n, value.node);
     const half = this.halves[n];
@@ -209,6 +215,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     if (n === SP_BIT) this.spAligned &&= this.keepsAlignment(value);
     this.noteAddress(n, value);
     this.halves[n] = this.writtenHalf(n, value);
+    this.lastRead = undefined;
     this.roundWrites?.write(n, this.certain ? value.node : undefined);
     this.writeLocal(this.xLocal(n), value);
   }
