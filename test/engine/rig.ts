@@ -152,6 +152,8 @@ export function start(
     vcpu.setSysreg(`${key}KeyHi_EL1`, (BigInt(random.next()) << 32n) | BigInt(random.next()));
     vcpu.setSysreg(`${key}KeyLo_EL1`, (BigInt(random.next()) << 32n) | BigInt(random.next()));
   }
+  // Machines that are compared may have run different programs before.
+  vcpu.set32(CPU.exclusive, 0);
   vcpu.pstate = 0x3c5;
   vcpu.recomputeModes();
   engine.exports.flushCpu(vcpu.base);
