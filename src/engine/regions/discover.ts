@@ -146,7 +146,7 @@ const PROLOGUES = [
  * Whether an instruction asks for flags first of all. As a way into the region it would find them in the vCPU block
  * only, also where the blocks before it know what they come of.
  */
-export const readsFlags = ({ row }: Form): boolean => row.fields.some((field) => field.name === "cond");
+const readsFlags = ({ row }: Form): boolean => row.fields.some((field) => field.name === "cond");
 
 /** What of the function round an indirect branch it may lead to. */
 interface Ways {
