@@ -212,7 +212,7 @@ export class FunctionBuilder {
       return result === "l" ? this.i64(folded) : this.i32(Number(folded));
     }
     const simpler = nodes[1]?.constant === undefined ? undefined : simplerShift(this, name, nodes);
-    const rotated = simpler ?? rotation(this, name, nodes);
+    const rotated = simpler ?? rotation(this, name, a.node, b?.node);
     if (rotated) return rotated;
     const rewritten = rewriteOp(name, nodes);
     if (rewritten) return this.rewritten(rewritten);

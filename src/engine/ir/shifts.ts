@@ -51,9 +51,10 @@ function constantShift(
 }
 
 /** EXTR of one register: what is shifted out on the right comes in on the left. */
-export function rotation(fb: FunctionBuilder, name: OpName, [left, right]: readonly Node[]): Integer | undefined {
-  if ((name !== "i64.or" && name !== "i32.or") || left === undefined || right === undefined) return undefined;
-  const [type, bits] = name === "i64.or" ? (["i64", 64] as const) : (["i32", 32] as const);
+export function rotation(fb: FunctionBuilder, name: OpName, left: Node, right: Node | undefined): Integer | undefined {
+  if ((name !== "i64.or" && name !== "i32.or") || right === undefined) return undefined;
+  const type = name === "i64.or" ? "i64" : "i32";
+  const bits = type === "i64" ? 64 : 32;
   const up = constantShift(left, OPS[`${type}.shl`][0], bits);
   const down = constantShift(right, OPS[`${type}.shr_u`][0], bits);
   if (up === undefined || down === undefined || up[0] !== down[0] || up[1] + down[1] !== bits) return undefined;

@@ -24,6 +24,9 @@ const STORE: Record<AccessSize, StoreName> = { 1: "i64.store8", 2: "i64.store16"
  */
 export const NOT_COMPILABLE = new Error("the interpreter's instruction");
 
+/** X0 to X30, and SP. */
+const REGISTERS = 32;
+
 /** An access whose address moves by fewer bits is likely to stay in its page. */
 const SITE_SPREAD = 11;
 
@@ -77,10 +80,10 @@ export abstract class AccessBuilder extends Builder {
    * Which registers hold addresses that differ by constants: the same number says so. And the pages of accesses at such
    * addresses, by that number and the kind of access.
    */
-  private origins: number[] = [];
+  private readonly origins: number[] = [];
   private nextOrigin = 0;
   /** Bits that each register's value has at most; and what of registers with less than 64 was read, which stays so. */
-  private widths: number[] = [];
+  private readonly widths: number[] = [];
   private readonly narrowReads = new Map<Node, number>();
   private readonly pages = new Map<number, FoundPage>();
   /** Block.unsteady of the block. */
@@ -100,9 +103,11 @@ export abstract class AccessBuilder extends Builder {
   /** A block begins, with its Block.unsteady. */
   protected beginAccesses(unsteady: number | undefined): void {
     this.unsteady = unsteady;
-    this.origins = Array.from({ length: 32 }, (_, n) => n);
-    this.nextOrigin = 32;
-    this.widths = Array.from({ length: 32 }, () => 64);
+    for (let n = 0; n < REGISTERS; n++) {
+      this.origins[n] = n;
+      this.widths[n] = 64;
+    }
+    this.nextOrigin = REGISTERS;
     this.narrowReads.clear();
     this.pages.clear();
     this.borrowed.i.lent = this.borrowed.l.lent = 0;
