@@ -1,8 +1,8 @@
 /**
- * What a debugger asks when it attaches, asked by the stub itself over a connection of its own, again and again, so that
- * the first debugger that comes finds the code compiled, from the socket to the registers, and is at its prompt sooner.
- * The client only looks: it controls a machine that stands, which goes on standing when it leaves, and observes one that
- * runs.
+ * What a debugger asks when it attaches, asked by the stub itself over a connection of its own, again and again, so
+ * that the first debugger that comes finds the code compiled, from the socket to the registers, and is at its prompt
+ * sooner. The client only looks: it controls a machine that stands, which goes on standing when it leaves, and
+ * observes one that runs.
  */
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
@@ -34,8 +34,9 @@ export const ATTACHMENT = [
 const OF_STANDING = ["m40080000,4", "m40080000,40"];
 
 /**
- * A question whose answer is of another length in each round. Node.js gives small buffers out of a block, and where all
- * rounds are alike V8 may never see a block come to its end while it makes a packet, and throws its code away when one does.
+ * A question whose answer is of another length in each round. Node.js gives small buffers out of a block, and where
+ * all rounds are alike V8 may never see a block come to its end while it makes a packet, and throws its code away when
+ * one does.
  */
 const unlikeOthers = (round: number): string => `qXfer:features:read:target.xml:0,${(8 * round + 1).toString(16)}`;
 

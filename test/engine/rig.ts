@@ -10,6 +10,8 @@ import { Engine, type EngineHost } from "../../src/engine/engine.js";
 import { CPU } from "../../src/engine/layout.js";
 
 export const RAM = 0x4000_0000n;
+/** All that random programs reach from their bases, of which one is 0x2000 into it, by offsets of 12 bits scaled. */
+const DATA_SIZE = 0xa000;
 export const CODE = RAM;
 export const TABLES = RAM + 0x10_0000n;
 export const DATA = RAM + 0x20_0000n;
@@ -137,7 +139,7 @@ export function start(
   const table = new Uint8Array(0x1000);
   new DataView(table.buffer).setBigUint64(8, RAM | 0x701n | block, true);
   engine.writePhysical(TABLES, table);
-  const data = new Uint8Array(0x8000);
+  const data = new Uint8Array(DATA_SIZE);
   for (let i = 0; i < data.length; i++) data[i] = random.next();
   if (special) for (let at = 0; at < data.length; at += 8) writeFloat(new DataView(data.buffer), at, random);
   engine.writePhysical(DATA, data);
@@ -177,7 +179,7 @@ export function state({ engine, vcpu }: Machine): string {
   const registers = Array.from({ length: 31 }, (_, n) => vcpu.x(n).toString(16));
   const vectors = Array.from({ length: 32 }, (_, n) => Buffer.from(vcpu.v(n)).toString("hex"));
   const host = engine.hostAddress(DATA) as number;
-  const data = Buffer.from(engine.bytes.subarray(host, host + 0x8000)).toString("base64");
+  const data = Buffer.from(engine.bytes.subarray(host, host + DATA_SIZE)).toString("base64");
   return JSON.stringify([
     vcpu.pc.toString(16),
     vcpu.sp.toString(16),

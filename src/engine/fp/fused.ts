@@ -254,7 +254,7 @@ export function fusedScalar(fb: FunctionBuilder, cpu: I32, width: Width, a: I64,
   if (width === 16) return called();
   if (mayUseHostFma(fb)) {
     const [n, m, addend] = [a, b, c].map((bits) => vectorOfBits(fb, bits)) as [V128, V128, V128];
-    return scalarBits(fb, width, fusedAlone(fb, cpu, width, n, m, addend));
+    return scalarBits(fb, width, fusedInVectors(fb, cpu, width, n, m, addend));
   }
   if (width === 64) return called();
   const singles = [a, b, c].map((bits) => bits.wrap().asF32()) as [F32, F32, F32];
@@ -284,7 +284,7 @@ const scalarBits = (fb: FunctionBuilder, width: 32 | 64, v: V128): I64 => encode
  * The host's way, of scalars alone in vectors, where the host has fused instructions (for lanes only): c + n * m, or
  * with the product or c negated. The result is alone in its vector as well.
  */
-export function fusedAlone(
+export function fusedInVectors(
   fb: FunctionBuilder,
   cpu: I32,
   width: 32 | 64,

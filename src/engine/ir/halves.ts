@@ -1,7 +1,7 @@
 /**
- * Low halves of 64 bits. What a W register holds is 32 bits and zeros above them; computed with as 64 bits, each result is
- * cut off and extended again, which is an instruction of the host's each time. Computed as 32 bits it is none: the host's
- * operations of 32 bits clear the upper half.
+ * Low halves of 64 bits. What a W register holds is 32 bits and zeros above them; computed with as 64 bits, each result
+ * is cut off and extended again, which is an instruction of the host's each time. Computed as 32 bits it is none: the
+ * host's operations of 32 bits clear the upper half.
  */
 import { CONTROL, OPS, type OpName } from "../wasm/opcodes.js";
 import type { FunctionBuilder } from "./function.js";

@@ -22,6 +22,10 @@ const REINTERPRET: Partial<
 
 export const is = (node: Node, name: OpName): boolean => node.opcode === OPS[name][0];
 
+/** Whether values are one, or were cut off one: that is made anew each time. */
+export const isSame = (a: Node, b: Node): boolean =>
+  a === b || (is(a, "i32.wrap_i64") && is(b, "i32.wrap_i64") && a.args[0] === b.args[0]);
+
 export function rewriteOp(name: OpName, args: readonly Node[]): Rewritten | undefined {
   const [a] = args;
   const inner = a?.args[0];

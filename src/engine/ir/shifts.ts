@@ -5,6 +5,7 @@
 import { OPS, type OpName } from "../wasm/opcodes.js";
 import { SHIFTS, type Shift } from "./fold.js";
 import type { FunctionBuilder } from "./function.js";
+import { isSame } from "./peephole.js";
 import type { I32, I64, Node } from "./value.js";
 
 type Integer = I32 | I64;
@@ -57,7 +58,7 @@ export function rotation(fb: FunctionBuilder, name: OpName, left: Node, right: N
   const bits = type === "i64" ? 64 : 32;
   const up = constantShift(left, OPS[`${type}.shl`][0], bits);
   const down = constantShift(right, OPS[`${type}.shr_u`][0], bits);
-  if (up === undefined || down === undefined || up[0] !== down[0] || up[1] + down[1] !== bits) return undefined;
+  if (up === undefined || down === undefined || !isSame(up[0], down[0]) || up[1] + down[1] !== bits) return undefined;
   return shifted(fb, type, "rotr", down[0], down[1]);
 }
 

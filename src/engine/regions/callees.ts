@@ -86,8 +86,8 @@ export class Callees {
   }
 
   /**
-   * Where a function returns to that has its code without instruction `at` in place of a call; undefined for others, and
-   * where `from`, which leads there, is of another page: that leaves the region by a branch.
+   * Where a function returns to that has its code without instruction `at` in place of a call; undefined for others,
+   * and where `from`, which leads there, is of another page: that leaves the region by a branch.
    */
   behindCallOf(at: number, from: number): number | undefined {
     return this.isCold(at) && pageOf(at) === pageOf(from) ? this.contextAt(at).call + 1 : undefined;

@@ -159,8 +159,8 @@ export class CodeCache {
 
   /**
    * Writes what is in use, with all the code that V8 has made by now, and as much of the rest as there is room for:
-   * first what other processes have written meanwhile. Does nothing when there is nothing new. Throws what the file
-   * system says.
+   * first what other processes have written meanwhile, but for what one writes in these very milliseconds. Does nothing
+   * when there is nothing new. Throws what the file system says.
    */
   save(): void {
     const live = [...this.loaded.values()].filter((module) => module !== undefined);
@@ -175,19 +175,30 @@ export class CodeCache {
     }
     const rest = this.kept.filter((_, number) => !this.loaded.has(number));
     const newer = this.file?.isStillAt(this.path) ? undefined : KeptFile.open(this.path);
-    if (newer) {
-      const own = new Set([...inUse, ...rest].flatMap(({ regions }) => regions.flatMap(waysIn)));
-      const others = newer.index.modules.map((module) => {
-        return { ...module, regions: module.regions.filter((region) => !waysIn(region).every((way) => own.has(way))) };
-      });
-      this.carryOver(draft, newer, others);
+    let barren: Index["barren"];
+    try {
+      if (newer) this.takeOver(draft, newer, [...inUse, ...rest]);
+      if (this.file) this.carryOver(draft, this.file, rest);
+      barren = this.barrenToKeep(newer?.index.barren ?? []);
+    } finally {
+      newer?.close();
     }
-    if (this.file) this.carryOver(draft, this.file, rest);
-    const index: Index = { modules: draft.modules, barren: this.barrenToKeep(newer?.index.barren ?? []) };
-    newer?.close();
     mkdirSync(dirname(this.path), { recursive: true });
-    draft.write(this.path, index, SUFFIX);
+    draft.write(this.path, { modules: draft.modules, barren }, SUFFIX);
     this.removeOld();
+  }
+
+  /** What another process has written goes on to be kept, but for regions of which one of ours has all ways in. */
+  private takeOver(
+    draft: FileDraft,
+    newer: KeptFile,
+    ours: readonly { readonly regions: readonly KeptRegion[] }[],
+  ): void {
+    const own = new Set(ours.flatMap(({ regions }) => regions.flatMap(waysIn)));
+    const others = newer.index.modules.map((module) => {
+      return { ...module, regions: module.regions.filter((region) => !waysIn(region).every((way) => own.has(way))) };
+    });
+    this.carryOver(draft, newer, others);
   }
 
   private wanted(regions: readonly KeptRegion[]): readonly KeptRegion[] {

@@ -64,7 +64,7 @@ export function compileRegion(source: RegionSource, linker: Linker): CompiledReg
 }
 
 class Region extends RegionLayout {
-  private readonly cpu = new CpuView(this.b, this.b.cpu);
+  private readonly state = new CpuView(this.b, this.b.cpu);
   /** The virtual address of the page at which it was entered. */
   private readonly entered = this.b.newLocal("l");
   /** Code pages of the pages that are gone over to, by their distance from home; 0 where it is to be looked up. */
@@ -110,7 +110,7 @@ class Region extends RegionLayout {
     if (b.usesFp) b.ifRare(b.state32(CPU.fpTrap), () => b.returnCall(refuse, b.cpu, slot));
     b.writeLocal(b.left, b.state32AsStored(CPU.budget).add(1));
     b.writeLocal(b.bank, b.state32(CPU.bank));
-    if (b.usesHome) b.writeLocal(this.entered, executedPage(this.cpu));
+    if (b.usesHome) b.writeLocal(this.entered, executedPage(this.state));
     if (b.usesFp) b.refreshDoubt();
     if (this.entries.length === 1) return;
     const word = b.load("i32.load", slot);
@@ -239,7 +239,7 @@ class Region extends RegionLayout {
       const page = b.variable(entryCode(b, entry.get()));
       const word = b.variable(b.load("i32.load", page.get().add(slotOffset(target))) as I32);
       b.if(word.get().and(0xffff).eq(b.local32(this.self)), () => {
-        enterPage(this.cpu, va.get(), page.get());
+        enterPage(this.state, va.get(), page.get());
         this.dispatchTo(va.get(), word.get());
       });
     });
@@ -307,7 +307,7 @@ class Region extends RegionLayout {
     }
     b.brIf(this.back, b.local32(this.nextSlot).ne(expected.get()));
     // The same page may be mapped elsewhere as well.
-    b.writeLocal(b.home, executedPage(this.cpu).sub(pageOf(at) * PAGE_SIZE));
+    b.writeLocal(b.home, executedPage(this.state).sub(pageOf(at) * PAGE_SIZE));
     this.forgetPages();
     b.writeLocal(b.bank, b.state32(CPU.bank));
     this.goOnAt(index, target, at + 1);
@@ -384,7 +384,7 @@ class Region extends RegionLayout {
     const code = b.statements(() => {
       const va = b.variable(b.addressOf(at - slotOf(at)));
       b.ifRare(b.local32(known).eqz(), () => this.findPage(distance, va.get(), known, otherwise));
-      enterPage(this.cpu, va.get(), b.local32(known));
+      enterPage(this.state, va.get(), b.local32(known));
       go();
     });
     b.append([Control.scope(otherwise, code)]);

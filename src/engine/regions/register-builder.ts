@@ -180,7 +180,8 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
 
   override knownHalf(node: Node): I32 | undefined {
     const half = this.halfReads.get(node);
-    if (half === undefined) return undefined;
+    // The local has what was written last: not what was read, if that was before.
+    if (half === undefined || this.halves[half.n] !== half) return undefined;
     const { n } = half;
     if (half.local === undefined) {
       const local = this.halfLocals.get(n) ?? this.newLocal("i");

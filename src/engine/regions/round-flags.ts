@@ -5,7 +5,7 @@
  */
 import type { FlagSource } from "../flags.js";
 import type { FunctionBuilder } from "../ir/function.js";
-import { is } from "../ir/peephole.js";
+import { is, isSame } from "../ir/peephole.js";
 import type { I64, Node, Value } from "../ir/value.js";
 import type { OpName } from "../wasm/opcodes.js";
 import type { SourceLetter } from "./flag-state.js";
@@ -130,10 +130,6 @@ class Recipes {
 
 /** Of a W register's value, the 32 bits. */
 const wordOf = (value: Node): Node | undefined => (is(value, "i64.extend_i32_u") ? value.args[0] : undefined);
-
-/** Values that were read, or cut off what was read, are made anew each time. */
-const isSame = (a: Node, b: Node): boolean =>
-  a === b || (is(a, "i32.wrap_i64") && is(b, "i32.wrap_i64") && a.args[0] === b.args[0]);
 
 /** Of a W register's value, that of which it is the low half. */
 function lowHalf(value: Node): Node | undefined {

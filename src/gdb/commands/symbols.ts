@@ -1,7 +1,7 @@
 /**
- * What GDB asks about its symbols (GDB manual, "General Query Packets"). `qOffsets` has no row: where the guest has put
- * itself is between GDB's user and the guest, and told of offsets, none included, GDB would undo a `symbol-file -o` at each
- * connection.
+ * What GDB asks about its symbols (GDB manual, "General Query Packets"). `qOffsets` has no row: where the guest has
+ * put itself is between GDB's user and the guest, and told of offsets, none included, GDB would undo a `symbol-file
+ * -o` at each connection.
  */
 
 import { command, OK } from "./command.js";

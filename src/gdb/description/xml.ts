@@ -22,7 +22,10 @@ function declared(root: string, dtd: string, element: string, subset = ""): stri
   return `<?xml version="1.0"?><!DOCTYPE ${root} SYSTEM "${dtd}"${subset && ` [${subset}]`}>${element}`;
 }
 
-/** A document whose DTD says nothing that it needs (XML 1.0, 2.9): GDB has the DTD built in, and would read that as well. */
+/**
+ * A document whose DTD says nothing that it needs (XML 1.0, 2.9): GDB has the DTD built in, and would read that as
+ * well.
+ */
 function standalone(element: string): string {
   return `<?xml version="1.0" standalone="yes"?>${element}`;
 }
@@ -34,7 +37,8 @@ function featureFile(feature: RegisterFeature): string {
 
 /**
  * Tags of one line: few lines, because GDB goes through what is between tags twice, but none of more than a thousand
- * characters, because GDB saves the description with a trace line by line and does not read longer ones (tracefile-tfile.c).
+ * characters, because GDB saves the description with a trace line by line and does not read longer ones
+ * (tracefile-tfile.c).
  */
 const LINE = /.{500,}?>(?=<)/g;
 
@@ -76,8 +80,8 @@ const usualTexts = new FeatureTexts(USUAL);
 const compactTexts = new WeakMap<readonly RegisterFeature[], Buffer>();
 
 /**
- * The whole description in one document, for GDB, which spends most of an attachment on it: two hundred instructions for
- * each character, and two thousand to have each element and attribute translated for a message that nobody sees
+ * The whole description in one document, for GDB, which spends most of an attachment on it: two hundred instructions
+ * for each character, and two thousand to have each element and attribute translated for a message that nobody sees
  * (xml-support.c). So what most registers have in common is said once, as the default of the DTD (XML 1.0, 3.3.2), and
  * the features are an entity: GDB looks for inclusions first, in a pass that does not expand entities (4.4).
  */
@@ -93,7 +97,9 @@ export function compactDescription(features: readonly RegisterFeature[]): Buffer
   return text;
 }
 
-/** The document `annex` of `qXfer:features:read`: "target.xml" or a file it includes; undefined if there is none such. */
+/**
+ * The document `annex` of `qXfer:features:read`: "target.xml" or a file it includes; undefined if there is none such.
+ */
 export function descriptionFile(features: readonly RegisterFeature[], annex: string): string | undefined {
   if (annex === "target.xml") {
     const includes = features.map((feature) => tag("xi:include", { href: featureFile(feature) }));
@@ -153,7 +159,10 @@ export function memoryMap(regions: readonly MemoryRegion[]): string {
   return text;
 }
 
-/** The document of `qXfer:osdata:read`: the list of tables, or one of them (GDB manual, "Operating System Information"). */
+/**
+ * The document of `qXfer:osdata:read`: the list of tables, or one of them (GDB manual, "Operating System
+ * Information").
+ */
 export function osData(tables: readonly OsTable[], type: string): string | undefined {
   const rows =
     type === ""

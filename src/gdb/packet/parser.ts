@@ -28,16 +28,16 @@ const between: Readonly<Record<number, ParserEvent>> = {
 };
 
 /**
- * A break, which a GDB that is set to (`set remote interrupt-sequence BREAK`, or `BREAK-g` for kernels of its own) sends
- * instead of Ctrl-C: Telnet's, where there is no serial line (RFC 854).
+ * A break, which a GDB that is set to (`set remote interrupt-sequence BREAK`, or `BREAK-g` for kernels of its own)
+ * sends instead of Ctrl-C: Telnet's, where there is no serial line (RFC 854).
  */
 const Telnet = { command: 0xff, break: 0xf3 } as const;
 
 type Place = "between" | "telnet command" | "body" | "checksum high" | "checksum low";
 
 /**
- * What a parser has room for at first, in bytes: nearly all packets. Room for the longest, which most clients never send,
- * would cost each connection its clearing, page fault by page fault.
+ * What a parser has room for at first, in bytes: nearly all packets. Room for the longest, which most clients never
+ * send, would cost each connection its clearing, page fault by page fault.
  */
 const FIRST_ROOM = 1024;
 

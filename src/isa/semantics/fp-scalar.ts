@@ -16,7 +16,7 @@ import {
   towardsZero,
 } from "../../engine/fp/convert.js";
 import { absolute, binaryElement, compareElement, flushed, negated, unaryElement } from "../../engine/fp/element.js";
-import { fusedAlone, fusedScalar } from "../../engine/fp/fused.js";
+import { fusedInVectors, fusedScalar } from "../../engine/fp/fused.js";
 import { scalarOf, vectorHost } from "../../engine/fp/host.js";
 import { mayUseHostFma } from "../../engine/fp/host-fma.js";
 import { isDefault, isFast, isPlain } from "../../engine/fp/mode.js";
@@ -144,7 +144,7 @@ export const multiplyAdd =
     const width = widthOfType(f.ftype);
     if (width !== 16 && mayUseHostFma(b)) {
       const [n, m, a] = [f.Rn, f.Rm, f.Ra].map((o) => b.scalarVector(o, width)) as [V128, V128, V128];
-      b.setScalarVector(f.Rd, fusedAlone(b, b.cpu, width, n, m, a, negateProduct, negateAddend), width);
+      b.setScalarVector(f.Rd, fusedInVectors(b, b.cpu, width, n, m, a, negateProduct, negateAddend), width);
       return;
     }
     const n = negated(readScalar(b, f.Rn, width), width, negateProduct);

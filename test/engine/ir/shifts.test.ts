@@ -112,6 +112,8 @@ it("one to the left and one to the right of the same value, by the whole width, 
   const [x, y] = [fb.param(0), fb.param(1)] as [I64, I64];
   const rotated = x.shl(1).shl(31).or(x.shrU(32)).node;
   expect([rotated.opcode, rotated.args[1]?.constant]).toEqual([OPS["i64.rotr"][0], 32n]);
+  const narrow = x.wrap().shl(7).or(x.wrap().shrU(25)).node;
+  expect([narrow.opcode, narrow.args[1]?.constant]).toEqual([OPS["i32.rotr"][0], 25]);
   for (const other of [x.shl(32).or(y.shrU(32)), x.shl(31).or(x.shrU(32)), x.shrU(32).or(x.shl(32))]) {
     expect(other.node.opcode).toBe(OPS["i64.or"][0]);
   }
