@@ -216,7 +216,7 @@ export class FunctionBuilder {
     if (rotated) return rotated;
     const rewritten = rewriteOp(name, nodes);
     if (rewritten) return this.rewritten(rewritten);
-    const narrow = narrower(this, name, a.node, b?.node) ?? this.signedLoad(name, a.node);
+    const narrow = narrower(this, name, a.node) ?? this.signedLoad(name, a.node);
     return narrow ?? this.define(result as TypeLetter, "pure", opcode, nodes);
   }
 

@@ -12,17 +12,14 @@ import type { I32, I64, Node, Value } from "./value.js";
 const BY_HALVES = new Map<number, OpName>(
   (["add", "sub", "mul", "and", "or", "xor"] as const).map((name) => [OPS[`i64.${name}`][0], `i32.${name}`]),
 );
-const LOW_HALF = 0xffff_ffffn;
 
 /** In place of an operation that asks for no more than the low half of 64 bits, where that can be had as 32 bits. */
-export function narrower(fb: FunctionBuilder, name: OpName, a: Node, b: Node | undefined): Value | undefined {
+export function narrower(fb: FunctionBuilder, name: OpName, node: Node): Value | undefined {
   switch (name) {
     case "i32.wrap_i64":
-      return halfOf(fb, a);
+      return halfOf(fb, node);
     case "i64.extend32_s":
-      return halfOf(fb, a)?.toI64S();
-    case "i64.and":
-      return b?.constant === LOW_HALF && fb.knownHalf(a) ? fb.wrap(a) : undefined;
+      return halfOf(fb, node)?.toI64S();
     default:
       return undefined;
   }

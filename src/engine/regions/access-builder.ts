@@ -27,6 +27,8 @@ export const NOT_COMPILABLE = new Error("the interpreter's instruction");
 /** X0 to X30, and SP. */
 const REGISTERS = 32;
 
+const LOW_HALF = 0xffff_ffffn;
+
 /** An access whose address moves by fewer bits is likely to stay in its page. */
 const SITE_SPREAD = 11;
 
@@ -227,7 +229,12 @@ export abstract class AccessBuilder extends Builder {
 
   /** Nothing is cleared where the upper half of a W register is empty already. */
   override op(name: OpName, a: Value, b?: Value, c?: Value): Value {
-    const inner = name === "i64.extend_i32_u" && a.node.opcode === OPS["i32.wrap_i64"][0] ? a.node.args[0] : undefined;
+    const inner =
+      name === "i64.extend_i32_u" && a.node.opcode === OPS["i32.wrap_i64"][0]
+        ? a.node.args[0]
+        : name === "i64.and" && b?.node.constant === LOW_HALF
+          ? a.node
+          : undefined;
     return inner && this.widthOf(inner) <= 32 ? this.wrap(inner) : super.op(name, a, b, c);
   }
 

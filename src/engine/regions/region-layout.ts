@@ -112,11 +112,13 @@ export class RegionLayout {
     const elsewhere = new Set([...entered, ...returns]);
     /** Where blocks leave the flags, if nothing is left to the interpreter behind them. */
     const flags: (FlagState | undefined)[] = [];
+    const flagsFromBlocks = (start: number): FlagState => {
+      const [first, ...rest] = (before.get(start) ?? []).map((from) => flags[from]);
+      return first && rest.every((other) => other && sameFlags(first, other)) ? first : STORED;
+    };
     const flagsBefore = (i: number): FlagState => {
       const { start } = work[i] as Work;
-      const [first, ...rest] = (before.get(start) ?? []).map((from) => flags[from]);
-      if (first === undefined || elsewhere.has(start)) return STORED;
-      return rest.every((other) => other && sameFlags(first, other)) ? first : STORED;
+      return elsewhere.has(start) ? STORED : flagsFromBlocks(start);
     };
     /** Builds the block of `work[i]`; returns how many instructions it took. */
     const buildOne = (i: number): number => {
@@ -148,11 +150,8 @@ export class RegionLayout {
       const i = this.indexOf.get(at);
       const block = i === undefined ? undefined : blocks[i];
       if (i === undefined || block === undefined || !this.blocks[i]?.asksForFlags || returns.has(at)) continue;
+      if (flagsFromBlocks(at) === STORED) continue;
       elsewhere.delete(at);
-      if (flagsBefore(i) === STORED) {
-        elsewhere.add(at);
-        continue;
-      }
       const copy = this.blocks.length;
       this.afresh.set(at, copy);
       this.blocks.push(this.blocks[i] as BuiltBlock);
@@ -161,8 +160,8 @@ export class RegionLayout {
       leadsOn(copy, block);
     }
     // Where a branch back leads to, what leaves the flags there was not known yet.
-    this.blocks.forEach(({ asksForFlags }, i) => {
-      if (asksForFlags && i < work.length && flagsBefore(i) !== STORED) buildOne(i);
+    work.forEach((_, i) => {
+      if (this.blocks[i]?.asksForFlags && flagsBefore(i) !== STORED) buildOne(i);
     });
   }
 

@@ -22,12 +22,11 @@ const SP_BIT = 31;
 
 type ScalarLetter = "d" | "f";
 
-/** The 32 bits that a block wrote to a W register, and where a local gets them if they are asked for. */
+/** The 32 bits that a block wrote to a W register, and where a local gets them once they are asked for. */
 interface WrittenHalf {
   readonly n: number;
   readonly node: Node;
   readonly place: Statement[];
-  local: number | undefined;
 }
 
 /** What a block knows of V registers as scalars. */
@@ -182,14 +181,11 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
     const half = this.halfReads.get(node);
     // The local has what was written last: not what was read, if that was before.
     if (half === undefined || this.halves[half.n] !== half) return undefined;
-    const { n } = half;
-    if (half.local === undefined) {
-      const local = this.halfLocals.get(n) ?? this.newLocal("i");
-      this.halfLocals.set(n, local);
-      half.local = local;
-      half.place.push(...this.nest(() => this.writeLocal(local, this.wrap(half.node))));
-    }
-    const value = this.local32(half.local);
+    const { n, place } = half;
+    const local = this.halfLocals.get(n) ?? this.newLocal("i");
+    this.halfLocals.set(n, local);
+    if (place.length === 0) place.push(...this.nest(() => this.writeLocal(local, this.wrap(half.node))));
+    const value = this.local32(local);
     this.noteRead(n, value);
     this.roundWrites?.read(n, value.node);
     return value;
@@ -199,7 +195,7 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
   private writtenHalf(n: number, { node: { opcode, args } }: I64): WrittenHalf | undefined {
     const [node] = args;
     if (!this.certain || node === undefined || opcode !== OPS["i64.extend_i32_u"][0]) return undefined;
-    return { n, node, place: this.placeholder(), local: undefined };
+    return { n, node, place: this.placeholder() };
   }
 
   /** A block begins. */

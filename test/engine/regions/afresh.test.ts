@@ -1,13 +1,8 @@
 /** Flags where a region is entered in the middle of a loop that knows them. */
 import { expect, it } from "vitest";
-import type { Linker } from "../../../src/engine/ir/function.js";
 import { discover } from "../../../src/engine/regions/discover.js";
 import { RegionLayout } from "../../../src/engine/regions/region-layout.js";
-import { TypeTable } from "../../../src/engine/wasm/encoder.js";
-import { pagesOf, WARM } from "./pages.js";
-
-const LINKER: Linker = { types: new TypeTable(), functionIndex: () => 0 };
-const UNKNOWN_SYSREG = { flags: 0, offset: 0, readTraps: 0, writeTraps: 0 };
+import { CONTEXT, LINKER, pagesOf, WARM } from "./pages.js";
 
 /** A region whose blocks may be looked at. */
 class Layout extends RegionLayout {
@@ -25,8 +20,7 @@ class Layout extends RegionLayout {
 
 function layout(words: readonly number[], head: number, heat: Readonly<Record<number, number>>): Layout {
   const pages = pagesOf({ 0: words }, { heat });
-  const source = { pages, head, warm: WARM, touches: false, flushes: false, sysregEntry: () => UNKNOWN_SYSREG };
-  return new Layout(source, discover(pages, head, WARM), LINKER);
+  return new Layout({ ...CONTEXT, pages, head, warm: WARM }, discover(pages, head, WARM), LINKER);
 }
 
 /** A search: what is compared at the end of a round is chosen by in the next one. */

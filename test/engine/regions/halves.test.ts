@@ -1,19 +1,12 @@
 /** What a block knows of W registers, where an instruction writes what it has read, or may write. */
 import { expect, it } from "vitest";
 import type { Builder } from "../../../src/engine/builder.js";
-import { Control, type Linker, type Statement } from "../../../src/engine/ir/function.js";
+import { Control, type Statement } from "../../../src/engine/ir/function.js";
 import { is } from "../../../src/engine/ir/peephole.js";
 import type { I32, I64, Node } from "../../../src/engine/ir/value.js";
 import { BlockBuilder } from "../../../src/engine/regions/block-builder.js";
 import { STORED } from "../../../src/engine/regions/flag-state.js";
-import { TypeTable } from "../../../src/engine/wasm/encoder.js";
-
-const LINKER: Linker = { types: new TypeTable(), functionIndex: () => 0 };
-const CONTEXT = {
-  touches: false,
-  flushes: false,
-  sysregEntry: () => ({ flags: 0, offset: 0, readTraps: 0, writeTraps: 0 }),
-};
+import { CONTEXT, LINKER } from "./pages.js";
 
 /** A block of instructions with such bodies. */
 function block(...bodies: ((b: Builder) => void)[]): { b: BlockBuilder; body: readonly Statement[] } {
@@ -77,4 +70,15 @@ it("does not count on a write that may not happen", () => {
     ),
   );
   expect(is(put, "i32.wrap_i64")).toBe(true);
+});
+
+it("is a W register's whole value, from which nothing is to be cleared", () => {
+  const read: I64[] = [];
+  block(
+    (b) => b.setX(0, bits(b).toI64U()),
+    (b) => read.push(b.X(0), b.X(0).and(0xffff_ffffn), b.X(1), b.X(1).and(0xffff_ffffn)),
+  );
+  const [narrow, cleared, wide, cut] = read.map(({ node }) => node);
+  expect(cleared).toBe(narrow);
+  expect(cut).not.toBe(wide);
 });

@@ -1,8 +1,20 @@
 /** Code by pages, as the compiler sees it. */
 import { allForms } from "../../../src/engine/interpreter/forms.js";
+import type { Linker } from "../../../src/engine/ir/function.js";
+import type { RegionContext } from "../../../src/engine/regions/built-block.js";
 import { discover, type KnownRegion, type PageCode, type Pages } from "../../../src/engine/regions/discover.js";
+import { TypeTable } from "../../../src/engine/wasm/encoder.js";
 
 export const WARM = 10;
+
+/** For functions that nobody runs. */
+export const LINKER: Linker = { types: new TypeTable(), functionIndex: () => 0 };
+/** A machine that has no system registers. */
+export const CONTEXT: RegionContext = {
+  touches: false,
+  flushes: false,
+  sysregEntry: () => ({ flags: 0, offset: 0, readTraps: 0, writeTraps: 0 }),
+};
 const FORMS = allForms();
 const formOf = (word: number) => FORMS.find(({ mask, value }) => ((word & mask) ^ value) === 0);
 
