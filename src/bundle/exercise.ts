@@ -68,6 +68,7 @@ export async function exerciseCompiler({ Compiler }: typeof CompilerModule): Pro
     decodeTree: tree.words,
     sysregIndex: new Int32Array((AREA.watches - AREA.sysregIndex) / 4),
     firstRegion: handlers.length,
+    onlyCpu: AREA.dynamic,
     memoryPages: 1,
     warm: 1,
   });

@@ -270,6 +270,8 @@ export class FunctionBuilder {
 
   /** Little-endian, any alignment. `offset` is added to the address without wrapping. */
   load<N extends LoadName>(name: N, address: I32, offset = 0): ValueOf[(typeof LOADS)[N][2]] {
+    const constant = this.constantAddress(address);
+    if (constant !== undefined) return this.load(name, this.i32(0), offset + constant);
     const [opcode, , result] = LOADS[name];
     return this.define(result, "read", opcode, [address.node], [0, offset]) as ValueOf[(typeof LOADS)[N][2]];
   }
@@ -281,8 +283,19 @@ export class FunctionBuilder {
       this.store(store, address, this.rewritten(by), offset);
       return;
     }
+    const constant = this.constantAddress(address);
+    if (constant !== undefined) {
+      this.store(name, this.i32(0), value, offset + constant);
+      return;
+    }
     const [opcode] = STORES[name];
     this.effect(opcode, [address.node, value.node], [0, offset]);
+  }
+
+  /** An address that becomes part of the offset, so that the host has no register for it; undefined where it is none. */
+  private constantAddress(address: I32): number | undefined {
+    const { constant } = address.node;
+    return typeof constant === "number" && constant !== 0 ? constant >>> 0 : undefined;
   }
 
   memoryFill(address: I32, byte: I32, length: I32): void {

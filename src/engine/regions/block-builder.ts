@@ -6,11 +6,11 @@
  */
 import { BAIL, type BailCause } from "../bails.js";
 import type { SysregEntry } from "../builder.js";
-import { Control, type Linker, type Statement } from "../ir/function.js";
+import { Control, type Statement } from "../ir/function.js";
 import type { I32, I64, Value } from "../ir/value.js";
 import { CPU, SLOT_SIZE } from "../layout.js";
 import { NOT_COMPILABLE } from "./access-builder.js";
-import type { BranchKind, Buildable, BuiltBlock, Departure, RegionContext, Way, Written } from "./built-block.js";
+import type { BranchKind, Buildable, BuiltBlock, Departure, Way, Written } from "./built-block.js";
 import { FlagBuilder } from "./flag-builder.js";
 import type { FlagState } from "./flag-state.js";
 import { pageOf, slotOf } from "./places.js";
@@ -43,13 +43,6 @@ export class BlockBuilder extends FlagBuilder {
   private deferredStores: ((length: number, round: RoundFlags | undefined) => void)[] = [];
   /** Registers as a round found them. */
   private readonly foundLocals = new Map<number, number>();
-
-  constructor(
-    linker: Linker,
-    private readonly context: RegionContext,
-  ) {
-    super(linker);
-  }
 
   protected get touches(): boolean {
     return this.context.touches;

@@ -91,6 +91,11 @@ export interface Written extends RegisterSet {
 /** What the compiler knows of the machine it compiles for. */
 export interface RegionContext {
   /**
+   * The address of the vCPU's block where there is only one vCPU. Then all accesses to the block are at constants, and V8
+   * has a register more for the guest; else each vCPU that runs the region says which it is.
+   */
+  readonly onlyCpu: number | undefined;
+  /**
    * Whether the region has calls that fill the TLB where an access misses it, and else leaves the instruction to the
    * interpreter. Of all that a large region has, V8 takes the longest for those calls, and most never happen.
    */

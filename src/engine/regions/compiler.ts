@@ -109,13 +109,14 @@ export class Compiler {
   }
 
   private compile({ head, touches, flushes, pages }: JobSlot, linker: RegionLinker): CompiledRegion | undefined {
-    const { warm, sysregIndex } = this.tables;
+    const { onlyCpu, warm, sysregIndex } = this.tables;
     const known = new Map(pages.map((page) => [page.distance, this.pageCode(page)]));
     const pageAt: Pages = (distance) => known.get(distance);
     return compileRegion(
       {
         pages: pageAt,
         head,
+        onlyCpu,
         touches,
         flushes,
         warm,

@@ -5,6 +5,8 @@ import { SLOT_SIZE } from "../layout.js";
 
 /** What is the same for all jobs of a machine. */
 export interface CompilerTables {
+  /** RegionContext.onlyCpu. */
+  readonly onlyCpu: number | undefined;
   /** Root of the decode tree, and its words. */
   readonly decodeRoot: number;
   readonly decodeTree: Int32Array;

@@ -130,10 +130,10 @@ export class Regions {
 
   /** All that compiled code depends on beside the pages it is of. */
   private keyOf(build: string): string {
-    const { bytes } = this.engine;
+    const { bytes, cpuBases } = this.engine;
     const model = createHash("sha1");
     for (const [from, to] of MODEL_AREAS) model.update(bytes.subarray(from, to));
-    return [build, CODE_MAKER, hostHasFma(), model.digest("hex"), bytes.length].join("\n");
+    return [build, CODE_MAKER, hostHasFma(), model.digest("hex"), bytes.length, cpuBases.length].join("\n");
   }
 
   get stats(): RegionStats {
@@ -163,9 +163,10 @@ export class Regions {
   }
 
   private tables(): CompilerTables {
-    const { view } = this.engine;
+    const { view, cpuBases } = this.engine;
     const copy = (from: number, to: number): Int32Array => new Int32Array(view.buffer.slice(from, to));
     return {
+      onlyCpu: cpuBases.length === 1 ? cpuBases[0] : undefined,
       decodeRoot: view.getInt32(GLOBAL.decodeRoot, true),
       decodeTree: copy(AREA.decodeTree, AREA.crcTables),
       sysregIndex: copy(AREA.sysregIndex, AREA.watches),

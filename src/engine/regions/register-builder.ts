@@ -11,7 +11,7 @@ import { type F32, F64, type I32, type I64, type Node, type V128 } from "../ir/v
 import { CPU, PAGE_SIZE } from "../layout.js";
 import { OPS } from "../wasm/opcodes.js";
 import { AccessBuilder } from "./access-builder.js";
-import type { FirstUse } from "./built-block.js";
+import type { FirstUse, RegionContext } from "./built-block.js";
 import { pageOf, slotOf } from "./places.js";
 import { bitsOf, type RegisterSet } from "./registers.js";
 import type { RoundWrites } from "./round-flags.js";
@@ -92,9 +92,12 @@ export abstract class RegisterBuilder extends AccessBuilder implements ModeKeepe
   /** Of a block that stores what it writes where it is left only. */
   protected roundWrites: RoundWrites | undefined;
 
-  constructor(linker: Linker) {
+  constructor(
+    linker: Linker,
+    protected readonly context: RegionContext,
+  ) {
     super(linker, "iii", "i");
-    this.cpu = this.param(0) as I32;
+    this.cpu = context.onlyCpu === undefined ? (this.param(0) as I32) : this.i32(context.onlyCpu);
   }
 
   /** The word of the vCPU block itself, which for the budget is what was left when the region was entered. */

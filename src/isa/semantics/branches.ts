@@ -9,8 +9,12 @@ export const LINK_REGISTER = 30;
 
 /** Where guarded pages were seen the branch is the runtime's. */
 function whereGuarded(b: Builder, target: I64, kind: I32, links: boolean): void {
-  const guarded = b.state32(CPU.guardedLevels).shrU(b.state32(CPU.el)).and(1);
-  b.if(guarded, () => b.leave(branchToLanding, target, kind, b.i32(links ? 1 : 0)));
+  const levels = (): I32 => b.state32(CPU.guardedLevels);
+  // Most guests have none at any level, which is one look.
+  b.ifRare(levels(), () => {
+    const guarded = levels().shrU(b.state32(CPU.el)).and(1);
+    b.if(guarded, () => b.leave(branchToLanding, target, kind, b.i32(links ? 1 : 0)));
+  });
 }
 
 /** BR and its kin: by X16 and X17, which veneers and procedure linkage tables use, to what calls may reach too. */

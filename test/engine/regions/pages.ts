@@ -12,6 +12,7 @@ export const LINKER: Linker = { types: new TypeTable(), functionIndex: () => 0 }
 /** A machine that has no system registers. */
 export const CONTEXT: RegionContext = {
   touches: false,
+  onlyCpu: undefined,
   flushes: false,
   sysregEntry: () => ({ flags: 0, offset: 0, readTraps: 0, writeTraps: 0 }),
 };
