@@ -31,10 +31,20 @@ export function optimizedCode(module: WebAssembly.Module, instance: WebAssembly.
     for (let i = 0; i < exported.length; i++) functions.add(exported.get(i));
   }
   functions.delete(null);
-  withNatives("%WasmTierUpFunction(a)", (optimize) => {
-    for (const f of functions) optimize(f);
-  });
+  optimize([...functions]);
   return serializedCode(module, [...functions]);
+}
+
+/** Has V8 optimise functions, whether they were called or not, one after the other until so much time has passed. */
+export function optimize(functions: readonly unknown[], milliseconds = Number.POSITIVE_INFINITY): void {
+  const end = performance.now() + milliseconds;
+  const rest = withNatives("return %IsTurboFanFunction(a)", (isOptimized) => functions.filter((f) => !isOptimized(f)));
+  withNatives("%WasmTierUpFunction(a)", (tierUp) => {
+    for (const f of rest) {
+      if (performance.now() >= end) return;
+      tierUp(f);
+    }
+  });
 }
 
 /** How many of these functions V8 has optimised by now. */

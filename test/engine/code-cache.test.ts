@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { defineFunction, ModuleBuilder } from "../../src/engine/ir/module.js";
 import { CodeCache, type Found, type LiveModule } from "../../src/engine/regions/code-cache.js";
+import { KeptFile } from "../../src/engine/regions/kept-file.js";
 
 const HASH = 0xfeed_f00d_dead_beefn;
 
@@ -118,6 +119,15 @@ describe("kept regions", () => {
       each.close();
     }
     expect(results("key").sort()).toEqual([102, 103]);
+  });
+
+  it("are kept as optimised code, whether they were called or not", () => {
+    const called = moduleAdding(1);
+    (called.exports[0] as (x: number) => number)(100);
+    save("key", called, moduleAdding(2));
+    const file = KeptFile.open(theFile()) as KeptFile;
+    expect(file.index.modules.map(({ optimized }) => optimized)).toEqual([1, 1]);
+    file.close();
   });
 
   it("are nobody else's", () => {
