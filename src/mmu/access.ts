@@ -32,7 +32,7 @@ import {
   entryToFill,
   hasShared,
   hostBy,
-  noteLargeRange,
+  noteTranslation,
   noteWriter,
   pageOf,
   tagOf,
@@ -248,12 +248,7 @@ export const refill = defineFunction("refill", "iili", "i", (fb, cpu, context, v
   const readOnly = found.and(1);
   fb.if(readOnly.and(access.eq(ACCESS.write)), () => fb.return(fb.i32(DEVICE)));
   const attributes = c.get32(CPU.walkAttributes);
-  const levelSize = c.get32(CPU.walkLevelSize);
-  fb.if(levelSize.gtU(PAGE_BITS).and(levelSize.leU(48)), () => {
-    const span = fb.i64(1).shl(levelSize.toI64U());
-    const low = va.and(span.neg());
-    fb.call(noteLargeRange, cpu, low, low.add(span));
-  });
+  fb.call(noteTranslation, cpu, va);
   const entry = entryToFill(fb, fb.call(chooseBank, cpu, context), va);
   const page = pageOf(va);
   const flags = pageFlags(fb, hostPage);

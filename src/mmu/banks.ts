@@ -375,6 +375,7 @@ export const flushCpu = defineFunction("flushCpu", "i", "", (fb, cpu) => {
   const c = new CpuView(fb, cpu);
   forEachBank(fb, cpu, (bank) => giveUp(fb, bank));
   for (let i = 0; i < 8; i++) c.set64(CPU.largeRanges + 8 * i, fb.i64(0));
+  c.set32(CPU.granulePages, fb.i32(0));
   fb.call(contextChanged, cpu);
   fb.return();
 });
@@ -399,12 +400,27 @@ export const unprivilegedContext = defineFunction("unprivilegedContext", "i", "i
   fb.return(c.get32(CPU.uao).select(c.get32(CPU.context), c.get32(CPU.unprivilegedContext)));
 });
 
+/** log2 of the largest granule. */
+const LARGEST_GRANULE = 16;
+
 /**
- * Notes that [va, va+size) is held by entries of a larger translation: invalidating any address in it must drop all
- * of it. Four ranges a vCPU; the last grows when they run out.
+ * (cpu, virtual address): an entry is filled for a page by the walk that was made last. Where that found a translation
+ * larger than a page, invalidating any address in it must drop all of it. Pages of the larger granules go page by page.
+ * Of blocks, four ranges are noted a vCPU, in which nothing is dropped but everything; the last grows when they run out.
  */
-export const noteLargeRange = defineFunction("noteLargeRange", "ill", "", (fb, cpu, low, high) => {
+export const noteTranslation = defineFunction("noteTranslation", "il", "", (fb, cpu, va) => {
   const c = new CpuView(fb, cpu);
+  const levelSize = c.get32(CPU.walkLevelSize);
+  fb.if(levelSize.leU(LARGEST_GRANULE), () => {
+    const pages = levelSize.sub(PAGE_BITS);
+    fb.if(pages.gtU(c.get32(CPU.granulePages)), () => c.set32(CPU.granulePages, pages));
+    fb.return();
+  });
+  // Where stage 1 is off nothing is translated.
+  fb.if(levelSize.gtU(48), () => fb.return());
+  const span = fb.i64(1).shl(levelSize.toI64U());
+  const low = va.and(span.neg());
+  const high = low.add(span);
   for (let i = 0; i < 4; i++) {
     const at = CPU.largeRanges + 16 * i;
     const from = c.get64(at);
@@ -459,7 +475,15 @@ export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (
       fb.return();
     });
   }
-  fb.call(forgetPage, cpu, va);
+  const pages = c.get32(CPU.granulePages);
+  const page = fb.variable(va.and(fb.i64(-PAGE_SIZE).shl(pages.toI64U())));
+  const left = fb.variable(fb.i32(1).shl(pages));
+  fb.loop((again) => {
+    fb.call(forgetPage, cpu, page.get());
+    page.set(page.get().add(PAGE_SIZE));
+    left.set(left.get().sub(1));
+    fb.brIf(again, left.get());
+  });
   fb.return();
 });
 

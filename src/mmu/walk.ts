@@ -419,7 +419,7 @@ function stage2On(c: CpuView, el10: I32): I32 {
 /**
  * The whole walk: (cpu, context, VA, access) → fault word or 0. On success walkPa is the physical address, with
  * SECURE_ADDRESS set in the Secure address space, walkAttributes the combined permissions of the context and the memory
- * type, walkLevelSize log2 of the range the result is good for, walkIpa the intermediate address. With walkStage1Only
+ * type, walkLevelSize log2 of what the leaf of stage 1 covers, walkIpa the intermediate address. With walkStage1Only
  * walkPa is what stage 1 makes of it.
  */
 export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa, access) => {
@@ -609,14 +609,12 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     // Stage 2 has to let the table be written; what it says of the output is kept.
     const output = fb.variable(c.get64(CPU.walkPa));
     const attributes = fb.variable(c.get32(CPU.walkAttributes));
-    const size = fb.variable(c.get32(CPU.walkLevelSize));
     const refused = fb.call(throughStage2, cpu, place.get(), fb.i32(ACCESS.write), s2);
     fb.if(refused, () => fb.return(refused.or(FAULT.onWalk)));
     const clean = becomesDirty.toI64U().shl(7);
     fb.call(updateDescriptor, placePa.get(), d.or(1n << 10n).xor(clean), bigEndian);
     c.set64(CPU.walkPa, output.get());
     c.set32(CPU.walkAttributes, attributes.get());
-    c.set32(CPU.walkLevelSize, size.get());
   });
   c.set64(CPU.walkIpa, ipa);
   const second = c.get32(CPU.walkAttributes);
@@ -630,6 +628,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     .or(notGlobal.shl(4))
     .or(guarded.shl(6));
   c.set32(CPU.walkAttributes, both);
-  c.set32(CPU.walkLevelSize, levelSize.ltU(c.get32(CPU.walkLevelSize)).select(levelSize, c.get32(CPU.walkLevelSize)));
+  // Stage 2 may have smaller pages: maintenance by VA goes by what stage 1 has all the same.
+  c.set32(CPU.walkLevelSize, levelSize);
   fb.return(fb.i32(0));
 });

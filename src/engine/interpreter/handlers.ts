@@ -4,7 +4,7 @@
  */
 import { EC, raiseUndefined, raiseWithFar } from "../../cpu/exceptions.js";
 import { abortTarget, noteFaultIpa } from "../../mmu/access.js";
-import { chooseBank, hasShared, noteLargeRange, poisonWrites } from "../../mmu/banks.js";
+import { chooseBank, hasShared, noteTranslation, poisonWrites } from "../../mmu/banks.js";
 import { ACCESS, ATTRIBUTE, branchAddress, FAULT, FSC, physicalToHost, walk } from "../../mmu/walk.js";
 import { CpuView } from "../cpu-view.js";
 import { breakpointHit, shadowPage } from "../imports.js";
@@ -126,12 +126,7 @@ const fetchSlow = defineFunction("fetchSlow", "i", "i", (fb, cpu) => {
   fb.if(fault, () => abort(fault));
   const found = fb.call(physicalToHost, c.get64(CPU.walkPa).and(-BigInt(PAGE_SIZE)));
   fb.if(found.eqz(), () => abort(fb.i32(FSC.external | FAULT.valid)));
-  const levelSize = c.get32(CPU.walkLevelSize);
-  fb.if(levelSize.gtU(PAGE_BITS).and(levelSize.leU(48)), () => {
-    const span = fb.i64(1).shl(levelSize.toI64U());
-    const low = pc.and(span.neg());
-    fb.call(noteLargeRange, cpu, low, low.add(span));
-  });
+  fb.call(noteTranslation, cpu, pc);
   const code = fb.variable(fb.call(codePageFor, found.and(-2)));
   fb.if(code.get().eqz(), () => {
     c.set32(CPU.exit, Exit.codeFull);

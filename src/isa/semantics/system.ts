@@ -9,7 +9,7 @@ import { CpuView } from "../../engine/cpu-view.js";
 import { sysregAccess } from "../../engine/imports.js";
 import { defineFunction } from "../../engine/ir/module.js";
 import type { I32, I64 } from "../../engine/ir/value.js";
-import { CONTEXT, CPU, Exit, PAGE_BITS, SECURE_ADDRESS } from "../../engine/layout.js";
+import { CONTEXT, CPU, Exit, SECURE_ADDRESS } from "../../engine/layout.js";
 import { raiseDataAbort, resolve } from "../../mmu/access.js";
 import {
   asidMask,
@@ -269,7 +269,7 @@ export function predictionRestriction(b: Builder, hcrBit: number): void {
 /** The VA of a TLBI operand: bits 43–0 are VA[55:12]. */
 const operandVa = (value: I64): I64 => value.shl(20).shrS(8);
 
-/** More pages than this are not dropped one by one. */
+/** More pages of the granule than this are not dropped one by one. */
 const RANGE_PAGES = 64;
 
 /** `guest` is all of EL1&0 with a VMID, `guests` with any; `stage2` is about an IPA. */
@@ -308,7 +308,7 @@ const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, v
         const tg = value.bits(46, 2).wrap();
         const granule = tg.eq(3).select(fb.i32(16), tg.eq(2).select(fb.i32(14), fb.i32(12)));
         const scale = value.bits(44, 2).mul(5).add(1);
-        const pages = value.bits(39, 5).add(1).shl(scale).shl(granule.sub(PAGE_BITS).toI64U());
+        const pages = value.bits(39, 5).add(1).shl(scale);
         fb.if(
           pages.gtU(RANGE_PAGES),
           () => fb.call(flushCpu, cpu),
@@ -317,7 +317,7 @@ const invalidateOn = defineFunction("invalidateOn", "iil", "", (fb, cpu, kind, v
             const left = fb.variable(pages);
             fb.loop((again) => {
               fb.call(invalidateAddress, cpu, va.get());
-              va.set(va.get().add(1 << PAGE_BITS));
+              va.set(va.get().add(fb.i64(1).shl(granule.toI64U())));
               left.set(left.get().sub(1));
               fb.brIf(again, left.get().ne(0));
             });
