@@ -95,6 +95,8 @@ export abstract class Builder extends FunctionBuilder {
 
   /** This is an indirect branch to `target`, and no return: the interpreter remembers that for the compiler. */
   abstract noteTarget(target: I64): void;
+  /** Whether it is known that a branch of a kind of BTYPE may go on at `target` as if no page were guarded. */
+  abstract isLanding(target: I64, kind: I32): I32;
   /** Ends the instruction: go on at `target`, with a BTYPE (interpreter/landing.ts) or none. */
   abstract branch(target: I64, type?: I32): void;
   /** Ends the instruction: PC + `offset`, known to be a direct branch. */

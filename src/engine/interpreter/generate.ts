@@ -19,6 +19,7 @@ import { allForms } from "./forms.js";
 import { breakpointHandler, decodeHandler, pageEndHandler, undefinedHandler } from "./handlers.js";
 import { isInlined } from "./inlined.js";
 import { InterpreterBuilder } from "./interpreter-builder.js";
+import { isLanding } from "./landing.js";
 import { run } from "./loop.js";
 import { LoopBuilder } from "./loop-builder.js";
 import { unpreparedBreakpoint, unpreparedPoint } from "./points.js";
@@ -109,7 +110,7 @@ export function generateInterpreter(): InterpreterImage {
     ...[unpreparedPoint, unpreparedBreakpoint],
   ];
   module.exportRuntime(new Set<DefinedFunction>([...special, ...handlers]));
-  for (const f of [...WAYS_OUT, touch, reach, peekHost]) module.functionIndex(f);
+  for (const f of [...WAYS_OUT, touch, reach, isLanding, peekHost]) module.functionIndex(f);
   const bytes = module.finish([...special, ...handlers], { initial: 1, maximum: 65536 });
   const tree = buildDecodeTree(
     forms.map((form, i) => ({ form, handler: FIRST_INSTRUCTION_HANDLER + i })),

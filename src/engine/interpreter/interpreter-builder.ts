@@ -385,6 +385,10 @@ export class InterpreterBuilder extends Builder {
     this.if(condition, () => this.branchDirect(offset));
   }
 
+  isLanding(): I32 {
+    return this.i32(0);
+  }
+
   leave(callee: Callable, ...args: Value[]): void {
     this.setState64(CPU.pc, this.pc());
     this.callUntyped(callee, [this.cpu, ...args]);

@@ -11,8 +11,8 @@ import { ACCESS, ATTRIBUTE, branchAddress, physicalToHost, walk } from "../../mm
 import { CpuView } from "../cpu-view.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CODE_PAGE, CPU, CPU_FEATURE, FETCH_ENTRY, PAGE_SIZE } from "../layout.js";
-import { entryPage, executedPage, fetchEntry } from "./fetch-entry.js";
+import { BANK, CODE_PAGE, CPU, CPU_FEATURE, FETCH_ENTRY, GLOBAL, KEY_USE_TRAPPED, PAGE_SIZE } from "../layout.js";
+import { entryCode, entryPage, executedPage, fetchEntry } from "./fetch-entry.js";
 
 /** BTYPE after BR by X16 or X17, BLR, BR by another register from a guarded page. */
 export const BTYPE = { jumpOrCall: 1, call: 2, jump: 3 } as const;
@@ -85,6 +85,51 @@ const PACIBSP = 0xd503237f | 0;
 /** BRK and HLT come before a Branch Target exception. */
 const BREAKS = { mask: 0xffe0001f | 0, brk: 0xd4200000 | 0, hlt: 0xd4400000 | 0 } as const;
 
+/** Whether an instruction is BTI for a type of branch. */
+function isBti(word: I32, type: I32): I32 {
+  const calls = word.shrU(BTI.calls).and(type.ne(BTYPE.jump));
+  const jumps = word.shrU(BTI.jumps).and(type.ne(BTYPE.call));
+  return word.and(BTI.mask).eq(BTI.value).and(calls.or(jumps));
+}
+
+/** Whether it is PACIASP or PACIBSP, and a target for a type of branch. */
+function isPac(c: CpuView, word: I32, type: I32): I32 {
+  return word
+    .eq(PACIASP)
+    .or(word.eq(PACIBSP))
+    .and(type.eq(BTYPE.jump).and(restrictsPac(c)).eqz());
+}
+
+/**
+ * (cpu, what is left of the budget behind the branch, target, kind of BTYPE): whether a region may make an indirect
+ * branch with BTYPE left 0, because nobody would see it: the target's page is not guarded, or the instruction there is
+ * a landing pad that is carried out next, without an interrupt, a breakpoint or a trap in between.
+ */
+export const isLanding = defineFunction("isLanding", "iili", "i", (fb, cpu, left, target, kind) => {
+  const c = new CpuView(fb, cpu);
+  const global = (at: number): I32 => fb.load("i32.load", fb.i32(0), at) as I32;
+  const breakpoints = global(GLOBAL.breakpoints).or(global(GLOBAL.guestBreakpoints));
+  fb.if(left.leS(0).or(breakpoints), () => fb.return(fb.i32(0)));
+  const bank = c.get32(CPU.bank);
+  const isGuarded = (entry: I32): I32 => fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.guarded) as I32;
+  const to = fb.variable(fetchEntry(bank, target)).get();
+  // Of a misaligned address it is no page's.
+  fb.if(entryPage(fb, to).ne(target.and(BigInt(-PAGE_SIZE | 3))), () => fb.return(fb.i32(0)));
+  fb.if(isGuarded(to).eqz(), () => fb.return(fb.i32(1)));
+  const type = fb.variable(kind);
+  fb.if(kind.eq(BTYPE.jump), () => {
+    const page = fb.variable(executedPage(c)).get();
+    const from = fb.variable(fetchEntry(bank, page)).get();
+    fb.if(entryPage(fb, from).ne(page), () => fb.return(fb.i32(0)));
+    fb.if(isGuarded(from).eqz(), () => type.set(fb.i32(BTYPE.jumpOrCall)));
+  });
+  const hostPage = fb.load("i32.load", entryCode(fb, to), CODE_PAGE.host) as I32;
+  const word = fb.load("i32.load", hostPage.add(target.wrap().and(PAGE_SIZE - 1))) as I32;
+  fb.if(isBti(word, type.get()), () => fb.return(fb.i32(1)));
+  const traps = c.get32(CPU.pointerAuth).and(KEY_USE_TRAPPED).ne(0);
+  fb.return(isPac(c, word, type.get()).and(traps.eqz()));
+});
+
 /** (cpu, slot of the instruction at the PC): called with BTYPE set. */
 export const landingPad = defineFunction("landingPad", "ii", "i", (fb, cpu, slot) => {
   const c = new CpuView(fb, cpu);
@@ -95,16 +140,10 @@ export const landingPad = defineFunction("landingPad", "ii", "i", (fb, cpu, slot
   const word = fb.load("i32.load", hostPage.add(slot.sub(code).shrU(1))) as I32;
   // An exception return may bring a BTYPE to where it means nothing.
   fb.if(fb.call(isGuarded, cpu, pc).eqz(), () => fb.return(fb.i32(LANDING.instruction)));
-  fb.if(word.and(BTI.mask).eq(BTI.value), () => {
-    const calls = word.shrU(BTI.calls).and(type.ne(BTYPE.jump));
-    const jumps = word.shrU(BTI.jumps).and(type.ne(BTYPE.call));
-    fb.if(calls.or(jumps).and(1), () => fb.return(fb.i32(LANDING.plain)));
-  });
-  const pac = word.eq(PACIASP).or(word.eq(PACIBSP));
-  const jumpRefused = type.eq(BTYPE.jump).and(restrictsPac(c));
+  fb.if(isBti(word, type), () => fb.return(fb.i32(LANDING.plain)));
   const breaks = word.and(BREAKS.mask);
   const first = breaks.eq(BREAKS.brk).or(breaks.eq(BREAKS.hlt));
-  fb.if(pac.and(jumpRefused.eqz()).or(first), () => fb.return(fb.i32(LANDING.instruction)));
+  fb.if(isPac(c, word, type).or(first), () => fb.return(fb.i32(LANDING.instruction)));
   fb.call(raise, cpu, fb.i32(0), fb.i32(EC.branchTarget), type, pc);
   fb.return(fb.i32(LANDING.refused));
 });

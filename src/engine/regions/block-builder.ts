@@ -6,6 +6,7 @@
  */
 import { BAIL, type BailCause } from "../bails.js";
 import type { SysregEntry } from "../builder.js";
+import { isLanding } from "../interpreter/landing.js";
 import { Control, type Statement } from "../ir/function.js";
 import type { I32, I64, Value } from "../ir/value.js";
 import { CPU, SLOT_SIZE } from "../layout.js";
@@ -304,6 +305,10 @@ export class BlockBuilder extends FlagBuilder {
   // --- how an instruction ends ---------------------------------------------------------------------------------------
 
   noteTarget(): void {}
+
+  isLanding(target: I64, kind: I32): I32 {
+    return this.call(isLanding, this.cpu, this.local32(this.left), target, kind);
+  }
 
   branch(target: I64, type?: I32): void {
     this.ended = true;

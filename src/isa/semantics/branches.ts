@@ -13,7 +13,9 @@ function whereGuarded(b: Builder, target: I64, kind: I32, links: boolean): void 
   // Most guests have none at any level, which is one look.
   b.ifRare(levels(), () => {
     const guarded = levels().shrU(b.state32(CPU.el)).and(1);
-    b.if(guarded, () => b.leave(branchToLanding, target, kind, b.i32(links ? 1 : 0)));
+    b.if(guarded, () => {
+      b.if(b.isLanding(target, kind).eqz(), () => b.leave(branchToLanding, target, kind, b.i32(links ? 1 : 0)));
+    });
   });
 }
 
