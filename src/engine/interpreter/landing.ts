@@ -107,8 +107,8 @@ function isPac(c: CpuView, word: I32, type: I32): I32 {
  */
 export const isLanding = defineFunction("isLanding", "iili", "i", (fb, cpu, left, target, kind) => {
   const c = new CpuView(fb, cpu);
-  const global = (at: number): I32 => fb.load("i32.load", fb.i32(0), at) as I32;
-  const breakpoints = global(GLOBAL.breakpoints).or(global(GLOBAL.guestBreakpoints));
+  // The guest's own are among them.
+  const breakpoints = fb.load("i32.load", fb.i32(0), GLOBAL.breakpoints) as I32;
   fb.if(left.leS(0).or(breakpoints), () => fb.return(fb.i32(0)));
   const bank = c.get32(CPU.bank);
   const isGuarded = (entry: I32): I32 => fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.guarded) as I32;
