@@ -174,7 +174,7 @@ export const CPU = {
   /** Instructions that regions handed to the interpreter, by BAIL (bails.ts). */
   statBails: s.array(8, 8),
   statInterrupts: s.i64(),
-  /** Ranges of virtual addresses held by translations larger than any granule: 4 × (low, high). */
+  /** Ranges of virtual addresses held by translations larger than any granule: 4 × (first, last); unused with last 0. */
   largeRanges: s.array(8, 8),
   /** log2 of how many pages the largest translation takes that is no larger: a page of the guest's granule. */
   granulePages: s.i32(),

@@ -402,6 +402,8 @@ export const unprivilegedContext = defineFunction("unprivilegedContext", "i", "i
 
 /** log2 of the largest granule. */
 const LARGEST_GRANULE = 16;
+/** Ranges of blocks with fewer pages between them become one. */
+const NEAR_PAGES = 1n << 14n;
 
 /**
  * (cpu, virtual address): an entry is filled for a page by the walk that was made last. Where that found a translation
@@ -413,34 +415,21 @@ export const noteTranslation = defineFunction("noteTranslation", "il", "", (fb, 
   const levelSize = c.get32(CPU.walkLevelSize);
   fb.if(levelSize.leU(LARGEST_GRANULE), () => {
     const pages = levelSize.sub(PAGE_BITS);
-    fb.if(pages.gtU(c.get32(CPU.granulePages)), () => c.set32(CPU.granulePages, pages));
+    fb.if(pages.gtS(c.get32(CPU.granulePages)), () => c.set32(CPU.granulePages, pages));
     fb.return();
   });
-  // Where stage 1 is off nothing is translated.
-  fb.if(levelSize.gtU(48), () => fb.return());
   const span = fb.i64(1).shl(levelSize.toI64U());
-  const low = va.and(span.neg());
-  const high = low.add(span);
+  const first = va.and(span.neg());
+  const last = first.add(span).sub(1);
   for (let i = 0; i < 4; i++) {
     const at = CPU.largeRanges + 16 * i;
     const from = c.get64(at);
     const to = c.get64(at + 8);
-    const gap = 1n << 26n;
-    const near = low
-      .sub(from)
-      .add(gap)
-      .leU(
-        high
-          .sub(low)
-          .add(to.sub(from))
-          .add(2n * gap),
-      )
-      .and(low.leU(to.add(gap)))
-      .and(from.leU(high.add(gap)));
+    const reaches = (end: I64, start: I64): I32 => start.shrU(PAGE_BITS).leU(end.shrU(PAGE_BITS).add(NEAR_PAGES));
     const empty = to.eqz();
-    fb.if(i === 3 ? fb.i32(1) : near.or(empty), () => {
-      c.set64(at, empty.select(low, low.ltU(from).select(low, from)));
-      c.set64(at + 8, high.gtU(to).select(high, to));
+    fb.if(i === 3 ? fb.i32(1) : empty.or(reaches(to, first).and(reaches(last, from))), () => {
+      c.set64(at, empty.select(first, first.ltU(from).select(first, from)));
+      c.set64(at + 8, last.gtU(to).select(last, to));
       fb.return();
     });
   }
@@ -470,7 +459,7 @@ export const invalidateAddress = defineFunction("invalidateAddress", "il", "", (
   const c = new CpuView(fb, cpu);
   for (let i = 0; i < 4; i++) {
     const at = CPU.largeRanges + 16 * i;
-    fb.if(va.geU(c.get64(at)).and(va.ltU(c.get64(at + 8))), () => {
+    fb.if(va.geU(c.get64(at)).and(va.leU(c.get64(at + 8))), () => {
       fb.call(flushCpu, cpu);
       fb.return();
     });

@@ -147,7 +147,7 @@ type Fault = (code: I32) => void;
 
 /**
  * Stage 2: (cpu, IPA, access, and bit 4 of that as from EL0) → fault word or 0; writes walkPa, walkAttributes
- * (R/W/X/device) and walkLevelSize (log2 of what the leaf covers). S1PTW and the address for HPFAR are the caller's.
+ * (R/W/X/device). S1PTW and the address for HPFAR are the caller's.
  */
 export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa, packed) => {
   const c = new CpuView(fb, cpu);
@@ -235,7 +235,6 @@ export const walkStage2 = defineFunction("walkStage2", "ili", "i", (fb, cpu, ipa
   });
   c.set64(CPU.walkPa, pa);
   c.set32(CPU.walkAttributes, attributes.or(d.bits(2, 4).wrap().shl(MEM_ATTR)).or(d.bits(8, 2).wrap().shl(S2_SH)));
-  c.set32(CPU.walkLevelSize, shift.get());
   fb.return(fb.i32(0));
 });
 
@@ -331,7 +330,6 @@ const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa
   fb.if(on.eqz(), () => {
     c.set64(CPU.walkPa, ipa);
     c.set32(CPU.walkAttributes, ATTRIBUTE.read | ATTRIBUTE.write | ATTRIBUTE.execute);
-    c.set32(CPU.walkLevelSize, 63);
     fb.return(fb.i32(0));
   });
   // Whether it may be executed depends on the level that asks (FEAT_XNX), which the bank does not know.
@@ -345,21 +343,19 @@ const throughStage2 = defineFunction("throughStage2", "ilii", "i", (fb, cpu, ipa
     const base = fb.load("i64.load", entry, STAGE2_ENTRY.pa) as I64;
     c.set64(CPU.walkPa, base.or(ipa.and(PAGE_SIZE - 1)));
     c.set32(CPU.walkAttributes, attributes);
-    c.set32(CPU.walkLevelSize, (fb.load("i64.load", entry, STAGE2_ENTRY.levelSize) as I64).wrap());
     fb.return(fb.i32(0));
   });
   const fault = fb.call(walkStage2, cpu, ipa, access);
   fb.if(fault, () => fb.return(fault));
   const filled = entryToFill(fb, bank, ipa);
   fb.store("i64.store", filled, c.get64(CPU.walkPa).and(-BigInt(PAGE_SIZE)), STAGE2_ENTRY.pa);
-  fb.store("i64.store", filled, c.get32(CPU.walkLevelSize).toI64U(), STAGE2_ENTRY.levelSize);
   fb.store("i32.store", filled, c.get32(CPU.walkAttributes), TLB_ENTRY.flags);
   fb.store("i64.store", filled, page, TLB_ENTRY.page);
   fb.return(fb.i32(0));
 });
 
-/** What an entry of the stage-2 bank has in place of the tags. */
-const STAGE2_ENTRY = { pa: TLB_ENTRY.read, levelSize: TLB_ENTRY.write } as const;
+/** What an entry of the stage-2 bank has in place of a tag. */
+const STAGE2_ENTRY = { pa: TLB_ENTRY.read } as const;
 
 /** Whether a context's regime is Secure: EL3's, and EL1&0 while SCR_EL3.NS is 0. There is no Secure EL2. */
 export function secureRegime(c: CpuView, context: I32): I32 {
@@ -419,7 +415,7 @@ function stage2On(c: CpuView, el10: I32): I32 {
 /**
  * The whole walk: (cpu, context, VA, access) → fault word or 0. On success walkPa is the physical address, with
  * SECURE_ADDRESS set in the Secure address space, walkAttributes the combined permissions of the context and the memory
- * type, walkLevelSize log2 of what the leaf of stage 1 covers, walkIpa the intermediate address. With walkStage1Only
+ * type, walkLevelSize log2 of what the leaf of stage 1 covers (0 where that is off), walkIpa the intermediate address. With walkStage1Only
  * walkPa is what stage 1 makes of it.
  */
 export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa, access) => {
@@ -471,6 +467,7 @@ export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa
     // HCR_EL2.DC: Normal, write-back, Non-shareable.
     const memory = dc.select(fb.i32(0xff), fb.i32(SHAREABLE.outer << 8));
     c.set32(CPU.walkMemory, memory);
+    c.set32(CPU.walkLevelSize, 0);
     endOfStage1(flat);
     const f = fb.call(throughStage2, cpu, flat.or(space()), access.or(user.shl(USER)), s2);
     fb.if(f, () => fb.return(f));

@@ -8,10 +8,11 @@ const MB = 0x10_0000n;
 const MOVING = RAM + 10n * MB;
 const PLACES = [RAM + 6n * MB, RAM + 8n * MB] as const;
 
+const VAAE1 = 0xd5088767;
 const PROGRAM = [
   ...[0xf9400001, 0xf9400142], // ldr x1, [x0]; ldr x2, [x10]
   0xf9000085, // str x5, [x4]
-  ...[0xd5033b9f, 0xd5088767, 0xd5033b9f, 0xd5033fdf], // dsb ish; tlbi vaae1, x7; dsb ish; isb
+  ...[0xd5033b9f, VAAE1, 0xd5033b9f, 0xd5033fdf], // dsb ish; tlbi vaae1, x7; dsb ish; isb
   ...[0xf9400003, 0xf9400146], // ldr x3, [x0]; ldr x6, [x10]
 ];
 
@@ -33,12 +34,25 @@ function mapWithGranule(m: Machine, bits: number): (va: bigint) => bigint {
   return (va) => below + ((va - RAM) / size) * 8n;
 }
 
-/** Runs the program, in which the descriptor at `entry` changes, with accesses at MOVING and `far` bytes behind it. */
-function run(m: Machine, entry: bigint, descriptors: readonly [bigint, bigint], far: bigint): void {
+/** VA[55:12]. */
+const tlbiOperand = (va: bigint): bigint => (va >> 12n) & ((1n << 44n) - 1n);
+
+/**
+ * Runs the program, in which the descriptor at `entry` changes, with accesses `at` an address and `far` bytes behind it, and
+ * maintenance of `operand`: as a rule, of the second of these addresses.
+ */
+function run(
+  m: Machine,
+  entry: bigint,
+  descriptors: readonly [bigint, bigint],
+  far: bigint,
+  operand: bigint | undefined = undefined,
+  at = MOVING,
+): void {
   const { engine, vcpu } = m;
   for (const [n, place] of PLACES.entries()) engine.writePhysical(place, new Uint8Array(Number(2n * MB)).fill(n + 1));
   writeDoubleword(m, entry, descriptors[0]);
-  const registers = { 0: MOVING, 4: entry, 5: descriptors[1], 7: MOVING >> 12n, 10: MOVING + far };
+  const registers = { 0: at, 4: entry, 5: descriptors[1], 7: operand ?? tlbiOperand(at + far), 10: at + far };
   for (const [n, value] of Object.entries(registers)) vcpu.setX(Number(n), value);
   engine.exports.flushCpu(vcpu.base);
   slice(m, PROGRAM.length);
@@ -55,6 +69,20 @@ describe.each([14, 16])("TLBI of an address in a page of 2^%i bytes", (bits) => 
     start(m, PROGRAM, 1);
     const entryOf = mapWithGranule(m, bits);
     run(m, entryOf(MOVING), [PLACES[0] | 0x703n, PLACES[1] | 0x703n], far);
+  });
+
+  it("of two pages takes both", async () => {
+    const m = await machine(false);
+    // tlbi rvaae1, x7
+    start(
+      m,
+      PROGRAM.map((word) => (word === VAAE1 ? 0xd5088667 : word)),
+      1,
+    );
+    const entryOf = mapWithGranule(m, bits);
+    const [TG, before] = [bits === 14 ? 2n : 3n, MOVING - (1n << BigInt(bits))];
+    const operand = (TG << 46n) | (before >> BigInt(bits));
+    run(m, entryOf(MOVING), [PLACES[0] | 0x703n, PLACES[1] | 0x703n], far, operand);
   });
 
   it("leaves what else the bank has", async () => {
@@ -98,4 +126,18 @@ it("TLBI of an address in a block takes all of the block, where stage 2 has page
   vcpu.recomputeModes();
   const entry = level2 + ((MOVING - RAM) / (2n * MB)) * 8n;
   run(m, entry, [PLACES[0] | 0x701n, PLACES[1] | 0x701n], MB);
+});
+
+it("TLBI of an address in the last block there is takes all of it", async () => {
+  const m = await machine(false);
+  start(m, PROGRAM, 1);
+  const { vcpu } = m;
+  const [top, level2] = [-2n * MB, TABLES + 0x1000n];
+  const upper = TABLES + 0x2000n;
+  writeDoubleword(m, upper + 511n * 8n, level2 | 3n);
+  const entry = level2 + 511n * 8n;
+  // T1SZ 25 and TTBR1_EL1 with pages of 4 KB.
+  vcpu.setSysreg("TCR_EL1", 25n | (25n << 16n) | (2n << 30n) | (2n << 32n));
+  vcpu.setSysreg("TTBR1_EL1", upper);
+  run(m, entry, [PLACES[0] | 0x701n, PLACES[1] | 0x701n], MB, undefined, BigInt.asUintN(64, top));
 });

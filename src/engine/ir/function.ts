@@ -270,7 +270,7 @@ export class FunctionBuilder {
 
   /** Little-endian, any alignment. `offset` is added to the address without wrapping. */
   load<N extends LoadName>(name: N, address: I32, offset = 0): ValueOf[(typeof LOADS)[N][2]] {
-    const constant = this.constantAddress(address);
+    const constant = this.constantAddress(address, offset);
     if (constant !== undefined) return this.load(name, this.i32(0), offset + constant);
     const [opcode, , result] = LOADS[name];
     return this.define(result, "read", opcode, [address.node], [0, offset]) as ValueOf[(typeof LOADS)[N][2]];
@@ -283,7 +283,7 @@ export class FunctionBuilder {
       this.store(store, address, this.rewritten(by), offset);
       return;
     }
-    const constant = this.constantAddress(address);
+    const constant = this.constantAddress(address, offset);
     if (constant !== undefined) {
       this.store(name, this.i32(0), value, offset + constant);
       return;
@@ -292,10 +292,13 @@ export class FunctionBuilder {
     this.effect(opcode, [address.node, value.node], [0, offset]);
   }
 
-  /** An address that becomes part of the offset, so that the host has no register for it; undefined where it is none. */
-  private constantAddress(address: I32): number | undefined {
-    const { constant } = address.node;
-    return typeof constant === "number" && constant !== 0 ? constant >>> 0 : undefined;
+  /**
+   * An address that becomes part of the offset, so that the host has no register for it; undefined where it is none, and
+   * where the two are no offset together.
+   */
+  private constantAddress({ node: { constant } }: I32, offset: number): number | undefined {
+    if (typeof constant !== "number" || constant === 0) return undefined;
+    return (constant >>> 0) + offset < 2 ** 32 ? constant >>> 0 : undefined;
   }
 
   memoryFill(address: I32, byte: I32, length: I32): void {
