@@ -3,7 +3,8 @@
  * branch leaves in PSTATE.BTYPE, and which instructions of guarded pages it may reach.
  *
  * BTYPE is set only where the target is in a guarded page, or cannot be fetched. Elsewhere it would be of no effect,
- * and be seen in SPSR_ELx by an exception between the branch and its target alone.
+ * and be seen in SPSR_ELx by an exception between the branch and its target alone. Nor do regions set it where the
+ * target is a landing pad that nothing comes before (`isLanding`).
  */
 import { EC, raise } from "../../cpu/exceptions.js";
 import { controlOf } from "../../mmu/regime.js";

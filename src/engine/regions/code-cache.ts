@@ -163,8 +163,9 @@ export class CodeCache {
   }
 
   /**
-   * Writes what is in use, with V8's code of all of it, and as much of the rest as there is room for: first what other processes have written meanwhile, but for what one writes in these very milliseconds. Does nothing
-   * when there is nothing new. Throws what the file system says.
+   * Writes what is in use, with V8's code of it as far as FINISHING_TIME goes, and as much of the rest as there is room
+   * for: first what other processes have written meanwhile, but for what one writes in these very milliseconds. Does
+   * nothing when there is nothing new. Throws what the file system says.
    */
   save(): void {
     const live = [...this.loaded.values()].filter((module) => module !== undefined);

@@ -184,7 +184,7 @@ class Region extends RegionLayout {
         return;
       case "indirect":
         this.goAsExpected(block, index, way, kept);
-        if (way.returns) this.returnAsExpected(left(), target());
+        if (way.returns) this.returnAsExpected(left(), target(), way.expected);
         else if (this.dispatches) this.dispatch(block, left(), target());
         if (way.returns) b.returnCall(returnOut, b.cpu, left(), target());
         else b.returnCall(jumpOut, b.cpu, left(), target(), way.type ?? b.i32(0));
@@ -212,9 +212,14 @@ class Region extends RegionLayout {
     }
   }
 
-  /** A return to where the innermost call of a region expects it. */
-  private returnAsExpected(left: I32, target: I64): void {
+  /**
+   * A return to where the innermost call of a region expects it; or, of a function in place of its call, to behind that
+   * outside the region, which is no return of the region itself.
+   */
+  private returnAsExpected(left: I32, target: I64, behind: readonly number[]): void {
     const { b } = this;
+    for (const at of behind)
+      b.if(target.eq(b.addressOf(at)), () => b.returnCall(jumpOut, b.cpu, left, target, b.i32(0)));
     b.if(target.eq(b.state64(CPU.returnAddress)), () => {
       b.setState32(CPU.budget, left);
       b.setState64(CPU.pc, target);
@@ -272,12 +277,6 @@ class Region extends RegionLayout {
     const inPage = at !== undefined && pageOf(at) === pageOf(block.start);
     const type = b.i32(at === undefined ? BTYPE.call : 0);
     const address = (): I64 => (at === undefined ? (b.readLocal(b.target, "l") as I64) : b.addressOf(at));
-    const target = this.goesOn(back - 1);
-    if (target === undefined) {
-      if (inPage) b.returnCall(goOut, b.cpu, left, b.slotAddress(at));
-      else b.returnCall(jumpOut, b.cpu, left, address(), type);
-      return;
-    }
     const frame = b.frameSize();
     b.writeLocal(
       this.nextSlot,
@@ -288,7 +287,16 @@ class Region extends RegionLayout {
     // A call comes back as RETURNED only if no translation has changed meanwhile (forgetTranslations): the bank,
     // `home` and `knownPages` hold.
     b.ifRare(b.local32(this.nextSlot).ne(RETURNED), () => b.br(this.back));
-    this.goOnAt(index, target, back);
+    const target = this.goesOn(back - 1);
+    if (target !== undefined) this.goOnAt(index, target, back);
+    else this.goOutTo(back, pageOf(back) === pageOf(block.start), b.state32AsStored(CPU.budget));
+  }
+
+  /** To instruction `at` outside the region. A call is come back from to such a place too, or it would not nest. */
+  private goOutTo(at: number, inPage: boolean, left: I32): void {
+    const { b } = this;
+    if (inPage) b.returnCall(goOut, b.cpu, left, b.slotAddress(at));
+    else b.returnCall(jumpOut, b.cpu, left, b.addressOf(at), b.i32(0));
   }
 
   /**
@@ -336,8 +344,7 @@ class Region extends RegionLayout {
     }
     const behind = this.behindCallOf(at, block.start);
     if (behind !== undefined) this.callRest(block, index, at, behind);
-    else if (crosses) b.returnCall(jumpOut, b.cpu, b.local32(b.left), b.addressOf(at), b.i32(0));
-    else b.returnCall(goOut, b.cpu, b.local32(b.left), b.slotAddress(at));
+    else this.goOutTo(at, !crosses, b.local32(b.left));
   }
 
   /** Calls what the region has not of a function from instruction `at` on, which returns to instruction `behind`. */
@@ -352,7 +359,7 @@ class Region extends RegionLayout {
       return;
     }
     this.crossPage(behind, goOn);
-    b.returnCall(jumpOut, b.cpu, b.state32AsStored(CPU.budget), b.addressOf(behind), b.i32(0));
+    this.goOutTo(behind, false, b.state32AsStored(CPU.budget));
   }
 
   /** To instruction `at` of the region. Does nothing if that is of another page, and the fetch TLB does not know it. */

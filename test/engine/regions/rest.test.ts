@@ -62,10 +62,11 @@ async function runAlike(compiled: Machine, plain: Machine, words: readonly numbe
   }
 }
 
-it.each([
-  ["the same page", 100],
-  ["another page", 1124],
-])("comes back into the region from the rest of a function in %s", async (_name, at) => {
+/**
+ * Runs a program alike, and says where the innermost call of a region was expected to come back to at each access to a
+ * system register.
+ */
+async function awaitedIn(words: readonly number[]): Promise<{ compiled: Machine; awaited: bigint[] }> {
   const awaited: bigint[] = [];
   const machines: Machine[] = [];
   const hostOf = (n: number) => ({
@@ -77,12 +78,24 @@ it.each([
   });
   for (const n of [0, 1]) machines.push(await machine(n === 0, { host: hostOf(n) }));
   const [compiled, plain] = machines as [Machine, Machine];
-  await runAlike(compiled, plain, program(at));
+  await runAlike(compiled, plain, words);
+  return { compiled, awaited };
+}
+
+/** How often it was behind the call at an instruction. */
+const behind = (awaited: readonly bigint[], call: number): number =>
+  awaited.filter((address) => address === CODE + 4n * BigInt(call + 1)).length;
+
+it.each([
+  ["the same page", 100],
+  ["another page", 1124],
+])("comes back into the region from the rest of a function in %s", async (_name, at) => {
+  const { compiled, awaited } = await awaitedIn(program(at));
   const [often, seldom] = [compiled.vcpu.x(1), compiled.vcpu.x(2)];
   expect(often).toBeGreaterThan(30n * seldom);
   expect(seldom).toBeGreaterThan(1000n);
   // Where it comes back to is forgotten each other time.
-  expect(awaited.filter((address) => address === CODE + 4n).length).toBeGreaterThan(100);
+  expect(behind(awaited, 0)).toBeGreaterThan(100);
 });
 
 it.each([
@@ -92,4 +105,34 @@ it.each([
   const [compiled, plain] = [await machine(true), await machine(false)];
   await runAlike(compiled, plain, flagsBehind(at));
   expect(compiled.vcpu.x(2)).toBeGreaterThan(1000n);
+});
+
+/** A loop of calls of instruction `at`. */
+const calling = (at: number): number[] => [
+  ...[0x94000000 | at, 0xd100079c], // bl; sub x28, x28, #1
+  ...[0xb5000000 | ((-2 & 0x7ffff) << 5) | COUNTER, 0x14000000], // cbnz x28, the first; b .
+];
+const nops = (count: number): number[] => Array<number>(count).fill(NOP);
+const bl = (from: number, to: number): number => (0x94000000 | ((to - from) & 0x3ffffff)) >>> 0;
+const [KEEP_LINK, TAKE_LINK] = [0xaa1e03e9, 0xaa0903fe]; // mov x9, x30; mov x30, x9
+
+it("a call is come back from where what is behind it is of another page", async () => {
+  const [last, far] = [1023, 1200];
+  const first = last - 60;
+  const called = [KEEP_LINK, ...nops(59), bl(last, far), TAKE_LINK, RET];
+  const words = placed(placed(calling(first), first, called), far, [SYSTEM_REGISTER, ...nops(60), RET]);
+  const { awaited } = await awaitedIn(words);
+  expect(behind(awaited, last)).toBeGreaterThan(100);
+});
+
+it("a function in place of its call comes back to another region without leaving all calls", async () => {
+  const [first, small] = [100, 600];
+  // So far before the loop that this is compiled without it.
+  const before = [KEEP_LINK, ...nops(230), 0xd280010a]; // mov x10, #8
+  const call = first + before.length;
+  const loop = [...nops(30), 0xd100054a, (0xb500000a | ((-31 & 0x7ffff) << 5)) >>> 0]; // sub x10, x10, #1; cbnz x10, the first
+  const called = [...before, bl(call, small), ...loop, SYSTEM_REGISTER, TAKE_LINK, RET];
+  const words = placed(placed(calling(first), first, called), small, [0x91000421, RET]); // add x1, x1, #1; ret
+  const { awaited } = await awaitedIn(words);
+  expect(behind(awaited, 0)).toBeGreaterThan(100);
 });
