@@ -415,8 +415,8 @@ function stage2On(c: CpuView, el10: I32): I32 {
 /**
  * The whole walk: (cpu, context, VA, access) → fault word or 0. On success walkPa is the physical address, with
  * SECURE_ADDRESS set in the Secure address space, walkAttributes the combined permissions of the context and the memory
- * type, walkLevelSize log2 of what the leaf of stage 1 covers (0 where that is off), walkIpa the intermediate address. With walkStage1Only
- * walkPa is what stage 1 makes of it.
+ * type, walkLevelSize log2 of what the leaf of stage 1 covers (0 where that is off), walkIpa the intermediate address.
+ * With walkStage1Only walkPa is what stage 1 makes of it.
  */
 export const walk = defineFunction("walk", "iili", "i", (fb, cpu, context, rawVa, access) => {
   const c = new CpuView(fb, cpu);

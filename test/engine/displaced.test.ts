@@ -4,7 +4,18 @@
  */
 import { describe, expect, it } from "vitest";
 import { CPU, PAGE_BITS, TLB_BITS } from "../../src/engine/layout.js";
-import { compileHot, DATA, type Machine, machine, mapByPages, slice, start, TABLES, writeDoubleword } from "./rig.js";
+import {
+  compileHot,
+  DATA,
+  type Machine,
+  machine,
+  mapByPages,
+  slice,
+  start,
+  TABLES,
+  writeDoubleword,
+  writeWords,
+} from "./rig.js";
 
 const PAGE = 0x1000n;
 /** Virtual pages whose numbers have the same low bits. */
@@ -37,9 +48,6 @@ function begin(m: Machine, body: readonly number[], registers: Readonly<Record<n
   for (const [n, value] of Object.entries(registers)) vcpu.setX(Number(n), value);
   vcpu.setX(28, BigInt(ROUNDS));
 }
-
-const writeWords = ({ engine }: Machine, at: bigint, ...words: number[]): void =>
-  engine.writePhysical(at, new Uint8Array(Uint32Array.from(words).buffer));
 
 async function run(m: Machine, length: number): Promise<void> {
   for (let left = ROUNDS * length; left > 0; left -= 3000) {

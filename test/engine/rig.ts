@@ -217,6 +217,11 @@ export async function untilCompiled(m: Machine): Promise<void> {
   for (let i = 0; i < 500 && m.engine.compiled.regions === regions; i++) await compileHot(m, 20);
 }
 
+/** Instructions, or anything of 32 bits. */
+export function writeWords({ engine }: Machine, at: bigint, ...words: readonly number[]): void {
+  engine.writePhysical(at, new Uint8Array(Uint32Array.from(words).buffer));
+}
+
 export function writeDoubleword({ engine }: Machine, at: bigint, value: bigint): void {
   engine.writePhysical(at, new Uint8Array(BigUint64Array.of(value).buffer));
 }

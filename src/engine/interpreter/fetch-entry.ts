@@ -28,6 +28,13 @@ export function fetchEntry(bank: I32, address: I64): I32 {
 export const entryPage = (fb: FunctionBuilder, entry: I32): I64 =>
   fb.load("i64.load", entry, BANK.fetch + FETCH_ENTRY.tag) as I64;
 
+/** What `entryPage` is for an address whose page is there. Of a misaligned address it is no page's. */
+export const pageTag = (address: I64): I64 => address.and(BigInt(-PAGE_SIZE | 3));
+
+/** Whether the page of `fetchEntry` is guarded (FEAT_BTI). */
+export const entryGuarded = (fb: FunctionBuilder, entry: I32): I32 =>
+  fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.guarded) as I32;
+
 /** The predecode page that `fetchEntry` leads to. */
 export const entryCode = (fb: FunctionBuilder, entry: I32): I32 =>
   fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.codePage) as I32;

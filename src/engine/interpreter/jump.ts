@@ -5,8 +5,8 @@ import { CpuView } from "../cpu-view.js";
 import { hotSlot } from "../imports.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import { AREA, BRANCH_TARGET, BRANCH_TARGETS, CPU, GLOBAL, PAGE_SIZE, SLOT_SIZE } from "../layout.js";
-import { enterPage, entryCode, entryPage, fetchEntry, slotOffset } from "./fetch-entry.js";
+import { AREA, BRANCH_TARGET, BRANCH_TARGETS, CPU, GLOBAL, SLOT_SIZE } from "../layout.js";
+import { enterPage, entryCode, entryPage, fetchEntry, pageTag, slotOffset } from "./fetch-entry.js";
 import { typeOfUnknown } from "./landing.js";
 
 /**
@@ -64,8 +64,7 @@ export const noteTarget = defineFunction("noteTarget", "il", "", (fb, slot, targ
  */
 export function slotOfAddress(c: CpuView, address: I64, type: I32, otherwise: () => void): I32 {
   const { fb } = c;
-  // Of a misaligned address it is no page's.
-  const page = address.and(BigInt(-PAGE_SIZE | 3));
+  const page = pageTag(address);
   const entry = fetchEntry(c.get32(CPU.bank), address);
   fb.ifRare(entryPage(fb, entry).ne(page), () => {
     c.count(CPU.statJumpMiss);

@@ -12,8 +12,8 @@ import { ACCESS, ATTRIBUTE, branchAddress, physicalToHost, walk } from "../../mm
 import { CpuView } from "../cpu-view.js";
 import { defineFunction } from "../ir/module.js";
 import type { I32, I64 } from "../ir/value.js";
-import { BANK, CODE_PAGE, CPU, CPU_FEATURE, FETCH_ENTRY, GLOBAL, KEY_USE_TRAPPED, PAGE_SIZE } from "../layout.js";
-import { entryCode, entryPage, executedPage, fetchEntry } from "./fetch-entry.js";
+import { CODE_PAGE, CPU, CPU_FEATURE, GLOBAL, KEY_USE_TRAPPED, PAGE_SIZE } from "../layout.js";
+import { entryCode, entryGuarded, entryPage, executedPage, fetchEntry, pageTag } from "./fetch-entry.js";
 
 /** BTYPE after BR by X16 or X17, BLR, BR by another register from a guarded page. */
 export const BTYPE = { jumpOrCall: 1, call: 2, jump: 3 } as const;
@@ -26,7 +26,7 @@ const isGuarded = defineFunction("isGuarded", "il", "i", (fb, cpu, address) => {
   const va = fb.call(branchAddress, cpu, c.get32(CPU.context), address);
   const entry = fetchEntry(c.get32(CPU.bank), va);
   const known = entryPage(fb, entry).eq(va.and(-BigInt(PAGE_SIZE)));
-  fb.if(known, () => fb.return(fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.guarded) as I32));
+  fb.if(known, () => fb.return(entryGuarded(fb, entry)));
   c.set32(CPU.walkQuiet, 1);
   const fault = fb.call(walk, cpu, c.get32(CPU.context), va, fb.i32(ACCESS.execute));
   c.set32(CPU.walkQuiet, 0);
@@ -112,17 +112,15 @@ export const isLanding = defineFunction("isLanding", "iili", "i", (fb, cpu, left
   const breakpoints = fb.load("i32.load", fb.i32(0), GLOBAL.breakpoints) as I32;
   fb.if(left.leS(0).or(breakpoints), () => fb.return(fb.i32(0)));
   const bank = c.get32(CPU.bank);
-  const isGuarded = (entry: I32): I32 => fb.load("i32.load", entry, BANK.fetch + FETCH_ENTRY.guarded) as I32;
   const to = fb.variable(fetchEntry(bank, target)).get();
-  // Of a misaligned address it is no page's.
-  fb.if(entryPage(fb, to).ne(target.and(BigInt(-PAGE_SIZE | 3))), () => fb.return(fb.i32(0)));
-  fb.if(isGuarded(to).eqz(), () => fb.return(fb.i32(1)));
+  fb.if(entryPage(fb, to).ne(pageTag(target)), () => fb.return(fb.i32(0)));
+  fb.if(entryGuarded(fb, to).eqz(), () => fb.return(fb.i32(1)));
   const type = fb.variable(kind);
   fb.if(kind.eq(BTYPE.jump), () => {
     const page = fb.variable(executedPage(c)).get();
     const from = fb.variable(fetchEntry(bank, page)).get();
     fb.if(entryPage(fb, from).ne(page), () => fb.return(fb.i32(0)));
-    fb.if(isGuarded(from).eqz(), () => type.set(fb.i32(BTYPE.jumpOrCall)));
+    fb.if(entryGuarded(fb, from).eqz(), () => type.set(fb.i32(BTYPE.jumpOrCall)));
   });
   const hostPage = fb.load("i32.load", entryCode(fb, to), CODE_PAGE.host) as I32;
   const word = fb.load("i32.load", hostPage.add(target.wrap().and(PAGE_SIZE - 1))) as I32;

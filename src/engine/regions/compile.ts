@@ -4,7 +4,15 @@
  * together here, with the ways in, from block to block, and out.
  */
 import { CpuView } from "../cpu-view.js";
-import { enterPage, entryCode, entryPage, executedPage, fetchEntry, slotOffset } from "../interpreter/fetch-entry.js";
+import {
+  enterPage,
+  entryCode,
+  entryPage,
+  executedPage,
+  fetchEntry,
+  pageTag,
+  slotOffset,
+} from "../interpreter/fetch-entry.js";
 import { BTYPE } from "../interpreter/landing.js";
 import { RETURNED } from "../interpreter/protocol.js";
 import {
@@ -218,8 +226,7 @@ class Region extends RegionLayout {
    */
   private returnAsExpected(left: I32, target: I64, behind: readonly number[]): void {
     const { b } = this;
-    for (const at of behind)
-      b.if(target.eq(b.addressOf(at)), () => b.returnCall(jumpOut, b.cpu, left, target, b.i32(0)));
+    for (const at of behind) b.if(target.eq(b.addressOf(at)), () => this.goOutTo(at, false, left));
     b.if(target.eq(b.state64(CPU.returnAddress)), () => {
       b.setState32(CPU.budget, left);
       b.setState64(CPU.pc, target);
@@ -237,8 +244,7 @@ class Region extends RegionLayout {
   /** To a way in of this region in any page that the fetch TLB knows. */
   private dispatchOverPages(target: I64): void {
     const { b } = this;
-    // Of a misaligned address it is no page's.
-    const va = b.variable(target.and(~BigInt(PAGE_SIZE - 4)));
+    const va = b.variable(pageTag(target));
     const entry = b.variable(fetchEntry(b.local32(b.bank), va.get()));
     b.if(entryPage(b, entry.get()).eq(va.get()), () => {
       const page = b.variable(entryCode(b, entry.get()));

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { FPCR } from "../../../src/cpu/fp/format.js";
 import type { Engine } from "../../../src/engine/engine.js";
-import { CODE, COUNTER, compileHot, type Machine, machineThatKeeps, slice, start } from "../rig.js";
+import { CODE, COUNTER, compileHot, type Machine, machineThatKeeps, slice, start, writeWords } from "../rig.js";
 
 const NOP = 0xd503201f;
 const OTHER_PAGE = CODE + 0x1000n;
@@ -25,10 +25,6 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function write({ engine }: Machine, at: bigint, ...words: number[]): void {
-  engine.writePhysical(at, new Uint8Array(Uint32Array.from(words).buffer));
-}
-
 /** Waits until the compiler has had something to do, ten seconds at most. */
 async function hasCompiled(m: Machine): Promise<void> {
   for (let i = 0; i < 200 && m.engine.compiled.milliseconds === 0; i++) await compileHot(m, 50);
@@ -44,7 +40,7 @@ function run(m: Machine, rounds: bigint): void {
 async function measure(prepare: (m: Machine) => void | Promise<void>): Promise<Engine["compiled"]> {
   const m = await machineThatKeeps(directory);
   start(m, [SPINS], 1);
-  write(m, LOOP, NOP, ...REST);
+  writeWords(m, LOOP, NOP, ...REST);
   // What keeps code is loaded when it is first wanted.
   slice(m, 8);
   await compileHot(m, 200);
@@ -62,8 +58,8 @@ it.each([
     "have been written often",
     (m: Machine) => {
       for (let i = 1; i <= 10; i++) {
-        write(m, CODE + UNUSED, i);
-        write(m, OTHER_PAGE, ...REST, i);
+        writeWords(m, CODE + UNUSED, i);
+        writeWords(m, OTHER_PAGE, ...REST, i);
         run(m, 4n);
       }
     },
@@ -71,9 +67,9 @@ it.each([
   [
     "have a neighbour that is written behind the first look",
     (m: Machine) => {
-      write(m, OTHER_PAGE, ...REST, 1);
+      writeWords(m, OTHER_PAGE, ...REST, 1);
       run(m, 4n);
-      write(m, OTHER_PAGE, ...REST, 2);
+      writeWords(m, OTHER_PAGE, ...REST, 2);
     },
   ],
 ])("takes those of pages that %s", async (_, prepare) => {
@@ -84,12 +80,12 @@ it.each([
 });
 
 it("takes those of pages that were written while they were compiled", async () => {
-  const other = (m: Machine): void => write(m, OTHER_PAGE, ...REST, 1);
+  const other = (m: Machine): void => writeWords(m, OTHER_PAGE, ...REST, 1);
   await measure(async (m) => {
     other(m);
     run(m, 9000n);
     m.engine.compileHot();
-    write(m, OTHER_PAGE, ...REST, 2);
+    writeWords(m, OTHER_PAGE, ...REST, 2);
     await hasCompiled(m);
     expect(m.engine.compiled).toMatchObject({ regions: 0 });
   });
@@ -101,7 +97,7 @@ it("takes code that depends on FPCR's mode in that mode only, and any other in b
   const kept = async (first: number, fpcr: number): Promise<number> => {
     const { regions, kept } = await measure((m) => {
       m.vcpu.setFpcr(fpcr);
-      write(m, LOOP, first, ...REST);
+      writeWords(m, LOOP, first, ...REST);
     });
     expect(regions).toBeGreaterThan(0);
     return kept;
@@ -121,7 +117,7 @@ it("does not start the compiler for one slot that is only just hot, nor for one 
     for (const again of [false, true]) {
       const m = await machineThatKeeps(directory);
       start(m, [SPINS], 1);
-      write(m, LOOP, first, ...REST);
+      writeWords(m, LOOP, first, ...REST);
       slice(m, 8);
       await compileHot(m, 200);
       run(m, 500n);

@@ -12,10 +12,12 @@ import {
   type Machine,
   machine,
   mapByPages,
+  pageEntry,
   RAM,
   sliceAlike,
   start,
   writeDoubleword,
+  writeWords,
 } from "../rig.js";
 
 const PADS = [
@@ -62,8 +64,6 @@ const handler = (el: 1 | 2): number[] => {
     ...[0x9274f4c6, 0xd5184006 | of, 0xd69f03e0], // and x6, x6, #~0xc00; msr spsr, x6; eret
   ];
 };
-const write = ({ engine }: Machine, at: bigint, words: readonly number[]): void =>
-  engine.writePhysical(at, new Uint8Array(Uint32Array.from(words).buffer));
 
 interface Case {
   /** SCTLR_EL1.BT1: PACIASP and PACIBSP are no targets of BR. */
@@ -81,11 +81,11 @@ function begin(m: Machine, branch: readonly number[], { bt, fromPlain, traps }: 
   start(m, program(branch), 7, { block: fromPlain ? 0n : GP });
   if (fromPlain) {
     mapByPages(m);
-    writeDoubleword(m, RAM + 0x10_2000n, DATA | 0x703n | GP);
+    writeDoubleword(m, pageEntry(DATA), DATA | 0x703n | GP);
   }
-  write(m, CODE + 4n * BigInt(at), padsAt(at));
-  write(m, RAM + 0x8_0200n, handler(1));
-  write(m, RAM + 0x9_0400n, handler(2));
+  writeWords(m, CODE + 4n * BigInt(at), ...padsAt(at));
+  writeWords(m, RAM + 0x8_0200n, ...handler(1));
+  writeWords(m, RAM + 0x9_0400n, ...handler(2));
   if (bt) vcpu.setSysreg("SCTLR_EL1", vcpu.sysreg("SCTLR_EL1") | (1n << 36n));
   vcpu.set32(CPU.hasEl2, traps ? 1 : 0);
   vcpu.setSysreg("SCR_EL3", traps ? 1n : 0n);

@@ -15,6 +15,12 @@ const placed = (loop: readonly number[], at: number, called: readonly number[]):
   ...called,
 ];
 
+/** A loop of calls of instruction `at`. */
+const calling = (at: number): number[] => [
+  ...[0x94000000 | at, 0xd100079c], // bl; sub x28, x28, #1
+  ...[0xb5000000 | ((-2 & 0x7ffff) << 5) | COUNTER, 0x14000000], // cbnz x28, the first; b .
+];
+
 /**
  * A loop of calls of a function whose rest nothing interrupts. The flags that either way leaves are wanted behind the
  * call: csinc x3, x3, x3, lo.
@@ -34,13 +40,12 @@ function flagsBehind(at: number): number[] {
  * A loop of calls of a function that is `at` instructions from its beginning, and goes another way once in 32 times.
  */
 function program(at: number): number[] {
-  const loop = [0x94000000 | at, 0xd100079c, 0xb5000000 | ((-2 & 0x7ffff) << 5) | COUNTER, 0x14000000];
   const called = [
     ...[0x92401387, 0xb4000067, 0x91000421, RET], // and x7, x28, #31; cbz x7, the rest; add x1, x1, #1; ret
     ...[0x3628005c, 0xd5182005], // tbz x28, #5, the next but one; msr ttbr0_el1, x5
     ...[SYSTEM_REGISTER, 0x91000442, ...Array<number>(60).fill(NOP), RET], // add x2, x2, #1
   ];
-  return placed(loop, at, called);
+  return placed(calling(at), at, called);
 }
 
 /**
@@ -107,11 +112,6 @@ it.each([
   expect(compiled.vcpu.x(2)).toBeGreaterThan(1000n);
 });
 
-/** A loop of calls of instruction `at`. */
-const calling = (at: number): number[] => [
-  ...[0x94000000 | at, 0xd100079c], // bl; sub x28, x28, #1
-  ...[0xb5000000 | ((-2 & 0x7ffff) << 5) | COUNTER, 0x14000000], // cbnz x28, the first; b .
-];
 const nops = (count: number): number[] => Array<number>(count).fill(NOP);
 const bl = (from: number, to: number): number => (0x94000000 | ((to - from) & 0x3ffffff)) >>> 0;
 const [KEEP_LINK, TAKE_LINK] = [0xaa1e03e9, 0xaa0903fe]; // mov x9, x30; mov x30, x9
